@@ -1,0 +1,304 @@
+/**
+ * The shape of everything that crosses the engine's border: settings, requests, results.
+ * Types are inferred from these schemas and written down nowhere else.
+ */
+import { isIP } from 'node:net';
+import * as z from 'zod';
+import { ERROR_CODES, FirewallError } from './errors';
+
+const MAX_TEXT = 200;
+
+const text = z.string().max(MAX_TEXT);
+
+/** A service, custom service or profile name: letters, digits and dashes, so it is safe in a file name and on a terminal. */
+const name = z
+  .string()
+  .regex(/^[a-z][a-z0-9-]{0,40}$/, 'must start with a letter and hold only small letters, digits and dashes');
+
+const PORT_SPEC = /^(\d{1,5})(?::(\d{1,5}))?(?:\/(tcp|udp))?$/;
+
+function isPortSpec(value: string): boolean {
+  const match = PORT_SPEC.exec(value);
+  if (!match) return false;
+  const first = Number(match[1]);
+  const last = match[2] === undefined ? first : Number(match[2]);
+  const wellOrdered = match[2] === undefined || first < last;
+  return first >= 1 && last <= 65535 && wellOrdered;
+}
+
+const PORT_HELP = 'must be a port 1–65535 or a range like 1628:1645, with or without /tcp or /udp';
+
+/** `22/tcp`, `1628:1645/udp`, `443`. */
+export const portSpec = z.string().refine(isPortSpec, PORT_HELP);
+
+/** An IPv4 or IPv6 address or CIDR subnet; no host names, no dotted netmasks. */
+function isAddress(value: string): boolean {
+  const [address, prefix, ...rest] = value.split('/');
+  const family = isIP(address ?? '');
+  if (family === 0 || rest.length > 0 || (address as string).includes('%')) return false;
+  if (prefix === undefined) return true;
+  return /^\d{1,3}$/.test(prefix) && Number(prefix) <= (family === 4 ? 32 : 128);
+}
+
+const address = z
+  .string()
+  .refine((value) => value === '' || isAddress(value), 'must be an IP address or a subnet like 192.168.1.0/24');
+
+/** What ufw and the kernel both accept as the name of a network interface; empty for any. */
+const networkInterface = z
+  .string()
+  .refine(
+    (value) => value === '' || (/^[a-zA-Z0-9_\-.+,=%@]{1,15}$/.test(value) && value !== '.' && value !== '..'),
+    'must be a network interface like eth0: at most 15 letters, digits or _ - .',
+  );
+
+const absolutePath = z
+  .string()
+  .max(4096)
+  .refine(
+    (value) => value.startsWith('/') && !value.includes('\0') && !value.split('/').includes('..'),
+    'must be an absolute path',
+  );
+
+/** `in`: towards the device; `out`: from it. */
+export const direction = z.enum(['in', 'out']);
+const directions = z.enum(['in', 'out', 'both']);
+const policy = z.enum(['allow', 'deny', 'reject']);
+
+export const customService = z.strictObject({
+  id: name,
+  label: text.min(1),
+  ports: z.array(portSpec).min(1).max(15),
+  direction: directions.default('in'),
+});
+
+export const customProfile = z.strictObject({
+  name,
+  incoming: policy.default('deny'),
+  outgoing: policy.default('deny'),
+  open: z
+    .array(
+      z.strictObject({
+        service: text,
+        direction: directions.default('in'),
+        interface: networkInterface.default(''),
+        from: address.default(''),
+      }),
+    )
+    .max(200),
+});
+
+/** What differs from a factory device: the config node `smartserver`. Every property has the contract's default. */
+export const settings = z.strictObject({
+  privilege: z.enum(['auto', 'root', 'sudo']).default('auto'),
+  servicePorts: z.record(name, portSpec).default({}),
+  customServices: z.array(customService).max(100).default([]),
+  customProfiles: z.array(customProfile).max(50).default([]),
+  managementFrom: address.default(''),
+  keepBackups: z.int().min(1).max(1000).default(20),
+  etcUfw: absolutePath.default('/etc/ufw'),
+  defaultUfw: absolutePath.default('/etc/default/ufw'),
+  webSite: absolutePath.default('/etc/nginx/sites-available/apollo.conf'),
+  stateDir: absolutePath.default('/var/lib/smartserver-firewall'),
+});
+export type Settings = z.infer<typeof settings>;
+export type CustomService = z.infer<typeof customService>;
+export type CustomProfile = z.infer<typeof customProfile>;
+
+/** What every change can be told. */
+const changeOptions = {
+  /** Plan and report, change nothing. */
+  dryRun: z.boolean().default(false),
+  /** Refuse (`WOULD_OPEN`) a change that would let anything more in or out. */
+  onlyTighten: z.boolean().default(false),
+  /** Allow what the lockout guard refuses. */
+  force: z.boolean().default(false),
+};
+
+export const readRequest = z.strictObject({});
+
+export const setProfileRequest = z.strictObject({
+  profile: text.default('enhanced'),
+  optionalServices: z.enum(['keep', 'open', 'close']).default('keep'),
+  ownRules: z.enum(['keep', 'remove']).default('keep'),
+  ...changeOptions,
+});
+export type SetProfileRequest = z.infer<typeof setProfileRequest>;
+
+export const toggleServiceRequest = z.strictObject({
+  /** A service id, a custom service's id, or ports like `22/tcp`. */
+  service: z.union([text.min(1), z.int().min(1).max(65535).transform(String)]).default('ssh'),
+  action: z.enum(['open', 'close', 'toggle', 'limit']).default('toggle'),
+  /** Left out: the directions the service itself uses. */
+  direction: directions.optional(),
+  interface: networkInterface.default(''),
+  from: address.default(''),
+  ...changeOptions,
+});
+export type ToggleServiceRequest = z.infer<typeof toggleServiceRequest>;
+
+/** How far a service is open, see the contract: to all, to none, or to some. */
+export const openness = z.enum(['open', 'closed', 'partial']);
+export type Openness = z.infer<typeof openness>;
+
+const endpoint = z.strictObject({ address: z.string(), port: z.string(), app: z.string().nullable() });
+
+/** One row of `ufw status numbered`, from the tuple, not from its text. */
+export const ruleReport = z.strictObject({
+  /** As `ufw status numbered` prints it; null for a rule that is no longer, or not yet, in force. */
+  number: z.int().nullable(),
+  action: z.enum(['allow', 'deny', 'reject', 'limit']),
+  direction: z.enum(['in', 'out', 'routed']),
+  /** `any` means tcp and udp where a port is named, else every protocol. */
+  protocol: z.string(),
+  to: endpoint,
+  from: endpoint,
+  /** For routed rules `IN>OUT`, where either may be empty; else the one interface, or null for all. */
+  interface: z.string().nullable(),
+  log: z.enum(['log', 'log-all']).nullable(),
+  family: z.enum(['ipv4', 'ipv6']),
+  comment: z.string(),
+});
+export type RuleReport = z.infer<typeof ruleReport>;
+
+export const difference = z.strictObject({
+  /** A service id, or `all others` for the default policy. */
+  service: z.string(),
+  direction,
+  expected: openness,
+  actual: openness,
+});
+export type Difference = z.infer<typeof difference>;
+
+export const serviceReport = z.strictObject({
+  id: z.string(),
+  label: z.string(),
+  ports: z.array(z.string()),
+  in: openness,
+  out: openness,
+  /** The same, per address family; a family ufw does not manage is left out. */
+  families: z.array(z.strictObject({ family: z.enum(['ipv4', 'ipv6']), in: openness, out: openness })),
+  /** Interfaces and sources that rules about this service are limited to. */
+  interfaces: z.array(z.string()),
+  sources: z.array(z.string()),
+  optional: z.boolean(),
+  internal: z.boolean(),
+  /** Whether a process listens on one of its ports; null where that cannot be known (outgoing services). */
+  listening: z.boolean().nullable(),
+  consequence: z.string(),
+});
+export type ServiceReport = z.infer<typeof serviceReport>;
+
+const policies = z.strictObject({ incoming: policy, outgoing: policy, routed: policy });
+export type Policies = z.infer<typeof policies>;
+export type Policy = z.infer<typeof policy>;
+
+/** The machine-readable report of current security settings that IEC 62443-4-2 CR 7.6 RE(1) asks for. */
+export const state = z.strictObject({
+  /** ISO 8601, UTC. */
+  readAt: z.string(),
+  /** What the kernel does. */
+  active: z.boolean(),
+  /** What ufw.conf says. */
+  enabledAtBoot: z.boolean(),
+  ipv6: z.boolean(),
+  logging: z.enum(['off', 'low', 'medium', 'high', 'full']),
+  policies,
+  profile: z.strictObject({
+    name: z.string().nullable(),
+    closest: z.string(),
+    /** Against `closest`. */
+    differences: z.array(difference),
+  }),
+  services: z.array(serviceReport),
+  rules: z.array(ruleReport),
+  exposedInternal: z.array(z.string()),
+  openUnused: z.array(z.string()),
+  otherOwners: z.array(z.string()),
+  unreadable: z.array(z.string()),
+  webPorts: z
+    .strictObject({
+      http: z.int().nullable(),
+      https: z.int().nullable(),
+      redirectsTo: z.int().nullable(),
+      consistent: z.boolean(),
+      problems: z.array(z.string()),
+    })
+    .nullable(),
+  pending: z.strictObject({ id: z.string(), action: z.string(), confirmBy: z.string() }).nullable(),
+  leases: z.array(z.strictObject({ service: z.string(), until: z.string() })),
+  inSync: z.boolean(),
+});
+export type State = z.infer<typeof state>;
+
+const policyChange = z.strictObject({ from: policy, to: policy });
+
+export const changeResult = z.strictObject({
+  id: z.string(),
+  action: z.string(),
+  changed: z.boolean(),
+  dryRun: z.boolean(),
+  added: z.array(ruleReport),
+  removed: z.array(ruleReport),
+  policies: z.strictObject({
+    incoming: policyChange.optional(),
+    outgoing: policyChange.optional(),
+    routed: policyChange.optional(),
+  }),
+  files: z.array(z.string()),
+  cut: z.int(),
+  backup: z.string().nullable(),
+  pending: z.strictObject({ confirmBy: z.string(), guard: z.enum(['systemd', 'node-red']) }).nullable(),
+  warnings: z.array(z.string()),
+  state,
+  durationMs: z.number(),
+});
+export type ChangeResult = z.infer<typeof changeResult>;
+
+/** One request to the engine, as the agent gets it on its standard input. */
+export const agentRequest = z.strictObject({
+  settings,
+  call: z.discriminatedUnion('method', [
+    z.strictObject({ method: z.literal('read'), request: readRequest }),
+    z.strictObject({ method: z.literal('setProfile'), request: setProfileRequest }),
+    z.strictObject({ method: z.literal('toggleService'), request: toggleServiceRequest }),
+  ]),
+});
+export type AgentRequest = z.infer<typeof agentRequest>;
+
+/** What the agent answers on its standard output. */
+export const agentAnswer = z.union([
+  z.strictObject({ result: z.union([changeResult, state]) }),
+  z.strictObject({ error: z.strictObject({ code: z.enum(ERROR_CODES), message: z.string() }) }),
+]);
+
+/**
+ * Checks a value that came from outside.
+ * @throws FirewallError INVALID_INPUT, naming the property; the value itself is quoted only in part, as it may be huge or hostile.
+ */
+export function check<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  const where = issue?.path.length ? issue.path.map((step) => printable(step)).join('.') : 'the request';
+  const got = printable(valueAt(value, issue?.path ?? []));
+  throw new FirewallError('INVALID_INPUT', {
+    what: `${where}: ${issue?.message ?? 'not understood'} (got ${got}).`,
+  });
+}
+
+function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
+  let at: unknown = value;
+  for (const step of path) {
+    if (typeof at !== 'object' || at === null || !Object.prototype.hasOwnProperty.call(at, step)) return undefined;
+    at = (at as Record<PropertyKey, unknown>)[step];
+  }
+  return at;
+}
+
+/** A short, printable rendering of any value: no control characters, no megabytes. */
+export function printable(value: unknown): string {
+  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'a list' : 'an object';
+  const raw = typeof value === 'string' ? JSON.stringify(value.slice(0, 60)) : String(value);
+  return raw.replace(/[^\x20-\x7e\u00a0-\ud7ff]/g, '?');
+}

@@ -1,0 +1,272 @@
+/**
+ * The vendor's services, one entry per service of its two port tables.
+ * Sources: EnOcean SmartServer IoT documentation, "Ports used by the SmartServer" (external and internal tables) and the
+ * `ufw status numbered` listing on "Changing the web ports". Where the two disagree the listing wins; the note beside the
+ * entry says so.
+ */
+import type { Openness } from '../messages';
+
+/** `22/tcp`, `1628:1645/udp`; without a protocol both tcp and udp. */
+export type PortSpec = string;
+
+/** What a vendor profile does with a service in one direction; null where the direction is another entry's. */
+export type VendorState = { enhanced: Exclude<Openness, 'partial'>; standard: Exclude<Openness, 'partial'> } | null;
+
+export interface Service {
+  id: string;
+  label: string;
+  /** Opening opens these; the state is judged on them. */
+  opens: readonly PortSpec[];
+  /** Closing closes these too: what the vendor's table adds to what its listing shows. */
+  closesToo: readonly PortSpec[];
+  /** The directions a change acts on when the request names none. */
+  directions: readonly ('in' | 'out')[];
+  daemon: string;
+  /** The systemd unit, where a source names it. */
+  unit: string | null;
+  in: VendorState;
+  out: VendorState;
+  /** `**` in the vendor's table: open only if enabled on a Configuration page. */
+  optional: boolean;
+  /** Of the internal table: has no rule and must get none. */
+  internal: boolean;
+  /** What stops working when it is closed, for somebody who has never seen ufw. */
+  consequence: string;
+}
+
+const OPEN = { enhanced: 'open', standard: 'open' } as const;
+const CLOSED_IN = { enhanced: 'closed', standard: 'closed' } as const;
+/** Out: blocked under Enhanced Security by the default policy, allowed under Standard by the default policy. */
+const BY_POLICY = { enhanced: 'closed', standard: 'open' } as const;
+
+interface Facts extends Partial<Service> {
+  id: string;
+  label: string;
+  opens: readonly PortSpec[];
+  daemon: string;
+  consequence: string;
+}
+
+const incoming = (facts: Facts): Service => ({
+  closesToo: [],
+  directions: ['in'],
+  unit: null,
+  in: OPEN,
+  out: BY_POLICY,
+  optional: false,
+  internal: false,
+  ...facts,
+});
+
+const outgoing = (facts: Facts): Service => ({
+  ...incoming(facts),
+  directions: ['out'],
+  in: CLOSED_IN,
+  out: OPEN,
+  ...facts,
+});
+
+const INTERNAL =
+  'An internal service: attempting to modify or restrict its ports may compromise the functionality of the applications on the device.';
+
+const internal = (facts: Omit<Facts, 'consequence'>): Service => ({
+  ...incoming({ ...facts, consequence: INTERNAL }),
+  in: CLOSED_IN,
+  internal: true,
+});
+
+export const CATALOGUE: readonly Service[] = [
+  incoming({
+    id: 'ssh',
+    label: 'SSH remote shell',
+    opens: ['22/tcp'],
+    daemon: 'sshd',
+    unit: 'ssh.service',
+    consequence: 'Nobody can log on with SSH or copy files with SCP; the web pages still work.',
+  }),
+  incoming({
+    id: 'https',
+    label: 'Web pages (HTTPS)',
+    opens: ['443/tcp'],
+    daemon: 'nginx',
+    unit: 'nginx.service',
+    // The table blocks outgoing 443 for nginx, but allows it in the row of the licences: that direction is `licensing`.
+    out: null,
+    consequence:
+      'The Configuration pages, the CMS, custom pages, IAP/REST and the Node-RED editor cannot be reached; what is left is the USB console.',
+  }),
+  incoming({
+    id: 'http',
+    label: 'Web pages (HTTP, redirected to HTTPS)',
+    opens: ['80/tcp'],
+    daemon: 'nginx',
+    unit: 'nginx.service',
+    // The table blocks incoming 80; the device's own rules allow it. Outgoing 80 is `cms-update`.
+    out: null,
+    consequence: 'Whoever types the address without https:// gets no answer instead of a redirect.',
+  }),
+  incoming({
+    id: 'mdns',
+    label: 'Discovery as HOSTNAME.local (mDNS)',
+    opens: ['5353/udp'],
+    daemon: 'avahi-daemon',
+    unit: 'avahi-daemon.service',
+    // The table blocks outgoing 5353 under Enhanced; the device's own rules allow it.
+    directions: ['in', 'out'],
+    out: OPEN,
+    consequence: 'The device is no longer found as HOSTNAME.local; its address must be typed.',
+  }),
+  incoming({
+    id: 'dhcp',
+    label: 'DHCP server (dnsmasq)',
+    opens: ['67/udp'],
+    daemon: 'dnsmasq',
+    consequence: 'Cannot be closed with ufw: port 67 is allowed in /etc/ufw/before.rules.',
+  }),
+  incoming({
+    id: 'bacnet',
+    label: 'BACnet/IP',
+    // The table's BAC0–BACF (hex, 47808–47823) are the values the one configurable port may take.
+    opens: ['47808/udp', '41797/udp'],
+    daemon: 'echbacnet',
+    optional: true,
+    consequence: 'BACnet devices and workstations on the network lose contact with this device.',
+  }),
+  outgoing({
+    id: 'bacnet-ephemeral',
+    label: 'BACnet client ports',
+    opens: ['49152:65535/udp'],
+    daemon: 'echbacnet',
+    in: null,
+    optional: true,
+    consequence: 'This device cannot poll BACnet devices as a client.',
+  }),
+  incoming({
+    id: 'lon',
+    label: 'LON over IP (IP-852, RNI, protocol analyzer)',
+    // The table says 1628–1645 TCP, the listing 1628/udp, in and out.
+    opens: ['1628/udp'],
+    closesToo: ['1628:1645/tcp', '1628:1645/udp'],
+    directions: ['in', 'out'],
+    daemon: 'echlte',
+    out: OPEN,
+    optional: true,
+    consequence:
+      'LON devices behind IP-852 routers and remote network interfaces lose contact; heating and lighting points may go stale.',
+  }),
+  incoming({
+    id: 'lon-ip70',
+    label: 'LON tunnel (IP-70)',
+    // The table says TCP and blocks the outgoing direction under Enhanced; the listing shows 2541/udp, in and out.
+    opens: ['2541/udp'],
+    closesToo: ['2541/tcp'],
+    directions: ['in', 'out'],
+    daemon: 'echlte',
+    out: OPEN,
+    consequence: 'The LON tunnel stops; the vendor keeps this port always open.',
+  }),
+  incoming({
+    id: 'mqtt',
+    label: 'MQTT broker (unencrypted)',
+    opens: ['1883/tcp'],
+    daemon: 'mosquitto',
+    unit: 'mosquitto.service',
+    optional: true,
+    consequence:
+      'Programs on other machines cannot read or write data points over MQTT; programs on the device still can.',
+  }),
+  incoming({
+    id: 'mqtts',
+    label: 'MQTT broker (TLS)',
+    opens: ['8883/tcp'],
+    daemon: 'mosquitto',
+    unit: 'mosquitto.service',
+    // Outgoing 8883 is `remote-cms`.
+    out: null,
+    optional: true,
+    consequence: 'Programs and SmartServers that use MQTT with a certificate lose contact with this device.',
+  }),
+  incoming({
+    id: 'opcua',
+    label: 'OPC UA server',
+    opens: ['55000/tcp'],
+    daemon: 'echopcua',
+    optional: true,
+    consequence: 'OPC UA clients lose contact with this device.',
+  }),
+  outgoing({
+    id: 'smtp',
+    label: 'E-mail (SMTP)',
+    opens: ['25/tcp'],
+    daemon: 'SMTP',
+    consequence: 'Alarm e-mails and password e-mails are not sent.',
+  }),
+  outgoing({
+    id: 'dns',
+    label: 'Name resolution (DNS)',
+    // The table says TCP and UDP, the listing has 53/udp only. Incoming 53 is `dnsmasq`.
+    opens: ['53/udp'],
+    closesToo: ['53/tcp'],
+    in: null,
+    daemon: 'DNS',
+    consequence: 'Host names cannot be resolved: e-mail, time and update servers given by name are not found.',
+  }),
+  outgoing({
+    id: 'cms-update',
+    label: 'CMS update (HTTP)',
+    opens: ['80/tcp'],
+    in: null,
+    daemon: 'CMS',
+    consequence: 'Updates of the CMS over HTTP fail.',
+  }),
+  outgoing({
+    id: 'ntp',
+    label: 'Time (NTP)',
+    opens: ['123/udp'],
+    daemon: 'NTP',
+    consequence: 'The clock drifts; schedules run at the wrong time.',
+  }),
+  outgoing({
+    id: 'modbus',
+    label: 'Modbus TCP',
+    opens: ['502/tcp'],
+    daemon: 'Modbus',
+    consequence: 'Modbus TCP devices are no longer polled.',
+  }),
+  outgoing({
+    id: 'licensing',
+    label: 'Signed certificates and licensing',
+    opens: ['443/tcp'],
+    in: null,
+    daemon: 'licensing',
+    consequence: 'Certificates and licences are not renewed.',
+  }),
+  outgoing({
+    id: 'remote-cms',
+    label: 'Remote CMS (MQTT, TLS)',
+    opens: ['8883/tcp'],
+    in: null,
+    daemon: 'mosquitto',
+    unit: 'mosquitto.service',
+    // The listing, made with Enhanced Security and without Remote CMS, has no such rule.
+    optional: true,
+    consequence: 'This device no longer reaches its remote CMS.',
+  }),
+  internal({
+    id: 'dnsmasq',
+    label: 'Name server of the device (dnsmasq)',
+    opens: ['53/tcp', '53/udp'],
+    daemon: 'dnsmasq',
+    out: null,
+  }),
+  internal({ id: 'node-red', label: 'Node-RED', opens: ['1880/tcp'], daemon: 'node-red' }),
+  internal({ id: 'cms-jmx', label: 'Local CMS (JMX)', opens: ['1099/tcp', '44444/tcp'], daemon: 'CMS' }),
+  internal({ id: 'cms-mqtt', label: 'Local CMS (MQTT)', opens: ['3200/tcp'], daemon: 'CMS' }),
+  internal({ id: 'cms-pgsql', label: 'Local CMS (PostgreSQL)', opens: ['5432/tcp'], daemon: 'postgres' }),
+  internal({ id: 'cms-redis', label: 'Local CMS (Redis)', opens: ['6379/tcp'], daemon: 'redis' }),
+  internal({ id: 'cms', label: 'Local CMS', opens: ['8101/tcp'], daemon: 'cms' }),
+  internal({ id: 'cms-jetty', label: 'Local CMS (Jetty)', opens: ['8181/tcp'], daemon: 'CMS' }),
+  internal({ id: 'supervisor', label: 'Supervisor', opens: ['9001/tcp'], daemon: 'python' }),
+  internal({ id: 'reboot-manager', label: 'Reboot Manager', opens: ['9090/tcp'], daemon: 'python3' }),
+  internal({ id: 'lon-ip70-internal', label: 'LON tunnel, inside (IP-70)', opens: ['1629/udp'], daemon: 'echlte' }),
+];
