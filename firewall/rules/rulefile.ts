@@ -133,8 +133,8 @@ export function unreadableLines(file: RuleFile, name: string): string[] {
     ...foreign(file.lead),
     ...file.items.flatMap(({ rule, raw, foreign: after }) => {
       const derived = ruleLines(rule);
-      // The first line is empty or the tuple; most items are what ufw wrote.
-      const own = raw.endsWith(`\n${derived.join('\n')}\n`) ? [] : linesOf(raw).slice(1);
+      const [, ...own] = raw.replace(/^\n+/, '').split('\n').slice(0, -1);
+      if (own.length === derived.length && own.every((line, at) => line === derived[at])) return foreign(after);
       return [...own.filter((line) => !derived.includes(line)).map((line) => `${name}: ${line}`), ...foreign(after)];
     }),
   ];

@@ -1,0 +1,265 @@
+/**
+ * Sets of packets, and what a list of rules does with them by first match.
+ * A box is a product of one set per field; a rule is one box per port or range it lists. Everything that is said about
+ * what a firewall lets through (open, closed, wider than before) is computed here, exactly, never from rule texts.
+ */
+import ipaddr from 'ipaddr.js';
+import { ANYWHERE, type Family, type Rule } from './rule';
+import { isMulti } from './tuple';
+
+/** Addresses that agree with `value` in the bits of `mask`. */
+interface Addresses {
+  value: bigint;
+  mask: bigint;
+}
+
+/** Interfaces matching `pattern` (`+` at its end is iptables' wildcard) but none of `except`. */
+interface Interfaces {
+  pattern: string;
+  except: readonly string[];
+}
+
+export interface Box {
+  /** One bit per protocol of PROTOCOLS. */
+  protocols: number;
+  dport: readonly [number, number];
+  sport: readonly [number, number];
+  src: Addresses;
+  dst: Addresses;
+  interfaceIn: Interfaces;
+  interfaceOut: Interfaces;
+}
+
+/** How much a rule lets through: nothing, a limited rate, everything. */
+export const LEVEL = { deny: 0, reject: 0, limit: 1, allow: 2 } as const;
+export type Level = (typeof LEVEL)[keyof typeof LEVEL];
+
+export interface Decider {
+  box: Box;
+  level: Level;
+  rule: Rule;
+}
+
+/** A list of rules of one chain and family, in order, and the policy behind it. */
+export interface Chain {
+  deciders: readonly Decider[];
+  policy: Level;
+}
+
+const PROTOCOLS = ['tcp', 'udp', 'ipv6', 'esp', 'ah', 'igmp', 'gre', 'vrrp', 'other'] as const;
+const ALL_PROTOCOLS = (1 << PROTOCOLS.length) - 1;
+const TCP_UDP = 0b11;
+const ALL_PORTS = [0, 65535] as const;
+const ALL_ADDRESSES: Addresses = { value: 0n, mask: 0n };
+const ALL_INTERFACES: Interfaces = { pattern: '+', except: [] };
+
+export const EVERYTHING: Box = {
+  protocols: ALL_PROTOCOLS,
+  dport: ALL_PORTS,
+  sport: ALL_PORTS,
+  src: ALL_ADDRESSES,
+  dst: ALL_ADDRESSES,
+  interfaceIn: ALL_INTERFACES,
+  interfaceOut: ALL_INTERFACES,
+};
+
+/** The bits of a protocol name of ufw's; `any` is tcp and udp where a port is named. */
+export function protocolBits(protocol: string, hasPort: boolean): number {
+  if (protocol === 'any') return hasPort ? TCP_UDP : ALL_PROTOCOLS;
+  return 1 << PROTOCOLS.indexOf(protocol as (typeof PROTOCOLS)[number]);
+}
+
+/** `80`, `1:2`, `80,443` or `any` as ranges. */
+export function portRanges(ports: string): (readonly [number, number])[] {
+  if (ports === 'any') return [ALL_PORTS];
+  return ports.split(',').map((part) => {
+    const [first, last] = part.split(':').map(Number) as [number, number?];
+    return [first, last ?? first] as const;
+  });
+}
+
+const addressCache = new Map<string, Addresses>();
+
+/** An address, CIDR subnet or IPv4 address with dotted mask as a set. */
+export function addressSet(text: string, family: Family): Addresses {
+  if (text === ANYWHERE[family]) return ALL_ADDRESSES;
+  const known = addressCache.get(text);
+  if (known) return known;
+  const width = family === 'ipv4' ? 32n : 128n;
+  const [address = '', prefix] = text.split('/');
+  const full = (1n << width) - 1n;
+  let mask = full;
+  if (prefix?.includes('.')) mask = toBits(prefix);
+  else if (prefix !== undefined) mask = full ^ ((1n << (width - BigInt(prefix))) - 1n);
+  const set = { value: toBits(address) & mask, mask };
+  // Rule files are small, but messages are not trusted to be: the cache must not grow with them.
+  if (addressCache.size > 10_000) addressCache.clear();
+  addressCache.set(text, set);
+  return set;
+}
+
+function toBits(address: string): bigint {
+  return ipaddr
+    .parse(address)
+    .toByteArray()
+    .reduce((bits, byte) => (bits << 8n) | BigInt(byte), 0n);
+}
+
+const interfaceSet = (name: string): Interfaces => (name ? { pattern: name, except: [] } : ALL_INTERFACES);
+
+/** The boxes of a rule, one per port or range in its lists. */
+export function boxesOf(rule: Rule): Box[] {
+  const { dport, sport, protocol, family } = rule;
+  const base = {
+    protocols: protocolBits(protocol, dport !== 'any' || sport !== 'any'),
+    src: addressSet(rule.src, family),
+    dst: addressSet(rule.dst, family),
+    interfaceIn: interfaceSet(rule.interfaceIn),
+    interfaceOut: interfaceSet(rule.interfaceOut),
+  };
+  if (!isMulti(dport) && !isMulti(sport)) {
+    return [{ ...base, dport: onlyRange(dport), sport: onlyRange(sport) }];
+  }
+  return portRanges(dport).flatMap((d) => portRanges(sport).map((s) => ({ ...base, dport: d, sport: s })));
+}
+
+const onlyRange = (ports: string): readonly [number, number] => (ports === 'any' ? ALL_PORTS : [+ports, +ports]);
+
+/** What decides about packets of one chain, in order. */
+export function chainOfRules(rules: readonly Rule[], policy: Level): Chain {
+  const deciders = rules.flatMap((rule) => boxesOf(rule).map((box) => ({ box, level: LEVEL[rule.action], rule })));
+  return { deciders, policy };
+}
+
+/** The packets in both, or null where there are none. */
+export function intersect(a: Box, b: Box): Box | null {
+  const protocols = a.protocols & b.protocols;
+  const dport = overlap(a.dport, b.dport);
+  const sport = overlap(a.sport, b.sport);
+  if (protocols === 0 || !dport || !sport) return null;
+  const src = commonAddresses(a.src, b.src);
+  const dst = src && commonAddresses(a.dst, b.dst);
+  if (!src || !dst) return null;
+  const interfaceIn = commonInterfaces(a.interfaceIn, b.interfaceIn);
+  const interfaceOut = interfaceIn && commonInterfaces(a.interfaceOut, b.interfaceOut);
+  return interfaceIn && interfaceOut ? { protocols, dport, sport, src, dst, interfaceIn, interfaceOut } : null;
+}
+
+/** The packets of `a` that are not in `b`, as boxes that share none. */
+export function subtract(a: Box, b: Box): Box[] {
+  if (!intersect(a, b)) return [a];
+  const pieces: Box[] = [];
+  // Field by field: what differs there leaves as a piece, the rest goes on narrowed to b.
+  let rest = a;
+  const outside = rest.protocols & ~b.protocols;
+  if (outside) pieces.push({ ...rest, protocols: outside });
+  rest = { ...rest, protocols: rest.protocols & b.protocols };
+  for (const field of ['dport', 'sport'] as const) {
+    const [low, high] = rest[field];
+    const [bLow, bHigh] = b[field];
+    if (low < bLow) pieces.push({ ...rest, [field]: [low, bLow - 1] });
+    if (high > bHigh) pieces.push({ ...rest, [field]: [bHigh + 1, high] });
+    rest = { ...rest, [field]: [Math.max(low, bLow), Math.min(high, bHigh)] };
+  }
+  for (const field of ['src', 'dst'] as const) {
+    let { value, mask } = rest[field];
+    for (let free = b[field].mask & ~mask; free !== 0n; free = b[field].mask & ~mask) {
+      const bit = highestBit(free);
+      pieces.push({ ...rest, [field]: { value: value | (~b[field].value & bit), mask: mask | bit } });
+      value |= b[field].value & bit;
+      mask |= bit;
+    }
+    rest = { ...rest, [field]: { value, mask } };
+  }
+  for (const field of ['interfaceIn', 'interfaceOut'] as const) {
+    const { pattern, except } = rest[field];
+    if (!matches(b[field].pattern, pattern)) {
+      pieces.push({ ...rest, [field]: { pattern, except: [...except, b[field].pattern] } });
+    }
+    for (const hole of b[field].except) {
+      const inHole = commonInterfaces(rest[field], { pattern: hole, except: [] });
+      if (inHole) pieces.push({ ...rest, [field]: inHole });
+    }
+    rest = { ...rest, [field]: commonInterfaces(rest[field], b[field]) as Interfaces };
+  }
+  return pieces;
+}
+
+const contains = (outer: Box, inner: Box): boolean => subtract(inner, outer).length === 0;
+
+/** Whether every packet of the box is in one of the others. */
+export function isCovered(box: Box, others: readonly Box[]): boolean {
+  let rest = [box];
+  for (const other of others) {
+    rest = rest.flatMap((piece) => subtract(piece, other));
+    if (rest.length === 0) return true;
+  }
+  return false;
+}
+
+/** The region cut into boxes with what decides about each: a rule, or the policy (`rule: null`). */
+export function* decide(region: Box, chain: Chain, from = 0): Generator<{ box: Box; level: Level; rule: Rule | null }> {
+  for (let at = from; at < chain.deciders.length; at++) {
+    const { box, level, rule } = chain.deciders[at] as Decider;
+    const part = intersect(region, box);
+    if (!part) continue;
+    yield { box: part, level, rule };
+    for (const piece of subtract(region, box)) yield* decide(piece, chain, at + 1);
+    return;
+  }
+  yield { box: region, level: chain.policy, rule: null };
+}
+
+/** The deciders that matter for a region: those that touch it, up to the first that covers it. */
+export function relevant(region: Box, chain: Chain): { deciders: Decider[]; last: Level } {
+  const deciders: Decider[] = [];
+  for (const decider of chain.deciders) {
+    if (!intersect(region, decider.box)) continue;
+    deciders.push(decider);
+    if (contains(decider.box, region)) return { deciders, last: decider.level };
+  }
+  return { deciders, last: chain.policy };
+}
+
+/** The one level at which all packets of the region are decided, or `mixed`. */
+export function levelOf(region: Box, chain: Chain): Level | 'mixed' {
+  const { deciders, last } = relevant(region, chain);
+  // A rule that decides otherwise than the last one makes the answer mixed, unless earlier rules leave it nothing.
+  for (const [at, { box, level }] of deciders.entries()) {
+    if (level === last) continue;
+    const part = intersect(region, box) as Box;
+    const earlier = deciders.slice(0, at).flatMap((other) => (intersect(other.box, part) ? [other.box] : []));
+    if (!isCovered(part, earlier)) return 'mixed';
+  }
+  return last;
+}
+
+function overlap(a: readonly [number, number], b: readonly [number, number]): readonly [number, number] | null {
+  const low = Math.max(a[0], b[0]);
+  const high = Math.min(a[1], b[1]);
+  return low <= high ? [low, high] : null;
+}
+
+function commonAddresses(a: Addresses, b: Addresses): Addresses | null {
+  if (b.mask === 0n) return a;
+  if (a.mask === 0n) return b;
+  if (((a.value ^ b.value) & a.mask & b.mask) !== 0n) return null;
+  return { value: a.value | b.value, mask: a.mask | b.mask };
+}
+
+/** Whether every interface that fits `name` (itself perhaps a pattern) fits the pattern. */
+function matches(pattern: string, name: string): boolean {
+  return pattern.endsWith('+') ? name.startsWith(pattern.slice(0, -1)) : pattern === name;
+}
+
+function commonInterfaces(a: Interfaces, b: Interfaces): Interfaces | null {
+  const narrow = matches(a.pattern, b.pattern) ? b.pattern : matches(b.pattern, a.pattern) ? a.pattern : null;
+  if (narrow === null) return null;
+  if (a.except.length === 0 && b.except.length === 0) return { pattern: narrow, except: [] };
+  const except = [...a.except, ...b.except];
+  return except.some((hole) => matches(hole, narrow)) ? null : { pattern: narrow, except };
+}
+
+function highestBit(bits: bigint): bigint {
+  return 1n << BigInt(bits.toString(2).length - 1);
+}
