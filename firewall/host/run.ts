@@ -30,8 +30,8 @@ export async function run(program: string, args: readonly string[], options: Run
     stripFinalNewline: false,
     timeout: options.timeoutMs ?? TIMEOUT_MS,
     maxBuffer: MAX_OUTPUT,
-    // Without input the program gets an empty one, so that nothing can wait for an answer.
-    input: options.input ?? '',
+    // Without input there is none to read, so that nothing can wait for an answer.
+    ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
   });
   if ((result as { code?: string }).code === 'ENOENT') throw notFound(program);
   if (result.timedOut) {

@@ -79,7 +79,7 @@ function otherwiseDecided(
     const at = rule ? touching.deciders.findIndex((decider) => decider.rule === rule) : Number.POSITIVE_INFINITY;
     if (!found || at < found.at) found = { at, rule };
   }
-  return found && found.rule;
+  return found?.rule;
 }
 
 const isBlock = (rule: Rule): boolean => rule.action === 'deny' || rule.action === 'reject';
