@@ -1,0 +1,43 @@
+/** A port on the host's loopback that leads to a unix socket. */
+import { once } from 'node:events';
+import { type AddressInfo, createConnection, createServer, type Server, type Socket } from 'node:net';
+
+/** How far above the preferred port a free one is looked for. */
+const reach = 100;
+
+export interface Loopback {
+  /** The port on 127.0.0.1. */
+  port: number;
+  /** Closes the port and its connections. */
+  close(): Promise<void>;
+}
+
+/** Listens on `preferred` or the next free port above it; on any free port when it is 0. */
+export async function openLoopback(path: string, preferred: number): Promise<Loopback> {
+  const sockets = new Set<Socket>();
+  const server = createServer((outer) => {
+    const inner = createConnection(path);
+    sockets.add(outer);
+    outer.pipe(inner).pipe(outer);
+    // Either end may go away first; the other one has to follow.
+    outer.on('error', () => inner.destroy()).on('close', () => inner.destroy() && sockets.delete(outer));
+    inner.on('error', () => outer.destroy()).on('close', () => outer.destroy());
+  });
+  const port = await listen(server, preferred, preferred === 0 ? 0 : preferred + reach);
+  const close = () => {
+    for (const socket of sockets) socket.destroy();
+    return new Promise<void>((resolve) => server.close(() => resolve()));
+  };
+  return { port, close };
+}
+
+async function listen(server: Server, port: number, last: number): Promise<number> {
+  server.listen(port, '127.0.0.1');
+  try {
+    await once(server, 'listening');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE' || port >= last) throw error;
+    return listen(server, port + 1, last);
+  }
+  return (server.address() as AddressInfo).port;
+}

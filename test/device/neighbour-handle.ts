@@ -1,0 +1,63 @@
+/** The neighbour, seen from the host. */
+import type { Listener } from './device';
+import type {
+  FetchOptions,
+  FetchResult,
+  InitMethods,
+  NeighbourMethods,
+  ProbeOptions,
+  ProbeResult,
+  Proto,
+  RunOptions,
+  RunResult,
+  Target,
+} from './protocol';
+import type { Channel } from './rpc';
+
+/** A probe that is running. */
+export interface RunningProbe {
+  /** Starts no more connections and waits, for a second at most, until it is known what became of each. */
+  stop(): Promise<ProbeResult>;
+}
+
+export class Neighbour {
+  constructor(private readonly init: Channel<InitMethods>) {}
+
+  /**
+   * Knocks on the device's ports, all at once. TCP accepted or reset, UDP answered or "port unreachable": `in`.
+   * Silence, twice: `filtered`. Knock on UDP where nothing listens, or what listens answers.
+   */
+  async knock(targets: Target[]): Promise<('in' | 'filtered')[]> {
+    const answers = await this.call('knock', targets);
+    return answers.map((answered) => (answered ? 'in' : 'filtered'));
+  }
+
+  /** Starts a fresh connection every `everyMs`, 20,000 at most, until stopped. Resolves when the first is on its way. */
+  async probe(options: ProbeOptions): Promise<RunningProbe> {
+    const id = await this.call('startProbe', options);
+    return { stop: () => this.call('stopProbe', id) };
+  }
+
+  /** One HTTP request to the device, IPv6 addresses in brackets. Trusts any certificate, follows no redirect. */
+  fetch(url: string, options: FetchOptions = {}): Promise<FetchResult> {
+    return this.call('fetch', url, options);
+  }
+
+  /** Listens on all the neighbour's addresses and sends back what comes. Port 0 is any free one. */
+  async listen(proto: Proto, port: number): Promise<Listener> {
+    const listening = await this.call('listen', proto, port);
+    return { port: listening.port, close: () => this.call('unlisten', listening.id) };
+  }
+
+  /** Runs a program to its end in the neighbour's network. The files are the device's. */
+  run(argv: string[], options: RunOptions = {}): Promise<RunResult> {
+    return this.call('run', argv, options);
+  }
+
+  private call<K extends keyof NeighbourMethods>(
+    method: K,
+    ...args: Parameters<NeighbourMethods[K]>
+  ): Promise<Awaited<ReturnType<NeighbourMethods[K]>>> {
+    return this.init.call('neighbour', method, args) as Promise<Awaited<ReturnType<NeighbourMethods[K]>>>;
+  }
+}
