@@ -168,10 +168,10 @@ function impliedListen(text: string, { opening, first }: ServerBlock): ImpliedLi
 
 /** What separates a directive from the one before it: a line break and its indentation, or a space on the same line. */
 export function separatorBefore(text: string, start: number): string {
-  const lineStart = text.lastIndexOf('\n', start - 1) + 1;
-  const indentation = text.slice(lineStart, start);
-  if (lineStart === 0 || /[^ \t]/.test(indentation)) return ' ';
-  return `${text[lineStart - 2] === '\r' ? '\r\n' : '\n'}${indentation}`;
+  let lineStart = start;
+  while (text[lineStart - 1] === ' ' || text[lineStart - 1] === '\t') lineStart -= 1;
+  if (text[lineStart - 1] !== '\n') return ' ';
+  return `${text[lineStart - 2] === '\r' ? '\r\n' : '\n'}${text.slice(lineStart, start)}`;
 }
 
 function sharedTls(servers: Server[]): Server[] {
