@@ -1,4 +1,5 @@
 import { FirewallError } from '../errors';
+import { socketOf } from './listen';
 import { listensOf, webPorts } from './ports';
 import { HTTPS_PORT } from './redirect';
 import { siteRefusal } from './refusal';
@@ -57,8 +58,8 @@ export function listenOnBoth(site: Site, change: WebPortChange): Buffer {
 
 /**
  * Takes the old ports out of a file that `listenOnBoth` wrote: the result is what `changePorts` makes of the original,
- * byte for byte. What somebody else changed in the file meanwhile stays; a listen on an old port without its copy moves
- * to the new one.
+ * byte for byte. What somebody else changed in the file meanwhile stays; a listen on an old port whose copy is
+ * gone moves to the new one.
  *
  * @param site the file as it is now
  * @throws FirewallError NGINX_CONFIG when the site has no server or no HTTPS server
@@ -141,11 +142,15 @@ function copied(text: string, listen: PortListen, change: WebPortChange): Splice
 }
 
 function droppedListens(text: string, { listens }: Server, change: WebPortChange): Splice[] {
+  const sockets = new Set(listens.map(socketOf));
   return listens.flatMap((listen, index) => {
     if (!moveOf(listen, change)) return [];
     const next = listens[index + 1];
     const hasCopy = next?.raw === movedDirective(listen, change) && text.slice(listen.end, next.start).trim() === '';
-    return [hasCopy && next ? { start: listen.start, end: next.start, text: '' } : replaced(listen, change)];
+    if (hasCopy && next) return [{ start: listen.start, end: next.start, text: '' }];
+    // nginx refuses a server that listens on one socket twice.
+    const isDouble = sockets.has(socketOf({ address: listen.address, port: target(listen, change) }));
+    return [isDouble ? { start: listen.start, end: listen.end, text: '' } : replaced(listen, change)];
   });
 }
 

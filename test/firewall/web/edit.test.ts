@@ -161,7 +161,8 @@ describe('listening on old and new ports for a while', () => {
       .replace('ssl; }', 'ssl; root /theirs; }')
       .concat('\nserver { listen 80; server_name theirs; }');
     const left = edited(dropOldPorts, theirs);
-    assert.ok(left.includes('# theirs') && left.includes('root /theirs;'));
+    assert.ok(left.includes('# theirs\n  listen 1780;') && left.includes('root /theirs;'));
+    assert.equal(left.split('listen 1780;').length, 3);
     assert.ok(left.endsWith('\nserver { listen 1780; server_name theirs; }'));
     assert.ok(!/listen 80|listen 443/.test(left));
   });
