@@ -1,4 +1,4 @@
-/** The vendor's site file as far as its documentation shows it, on the ports a factory device has. */
+/** The vendor's site file as far as its documentation shows it, on the factory's ports; the certificate lines and what follows are ours. */
 export const VENDOR_SITE = `server {
     # listen on HTTP port(s) (this is the default server)
     # NOTE: Only use non-SSL ports for debugging!
