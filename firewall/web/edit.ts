@@ -161,9 +161,7 @@ function redirectSplices(site: Site, { https, fixRedirect }: WebPortChange): Spl
   return site.servers
     .flatMap((server) => server.redirects)
     .flatMap((redirect) => {
-      if (!redirect.understood || redirect.port === port) return [];
-      const moves = redirect.port === https?.from;
-      if (!moves && alive.has(redirect.port)) return [];
+      if (!redirect.understood || alive.has(redirect.port)) return [];
       return [{ start: redirect.start, end: redirect.end, text: port === HTTPS_PORT ? '' : `:${port}` }];
     });
 }
