@@ -5,7 +5,7 @@ import { chainPrefix } from '../rules/lines';
 import { userLoad } from '../rules/loads';
 import { FAMILIES, type Family } from '../rules/rule';
 import type { RuleFile } from '../rules/rulefile';
-import { restored, sameChain, type Table } from '../rules/tables';
+import { firstDifference, restored, type Table } from '../rules/tables';
 import { expectedTable, type Snapshot } from './snapshot';
 
 /** The tables of the families the kernel has, whether ufw manages them or not. */
@@ -34,14 +34,18 @@ export function isActive(snapshot: Snapshot, kernel: Kernel): boolean {
   });
 }
 
-/** Whether the kernel holds the rules and policies of the files: what a change loads, and nothing around it. */
-export async function holdsRules(snapshot: Snapshot, kernel: Kernel): Promise<boolean> {
-  if (!isActive(snapshot, kernel)) return false;
+/**
+ * Where the kernel does not hold the rules and policies of the files (what a change loads, and nothing around it), in
+ * words; null where it does.
+ */
+export async function missingRules(snapshot: Snapshot, kernel: Kernel): Promise<string | null> {
+  if (!isActive(snapshot, kernel)) return "ufw's chains are not in place";
   for (const family of snapshot.families) {
     const expected = restored(userLoad(snapshot.ruleFiles[family] as RuleFile, snapshot.settings.policies));
-    if (!(await holds(expected, (kernel[family] as Saved).filter))) return false;
+    const difference = await differenceOf(expected, (kernel[family] as Saved).filter);
+    if (difference !== null) return `${family}, ${difference}`;
   }
-  return true;
+  return null;
 }
 
 /** Whether the kernel holds all that ufw's files would load, in every chain of ufw's and every built-in one. */
@@ -49,7 +53,7 @@ export async function isInSync(snapshot: Snapshot, kernel: Kernel): Promise<bool
   if (!snapshot.settings.enabled) return !isActive(snapshot, kernel);
   for (const [family, { filter }] of Object.entries(kernel) as [Family, Saved][]) {
     const expected = expectedTable(snapshot, family);
-    if (!(await holds(expected, withoutForeignJumps(filter, expected)))) return false;
+    if ((await differenceOf(expected, withoutForeignJumps(filter, expected))) !== null) return false;
   }
   return true;
 }
@@ -57,19 +61,26 @@ export async function isInSync(snapshot: Snapshot, kernel: Kernel): Promise<bool
 /** Lines compared before Node-RED gets its turn. */
 const SLICE = 400;
 
-async function holds(expected: Table, actual: Table): Promise<boolean> {
-  for (const [name, policy] of expected.policies) if (actual.policies.get(name) !== policy) return false;
+/** The first place where the actual table is not what is expected, in words; null where there is none. */
+async function differenceOf(expected: Table, actual: Table): Promise<string | null> {
+  for (const [name, policy] of expected.policies) {
+    if (actual.policies.get(name) !== policy)
+      return `policy of ${name}: ${actual.policies.get(name)} instead of ${policy}`;
+  }
   for (const [name, lines] of expected.chains) {
-    const present = actual.chains.get(name);
+    const present = actual.chains.get(name) ?? [];
     // A built-in chain is compared only where the expected table says what stands in it.
     if (lines.length === 0 && expected.policies.has(name)) continue;
-    if (present?.length !== lines.length) return false;
-    for (let at = 0; at < lines.length; at += SLICE) {
-      if (!sameChain(lines.slice(at, at + SLICE), present.slice(at, at + SLICE))) return false;
+    for (let at = 0; at < Math.max(lines.length, present.length); at += SLICE) {
+      const different = firstDifference(lines.slice(at, at + SLICE), present.slice(at, at + SLICE));
+      if (different >= 0) {
+        const [wanted, got] = [lines[at + different] ?? 'nothing', present[at + different] ?? 'nothing'];
+        return `chain ${name}: "${got}" instead of "${wanted}"`;
+      }
       if (lines.length > SLICE) await new Promise(setImmediate);
     }
   }
-  return true;
+  return null;
 }
 
 /**

@@ -15,7 +15,7 @@ import { userLoad } from '../rules/loads';
 import type { Family } from '../rules/rule';
 import type { RuleFile } from '../rules/rulefile';
 import { begin, type Checkpoint, drop, finish, newId, unfinished } from './checkpoint';
-import { holdsRules, isActive, type Kernel, readKernel } from './kernel';
+import { isActive, type Kernel, missingRules, readKernel } from './kernel';
 import { changedFiles, fullLoadOf, readSnapshot, type Snapshot, type Wanted, withWanted } from './snapshot';
 
 export interface Plan extends Wanted {
@@ -60,7 +60,7 @@ export async function transact(settings: Settings, intent: Intent, dryRun: boole
   if (dryRun || (changedFiles(before, first.after).length === 0 && (await unfinished(settings)) === null)) {
     const kernel = await readKernel();
     const changed = changedFiles(before, first.after).length > 0;
-    if (dryRun || !first.after.settings.enabled || (await holdsRules(first.after, kernel))) {
+    if (dryRun || !first.after.settings.enabled || (await missingRules(first.after, kernel)) === null) {
       return {
         ...{ id, before, kernel, changed, backup: null },
         after: dryRun ? first.after : before,
@@ -190,9 +190,10 @@ async function load(after: Snapshot, loads: readonly (readonly [Family, string])
     for (const [family, text] of loadsOf(after, kernel)) await restore(family, text);
     kernel = await readKernel();
   }
-  if (await holdsRules(after, kernel)) return kernel;
+  const missing = await missingRules(after, kernel);
+  if (missing === null) return kernel;
   throw new FirewallError('VERIFY_FAILED', {
-    what: 'the kernel does not hold the rules that were loaded.',
+    what: `the kernel does not hold the rules that were loaded (${missing}).`,
     state: 'The firewall was put back as it was.',
     remedy: 'Look for another program that changes iptables, then try again.',
   });

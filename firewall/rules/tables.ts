@@ -48,11 +48,14 @@ export function restored(text: string, start: Table = { chains: new Map(), polic
   return { chains, policies };
 }
 
-/** Whether two lists of rule specs mean the same to the kernel, in the same order. */
-export function sameChain(a: readonly string[], b: readonly string[]): boolean {
-  return (
-    a.length === b.length && a.every((spec, at) => spec === b[at] || canonical(spec) === canonical(b[at] as string))
-  );
+/** Where two lists of rule specs first mean something else to the kernel; -1 where they are the same. */
+export function firstDifference(a: readonly string[], b: readonly string[]): number {
+  for (let at = 0; at < Math.max(a.length, b.length); at++) {
+    const [one, other] = [a[at], b[at]];
+    if (one === other) continue;
+    if (one === undefined || other === undefined || canonical(one) !== canonical(other)) return at;
+  }
+  return -1;
 }
 
 const SYNONYMS: Readonly<Record<string, string>> = {
@@ -159,6 +162,9 @@ function resolveValue(option: string, value: string): string {
       return ICMP_TYPES[value] ?? value;
     case '--icmpv6-type':
       return ICMPV6_TYPES[value] ?? value;
+    case '--comment':
+      // The single quotes around ufw's own comments are part of the comment to some versions of iptables-restore.
+      return value.replace(/^'(.*)'$/, '$1');
     case '--limit':
       return value.replace(/\/(sec|min|hour|day).*$/, '/$1');
     default:

@@ -1,0 +1,86 @@
+/** Command sequences through the real `ufw` on one device, and through the engine on its twin: the same bytes, the same kernel. */
+import { strict as assert } from 'node:assert';
+import { after, before, describe, it } from 'mocha';
+import { Device } from '../device/device';
+import { Engine } from '../device/engine';
+import { APPLICATION_FILE, type Command, command, Random } from './commands';
+
+const SEQUENCES = Number(process.env.DIFFERENTIAL_SEQUENCES ?? 300);
+const LENGTH = 4;
+const FIRST_SEED = Number(process.env.DIFFERENTIAL_SEED ?? Date.now() % 1_000_000);
+const FILES = ['/etc/ufw/user.rules', '/etc/ufw/user6.rules', '/etc/default/ufw', '/etc/ufw/ufw.conf'];
+
+describe(`The engine writes what ufw writes (${SEQUENCES} sequences from seed ${FIRST_SEED})`, () => {
+  let withUfw: Device;
+  let withEngine: Device;
+  let engine: Engine;
+  let empty: Map<string, string>;
+
+  before(async () => {
+    [withUfw, withEngine] = await Promise.all([Device.open({ rules: 'none' }), Device.open({ rules: 'none' })]);
+    for (const device of [withUfw, withEngine]) {
+      await device.write('/etc/ufw/applications.d/tests', APPLICATION_FILE, 0o644);
+      // Debian ships user6.rules without the limit chains' lines; they are loaded from the second start on.
+      await device.ufw('reload');
+    }
+    empty = new Map(await Promise.all(FILES.map(async (path) => [path, await withUfw.read(path)] as const)));
+    engine = await Engine.start(withEngine);
+  });
+
+  after(async () => {
+    await engine?.stop();
+    await Promise.all([withUfw?.close(), withEngine?.close()]);
+  });
+
+  for (let sequence = 0; sequence < SEQUENCES; sequence++) {
+    const seed = FIRST_SEED + sequence;
+    it(`seed ${seed}`, async () => {
+      const random = new Random(seed);
+      const commands: Command[] = [];
+      const counts = { ipv4: 0, ipv6: 0 };
+      for (const path of FILES) await withUfw.write(path, empty.get(path) as string);
+      await withUfw.ok(
+        'sh',
+        '-c',
+        'iptables-restore -n < /etc/ufw/user.rules && ip6tables-restore -n < /etc/ufw/user6.rules',
+      );
+      for (let step = 0; step < LENGTH; step++) {
+        const next = command(random, commands, counts);
+        commands.push(next);
+        await withUfw.ufw(...next.argv);
+        const text = await withUfw.read('/etc/ufw/user.rules');
+        const text6 = await withUfw.read('/etc/ufw/user6.rules');
+        counts.ipv4 = rows(text);
+        counts.ipv6 = rows(text6);
+      }
+      for (const path of FILES) await withEngine.write(path, empty.get(path) as string);
+      for (const { edits } of commands) await engine.edit(edits);
+      const said = commands.map(({ argv }) => `ufw ${argv.join(' ')}`).join('\n');
+      for (const path of FILES)
+        assert.equal(await withEngine.read(path), await withUfw.read(path), `${path} after\n${said}`);
+      for (const family of ['ipv4', 'ipv6'] as const) {
+        assert.equal(await withEngine.save(family), await withUfw.save(family), `${family} tables after\n${said}`);
+      }
+      await withEngine.ufw('reload');
+      for (const family of ['ipv4', 'ipv6'] as const) {
+        assert.equal(
+          await withEngine.save(family),
+          await withUfw.save(family),
+          `${family} tables after a reload after\n${said}`,
+        );
+      }
+    });
+  }
+});
+
+/** Rows of `ufw status numbered`: the tuples of one application count once. */
+function rows(text: string): number {
+  const tuples = text.split('\n').filter((line) => line.startsWith('### tuple ###'));
+  const keys = tuples
+    .map((line) => (line.includes(' comment=') ? line.slice(0, line.indexOf(' comment=')) : line))
+    .map((line) => {
+      const fields = line.split(' ').slice(3);
+      return fields.length < 8 ? line : [fields[6], fields[3], fields[7], fields[5], fields[8]].join(' ');
+    });
+  return new Set(keys).size;
+}
