@@ -46,3 +46,9 @@ export class FirewallError extends Error {
     if (cause !== undefined) Object.defineProperty(this, 'cause', { value: cause, enumerable: false });
   }
 }
+
+/** The error for what this user may not do. `what` is one sentence. */
+export function notPermitted(what: string, cause?: unknown): FirewallError {
+  const remedy = 'Run "npx smartserver-firewall setup" as root on the device, or Node-RED as root.';
+  return new FirewallError('NOT_PERMITTED', { what, remedy }, cause);
+}

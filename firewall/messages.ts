@@ -145,8 +145,8 @@ const endpoint = z.strictObject({ address: z.string(), port: z.string(), app: z.
 
 /** One row of `ufw status numbered`, from the tuple, not from its text. */
 export const ruleReport = z.strictObject({
-  /** As `ufw status numbered` prints it; null for a rule that is no longer, or not yet, in force. */
-  number: z.int().nullable(),
+  /** As `ufw status numbered` prints it; for a removed rule, as it printed it before. */
+  number: z.int(),
   action: z.enum(['allow', 'deny', 'reject', 'limit']),
   direction: z.enum(['in', 'out', 'routed']),
   /** `any` means tcp and udp where a port is named, else every protocol. */

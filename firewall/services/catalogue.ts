@@ -72,6 +72,8 @@ const INTERNAL =
 const internal = (facts: Omit<Facts, 'consequence'>): Service => ({
   ...incoming({ ...facts, consequence: INTERNAL }),
   in: CLOSED_IN,
+  // An outgoing rule to such a port is about another machine's service.
+  out: null,
   internal: true,
 });
 
@@ -257,7 +259,6 @@ export const CATALOGUE: readonly Service[] = [
     label: 'Name server of the device (dnsmasq)',
     opens: ['53/tcp', '53/udp'],
     daemon: 'dnsmasq',
-    out: null,
   }),
   internal({ id: 'node-red', label: 'Node-RED', opens: ['1880/tcp'], daemon: 'node-red' }),
   internal({ id: 'cms-jmx', label: 'Local CMS (JMX)', opens: ['1099/tcp', '44444/tcp'], daemon: 'CMS' }),

@@ -1,0 +1,53 @@
+/** The way to root for a process that is not: one run of the agent program through `sudo -n` per request. */
+import { join } from 'node:path';
+import { ERROR_CODES, type ErrorCode, FirewallError, notPermitted } from './errors';
+import { run } from './host/run';
+import type { AgentRequest, ChangeResult, State } from './messages';
+
+/** The packaged agent, beside this file's folder. */
+const AGENT = join(__dirname, '..', 'agent', 'agent.js');
+/** A change waits for ufw's lock and for late ufw commands; beyond this something hangs. */
+const TIMEOUT_MS = 120_000;
+
+/**
+ * Has the agent make a request and gives its answer.
+ * @throws FirewallError as the agent reports it; NOT_PERMITTED where sudo refuses, INTERNAL where the answer is none.
+ */
+export async function remote(request: AgentRequest): Promise<State | ChangeResult> {
+  const { code, stdout, stderr } = await run('sudo', ['-n', process.execPath, AGENT], {
+    input: JSON.stringify(request),
+    timeoutMs: TIMEOUT_MS,
+  }).catch((error) => {
+    if ((error as FirewallError).code === 'UFW_NOT_FOUND') throw notPermitted('sudo is not installed here.', error);
+    throw error;
+  });
+  const answer = parsed(stdout);
+  if (answer?.result) return answer.result;
+  if (answer?.error) throw toError(answer.error);
+  if (/^sudo:/m.test(stderr)) throw notPermitted(`sudo refused (${firstLine(stderr)}).`);
+  throw new FirewallError('INTERNAL', {
+    what: `the agent ended with code ${code} and no answer (${firstLine(stderr)}).`,
+    state: 'Read the firewall to see its state.',
+  });
+}
+
+interface Answer {
+  result?: State | ChangeResult;
+  error?: { code: string; message: string };
+}
+
+function parsed(text: string): Answer | null {
+  try {
+    return JSON.parse(text) as Answer;
+  } catch {
+    // No answer is an answer too: the caller says what came instead.
+    return null;
+  }
+}
+
+function toError({ code, message }: { code: string; message: string }): FirewallError {
+  const known: ErrorCode = ERROR_CODES.find((one) => one === code) ?? 'INTERNAL';
+  return new FirewallError(known, { what: message.replace(/^[A-Z_]+: /, ''), state: '' });
+}
+
+const firstLine = (text: string): string => (text.trim().split('\n')[0] ?? '').slice(0, 200);

@@ -1,0 +1,97 @@
+/** What the kernel does, compared with what ufw's files would make it do. */
+import { access } from 'node:fs/promises';
+import { type Saved, save } from '../host/iptables';
+import { chainPrefix } from '../rules/lines';
+import { userLoad } from '../rules/loads';
+import { FAMILIES, type Family } from '../rules/rule';
+import type { RuleFile } from '../rules/rulefile';
+import { restored, sameChain, type Table } from '../rules/tables';
+import { expectedTable, type Snapshot } from './snapshot';
+
+/** The tables of the families the kernel has, whether ufw manages them or not. */
+export type Kernel = Partial<Record<Family, Saved>>;
+
+export async function readKernel(): Promise<Kernel> {
+  const hasIpv6 = await access('/proc/sys/net/ipv6').then(
+    () => true,
+    () => false,
+  );
+  const families = FAMILIES.filter((family) => family === 'ipv4' || hasIpv6);
+  const saved = await Promise.all(families.map(async (family) => [family, await save(family)] as const));
+  return Object.fromEntries(saved);
+}
+
+/** Whether packets of every family ufw manages meet ufw's rules. */
+export function isActive(snapshot: Snapshot, kernel: Kernel): boolean {
+  return snapshot.families.every((family) => {
+    const prefix = chainPrefix(family);
+    const chains = kernel[family]?.filter.chains;
+    return (['input', 'output', 'forward'] as const).every(
+      (chain) =>
+        chains?.get(chain.toUpperCase())?.includes(`-j ${prefix}-before-${chain}`) === true &&
+        chains.get(`${prefix}-before-${chain}`)?.includes(`-j ${prefix}-user-${chain}`) === true,
+    );
+  });
+}
+
+/** Whether the kernel holds the rules and policies of the files: what a change loads, and nothing around it. */
+export async function holdsRules(snapshot: Snapshot, kernel: Kernel): Promise<boolean> {
+  if (!isActive(snapshot, kernel)) return false;
+  for (const family of snapshot.families) {
+    const expected = restored(userLoad(snapshot.ruleFiles[family] as RuleFile, snapshot.settings.policies));
+    if (!(await holds(expected, (kernel[family] as Saved).filter))) return false;
+  }
+  return true;
+}
+
+/** Whether the kernel holds all that ufw's files would load, in every chain of ufw's and every built-in one. */
+export async function isInSync(snapshot: Snapshot, kernel: Kernel): Promise<boolean> {
+  if (!snapshot.settings.enabled) return !isActive(snapshot, kernel);
+  for (const [family, { filter }] of Object.entries(kernel) as [Family, Saved][]) {
+    const expected = expectedTable(snapshot, family);
+    if (!(await holds(expected, withoutForeignJumps(filter, expected)))) return false;
+  }
+  return true;
+}
+
+/** Lines compared before Node-RED gets its turn. */
+const SLICE = 400;
+
+async function holds(expected: Table, actual: Table): Promise<boolean> {
+  for (const [name, policy] of expected.policies) if (actual.policies.get(name) !== policy) return false;
+  for (const [name, lines] of expected.chains) {
+    const present = actual.chains.get(name);
+    // A built-in chain is compared only where the expected table says what stands in it.
+    if (lines.length === 0 && expected.policies.has(name)) continue;
+    if (present?.length !== lines.length) return false;
+    for (let at = 0; at < lines.length; at += SLICE) {
+      if (!sameChain(lines.slice(at, at + SLICE), present.slice(at, at + SLICE))) return false;
+      if (lines.length > SLICE) await new Promise(setImmediate);
+    }
+  }
+  return true;
+}
+
+/**
+ * The table without what other programs add beside ufw's jumps: fail2ban and Docker jump from the built-in chains to
+ * chains of their own, and Docker puts rules of its own into FORWARD. Those are reported as other owners. A verdict
+ * put into INPUT or OUTPUT by hand stays, and makes the difference that it is.
+ */
+function withoutForeignJumps(actual: Table, expected: Table): Table {
+  const chains = new Map(actual.chains);
+  for (const name of ['INPUT', 'OUTPUT', 'FORWARD']) {
+    const wanted = expected.chains.get(name) ?? [];
+    chains.set(
+      name,
+      (chains.get(name) ?? []).filter(
+        (line) => wanted.includes(line) || (name !== 'FORWARD' && !jumpsElsewhere(line, actual)),
+      ),
+    );
+  }
+  return { ...actual, chains };
+}
+
+function jumpsElsewhere(line: string, { chains }: Table): boolean {
+  const target = /(?:^| )-[jg] (\S+)/.exec(line)?.[1];
+  return target !== undefined && chains.has(target) && !/^ufw6?-/.test(target);
+}

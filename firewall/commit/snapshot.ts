@@ -1,0 +1,174 @@
+/** ufw's files at one moment, parsed, with a hash that tells whether they have moved since. */
+import { createHash } from 'node:crypto';
+import { access } from 'node:fs/promises';
+import { join } from 'node:path';
+import { FirewallError } from '../errors';
+import { type FileText, readText } from '../host/files';
+import type { Policies, Settings } from '../messages';
+import { fullLoad, IPV6_OFF_LOAD } from '../rules/loads';
+import type { Family, Rule } from '../rules/rule';
+import {
+  canonicalFile,
+  formatRuleFile,
+  isPristine,
+  parseRuleFile,
+  type RuleFile,
+  rulesOf,
+  withLogging,
+  withRules,
+} from '../rules/rulefile';
+import { parseSettings, type UfwSettings, withEnabled, withPolicies } from '../rules/settings';
+import { restored, type Table } from '../rules/tables';
+
+/** The rules of the families ufw manages, in the order of its files. */
+export type RuleLists = Partial<Record<Family, readonly Rule[]>>;
+
+export interface Snapshot {
+  /** Changes with any byte of the files a change may write. */
+  hash: string;
+  settings: UfwSettings;
+  /** Whether ufw manages IPv6: its setting is on and the kernel has it. */
+  ipv6: boolean;
+  families: readonly Family[];
+  rules: RuleLists;
+  ruleFiles: Partial<Record<Family, RuleFile>>;
+  /** The texts of before and after rules, which ufw loads around its own. */
+  around: Partial<Record<Family, { before: string; after: string }>>;
+  sources: { ipv4: FileText; ipv6: FileText; defaultUfw: FileText; ufwConf: FileText };
+}
+
+/** What a change wants ufw's files to say. */
+export interface Wanted {
+  rules: RuleLists;
+  policies: Policies;
+  /** The firewall is to be active, now and at boot. */
+  enable: boolean;
+}
+
+const FILES_OF = {
+  ipv4: { user: 'user.rules', before: 'before.rules', after: 'after.rules' },
+  ipv6: { user: 'user6.rules', before: 'before6.rules', after: 'after6.rules' },
+} as const;
+
+/**
+ * Reads ufw's files.
+ * @throws FirewallError UFW_NOT_FOUND, UFW_FILES_UNREADABLE, NOT_PERMITTED
+ */
+export async function readSnapshot(settings: Settings): Promise<Snapshot> {
+  const inUfw = (name: string): string => join(settings.etcUfw, name);
+  const [ipv4, ipv6, defaultUfw, ufwConf] = await Promise.all([
+    required(inUfw(FILES_OF.ipv4.user), settings),
+    required(inUfw(FILES_OF.ipv6.user), settings),
+    required(settings.defaultUfw, settings),
+    required(inUfw('ufw.conf'), settings),
+  ]);
+  const sources = { ipv4, ipv6, defaultUfw, ufwConf };
+  const ufw = parseSettings(defaultUfw.text, ufwConf.text);
+  const managesIpv6 = ufw.ipv6 && (await exists('/proc/sys/net/ipv6'));
+  const families: readonly Family[] = managesIpv6 ? ['ipv4', 'ipv6'] : ['ipv4'];
+  const hash = createHash('sha256');
+  for (const { text } of Object.values(sources)) hash.update(`${text.length}:`).update(text, 'latin1');
+  const snapshot: Snapshot = {
+    hash: hash.digest('hex'),
+    settings: ufw,
+    ipv6: managesIpv6,
+    families,
+    rules: {},
+    ruleFiles: {},
+    around: {},
+    sources,
+  };
+  for (const family of families) {
+    const file = parseRuleFile(sources[family].text, family, sources[family].path);
+    snapshot.ruleFiles[family] = file;
+    snapshot.rules[family] = rulesOf(file);
+    const [before, after] = await Promise.all([
+      required(inUfw(FILES_OF[family].before), settings),
+      required(inUfw(FILES_OF[family].after), settings),
+    ]);
+    snapshot.around[family] = { before: before.text, after: after.text };
+    // Thousands of rules take a while to read; Node-RED gets its turn in between.
+    await new Promise(setImmediate);
+  }
+  return snapshot;
+}
+
+/** The snapshot as it would be read after the files said what is wanted. */
+export function withWanted(snapshot: Snapshot, { rules, policies, enable }: Wanted): Snapshot {
+  const settings = { ...snapshot.settings, policies, enabled: snapshot.settings.enabled || enable };
+  const policiesMoved = (Object.keys(policies) as (keyof Policies)[]).some(
+    (key) => policies[key] !== snapshot.settings.policies[key],
+  );
+  const next: Snapshot = {
+    ...snapshot,
+    hash: '',
+    settings,
+    rules: {},
+    ruleFiles: {},
+    sources: { ...snapshot.sources },
+  };
+  for (const family of snapshot.families) {
+    const file = snapshot.ruleFiles[family] as RuleFile;
+    const list = rules[family] ?? [];
+    const untouched = sameRules(list, snapshot.rules[family] ?? []);
+    // ufw itself rewrites the file the package ships in full, when it first has something to write.
+    const pristine = isPristine(file) && (!untouched || enable);
+    const base = pristine ? canonicalFile(family, settings) : policiesMoved ? withLogging(file, settings) : file;
+    const nextFile = untouched && !pristine ? base : withRules(base, list);
+    next.ruleFiles[family] = nextFile;
+    next.rules[family] = list;
+    next.sources[family] = { ...snapshot.sources[family], text: formatRuleFile(nextFile) };
+  }
+  const { defaultUfw, ufwConf } = snapshot.sources;
+  next.sources.defaultUfw = {
+    ...defaultUfw,
+    text: withPolicies(defaultUfw.text, snapshot.settings.policies, policies),
+  };
+  if (enable && !snapshot.settings.enabled) next.sources.ufwConf = { ...ufwConf, text: withEnabled(ufwConf.text) };
+  return next;
+}
+
+/** The files whose bytes differ between two snapshots, as the second has them. */
+export function changedFiles(from: Snapshot, to: Snapshot): FileText[] {
+  return (Object.keys(from.sources) as (keyof Snapshot['sources'])[])
+    .filter((key) => from.sources[key].text !== to.sources[key].text)
+    .map((key) => to.sources[key]);
+}
+
+/** The filter table the kernel holds after ufw has loaded the snapshot's files. */
+export function expectedTable(snapshot: Snapshot, family: Family): Table {
+  if (!snapshot.families.includes(family)) return restored(IPV6_OFF_LOAD);
+  return restored(fullLoadOf(snapshot, family, null));
+}
+
+/** The text that brings up the whole firewall of a family. */
+export function fullLoadOf(snapshot: Snapshot, family: Family, present: Table | null): string {
+  const around = snapshot.around[family] as { before: string; after: string };
+  return fullLoad({ ...around, user: snapshot.ruleFiles[family] as RuleFile }, snapshot.settings.policies, present);
+}
+
+const sameRules = (a: readonly Rule[], b: readonly Rule[]): boolean =>
+  a.length === b.length && a.every((rule, at) => rule === b[at]);
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function required(path: string, settings: Settings): Promise<FileText> {
+  const file = await readText(path);
+  if (file) return file;
+  if (!(await exists(settings.etcUfw))) {
+    throw new FirewallError('UFW_NOT_FOUND', {
+      what: `${settings.etcUfw} does not exist: ufw is not installed here.`,
+      remedy: 'Install ufw on the device: sudo apt-get install ufw',
+    });
+  }
+  throw new FirewallError('UFW_FILES_UNREADABLE', {
+    what: `${path} is missing.`,
+    state: 'Nothing was touched.',
+    remedy: 'Restore the file from a backup, or run "ufw reset" on the device and set the profile again.',
+  });
+}

@@ -1,0 +1,311 @@
+/**
+ * The transaction: one change of ufw's files and of the kernel, wholly or not at all.
+ * Lock, take back what died, read, plan, test, journal, write, load, verify, file the backup, release, look once more.
+ */
+import { constants } from 'node:fs';
+import { access } from 'node:fs/promises';
+import { FirewallError, notPermitted } from '../errors';
+import { asideOf, type FileText, readText, removeIfThere, replace } from '../host/files';
+import { replaceTable, restore, tryRestore } from '../host/iptables';
+import { type Lock, takeLock } from '../host/lock';
+import { ended, ufwProcesses } from '../host/processes';
+import { run } from '../host/run';
+import type { Settings } from '../messages';
+import { userLoad } from '../rules/loads';
+import type { Family } from '../rules/rule';
+import type { RuleFile } from '../rules/rulefile';
+import { begin, type Checkpoint, drop, finish, newId, unfinished } from './checkpoint';
+import { holdsRules, isActive, type Kernel, readKernel } from './kernel';
+import { changedFiles, fullLoadOf, readSnapshot, type Snapshot, type Wanted, withWanted } from './snapshot';
+
+export interface Plan extends Wanted {
+  warnings: readonly string[];
+}
+
+export interface Intent {
+  /** For the backup list: `toggle-service close ssh`. */
+  action: string;
+  /** Called again whenever the files have moved since the last call. Pure; throws what refuses the change. */
+  plan(snapshot: Snapshot): Plan;
+}
+
+export interface Committed {
+  id: string;
+  changed: boolean;
+  before: Snapshot;
+  after: Snapshot;
+  files: readonly string[];
+  backup: string | null;
+  warnings: readonly string[];
+  kernel: Kernel;
+}
+
+/** How long another program may hold ufw's lock, in ms. */
+const LOCK_TIMEOUT_MS = 30_000;
+/** How long a `ufw` command that was already running may take, in ms. */
+const LATE_UFW_MS = 30_000;
+/** How often a change is made again after `ufw` commands that undid it. */
+const ROUNDS = 20;
+/** How often the lock is given back so that waiting `ufw` commands, which hold stale reads, go first. */
+const YIELDS = 3;
+
+/**
+ * Makes the change, or reports that nothing needs to change.
+ * @throws FirewallError; after an error the files and the kernel are as they were.
+ */
+export async function transact(settings: Settings, intent: Intent, dryRun: boolean): Promise<Committed> {
+  const id = newId();
+  const before = await readSnapshot(settings);
+  const first = planned(before, intent);
+  if (dryRun || (changedFiles(before, first.after).length === 0 && (await unfinished(settings)) === null)) {
+    const kernel = await readKernel();
+    const changed = changedFiles(before, first.after).length > 0;
+    if (dryRun || !first.after.settings.enabled || (await holdsRules(first.after, kernel))) {
+      return {
+        ...{ id, before, kernel, changed, backup: null },
+        after: dryRun ? first.after : before,
+        files: changedFiles(before, first.after).map(({ path }) => path),
+        warnings: first.warnings,
+      };
+    }
+  }
+  for (let round = 1; ; round++) {
+    const done = await underLock(settings, intent, id, before);
+    if (!(await isUndone(settings, intent))) return done;
+    if (round === ROUNDS) {
+      throw new FirewallError('BUSY', {
+        what: `ufw commands that run all the time have undone this change ${ROUNDS} times.`,
+        state: 'The change is not in effect.',
+        remedy: 'Find what calls ufw in a loop, stop it, and try again.',
+      });
+    }
+  }
+}
+
+function planned(snapshot: Snapshot, intent: Intent): { after: Snapshot; warnings: readonly string[] } {
+  const plan = intent.plan(snapshot);
+  return { after: withWanted(snapshot, plan), warnings: plan.warnings };
+}
+
+async function underLock(settings: Settings, intent: Intent, id: string, first: Snapshot): Promise<Committed> {
+  const lock = await lockAfterUfw();
+  try {
+    const recovered = await recover(settings);
+    const fresh = await readSnapshot(settings);
+    // A plan is made for what the files say now; rules that did not move keep their identity by the same hash.
+    const before = fresh.hash === first.hash ? first : fresh;
+    const { after, warnings } = planned(before, intent);
+    const { kernel, files } = await commit(settings, { id, action: intent.action, before, after, lock });
+    return {
+      ...{ id, changed: true, before, after, kernel, backup: id },
+      files: files.map(({ path }) => path),
+      warnings: [...recovered, ...warnings],
+    };
+  } finally {
+    await lock.release();
+  }
+}
+
+/**
+ * The lock, at a moment when no `ufw` command waits for it: ufw reads its files before it locks, so a waiting one would
+ * write back what it read before our change. Where ufw commands keep coming, the lock is taken all the same, and what
+ * they undo is made again afterwards.
+ */
+async function lockAfterUfw(): Promise<Lock> {
+  for (let left = YIELDS; ; left--) {
+    const lock = await takeLock(LOCK_TIMEOUT_MS);
+    const waiting = await ufwProcesses();
+    if (waiting.length === 0 || left === 0) return lock;
+    await lock.release();
+    await ended(waiting, LATE_UFW_MS);
+  }
+}
+
+/** Whether a `ufw` command that was running when the lock was released has written an older state over the change. */
+async function isUndone(settings: Settings, intent: Intent): Promise<boolean> {
+  const late = await ufwProcesses();
+  if (late.length === 0) return false;
+  await ended(late, LATE_UFW_MS);
+  const now = await readSnapshot(settings);
+  return changedFiles(now, planned(now, intent).after).length > 0;
+}
+
+interface Step {
+  id: string;
+  action: string;
+  before: Snapshot;
+  after: Snapshot;
+  lock: Lock;
+}
+
+async function commit(
+  settings: Settings,
+  { id, action, before, after, lock }: Step,
+): Promise<{ kernel: Kernel; files: readonly FileText[] }> {
+  const files = changedFiles(before, after);
+  const starts = after.settings.enabled && !before.settings.enabled;
+  const present = starts ? await readKernel() : null;
+  const loads = after.settings.enabled ? loadsOf(after, present) : [];
+  await Promise.all(loads.map(([family, text]) => tryRestore(family, text)));
+  if (!lock.isHeld()) throw lockLost();
+  const checkpoint: Checkpoint = {
+    ...{ id, action, at: new Date().toISOString() },
+    before: Object.values(before.sources),
+    after: Object.fromEntries(files.map(({ path, text }) => [path, text])),
+    ...(present ? { kernel: textsOf(present) } : {}),
+  };
+  await begin(settings, checkpoint).catch(refused);
+  try {
+    await replace(files);
+    if (starts) await beforeStart(settings, before);
+    const kernel = await load(after, loads);
+    if (starts) await afterStart(settings, before);
+    await finish(settings, checkpoint);
+    return { kernel, files };
+  } catch (error) {
+    await putBack(settings, checkpoint, files).catch((second) => {
+      throw stuck(error, second);
+    });
+    return refused(error);
+  }
+}
+
+/** Each family's text for the kernel: the rules and policies, or everything where the firewall is not yet up. */
+function loadsOf(snapshot: Snapshot, present: Kernel | null): (readonly [Family, string])[] {
+  return snapshot.families.map((family) => [
+    family,
+    present
+      ? fullLoadOf(snapshot, family, present[family]?.filter ?? null)
+      : userLoad(snapshot.ruleFiles[family] as RuleFile, snapshot.settings.policies),
+  ]);
+}
+
+/** Loads, and proves that the kernel holds what was loaded. */
+async function load(after: Snapshot, loads: readonly (readonly [Family, string])[]): Promise<Kernel> {
+  for (const [family, text] of loads) await restore(family, text);
+  let kernel = await readKernel();
+  if (!after.settings.enabled) return kernel;
+  if (!isActive(after, kernel)) {
+    // ufw is enabled, but somebody has flushed its chains: bring up everything, not only the rules.
+    for (const [family, text] of loadsOf(after, kernel)) await restore(family, text);
+    kernel = await readKernel();
+  }
+  if (await holdsRules(after, kernel)) return kernel;
+  throw new FirewallError('VERIFY_FAILED', {
+    what: 'the kernel does not hold the rules that were loaded.',
+    state: 'The firewall was put back as it was.',
+    remedy: 'Look for another program that changes iptables, then try again.',
+  });
+}
+
+/** What `ufw-init start` does besides loading rules. */
+async function beforeStart(settings: Settings, { sources }: Snapshot): Promise<void> {
+  await hook(`${settings.etcUfw}/before.init`);
+  const modules = /^IPT_MODULES="?([\w\s-]*)"?$/m.exec(sources.defaultUfw.text)?.[1] ?? '';
+  for (const name of modules.split(/\s+/).filter(Boolean)) await run('modprobe', [name]);
+}
+
+async function afterStart(settings: Settings, { sources }: Snapshot): Promise<void> {
+  const sysctl = /^IPT_SYSCTL="?([^"\n]+)"?$/m.exec(sources.defaultUfw.text)?.[1];
+  if (sysctl) await run('sysctl', ['-e', '-q', '-p', sysctl]);
+  await hook(`${settings.etcUfw}/after.init`);
+}
+
+/** Runs a site's own start script; ufw runs only those made executable. */
+async function hook(path: string): Promise<void> {
+  const isExecutable = await access(path, constants.X_OK).then(
+    () => true,
+    () => false,
+  );
+  if (isExecutable) await run(path, ['start']);
+}
+
+/** Takes a change back: files, then the kernel. */
+async function putBack(settings: Settings, checkpoint: Checkpoint, files: readonly { path: string }[]): Promise<void> {
+  const touched = checkpoint.before.filter(({ path }) => files.some((file) => file.path === path));
+  for (const { path } of touched) await removeIfThere(asideOf(path));
+  await replace(await differing(touched));
+  if (checkpoint.kernel) await restoreTables(checkpoint.kernel);
+  else await reload(settings);
+  await drop(settings);
+}
+
+/** Of these texts, those that are not what their files hold. */
+async function differing(files: readonly FileText[]): Promise<FileText[]> {
+  const current = await Promise.all(files.map(({ path }) => readText(path)));
+  return files.filter(({ text }, at) => current[at]?.text !== text);
+}
+
+async function restoreTables(kernel: NonNullable<Checkpoint['kernel']>): Promise<void> {
+  for (const [family, text] of Object.entries(kernel) as [Family, string][]) await replaceTable(family, text);
+}
+
+/** Makes the kernel hold what ufw's files say. */
+async function reload(settings: Settings): Promise<void> {
+  const snapshot = await readSnapshot(settings);
+  if (snapshot.settings.enabled) await load(snapshot, loadsOf(snapshot, null));
+}
+
+/**
+ * Takes back a change that died half-way. Files that somebody else has written since are theirs and stay.
+ * @returns warnings for the next result.
+ */
+async function recover(settings: Settings): Promise<string[]> {
+  const checkpoint = await unfinished(settings);
+  if (!checkpoint) return [];
+  const paths = Object.keys(checkpoint.after);
+  const current = await Promise.all(checkpoint.before.map(({ path }) => readText(path)));
+  const foreign = checkpoint.before.filter(
+    ({ path, text }, at) => current[at]?.text !== text && current[at]?.text !== checkpoint.after[path],
+  );
+  if (foreign.length === 0) {
+    await putBack(
+      settings,
+      checkpoint,
+      paths.map((path) => ({ path })),
+    );
+    return [`The change "${checkpoint.action}" of ${checkpoint.at} had not finished and was taken back.`];
+  }
+  for (const path of paths) await removeIfThere(asideOf(path));
+  await reload(settings);
+  await drop(settings);
+  return [
+    `The change "${checkpoint.action}" of ${checkpoint.at} had not finished, and ${foreign
+      .map(({ path }) => path)
+      .join(', ')} changed after it: what the files say now was kept and loaded.`,
+  ];
+}
+
+/** A kernel without a filter table lets everything through; restoring an empty text would leave what was loaded since. */
+const NO_FILTER = '*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n';
+
+const textsOf = (kernel: Kernel): Partial<Record<Family, string>> =>
+  Object.fromEntries(
+    (Object.entries(kernel) as [Family, { text: string }][]).map(([family, { text }]) => [
+      family,
+      text.includes('*filter') ? text : text + NO_FILTER,
+    ]),
+  );
+
+function refused(error: unknown): never {
+  if (error instanceof FirewallError) throw error;
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') throw notPermitted(`${message}.`, error);
+  throw new FirewallError('INTERNAL', { what: `${message}.`, state: 'The firewall is as it was.' }, error);
+}
+
+function stuck(first: unknown, second: unknown): FirewallError {
+  return new FirewallError(
+    'VERIFY_FAILED',
+    {
+      what: `the change failed (${(first as Error).message}) and could not be taken back (${(second as Error).message}).`,
+      state: 'The state of the firewall is not known.',
+      remedy: 'What it was is in the journal; the next change takes it back first. Or run "ufw reload" on the device.',
+    },
+    second,
+  );
+}
+
+function lockLost(): FirewallError {
+  return new FirewallError('BUSY', { what: "ufw's lock was lost before anything was written.", remedy: 'Try again.' });
+}

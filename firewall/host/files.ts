@@ -1,0 +1,94 @@
+/** Files as this package reads and replaces them: whole, with owner and mode, and never half. */
+import { constants } from 'node:fs';
+import { type FileHandle, open, readFile, rename, stat, unlink } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { FirewallError, notPermitted } from '../errors';
+
+/** A file's content and what a replacement of it must keep. */
+export interface FileText {
+  path: string;
+  /** Bytes as latin1, so that whatever a file holds survives being read and written. */
+  text: string;
+  mode: number;
+  uid: number;
+  gid: number;
+}
+
+/** No file of ufw's or nginx's that this package handles comes near this size, in bytes. */
+const MAX_SIZE = 32 * 1024 * 1024;
+
+/**
+ * A file with its owner and mode, or null where there is none.
+ * @throws FirewallError NOT_PERMITTED, UFW_FILES_UNREADABLE (not a file, too large)
+ */
+export async function readText(path: string): Promise<FileText | null> {
+  try {
+    const { mode, uid, gid, size } = await stat(path);
+    if ((mode & constants.S_IFMT) !== constants.S_IFREG || size > MAX_SIZE) {
+      throw new FirewallError('UFW_FILES_UNREADABLE', {
+        what: `${path} is not a file of at most ${MAX_SIZE / 1024 / 1024} MB.`,
+        state: 'Nothing was touched.',
+      });
+    }
+    return { path, text: await readFile(path, 'latin1'), mode: mode & 0o7777, uid, gid };
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return null;
+    if (code === 'EACCES' || code === 'EPERM') throw notPermitted(`this user may not read ${path}.`, error);
+    throw error;
+  }
+}
+
+/** The name under which a replacement is prepared. One name, so that what a crash leaves behind is known. */
+export const asideOf = (path: string): string => `${path}.smartserver-new`;
+
+/** Writes a replacement beside the file, on disk and with the file's owner and mode, but not yet in its place. */
+export async function writeAside({ path, text, mode, uid, gid }: FileText): Promise<void> {
+  const aside = asideOf(path);
+  await removeIfThere(aside);
+  // Exclusive and not following links: whatever is there was not made by this call.
+  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+  const file = await open(aside, flags, 0o600);
+  try {
+    await file.writeFile(text, 'latin1');
+    const made = await file.stat();
+    if (made.uid !== uid || made.gid !== gid) await file.chown(uid, gid);
+    await file.chmod(mode);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** Puts prepared replacements in place, each in one step, and makes that last on disk. */
+export async function swapIn(paths: readonly string[]): Promise<void> {
+  for (const path of paths) await rename(asideOf(path), path);
+  await syncFolders(paths);
+}
+
+/** Replaces files: all are prepared before the first is swapped in. */
+export async function replace(files: readonly FileText[]): Promise<void> {
+  await Promise.all(files.map(writeAside));
+  await swapIn(files.map(({ path }) => path));
+}
+
+/** Makes renames in the folders of these paths last on disk. */
+export async function syncFolders(paths: readonly string[]): Promise<void> {
+  const folders = [...new Set(paths.map((path) => dirname(path)))];
+  await Promise.all(
+    folders.map(async (folder) => {
+      const handle: FileHandle = await open(folder, constants.O_RDONLY | constants.O_DIRECTORY);
+      try {
+        await handle.sync();
+      } finally {
+        await handle.close();
+      }
+    }),
+  );
+}
+
+export async function removeIfThere(path: string): Promise<void> {
+  await unlink(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error;
+  });
+}

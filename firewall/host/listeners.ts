@@ -1,0 +1,134 @@
+import { readdir, readFile, readlink } from 'node:fs/promises';
+import { endianness } from 'node:os';
+import { join } from 'node:path';
+import ipaddr from 'ipaddr.js';
+import { FirewallError } from '../errors';
+
+/** A socket that waits for packets from anybody: a listening TCP or an unconnected, bound UDP one. */
+export interface Listener {
+  protocol: 'tcp' | 'udp';
+  /** `ipv6` sockets on `::` take IPv4 connections too, unless the program asked otherwise; the kernel's table does not say. */
+  family: 'ipv4' | 'ipv6';
+  /** `0.0.0.0` and `::` for all. */
+  address: string;
+  port: number;
+  /** Identifies the socket: see `processesOf`. */
+  inode: number;
+  /** The user who made it. */
+  uid: number;
+}
+
+/** Who holds a socket. */
+export interface SocketProcess {
+  pid: number;
+  /** The kernel's name of it, at most 15 characters. */
+  name: string;
+}
+
+const TABLES = [
+  { file: 'tcp', protocol: 'tcp', family: 'ipv4' },
+  { file: 'tcp6', protocol: 'tcp', family: 'ipv6' },
+  { file: 'udp', protocol: 'udp', family: 'ipv4' },
+  { file: 'udp6', protocol: 'udp', family: 'ipv6' },
+] as const;
+
+/** `enum tcp_state` of the kernel's tcp_states.h: TCP_LISTEN, and TCP_CLOSE, which an unconnected UDP socket is in. */
+const WAITING = { tcp: '0A', udp: '07' } as const;
+
+/** sl, local address and port, remote address and port, st, queues, timer, retransmits, uid, timeout, inode. */
+const ROW =
+  /^\s*\d+: ([\dA-F]{8}|[\dA-F]{32}):([\dA-F]{4}) [\dA-F]+:[\dA-F]{4} ([\dA-F]{2}) \S+ \S+ \S+\s+(\d+)\s+-?\d+ (\d+)(?: |$)/;
+
+/**
+ * Reads one of the kernel's `/proc/net/{tcp,tcp6,udp,udp6}` tables.
+ * @param order of the machine the table is from; the kernel prints each 32-bit word of an address as its own CPU reads it
+ * @throws FirewallError INTERNAL when a row is not as the kernel prints it
+ */
+export function parseProcNet(
+  text: string,
+  protocol: Listener['protocol'],
+  family: Listener['family'],
+  order: 'LE' | 'BE' = endianness(),
+): Listener[] {
+  const rows = text.split('\n').slice(1).filter(Boolean);
+  return rows.flatMap((row) => {
+    const [, address, port, state, uid, inode] = ROW.exec(row) ?? [];
+    if (!address || !port) {
+      throw new FirewallError('INTERNAL', {
+        what: `A row of the kernel's ${protocol} socket table was not understood.`,
+      });
+    }
+    if (state !== WAITING[protocol]) return [];
+    const bound = { protocol, port: Number.parseInt(port, 16), inode: Number(inode), uid: Number(uid) };
+    return [{ ...bound, ...endpointAddress(address, family, order) }];
+  });
+}
+
+/** An IPv4 address in IPv6 form, as Java binds them, is what it stands for: such a socket takes IPv4 alone. */
+function endpointAddress(hex: string, family: Listener['family'], order: 'LE' | 'BE') {
+  const address = ipaddr.fromByteArray([...addressBytes(hex, order)]);
+  if (address instanceof ipaddr.IPv6 && address.isIPv4MappedAddress()) {
+    return { family: 'ipv4' as const, address: address.toIPv4Address().toString() };
+  }
+  return { family, address: address.toString() };
+}
+
+function addressBytes(hex: string, order: 'LE' | 'BE'): Buffer {
+  const bytes = Buffer.from(hex, 'hex');
+  return order === 'LE' ? bytes.swap32() : bytes;
+}
+
+/**
+ * Every socket that waits for packets now, of both protocols and families.
+ * @param proc where the proc file system is mounted
+ */
+export async function readListeners(proc = '/proc'): Promise<Listener[]> {
+  const tables = await Promise.all(
+    TABLES.map(async ({ file, protocol, family }) => {
+      // A kernel without IPv6 has no table of it.
+      const text = await unless(['ENOENT'], readFile(join(proc, 'net', file), 'latin1'));
+      return text === null ? [] : parseProcNet(text, protocol, family);
+    }),
+  );
+  return tables.flat();
+}
+
+/** A process that ends while it is looked at, and one that another user started: neither can be seen. */
+const INVISIBLE = ['ENOENT', 'ESRCH', 'EACCES', 'EPERM'];
+
+/**
+ * The processes that hold sockets, by inode, where they are visible: to root all are, to another user its own. Of
+ * several that share a socket the oldest by number is named, which for nginx is the master.
+ */
+export async function processesOf(inodes: Iterable<number>, proc = '/proc'): Promise<Map<number, SocketProcess>> {
+  const wanted = new Set(inodes);
+  const holders = new Map<number, SocketProcess>();
+  const pids = (await readdir(proc)).filter((name) => /^\d+$/.test(name)).map(Number);
+  for (const pid of pids.sort((a, b) => a - b)) {
+    if (holders.size === wanted.size) break;
+    const held = (await socketsOf(pid, proc)).filter((inode) => wanted.has(inode) && !holders.has(inode));
+    const name = held.length > 0 ? await unless(INVISIBLE, readFile(join(proc, String(pid), 'comm'), 'utf8')) : null;
+    if (name !== null) for (const inode of held) holders.set(inode, { pid, name: name.trimEnd() });
+  }
+  return holders;
+}
+
+async function socketsOf(pid: number, proc: string): Promise<number[]> {
+  const folder = join(proc, String(pid), 'fd');
+  const descriptors = (await unless(INVISIBLE, readdir(folder))) ?? [];
+  const links = await Promise.all(descriptors.map((fd) => unless(INVISIBLE, readlink(join(folder, fd)))));
+  return links.flatMap((link) => {
+    const inode = /^socket:\[(\d+)\]$/.exec(link ?? '')?.[1];
+    return inode === undefined ? [] : [Number(inode)];
+  });
+}
+
+/** The result, or null when it failed with one of `codes`. */
+async function unless<Result>(codes: readonly string[], result: Promise<Result>): Promise<Result | null> {
+  try {
+    return await result;
+  } catch (error) {
+    if (codes.includes((error as NodeJS.ErrnoException).code ?? '')) return null;
+    throw error;
+  }
+}

@@ -1,0 +1,74 @@
+/**
+ * ufw's own lock: a POSIX record lock on /run/ufw.lock. Node.js has no call for one (flock(2) does not exclude it), so
+ * python3, which ufw itself requires, holds it and lets go when its standard input closes, also when this process dies.
+ */
+import execa from 'execa';
+import { FirewallError, notPermitted } from '../errors';
+import { ENVIRONMENT, notFound } from './run';
+
+/** Where ufw has kept its lock since 0.36. */
+const LOCK_FILE = '/run/ufw.lock';
+
+const HOLDER = `
+import fcntl, sys
+lock = open(sys.argv[1], 'w')
+fcntl.lockf(lock, fcntl.LOCK_EX)
+print('held', flush=True)
+sys.stdin.read()
+`;
+
+export interface Lock {
+  /** False once the holder has ended for whatever reason: nothing may be written any more. */
+  isHeld(): boolean;
+  release(): Promise<void>;
+}
+
+/**
+ * Waits for the lock.
+ * @throws FirewallError BUSY where it is not had within `timeoutMs`, NOT_PERMITTED, UFW_NOT_FOUND (no python3).
+ */
+export async function takeLock(timeoutMs: number): Promise<Lock> {
+  const holder = execa('python3', ['-I', '-S', '-c', HOLDER, LOCK_FILE], {
+    env: ENVIRONMENT,
+    extendEnv: false,
+    reject: false,
+    buffer: false,
+  });
+  let errors = '';
+  holder.stderr?.on('data', (chunk) => {
+    errors += String(chunk).slice(0, 2000);
+  });
+  let held = false;
+  const ended = holder.then((result) => {
+    held = false;
+    return result;
+  });
+  const release = async (): Promise<void> => {
+    holder.stdin?.end();
+    await ended;
+  };
+  let timer: NodeJS.Timeout | undefined;
+  const answer = await Promise.race([
+    new Promise<'held'>((resolve) => holder.stdout?.once('data', () => resolve('held'))),
+    new Promise<'late'>((resolve) => {
+      timer = setTimeout(resolve, timeoutMs, 'late');
+    }),
+    ended,
+  ]);
+  clearTimeout(timer);
+  if (answer === 'held') {
+    held = true;
+    return { isHeld: () => held, release };
+  }
+  if (answer === 'late') {
+    holder.kill('SIGTERM');
+    await ended;
+    throw new FirewallError('BUSY', {
+      what: `another program has held ufw's lock for more than ${Math.round(timeoutMs / 1000)} seconds.`,
+      remedy: 'Look for a ufw command that does not end (ps aux | grep ufw) and try again.',
+    });
+  }
+  if ((answer as { code?: string }).code === 'ENOENT') throw notFound('python3');
+  if (/PermissionError/.test(errors)) throw notPermitted(`this user may not take ufw's lock ${LOCK_FILE}.`);
+  throw new FirewallError('INTERNAL', { what: `ufw's lock could not be taken (${errors.trim().split('\n').pop()}).` });
+}

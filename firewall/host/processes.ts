@@ -1,0 +1,43 @@
+/** Which `ufw` processes run: each read the rule files when it started, and may write what it read long after. */
+import { readdir, readFile } from 'node:fs/promises';
+
+/** One process for as long as it lives: its id and when it started, since ids are used again. */
+export type ProcessKey = string;
+
+/** The `ufw` commands that run now, as seen in /proc. */
+export async function ufwProcesses(): Promise<ProcessKey[]> {
+  const entries = await readdir('/proc');
+  const keys = await Promise.all(entries.filter((name) => /^\d+$/.test(name)).map(ufwKey));
+  return keys.filter((key): key is ProcessKey => key !== null);
+}
+
+/** Waits until none of the processes is left; false where one still is after `timeoutMs`. */
+export async function ended(keys: readonly ProcessKey[], timeoutMs: number): Promise<boolean> {
+  const deadline = Date.now() + timeoutMs;
+  let left = new Set(keys);
+  while (left.size > 0) {
+    const running = new Set(await ufwProcesses());
+    left = new Set([...left].filter((key) => running.has(key)));
+    if (left.size > 0 && Date.now() > deadline) return false;
+    if (left.size > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  return true;
+}
+
+async function ufwKey(pid: string): Promise<ProcessKey | null> {
+  // A process may end between any two of these lines; it is then simply none that runs.
+  const [command, stat] = await Promise.all([textOf(`/proc/${pid}/cmdline`), textOf(`/proc/${pid}/stat`)]);
+  const isUfw = command
+    .split('\0')
+    .slice(0, 3)
+    .some((argument) => argument === 'ufw' || argument.endsWith('/ufw'));
+  // Fields after the command's closing bracket; the start time is the twentieth of them.
+  return isUfw ? `${pid}:${stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]}` : null;
+}
+
+async function textOf(path: string): Promise<string> {
+  return readFile(path, 'latin1').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT' || error.code === 'ESRCH' || error.code === 'EACCES') return '';
+    throw error;
+  });
+}

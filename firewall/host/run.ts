@@ -1,0 +1,53 @@
+/** Runs programs: argument lists only, never a shell, with a fixed search path, locale, time limit and output limit. */
+import execa from 'execa';
+import { FirewallError } from '../errors';
+
+export interface Outcome {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+export interface RunOptions {
+  input?: string;
+  timeoutMs?: number;
+}
+
+const TIMEOUT_MS = 20_000;
+const MAX_OUTPUT = 64 * 1024 * 1024;
+/** Messages in English, and nothing of the caller's environment: Node-RED's own may hold anything. */
+export const ENVIRONMENT = { LC_ALL: 'C', LANG: 'C', PATH: '/usr/sbin:/usr/bin:/sbin:/bin' };
+
+/**
+ * @returns the exit code and output, whatever the code.
+ * @throws FirewallError UFW_NOT_FOUND where the program is missing, TIMEOUT, INTERNAL where it was killed.
+ */
+export async function run(program: string, args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
+  const result = await execa(program, args, {
+    env: ENVIRONMENT,
+    extendEnv: false,
+    reject: false,
+    stripFinalNewline: false,
+    timeout: options.timeoutMs ?? TIMEOUT_MS,
+    maxBuffer: MAX_OUTPUT,
+    // Without input there is none to read, so that nothing can wait for an answer.
+    ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
+  });
+  if ((result as { code?: string }).code === 'ENOENT') throw notFound(program);
+  if (result.timedOut) {
+    throw new FirewallError('TIMEOUT', { what: `${program} did not end in time.`, state: '' });
+  }
+  if (result.exitCode === undefined) {
+    const why = result.signal ? `was ended by ${result.signal}` : 'could not be run';
+    throw new FirewallError('INTERNAL', { what: `${program} ${why}.`, state: '' }, result);
+  }
+  return { code: result.exitCode, stdout: result.stdout, stderr: result.stderr };
+}
+
+/** The error for a program of ufw's that is not there. */
+export function notFound(program: string): FirewallError {
+  return new FirewallError('UFW_NOT_FOUND', {
+    what: `${program}, which ufw needs, was not found.`,
+    remedy: 'Install ufw on the device: sudo apt-get install ufw',
+  });
+}

@@ -1,0 +1,119 @@
+/** Opening and closing one service in one family's rules: the smallest change that makes it true. */
+
+import type { Policies } from '../messages';
+import type { Family } from '../rules/rule';
+import { identity, type Rule } from '../rules/rule';
+import { type Box, boxesOf, type Chain, decide, intersect, LEVEL, subtract } from '../rules/space';
+import type { Service } from '../services/catalogue';
+import type { Scope } from '../services/profiles';
+import { singleRuleSpecs } from '../services/registry';
+import { concerns, interfaceOf, isForAnyone, remoteOf } from './concern';
+import { added, inserted } from './rulelist';
+import { chainFor, type Direction, regionOf, ruleFor } from './world';
+
+export interface Target {
+  family: Family;
+  service: Service;
+  direction: Direction;
+  scope: Scope;
+  policies: Policies;
+}
+
+/**
+ * The rules under which everybody in the scope gets through to every port the service opens (at a limited rate with
+ * `limit`). Rules that block one remote address stay, and keep blocking it.
+ */
+export function opened(rules: readonly Rule[], target: Target, action: 'allow' | 'limit'): readonly Rule[] {
+  const { family, service, direction, scope, policies } = target;
+  let list: readonly Rule[] = rules.filter(
+    (rule) => !(isBlock(rule) && concerns(rule, service, direction) && fillsScope(rule, scope)),
+  );
+  for (const spec of singleRuleSpecs(service.opens)) {
+    const wanted = ruleFor(family, direction, spec, scope, { action });
+    const region = regionOf(family, direction, spec, scope);
+    const blocker = (from: readonly Rule[]): Rule | null | undefined =>
+      otherwiseDecided(region, chainFor(from, policies, direction), LEVEL[action], isNarrowBlock);
+    if (blocker(list) === undefined) continue;
+    // In place or at the end, as ufw would; in front of what still stands in the way, where that is not enough.
+    const simple = added(list, keepingComment(wanted, list));
+    const still = blocker(simple);
+    list = still === undefined || still === null ? simple : movedBefore(simple, wanted, still);
+  }
+  return sameList(list, rules) ? rules : list;
+}
+
+/** Rules that let the service in are gone; what a broader rule still lets through is denied in front of it. */
+export function closed(rules: readonly Rule[], target: Target): readonly Rule[] {
+  const { family, service, direction, scope, policies } = target;
+  let list = withoutRulesOf(rules, target);
+  for (const spec of singleRuleSpecs([...service.closesToo, ...service.opens])) {
+    const region = regionOf(family, direction, spec, scope);
+    const offender = otherwiseDecided(region, chainFor(list, policies, direction), LEVEL.deny, () => false);
+    if (offender === undefined) continue;
+    const deny = ruleFor(family, direction, spec, scope, { action: 'deny' });
+    list = offender === null ? added(list, deny) : movedBefore(list, deny, offender);
+  }
+  return sameList(list, rules) ? rules : list;
+}
+
+/** The rules without those that let this service, and nothing else, in within the scope. */
+export function withoutRulesOf(rules: readonly Rule[], { service, direction, scope }: Target): readonly Rule[] {
+  const list = rules.filter((rule) => isBlock(rule) || !concerns(rule, service, direction) || !isWithin(rule, scope));
+  return list.length === rules.length ? rules : list;
+}
+
+/**
+ * The first rule (or null: the policy) that decides some packet of the region otherwise than wanted; undefined where
+ * none does. Rules for which `passes` holds may decide as they like.
+ */
+function otherwiseDecided(
+  region: Box,
+  chain: Chain,
+  wanted: number,
+  passes: (rule: Rule) => boolean,
+): Rule | null | undefined {
+  let found: { at: number; rule: Rule | null } | undefined;
+  const touching = { ...chain, deciders: chain.deciders.filter(({ box }) => intersect(region, box)) };
+  for (const { level, rule } of decide(region, touching)) {
+    if (level === wanted || (rule && passes(rule))) continue;
+    const at = rule ? touching.deciders.findIndex((decider) => decider.rule === rule) : Number.POSITIVE_INFINITY;
+    if (!found || at < found.at) found = { at, rule };
+  }
+  return found?.rule;
+}
+
+const isBlock = (rule: Rule): boolean => rule.action === 'deny' || rule.action === 'reject';
+
+/** A block of one remote address or subnet: somebody's decision about that host, not about the service. */
+const isNarrowBlock = (rule: Rule): boolean => isBlock(rule) && !isForAnyone(rule);
+
+/** Whether a rule says what it says for exactly this scope. */
+function fillsScope(rule: Rule, scope: Scope): boolean {
+  const remote = isForAnyone(rule) ? '' : remoteOf(rule);
+  return remote === scope.from && interfaceOf(rule) === scope.interface;
+}
+
+/** Whether all packets of a rule are in the scope. */
+function isWithin(rule: Rule, scope: Scope): boolean {
+  if (scope.interface === '' && scope.from === '') return true;
+  const [whole] = boxesOf(ruleFor(rule.family, rule.direction, '1', scope)) as [Box];
+  const region = { ...whole, protocols: -1, dport: [0, 65535] as const };
+  return boxesOf(rule).every((box) => subtract(box, region).length === 0);
+}
+
+/** The rule in front of another, wherever one of its identity stood before. */
+function movedBefore(rules: readonly Rule[], rule: Rule, other: Rule): readonly Rule[] {
+  const key = identity(rule);
+  const rest = rules.filter((known) => identity(known) !== key);
+  return inserted(rest, rule, rest.indexOf(other));
+}
+
+/** The rule with the comment of the one it replaces. */
+function keepingComment(rule: Rule, rules: readonly Rule[]): Rule {
+  const key = identity(rule);
+  const known = rules.find((other) => identity(other) === key);
+  return known ? { ...rule, comment: known.comment, log: known.log } : rule;
+}
+
+const sameList = (a: readonly Rule[], b: readonly Rule[]): boolean =>
+  a.length === b.length && a.every((rule, at) => rule === b[at]);

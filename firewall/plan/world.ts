@@ -1,0 +1,63 @@
+/** The packets that verdicts about services are about: those between the device and other hosts. */
+import type { Openness, Policies, Policy } from '../messages';
+import { type Family, makeRule, type Rule } from '../rules/rule';
+import { type Box, boxesOf, type Chain, chainOfRules, LEVEL, type Level, levelOf } from '../rules/space';
+import type { Scope } from '../services/profiles';
+import { partsOf } from '../services/registry';
+import { isStructural, OWN_INTERFACES } from './concern';
+
+export type Direction = 'in' | 'out';
+
+const POLICY_OF = { in: 'incoming', out: 'outgoing' } as const;
+const levelOfPolicy = (policy: Policy): Level => (policy === 'allow' ? LEVEL.allow : LEVEL.deny);
+
+/**
+ * What decides about one direction. Rules about loopback and the device's own tunnel are left out: by them every service
+ * would be open in part (the factory set has `allow out on ip70`) and none entirely (`deny in from 127.0.0.0/8`).
+ */
+export function chainFor(rules: readonly Rule[], policies: Policies, direction: Direction): Chain {
+  const own = rules.filter((rule) => !rule.routed && rule.direction === direction && !isStructural(rule));
+  return chainOfRules(own, levelOfPolicy(policies[POLICY_OF[direction]]));
+}
+
+/** The rule that a port specification and a scope ask for. */
+export function ruleFor(
+  family: Family,
+  direction: Direction,
+  spec: string,
+  scope: Scope,
+  fields: Partial<Rule> = {},
+): Rule {
+  const { first, last, protocol } = partsOf(spec);
+  return makeRule(family, {
+    direction,
+    protocol,
+    dport: first === last ? String(first) : `${first}:${last}`,
+    ...(scope.interface ? { [direction === 'in' ? 'interfaceIn' : 'interfaceOut']: scope.interface } : {}),
+    ...(scope.from ? { [direction === 'in' ? 'src' : 'dst']: scope.from } : {}),
+    ...fields,
+  });
+}
+
+/** The packets to the ports of a specification, in a scope. */
+export function regionOf(family: Family, direction: Direction, spec: string, scope: Scope): Box {
+  // Rules need a protocol with a range of ports; packets do not.
+  const { first, last, protocol } = partsOf(spec);
+  const [box] = boxesOf(ruleFor(family, direction, String(first), scope, { protocol })) as [Box];
+  const field = direction === 'in' ? 'interfaceIn' : 'interfaceOut';
+  const outside = scope.interface ? box[field] : { pattern: '+', except: OWN_INTERFACES };
+  return { ...box, dport: [first, last], [field]: outside };
+}
+
+/** How far packets to all of the given ports are let through. */
+export function opennessOf(regions: readonly Box[], chain: Chain): Openness {
+  const levels = regions.map((region) => levelOf(region, chain));
+  if (levels.every((level) => level === LEVEL.allow)) return 'open';
+  return levels.every((level) => level === LEVEL.deny) ? 'closed' : 'partial';
+}
+
+/** One thing said of many families: the same, or partial. */
+export function combined(states: readonly Openness[]): Openness {
+  const [first = 'closed'] = states;
+  return states.every((state) => state === first) ? first : 'partial';
+}

@@ -1,0 +1,179 @@
+/** The state of the firewall as users see it, from ufw's files, the kernel's tables and the sockets that listen. */
+import { isActive, isInSync, type Kernel } from './commit/kernel';
+import type { Snapshot } from './commit/snapshot';
+import type { Listener } from './host/listeners';
+import type { Difference, Openness, Policies, RuleReport, ServiceReport, State } from './messages';
+import { concerns, interfaceOf, isForAnyone, remoteOf } from './plan/concern';
+import { chainFor, combined, type Direction, opennessOf, regionOf } from './plan/world';
+import { otherOwners } from './rules/owners';
+import { commentText, type Family, numbered, type Rule } from './rules/rule';
+import { type RuleFile, unreadableLines } from './rules/rulefile';
+import type { Chain } from './rules/space';
+import type { Service } from './services/catalogue';
+import { ANY_SCOPE, allProfiles, type Profile } from './services/profiles';
+import { partsOf, type Registry } from './services/registry';
+
+const DIRECTIONS: readonly Direction[] = ['in', 'out'];
+const ALLOW_ALL: Policies = { incoming: 'allow', outgoing: 'allow', routed: 'allow' };
+
+export interface Facts {
+  snapshot: Snapshot;
+  kernel: Kernel;
+  listeners: readonly Listener[];
+  registry: Registry;
+}
+
+/** The whole report, see the contract. */
+export async function report(facts: Facts): Promise<State> {
+  const { snapshot, kernel, registry, listeners } = facts;
+  const active = isActive(snapshot, kernel);
+  const inSync = await isInSync(snapshot, kernel);
+  const verdicts = verdictsOf(snapshot, active);
+  const services = registry.services.map((service) => serviceReport(service, snapshot, verdicts, listeners));
+  const isOpen = ({ in: incoming }: ServiceReport): boolean => incoming !== 'closed';
+  return {
+    readAt: new Date().toISOString(),
+    active,
+    enabledAtBoot: snapshot.settings.enabled,
+    ipv6: snapshot.ipv6,
+    logging: snapshot.settings.logging,
+    policies: snapshot.settings.policies,
+    profile: profileReport(registry, snapshot, services, active),
+    services,
+    rules: ruleReports(allRules(snapshot)),
+    exposedInternal: services.filter((service) => service.internal && isOpen(service)).map(({ id }) => id),
+    openUnused: services.filter((service) => service.listening === false && isOpen(service)).map(({ id }) => id),
+    otherOwners: (Object.keys(kernel) as Family[]).flatMap((family) => otherOwners(kernel[family]?.text ?? '', family)),
+    unreadable: snapshot.families.flatMap((family) =>
+      unreadableLines(snapshot.ruleFiles[family] as RuleFile, family === 'ipv4' ? 'user.rules' : 'user6.rules'),
+    ),
+    webPorts: null,
+    pending: null,
+    leases: [],
+    inSync,
+  };
+}
+
+/** The rules of both families in the order `ufw status numbered` counts them. */
+export const allRules = (snapshot: Snapshot): Rule[] =>
+  snapshot.families.flatMap((family) => snapshot.rules[family] ?? []);
+
+/** Rules as rows of `ufw status numbered`. */
+export function ruleReports(rules: readonly Rule[]): RuleReport[] {
+  const numbers = numbered(rules);
+  return rules.map((rule, at) => ({
+    number: numbers[at] as number,
+    action: rule.action,
+    direction: rule.routed ? 'routed' : rule.direction,
+    protocol: rule.protocol,
+    to: { address: rule.dst, port: rule.dport, app: rule.dapp || null },
+    from: { address: rule.src, port: rule.sport, app: rule.sapp || null },
+    interface: rule.routed ? routedInterfaces(rule) : interfaceOf(rule) || null,
+    log: rule.log || null,
+    family: rule.family,
+    comment: commentText(rule),
+  }));
+}
+
+const routedInterfaces = ({ interfaceIn, interfaceOut }: Rule): string | null =>
+  interfaceIn || interfaceOut ? `${interfaceIn}>${interfaceOut}` : null;
+
+type Verdicts = readonly { family: Family; chains: Record<Direction, Chain> }[];
+
+/** What decides per family. A firewall that is off lets everything through, whatever its files say. */
+function verdictsOf({ families, rules, settings }: Snapshot, active: boolean): Verdicts {
+  return families.map((family) => {
+    const list = active ? (rules[family] ?? []) : [];
+    const policies = active ? settings.policies : ALLOW_ALL;
+    return { family, chains: { in: chainFor(list, policies, 'in'), out: chainFor(list, policies, 'out') } };
+  });
+}
+
+function serviceReport(
+  service: Service,
+  snapshot: Snapshot,
+  verdicts: Verdicts,
+  listeners: readonly Listener[],
+): ServiceReport {
+  const families = verdicts.map(({ family, chains }) => {
+    const state = (direction: Direction): Openness =>
+      opennessOf(
+        service.opens.map((spec) => regionOf(family, direction, spec, ANY_SCOPE)),
+        chains[direction],
+      );
+    return { family, in: state('in'), out: state('out') };
+  });
+  const about = allRules(snapshot).filter((rule) => DIRECTIONS.some((direction) => concerns(rule, service, direction)));
+  return {
+    id: service.id,
+    label: service.label,
+    ports: [...service.opens],
+    in: combined(families.map((family) => family.in)),
+    out: combined(families.map((family) => family.out)),
+    families,
+    interfaces: [...new Set(about.map(interfaceOf).filter(Boolean))],
+    sources: [...new Set(about.filter((rule) => !isForAnyone(rule)).map(remoteOf))],
+    optional: service.optional,
+    internal: service.internal,
+    listening: service.directions.includes('in') ? isListening(service, listeners) : null,
+    consequence: service.consequence,
+  };
+}
+
+/** Whether something other than loopback is listened on. */
+function isListening({ opens }: Service, listeners: readonly Listener[]): boolean {
+  return listeners.some(
+    ({ port, protocol, address }) =>
+      !address.startsWith('127.') &&
+      address !== '::1' &&
+      opens
+        .map(partsOf)
+        .some(
+          (spec) => port >= spec.first && port <= spec.last && (spec.protocol === 'any' || spec.protocol === protocol),
+        ),
+  );
+}
+
+function profileReport(
+  registry: Registry,
+  snapshot: Snapshot,
+  services: readonly ServiceReport[],
+  active: boolean,
+): State['profile'] {
+  const states = new Map(services.map((service) => [service.id, service]));
+  const policies = active ? snapshot.settings.policies : ALLOW_ALL;
+  const compared = allProfiles(registry).map((profile) => ({
+    name: profile.name,
+    differences: differencesTo(profile, policies, states),
+  }));
+  const closest = compared.reduce((best, next) => (next.differences.length < best.differences.length ? next : best));
+  return {
+    name: closest.differences.length === 0 ? closest.name : null,
+    closest: closest.name,
+    differences: closest.differences,
+  };
+}
+
+/** The vendor's table calls the default policy the row "all others". */
+const ALL_OTHERS = 'all others';
+
+function differencesTo(profile: Profile, policies: Policies, states: ReadonlyMap<string, ServiceReport>): Difference[] {
+  const byPolicy = DIRECTIONS.map((direction): Difference => {
+    const key = direction === 'in' ? 'incoming' : 'outgoing';
+    const openness = (policy: string): Openness => (policy === 'allow' ? 'open' : 'closed');
+    return {
+      service: ALL_OTHERS,
+      direction,
+      expected: openness(profile.policies[key]),
+      actual: openness(policies[key]),
+    };
+  });
+  const byService = profile.expectations.flatMap(({ service, direction, want, scopes }): Difference[] => {
+    const state = states.get(service.id);
+    if (want === 'keep' || !state) return [];
+    const limited = scopes.some((scope) => scope.interface !== '' || scope.from !== '');
+    const expected = want === 'closed' ? 'closed' : limited ? 'partial' : 'open';
+    return [{ service: service.id, direction, expected, actual: state[direction] }];
+  });
+  return [...byPolicy, ...byService].filter(({ expected, actual }) => expected !== actual);
+}

@@ -1,0 +1,134 @@
+/** Profiles as data: for each service and direction what is wanted, and the default policies behind it. */
+import { FirewallError } from '../errors';
+import { type CustomProfile, type Policy, printable } from '../messages';
+import type { Service } from './catalogue';
+import { type Registry, serviceNamed } from './registry';
+
+/** Where a service is to be open: on one interface or all (`''`), for one remote address or subnet or all (`''`). */
+export interface Scope {
+  interface: string;
+  from: string;
+}
+export const ANY_SCOPE: Scope = { interface: '', from: '' };
+
+export interface Expectation {
+  service: Service;
+  direction: 'in' | 'out';
+  /** `keep`: as it is. */
+  want: 'open' | 'closed' | 'keep';
+  /** With `open`: where; more than `ANY_SCOPE` alone leaves the service partial. */
+  scopes: readonly Scope[];
+}
+
+export interface Profile {
+  name: string;
+  policies: { incoming: Policy; outgoing: Policy };
+  /** Whether rules that concern no service go. */
+  removesOwnRules: boolean;
+  expectations: readonly Expectation[];
+}
+
+export type OptionalServices = 'keep' | 'open' | 'close';
+
+const DIRECTIONS = ['in', 'out'] as const;
+const BUILT_IN = ['enhanced', 'standard', 'lockdown'] as const;
+type BuiltIn = (typeof BUILT_IN)[number];
+
+/**
+ * The profile of a name.
+ * @throws FirewallError UNKNOWN_PROFILE, UNKNOWN_SERVICE (a custom profile names one)
+ */
+export function profileNamed(registry: Registry, name: string, optional: OptionalServices): Profile {
+  const builtIn = BUILT_IN.find((one) => one === name);
+  if (builtIn === 'lockdown') return lockdown(registry);
+  if (builtIn) return vendorProfile(registry, builtIn, optional);
+  const custom = registry.customProfiles.find((profile) => profile.name === name);
+  if (custom) return customProfile(registry, custom, optional);
+  const names = [...BUILT_IN, ...registry.customProfiles.map((profile) => profile.name)];
+  throw new FirewallError('UNKNOWN_PROFILE', {
+    what: `there is no profile ${printable(name)}.`,
+    remedy: `Use one of ${names.join(', ')}.`,
+  });
+}
+
+/** All profiles of a device, with optional services as they are. */
+export function allProfiles(registry: Registry): Profile[] {
+  return [...BUILT_IN, ...registry.customProfiles.map(({ name }) => name)].map((name) =>
+    profileNamed(registry, name, 'keep'),
+  );
+}
+
+/** The vendor's table: Enhanced Security denies both ways by default, Standard only incoming. */
+function vendorProfile(
+  { services }: Registry,
+  name: Exclude<BuiltIn, 'lockdown'>,
+  optional: OptionalServices,
+): Profile {
+  const expectations = each(services, (service, direction) => {
+    const state = service[direction]?.[name];
+    if (!state || service.id === 'dhcp') return 'keep';
+    if (!service.optional) return state;
+    return optional === 'keep' ? 'keep' : optional === 'open' ? state : 'closed';
+  });
+  const outgoing = name === 'standard' ? 'allow' : 'deny';
+  return { name, policies: { incoming: 'deny', outgoing }, removesOwnRules: false, expectations };
+}
+
+/** What the device's own buses and the way back need, and nothing else. */
+function lockdown({ services, managementFrom }: Registry): Profile {
+  const open = { in: ['https', 'lon-ip70'], out: ['dns', 'ntp', 'smtp'] };
+  const keep = { in: ['bacnet', 'lon', 'dhcp'], out: [] as string[] };
+  const expectations = each(services, (service, direction) => {
+    if (open[direction].includes(service.id)) return 'open';
+    return keep[direction].includes(service.id) ? 'keep' : 'closed';
+  }).map((expectation) =>
+    expectation.service.id === 'https' && managementFrom !== '' && expectation.direction === 'in'
+      ? { ...expectation, scopes: [{ interface: '', from: managementFrom }] }
+      : expectation,
+  );
+  return { name: 'lockdown', policies: { incoming: 'deny', outgoing: 'deny' }, removesOwnRules: true, expectations };
+}
+
+function customProfile(registry: Registry, custom: CustomProfile, optional: OptionalServices): Profile {
+  const { name, incoming, outgoing, open } = custom;
+  const entries = open.map((entry) => ({ ...entry, service: serviceNamed(registry, entry.service) }));
+  const named = entries
+    .map(({ service }) => service)
+    .filter(({ id }) => !registry.services.some((one) => one.id === id));
+  const expectations = each([...registry.services, ...new Set(named)], (service) =>
+    service.id === 'dhcp' || (service.optional && optional === 'keep') ? 'keep' : 'closed',
+  ).map((expectation): Expectation => {
+    const scopes = entries
+      .filter(
+        ({ service, direction }) =>
+          service.id === expectation.service.id && (direction === 'both' || direction === expectation.direction),
+      )
+      .map(({ interface: on, from }) => ({ interface: on, from }));
+    if (scopes.length > 0) return { ...expectation, want: 'open', scopes };
+    // A service behind an allowing policy is open unless a rule says otherwise, which is not the profile's doing.
+    const policy = expectation.direction === 'in' ? incoming : outgoing;
+    const optionalOpen = expectation.service.optional && optional === 'open';
+    if (optionalOpen && expectation.service[expectation.direction]) return { ...expectation, want: 'open' };
+    return policy === 'allow' ? { ...expectation, want: 'keep' } : expectation;
+  });
+  return { name, policies: { incoming, outgoing }, removesOwnRules: false, expectations };
+}
+
+function each(
+  services: readonly Service[],
+  want: (service: Service, direction: 'in' | 'out') => Expectation['want'],
+): Expectation[] {
+  return services.flatMap((service) =>
+    DIRECTIONS.filter((direction) => judges(service, direction)).map((direction) => ({
+      service,
+      direction,
+      want: want(service, direction),
+      scopes: [ANY_SCOPE],
+    })),
+  );
+}
+
+/** Whether a direction is this service's to speak of: port 443 out, for one, is the licences', not the web server's. */
+function judges(service: Service, direction: 'in' | 'out'): boolean {
+  return service[direction] !== null || (service.directions.includes(direction) && !service.internal);
+}

@@ -1,0 +1,120 @@
+/** The services and profiles of one device: the vendor's, with the device's own ports, and the user's. */
+import { FirewallError } from '../errors';
+import { type CustomProfile, portSpec, printable, type Settings } from '../messages';
+import { CATALOGUE, type PortSpec, type Service } from './catalogue';
+
+/** The ports the web server listens on, where they are not 80 and 443. */
+export interface WebPorts {
+  http: number | null;
+  https: number | null;
+}
+
+/** What the engine knows of one device's services. */
+export interface Registry {
+  services: readonly Service[];
+  customProfiles: readonly CustomProfile[];
+  managementFrom: string;
+}
+
+/** @throws FirewallError INVALID_INPUT where a setting names a service that does not exist, or one twice. */
+export function registryOf(settings: Settings, web: WebPorts | null): Registry {
+  const ports = new Map(Object.entries(settings.servicePorts));
+  for (const id of ports.keys()) {
+    const known = CATALOGUE.find((service) => service.id === id);
+    if (!known || known.internal)
+      throw invalid(`servicePorts.${id}: there is no service of that name to set a port for.`);
+  }
+  const vendor = CATALOGUE.map((service) => withPort(withWebPort(service, web), ports.get(service.id)));
+  const custom = settings.customServices.map((own): Service => {
+    if (CATALOGUE.some(({ id }) => id === own.id))
+      throw invalid(`customServices: ${own.id} is a service of the device already.`);
+    return {
+      id: own.id,
+      label: own.label,
+      opens: own.ports,
+      closesToo: [],
+      directions: own.direction === 'both' ? ['in', 'out'] : [own.direction],
+      daemon: own.label,
+      unit: null,
+      in: null,
+      out: null,
+      optional: false,
+      internal: false,
+      consequence: `${own.label} cannot be reached.`,
+    };
+  });
+  const ids = custom.map(({ id }) => id);
+  if (new Set(ids).size < ids.length) throw invalid('customServices: two services have the same id.');
+  return {
+    services: [...vendor, ...custom],
+    customProfiles: settings.customProfiles,
+    managementFrom: settings.managementFrom,
+  };
+}
+
+/**
+ * The service of an id, or of ports like `22/tcp`.
+ * @throws FirewallError UNKNOWN_SERVICE
+ */
+export function serviceNamed({ services }: Registry, reference: string): Service {
+  const known = services.find(({ id }) => id === reference);
+  if (known) return known;
+  if (!portSpec.safeParse(reference).success) {
+    throw new FirewallError('UNKNOWN_SERVICE', {
+      what: `there is no service ${printable(reference)}.`,
+      remedy: `Use one of ${services.map(({ id }) => id).join(', ')}, or ports like 22/tcp.`,
+    });
+  }
+  // By number: the ports themselves, with what the catalogue says of who owns them.
+  const owner = services.find(({ opens }) =>
+    opens.some((ports) => ports === reference || ports.startsWith(`${reference}/`)),
+  );
+  return {
+    id: reference,
+    label: `Port ${reference}`,
+    opens: [reference],
+    closesToo: [],
+    directions: ['in'],
+    daemon: '',
+    unit: null,
+    in: null,
+    out: null,
+    optional: false,
+    internal: services.some(({ internal, opens }) => internal && opens.some((ports) => overlaps(ports, reference))),
+    consequence: owner?.consequence ?? `Nothing on port ${reference} can be reached.`,
+  };
+}
+
+/** A port specification taken apart. `any` is both tcp and udp. */
+export function partsOf(spec: PortSpec): { first: number; last: number; protocol: 'tcp' | 'udp' | 'any' } {
+  const [range = '', protocol = 'any'] = spec.split('/');
+  const [first, last] = range.split(':').map(Number) as [number, number?];
+  return { first, last: last ?? first, protocol: protocol as 'tcp' | 'udp' | 'any' };
+}
+
+/** The same ports in specifications a single rule can hold: ufw takes a range only with a protocol. */
+export function singleRuleSpecs(specs: readonly PortSpec[]): PortSpec[] {
+  return specs.flatMap((spec) => (/^\d+:\d+$/.test(spec) ? [`${spec}/tcp`, `${spec}/udp`] : [spec]));
+}
+
+/** Whether two specifications name a port in common. */
+export function overlaps(one: PortSpec, other: PortSpec): boolean {
+  const a = partsOf(one);
+  const b = partsOf(other);
+  const sameProtocol = a.protocol === 'any' || b.protocol === 'any' || a.protocol === b.protocol;
+  return sameProtocol && a.first <= b.last && b.first <= a.last;
+}
+
+function withPort(service: Service, port: PortSpec | undefined): Service {
+  if (port === undefined) return service;
+  const [first = '', ...rest] = service.opens;
+  const protocol = first.split('/')[1];
+  return { ...service, opens: [port.includes('/') ? port : `${port}/${protocol}`, ...rest] };
+}
+
+function withWebPort(service: Service, web: WebPorts | null): Service {
+  const port = service.id === 'https' ? web?.https : service.id === 'http' ? web?.http : null;
+  return port ? { ...service, opens: [`${port}/tcp`] } : service;
+}
+
+const invalid = (what: string): FirewallError => new FirewallError('INVALID_INPUT', { what });

@@ -1,0 +1,10 @@
+import { FirewallError } from '../errors';
+
+/** The error of a site file that cannot be read or changed; `what` is a sentence about the file. */
+export function siteRefusal(what: string): FirewallError {
+  return new FirewallError('NGINX_CONFIG', {
+    what,
+    state: 'Neither the file nor the firewall was changed.',
+    remedy: 'Correct the site file, check it with "sudo nginx -t", and try again.',
+  });
+}

@@ -1,0 +1,87 @@
+/** The engine inside a device: a program of its own there, asked from the test over its standard streams. */
+import { join } from 'node:path';
+import type { ChangeResult, State } from '../../firewall/messages';
+import type { Device } from './device';
+import type { Edit, EngineAnswer, EngineCall } from './engine-inside';
+import type { InsideProcess } from './inside-process';
+
+/** An error as the engine threw it: its code and message. */
+export class EngineError extends Error {
+  constructor(
+    readonly code: string,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+export class Engine {
+  private readonly waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
+  private last = 0;
+  private text = '';
+
+  /** Starts the engine in the device with the given settings of the node `smartserver`. */
+  static async start(
+    device: Device,
+    settings: Record<string, unknown> = {},
+    options: { uid?: number; gid?: number } = {},
+  ): Promise<Engine> {
+    const program = join(__dirname, 'engine-inside.js');
+    const argv = [process.execPath, program, JSON.stringify(settings)];
+    return new Engine(await device.spawn(argv, options));
+  }
+
+  private constructor(readonly process: InsideProcess) {
+    let said = '';
+    process.on('stdout', (chunk: string) => this.receive(chunk));
+    process.on('stderr', (chunk: string) => {
+      said = (said + chunk).slice(-4000);
+    });
+    process.on('end', () => {
+      for (const { reject } of this.waiting.values()) reject(new Error(`The engine ended: ${said}`));
+      this.waiting.clear();
+    });
+  }
+
+  read(): Promise<State> {
+    return this.call({ method: 'read', request: {} }) as Promise<State>;
+  }
+
+  setProfile(request: unknown = {}): Promise<ChangeResult> {
+    return this.call({ method: 'setProfile', request }) as Promise<ChangeResult>;
+  }
+
+  toggleService(request: unknown = {}): Promise<ChangeResult> {
+    return this.call({ method: 'toggleService', request }) as Promise<ChangeResult>;
+  }
+
+  /** Changes single rules through the engine's transaction, with ufw's own semantics. True where anything changed. */
+  edit(edits: readonly Edit[]): Promise<boolean> {
+    return this.call({ method: 'edit', request: edits }) as Promise<boolean>;
+  }
+
+  async stop(): Promise<void> {
+    this.process.endInput();
+    await this.process.exited;
+  }
+
+  private call(call: Omit<EngineCall, 'id'>): Promise<unknown> {
+    const id = ++this.last;
+    return new Promise((resolve, reject) => {
+      this.waiting.set(id, { resolve, reject });
+      this.process.write(`${JSON.stringify({ id, ...call })}\n`);
+    });
+  }
+
+  private receive(chunk: string): void {
+    const lines = (this.text + chunk).split('\n');
+    this.text = lines.pop() ?? '';
+    for (const line of lines) {
+      const answer = JSON.parse(line) as EngineAnswer;
+      const caller = this.waiting.get(answer.id);
+      this.waiting.delete(answer.id);
+      if (answer.error) caller?.reject(new EngineError(answer.error.code, answer.error.message));
+      else caller?.resolve(answer.result);
+    }
+  }
+}
