@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { knock } from './knock';
 import { Listeners } from './listeners';
 import { mountAll } from './mounts';
-import { cables, connect } from './network';
+import { cables, connect, passable } from './network';
 import { check, run, start } from './processes';
 import type { HostMethods, InitMethods, Kernel, NeighbourMethods, StartPlan } from './protocol';
 import { Channel, type Methods } from './rpc';
@@ -41,6 +41,7 @@ async function layCables(): Promise<void> {
   await neighbour.call('run', ['true'], {});
   await connect(neighbourProcess.pid);
   await neighbour.call('configure');
+  await passable();
 }
 
 async function loadKernel(kernel: Kernel): Promise<void> {
@@ -66,8 +67,8 @@ async function spawnChild(id: number, argv: string[], options: Parameters<typeof
 async function openForward(port: number): Promise<{ id: number; path: string }> {
   forwards += 1;
   const path = join(folder, `forward-${forwards}`);
-  const server = createServer((socket) => {
-    const inner = createConnection(port, '127.0.0.1');
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    const inner = createConnection({ port, host: '127.0.0.1', allowHalfOpen: true });
     socket.pipe(inner).pipe(socket);
     // Either end may go away first; the other one has to follow.
     socket.on('error', () => inner.destroy()).on('close', () => inner.destroy());

@@ -49,16 +49,25 @@ export class InsideProcess extends EventEmitter {
     return this.exited;
   }
 
-  /** Resolves with the first match in what the program says on stdout or stderr. Rejects when it ends without. */
-  until(pattern: RegExp): Promise<RegExpMatchArray> {
+  /** Resolves with the first match in what the program says on stdout or stderr. Rejects when it ends or time is up. */
+  until(pattern: RegExp, timeoutMs = 30_000): Promise<RegExpMatchArray> {
     return new Promise((resolve, reject) => {
+      const stop = () => {
+        clearTimeout(timer);
+        this.off('stdout', look).off('stderr', look).off('end', look);
+      };
+      const fail = () => {
+        stop();
+        reject(new Error(`The program did not say ${pattern}. It said: ${this.recent}`));
+      };
       const look = () => {
         const match = this.recent.match(pattern);
-        if (!match && !this.end) return;
-        this.off('stdout', look).off('stderr', look).off('end', look);
-        if (match) resolve(match);
-        else reject(new Error(`The program ended without saying ${pattern}. It said: ${this.recent}`));
+        if (match) {
+          stop();
+          resolve(match);
+        } else if (this.end) fail();
       };
+      const timer = setTimeout(fail, timeoutMs);
       this.on('stdout', look).on('stderr', look).on('end', look);
       look();
     });

@@ -12,7 +12,7 @@ export class Listeners {
   /** Listens on all addresses of both families and sends back what comes in. Rejects when the port is taken. */
   async listen(proto: Proto, port: number): Promise<Listening> {
     if (proto === 'tcp') {
-      const server = createServer((socket) => {
+      const server = createServer({ allowHalfOpen: true }, (socket) => {
         socket.on('error', () => socket.destroy());
         socket.pipe(socket);
       });

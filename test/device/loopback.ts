@@ -15,8 +15,8 @@ export interface Loopback {
 /** Listens on `preferred` or the next free port above it; on any free port when it is 0. */
 export async function openLoopback(path: string, preferred: number): Promise<Loopback> {
   const sockets = new Set<Socket>();
-  const server = createServer((outer) => {
-    const inner = createConnection(path);
+  const server = createServer({ allowHalfOpen: true }, (outer) => {
+    const inner = createConnection({ path, allowHalfOpen: true });
     sockets.add(outer);
     outer.pipe(inner).pipe(outer);
     // Either end may go away first; the other one has to follow.

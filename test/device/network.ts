@@ -1,5 +1,6 @@
 /** The cables between the device and its neighbour, and their addresses. */
 import { writeFile } from 'node:fs/promises';
+import { knock } from './knock';
 import { check, run } from './processes';
 import type { Family, InterfaceName } from './protocol';
 
@@ -26,27 +27,55 @@ export const cables: Record<InterfaceName, Cable> = {
   },
 };
 
-/** Makes the cables and brings up the device's ends. `neighbourPid` is a process in the neighbour's namespace. */
+const names = Object.keys(cables) as InterfaceName[];
+
+/**
+ * Makes the cables and brings up the device's ends. `neighbourPid` is a process in the neighbour's namespace.
+ */
 export async function connect(neighbourPid: number): Promise<void> {
   await quiet();
-  const links = Object.keys(cables).map((name) => `link add ${name} type veth peer name ${name} netns ${neighbourPid}`);
-  await ip([...links, ...addresses('device')]);
+  const links = names.map((name) => {
+    const end = (which: keyof Cable) => `name ${name} address ${mac(name, which)}`;
+    return `link add ${end('device')} type veth peer ${end('neighbour')} netns ${neighbourPid}`;
+  });
+  await ip([...links, ...settings('device', 'neighbour')]);
 }
 
 /** Brings up the neighbour's ends. Runs in the neighbour's namespace. */
 export async function configureNeighbour(): Promise<void> {
   await quiet();
-  await ip(addresses('neighbour'));
+  await ip(settings('neighbour', 'device'));
 }
 
-function addresses(end: keyof Cable): string[] {
-  const lines = Object.entries(cables).flatMap(([name, cable]) => [
-    `addr add ${cable[end].ipv4}/24 dev ${name}`,
+/** Resolves when packets pass through every cable: the kernel finishes bringing them up after `ip` has returned. */
+export async function passable(): Promise<void> {
+  await Promise.all(
+    names.map(async (name) => {
+      const { device, neighbour } = cables[name];
+      const door = { proto: 'tcp', host: neighbour.ipv4, localAddress: device.ipv4, port: 1, timeoutMs: 100 } as const;
+      for (let tries = 0; !(await knock(door)); tries += 1) {
+        if (tries === 50) throw new Error(`No packet passes through ${name}.`);
+      }
+    }),
+  );
+}
+
+function settings(own: keyof Cable, other: keyof Cable): string[] {
+  const lines = names.flatMap((name) => [
+    `addr add ${cables[name][own].ipv4}/24 dev ${name}`,
     // Without `nodad` an IPv6 address is of no use for its first second.
-    `addr add ${cable[end].ipv6}/64 dev ${name} nodad`,
+    `addr add ${cables[name][own].ipv6}/64 dev ${name} nodad`,
     `link set ${name} up`,
+    // So that no knock is lost to the search for its neighbour, which is repeated only every second.
+    ...Object.values(cables[name][other]).map(
+      (address) => `neigh add ${address} lladdr ${mac(name, other)} dev ${name}`,
+    ),
   ]);
   return ['link set lo up', ...lines];
+}
+
+function mac(name: InterfaceName, end: keyof Cable): string {
+  return `02:00:00:00:0${names.indexOf(name)}:0${end === 'device' ? 1 : 2}`;
 }
 
 async function ip(lines: string[]): Promise<void> {
