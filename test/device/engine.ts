@@ -4,6 +4,7 @@ import type { ChangeResult, State } from '../../firewall/messages';
 import type { Device } from './device';
 import type { Edit, EngineAnswer, EngineCall } from './engine-inside';
 import type { InsideProcess } from './inside-process';
+import type { RunOptions } from './protocol';
 
 /** An error as the engine threw it: its code and message. */
 export class EngineError extends Error {
@@ -24,7 +25,7 @@ export class Engine {
   static async start(
     device: Device,
     settings: Record<string, unknown> = {},
-    options: { uid?: number; gid?: number } = {},
+    options: RunOptions = {},
   ): Promise<Engine> {
     const program = join(__dirname, 'engine-inside.js');
     const argv = [process.execPath, program, JSON.stringify(settings)];

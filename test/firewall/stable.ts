@@ -1,0 +1,17 @@
+/** What every change is held to: ufw, asked to load its files again, changes neither them nor the kernel. */
+import { strict as assert } from 'node:assert';
+import type { Device } from '../device/device';
+
+export const UFW_FILES = ['/etc/ufw/user.rules', '/etc/ufw/user6.rules', '/etc/default/ufw', '/etc/ufw/ufw.conf'];
+
+/** ufw's files and the kernel's tables, as one value to compare. */
+export async function everything(device: Device): Promise<Record<string, string>> {
+  const files = await Promise.all(UFW_FILES.map(async (path) => [path, await device.read(path)] as const));
+  return { ...Object.fromEntries(files), ipv4: await device.save('ipv4'), ipv6: await device.save('ipv6') };
+}
+
+export async function assertReloadChangesNothing(device: Device): Promise<void> {
+  const before = await everything(device);
+  await device.ufw('reload');
+  assert.deepEqual(await everything(device), before);
+}
