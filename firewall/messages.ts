@@ -277,14 +277,30 @@ export const agentAnswer = z.union([
  * @throws FirewallError INVALID_INPUT, naming the property; the value itself is quoted only in part, as it may be huge or hostile.
  */
 export function check<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> {
+  const trap = prototypeKey(value);
+  if (trap !== null) throw new FirewallError('INVALID_INPUT', { what: `${trap}: no property may have this name.` });
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
-  const where = issue?.path.length ? issue.path.map((step) => printable(step)).join('.') : 'the request';
+  const where = issue?.path.length ? issue.path.map(property).join('.') : 'the request';
   const got = printable(valueAt(value, issue?.path ?? []));
   throw new FirewallError('INVALID_INPUT', {
     what: `${where}: ${issue?.message ?? 'not understood'} (got ${got}).`,
   });
+}
+
+/**
+ * The path of a property named `__proto__` of the value's own, which JSON.parse makes and schemas do not see. Requests
+ * are flat and settings three levels deep; what lies deeper no schema lets pass.
+ */
+function prototypeKey(value: unknown, path = '', depth = 0): string | null {
+  if (typeof value !== 'object' || value === null || depth > 4) return null;
+  for (const key of Object.keys(value)) {
+    if (key === '__proto__') return `${path}${key}`;
+    const found = prototypeKey((value as Record<string, unknown>)[key], `${path}${property(key)}.`, depth + 1);
+    if (found !== null) return found;
+  }
+  return null;
 }
 
 function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
@@ -296,9 +312,12 @@ function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
   return at;
 }
 
+/** A step of a path in words: bare where it is a name. */
+const property = (step: PropertyKey): string => (/^[\w-]{1,60}$/.test(String(step)) ? String(step) : printable(step));
+
 /** A short, printable rendering of any value: no control characters, no megabytes. */
 export function printable(value: unknown): string {
   if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'a list' : 'an object';
   const raw = typeof value === 'string' ? JSON.stringify(value.slice(0, 60)) : String(value);
-  return raw.replace(/[^\x20-\x7e\u00a0-\ud7ff]/g, '?');
+  return raw.replace(/\p{C}|\p{Zl}|\p{Zp}/gu, '?');
 }

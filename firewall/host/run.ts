@@ -23,25 +23,30 @@ export const ENVIRONMENT = { LC_ALL: 'C', LANG: 'C', PATH: '/usr/sbin:/usr/bin:/
  * @throws FirewallError UFW_NOT_FOUND where the program is missing, TIMEOUT, INTERNAL where it was killed.
  */
 export async function run(program: string, args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
-  const result = await execa(program, args, {
+  const child = execa(program, args, {
     env: ENVIRONMENT,
     extendEnv: false,
     reject: false,
     stripFinalNewline: false,
-    timeout: options.timeoutMs ?? TIMEOUT_MS,
     maxBuffer: MAX_OUTPUT,
     // Without input there is none to read, so that nothing can wait for an answer.
     ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
   });
-  if ((result as { code?: string }).code === 'ENOENT') throw notFound(program);
-  if (result.timedOut) {
-    throw new FirewallError('TIMEOUT', { what: `${program} did not end in time.`, state: '' });
-  }
-  if (result.exitCode === undefined) {
-    const why = result.signal ? `was ended by ${result.signal}` : 'could not be run';
-    throw new FirewallError('INTERNAL', { what: `${program} ${why}.`, state: '' }, result);
-  }
-  return { code: result.exitCode, stdout: result.stdout, stderr: result.stderr };
+  // Not execa's own time limit: it hands it on to Node.js, whose timer outlives a program that could not be started.
+  let isLate = false;
+  const timer = setTimeout(() => {
+    isLate = true;
+    child.kill('SIGTERM');
+  }, options.timeoutMs ?? TIMEOUT_MS);
+  const result = await child;
+  clearTimeout(timer);
+  if (isLate) throw new FirewallError('TIMEOUT', { what: `${program} did not end in time.`, state: '' });
+  if (result.exitCode !== undefined) return { code: result.exitCode, stdout: result.stdout, stderr: result.stderr };
+  const { code } = result as { code?: string };
+  // A program that is not there cannot read its input either, and which of the two is told first is chance.
+  if (code === 'ENOENT' || (code === 'EPIPE' && child.pid === undefined)) throw notFound(program);
+  const why = result.signal ? `was ended by ${result.signal}` : 'could not be run';
+  throw new FirewallError('INTERNAL', { what: `${program} ${why}.`, state: '' }, result);
 }
 
 /** The error for a program of ufw's that is not there. */

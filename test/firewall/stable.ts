@@ -15,3 +15,9 @@ export async function assertReloadChangesNothing(device: Device): Promise<void> 
   await device.ufw('reload');
   assert.deepEqual(await everything(device), before);
 }
+
+/** Puts the state back that `everything` told, ufw's way: the files, then a reload. */
+export async function putBack(device: Device, state: Record<string, string>): Promise<void> {
+  for (const path of UFW_FILES) await device.write(path, state[path] as string);
+  await device.ufw('reload');
+}

@@ -1,0 +1,265 @@
+/** Changes as a whole: the same twice, dry runs, inactive firewalls, other programs at the same time. */
+import { strict as assert } from 'node:assert';
+import { after, afterEach, before, describe, it } from 'mocha';
+import { changeResult, check } from '../../firewall/messages';
+import { Device } from '../device/device';
+import { Engine } from '../device/engine';
+import { assertReloadChangesNothing, everything, putBack, UFW_FILES } from './stable';
+
+describe('A change', () => {
+  let device: Device;
+  let engine: Engine;
+  let factory: Record<string, string>;
+
+  before(async () => {
+    device = await Device.open();
+    factory = await everything(device);
+    engine = await Engine.start(device);
+  });
+
+  after(async () => {
+    await engine?.stop();
+    await device?.close();
+  });
+
+  afterEach(async () => {
+    await assertReloadChangesNothing(device);
+    await putBack(device, factory);
+  });
+
+  it('reports what it did, in the shape the schema promises', async () => {
+    const result = check(changeResult, await engine.toggleService({ action: 'close' }));
+    assert.equal(result.changed, true);
+    assert.deepEqual(
+      result.removed.map(({ number, action, to, family }) => [number, action, to.port, family]),
+      [
+        [1, 'allow', '22', 'ipv4'],
+        [24, 'allow', '22', 'ipv6'],
+      ],
+    );
+    assert.deepEqual(result.files, ['/etc/ufw/user.rules', '/etc/ufw/user6.rules']);
+    assert.equal(result.backup, result.id);
+    assert.equal(await device.exists(`/var/lib/smartserver-firewall/backups/${result.id}.json`), true);
+    assert.equal(result.state.inSync, true);
+  });
+
+  it('keeps owner and mode of the files, and its own files root’s alone', async () => {
+    const before = await device.stat('/etc/ufw/user.rules');
+    await engine.toggleService({ action: 'close' });
+    const { mode, uid, gid } = await device.stat('/etc/ufw/user.rules');
+    assert.deepEqual({ mode, uid, gid }, { mode: before.mode, uid: before.uid, gid: before.gid });
+    const kept = '/var/lib/smartserver-firewall/backups';
+    assert.equal((await device.stat(kept)).mode & 0o077, 0);
+    for (const name of (await device.ok('ls', kept)).trim().split('\n'))
+      assert.equal((await device.stat(`${kept}/${name}`)).mode & 0o077, 0);
+  });
+
+  it('that is asked for twice is made once: no file, no lock, no kernel write the second time', async () => {
+    const requests = [
+      () => engine.toggleService({ action: 'close' }),
+      () => engine.toggleService({ service: 'bacnet', action: 'open', from: '10.1.2.3/8' }),
+      () => engine.setProfile({ profile: 'lockdown' }),
+      () => engine.setProfile({ profile: 'standard', optionalServices: 'open' }),
+      () => engine.setProfile({ profile: 'enhanced' }),
+    ];
+    for (const request of requests) {
+      assert.equal((await request()).changed, true);
+      // Loading rules would zero their counters; taking ufw's lock would touch its file.
+      await device.neighbour.knock([{ proto: 'tcp', port: 443, family: 'ipv4' }]);
+      const traces = async () => ({
+        stats: await Promise.all(
+          [...UFW_FILES, '/run/ufw.lock', '/var/lib/smartserver-firewall/backups'].map((path) => device.stat(path)),
+        ),
+        counters: await device
+          .ok('iptables-save', '-c', '-t', 'filter')
+          .then((text) => text.replace(/^#.*\n/gm, '').replace(/^:.*\n/gm, '')),
+      });
+      const before = await traces();
+      assert.match(before.counters, /\[[1-9]\d*:\d+\] -A ufw-user-input/);
+      const again = await request();
+      assert.equal(again.changed, false);
+      assert.equal(again.backup, null);
+      assert.deepEqual(again.files, []);
+      assert.deepEqual(await traces(), before);
+    }
+  });
+
+  it('in a dry run tells what it would do and does nothing', async () => {
+    const before = await everything(device);
+    const dry = await engine.setProfile({ profile: 'lockdown', dryRun: true });
+    assert.equal(dry.changed, false);
+    assert.equal(dry.dryRun, true);
+    assert.ok(dry.removed.length > 10);
+    assert.deepEqual(await everything(device), before);
+    const real = await engine.setProfile({ profile: 'lockdown' });
+    assert.deepEqual(real.removed, dry.removed);
+    assert.deepEqual(real.files, dry.files);
+  });
+
+  it('toggles: what is open closes, what is closed opens', async () => {
+    const states = [];
+    for (let turn = 0; turn < 4; turn++) {
+      const { state } = await engine.toggleService({});
+      states.push(state.services.find(({ id }) => id === 'ssh')?.in);
+    }
+    assert.deepEqual(states, ['closed', 'open', 'closed', 'open']);
+  });
+
+  it('limits a service, and opens it again without limit', async () => {
+    const limited = await engine.toggleService({ action: 'limit' });
+    assert.equal(limited.state.services.find(({ id }) => id === 'ssh')?.in, 'partial');
+    assert.equal(limited.state.rules[0]?.action, 'limit');
+    const { state } = await engine.toggleService({ action: 'open' });
+    assert.equal(state.profile.name, 'enhanced');
+  });
+
+  it('under lockdown keeps BACnet and LON as they were, and the way in for the management subnet only', async () => {
+    await engine.toggleService({ service: 'bacnet', action: 'open', interface: 'eth1' });
+    const guarded = await Engine.start(device, { managementFrom: '192.0.2.0/24' });
+    const { state } = await guarded.setProfile({ profile: 'lockdown', onlyTighten: true });
+    await guarded.stop();
+    assert.equal(state.profile.name, 'lockdown');
+    const service = (id: string) => state.services.find((one) => one.id === id);
+    assert.deepEqual([service('https')?.in, service('https')?.sources], ['partial', ['192.0.2.0/24']]);
+    assert.deepEqual([service('bacnet')?.in, service('bacnet')?.interfaces], ['partial', ['eth1']]);
+    assert.equal(service('lon')?.in, 'open');
+    const knocks = (['eth0', 'eth1'] as const).map((on) => ({
+      proto: 'tcp' as const,
+      port: 443,
+      family: 'ipv4' as const,
+      interface: on,
+    }));
+    assert.deepEqual(await device.neighbour.knock(knocks), ['in', 'filtered']);
+  });
+
+  it('of a custom profile opens what it names, where it names it', async () => {
+    const open = [
+      { service: 'https', direction: 'in' },
+      { service: 'ssh', direction: 'in', from: '192.0.2.0/24' },
+      { service: '9300/tcp', direction: 'in', interface: 'eth1' },
+      { service: 'dns', direction: 'out' },
+    ];
+    const own = await Engine.start(device, {
+      customProfiles: [{ name: 'night', incoming: 'deny', outgoing: 'deny', open }],
+    });
+    const first = await own.setProfile({ profile: 'night' });
+    assert.equal(first.state.profile.name, 'night');
+    assert.equal((await own.setProfile({ profile: 'night' })).changed, false);
+    await own.stop();
+    const knock = (port: number, on: 'eth0' | 'eth1') => ({
+      proto: 'tcp' as const,
+      port,
+      family: 'ipv4' as const,
+      interface: on,
+    });
+    const answers = await device.neighbour.knock([
+      knock(22, 'eth0'),
+      knock(22, 'eth1'),
+      knock(9300, 'eth0'),
+      knock(9300, 'eth1'),
+      knock(80, 'eth0'),
+    ]);
+    assert.deepEqual(answers, ['in', 'filtered', 'filtered', 'in', 'filtered']);
+  });
+
+  it('leaves rules, comments, order and log flags of others as they are', async () => {
+    await device.ufw(
+      'insert',
+      '3',
+      'allow',
+      'log',
+      'from',
+      '10.5.0.0/16',
+      'to',
+      'any',
+      'port',
+      '9100',
+      'proto',
+      'tcp',
+      'comment',
+      'Wetterstation',
+    );
+    await device.ufw('deny', '7777/udp', 'comment', 'nobody knows');
+    const lines = async () =>
+      (await device.read('/etc/ufw/user.rules')).split('\n').filter((line) => line.startsWith('### tuple'));
+    const before = await lines();
+    await engine.setProfile({ profile: 'standard' });
+    assert.deepEqual(await lines(), before);
+    await engine.toggleService({ action: 'close' });
+    assert.deepEqual(await lines(), before.slice(1));
+  });
+
+  it('mends a kernel that somebody changed by hand, though the files need no change', async () => {
+    await device.ok('iptables', '-I', 'ufw-user-input', '-p', 'tcp', '--dport', '9999', '-j', 'ACCEPT');
+    const { changed, files, state } = await engine.setProfile({ profile: 'enhanced' });
+    assert.deepEqual({ changed, files, inSync: state.inSync }, { changed: true, files: [], inSync: true });
+  });
+
+  it('brings up a firewall whose chains were flushed', async () => {
+    await device.ok('iptables', '-F');
+    await device.ok('ip6tables', '-F');
+    const { state } = await engine.toggleService({ action: 'close' });
+    assert.deepEqual({ active: state.active, inSync: state.inSync }, { active: true, inSync: true });
+  });
+
+  it('turns an inactive firewall on with the rules in place before the first packet is filtered', async () => {
+    for (const reset of [['disable'], ['--force', 'reset']]) {
+      await device.ufw(...reset);
+      const probe = await device.neighbour.probe({ proto: 'tcp', port: 443, family: 'ipv4' });
+      const { state, warnings } = await engine.setProfile({ profile: 'enhanced' });
+      const { silent, answered } = await probe.stop();
+      assert.equal(silent, 0, `${silent} of ${silent + answered} connections to an open port were dropped`);
+      assert.deepEqual(
+        [state.active, state.enabledAtBoot, state.inSync, state.profile.name],
+        [true, true, true, 'enhanced'],
+      );
+      assert.deepEqual(warnings, ['The firewall was off and is now on, also after the next boot.']);
+      await assertReloadChangesNothing(device);
+    }
+  });
+
+  it('of one service on an inactive firewall is stored and says that nothing is filtered', async () => {
+    await device.ufw('disable');
+    const { changed, warnings, state } = await engine.toggleService({ action: 'close' });
+    assert.deepEqual([changed, state.active], [true, false]);
+    assert.deepEqual(warnings, ['The firewall is off: the rules are stored, but nothing is filtered.']);
+    await device.ufw('--force', 'enable');
+    assert.equal((await engine.read()).services.find(({ id }) => id === 'ssh')?.in, 'closed');
+  });
+
+  it('survives 20 ufw commands at once, and loses none that ufw alone would have kept', async () => {
+    const ports = Array.from({ length: 20 }, (_, index) => 20001 + index);
+    const foreign = ports.map((port) => device.ufw('allow', `${port + 1000}/tcp`));
+    const ours = ports.map((port) => engine.toggleService({ service: `${port}/tcp`, action: 'open' }));
+    await Promise.all([...foreign, ...ours]);
+    const text = await device.read('/etc/ufw/user.rules');
+    for (const port of ports) assert.ok(text.includes(` tcp ${port} `), `our rule for ${port} is there`);
+    // ufw alone keeps the last writer's rule at least; it loses the others to its own stale reads.
+    assert.ok(
+      ports.some((port) => text.includes(` tcp ${port + 1000} `)),
+      'ufw’s last rule is there',
+    );
+    assert.equal((await engine.read()).inSync, true);
+  });
+
+  it('keeps what a slow series of ufw commands adds meanwhile', async () => {
+    const ports = Array.from({ length: 8 }, (_, index) => 21001 + index);
+    const series = (async () => {
+      for (const port of ports) await device.ufw('allow', `${port}/tcp`);
+    })();
+    let turns = 0;
+    let finished = false;
+    void series.then(() => {
+      finished = true;
+    });
+    while (!finished) {
+      await engine.toggleService({ action: turns++ % 2 === 0 ? 'close' : 'open' });
+    }
+    await series;
+    const last = await engine.toggleService({ action: 'close' });
+    assert.equal(last.state.services.find(({ id }) => id === 'ssh')?.in, 'closed');
+    const text = await device.read('/etc/ufw/user.rules');
+    for (const port of ports)
+      assert.ok(text.includes(` tcp ${port} `), `ufw’s rule for ${port} is there after ${turns} changes of ours`);
+  });
+});

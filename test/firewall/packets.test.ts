@@ -1,0 +1,151 @@
+/** What the report says is held against packets: a neighbour knocks on every port of every service, both protocols and families. */
+import { strict as assert } from 'node:assert';
+import { after, afterEach, before, describe, it } from 'mocha';
+import type { State } from '../../firewall/messages';
+import { CATALOGUE } from '../../firewall/services/catalogue';
+import { Device } from '../device/device';
+import { Engine } from '../device/engine';
+import type { Target } from '../device/protocol';
+import { assertReloadChangesNothing } from './stable';
+
+describe('Verdicts and packets', () => {
+  let device: Device;
+  let engine: Engine;
+
+  before(async () => {
+    device = await Device.open();
+    engine = await Engine.start(device, {
+      customServices: [{ id: 'weather', label: 'Weather station', ports: ['9100/tcp', '9200:9203/udp'] }],
+    });
+  });
+
+  after(async () => {
+    await engine?.stop();
+    await device?.close();
+  });
+
+  afterEach(() => assertReloadChangesNothing(device));
+
+  for (const profile of ['enhanced', 'standard', 'lockdown', 'enhanced']) {
+    it(`agree under ${profile}`, async () => {
+      const { state } = await engine.setProfile({ profile });
+      assert.equal(state.profile.name, profile);
+      await assertAgreement(device, state);
+    });
+  }
+
+  it('agree after each service was opened and closed again', async () => {
+    for (const { id, internal } of (await engine.read()).services) {
+      if (internal || id === 'dhcp' || id === 'https') continue;
+      for (const action of ['open', 'close'] as const) {
+        const { state } = await engine.toggleService({ service: id, action });
+        const service = state.services.find((one) => one.id === id);
+        const wanted = action === 'open' ? 'open' : 'closed';
+        for (const direction of directionsOf(id))
+          assert.equal(service?.[direction], wanted, `${action} ${id} ${direction}`);
+        await assertAgreement(device, state, [id]);
+      }
+    }
+    await engine.setProfile({ profile: 'enhanced', ownRules: 'remove' });
+  });
+
+  it('agree where rules overlap', async () => {
+    const commands = [
+      ['allow', '1000:60000/tcp'],
+      ['deny', '1800:1900/tcp'],
+      ['allow', 'from', '192.0.2.0/25', 'to', 'any', 'port', '1880', 'proto', 'tcp'],
+      ['allow', 'out', '1:1024/udp'],
+      ['reject', 'out', 'to', '2001:db8:1::/64', 'port', '123'],
+      ['limit', '55000/tcp'],
+    ];
+    for (const command of commands) await device.ufw('insert', '1', ...command).catch(() => device.ufw(...command));
+    const state = await engine.read();
+    await assertAgreement(device, state);
+    await engine.setProfile({ profile: 'enhanced', ownRules: 'remove' });
+  });
+
+  it('close means closed, in front of a broader rule, and opening again gives back the same bytes', async () => {
+    await device.ufw('allow', '20:30/tcp');
+    await device.ufw('delete', 'allow', '22/tcp');
+    const before = await device.read('/etc/ufw/user.rules');
+    const closed = await engine.toggleService({ service: 'ssh', action: 'close' });
+    assert.deepEqual(
+      closed.added.map(({ action, family }) => `${action} ${family}`),
+      ['deny ipv4', 'deny ipv6'],
+    );
+    await assertAgreement(device, closed.state, ['ssh']);
+    assert.deepEqual(await device.neighbour.knock([{ proto: 'tcp', port: 23, family: 'ipv4' }]), ['in']);
+    const opened = await engine.toggleService({ service: 'ssh', action: 'open' });
+    await assertAgreement(device, opened.state, ['ssh']);
+    assert.equal(await device.read('/etc/ufw/user.rules'), before);
+    await engine.setProfile({ profile: 'enhanced', ownRules: 'remove' });
+  });
+
+  it('a service closed on one interface stays open on the other', async () => {
+    const { state } = await engine.toggleService({ service: 'ssh', action: 'close', interface: 'eth0' });
+    assert.equal(state.services.find(({ id }) => id === 'ssh')?.in, 'partial');
+    const knocks: Target[] = (['eth0', 'eth1'] as const).map((on) => ({
+      proto: 'tcp',
+      port: 22,
+      family: 'ipv4',
+      interface: on,
+    }));
+    assert.deepEqual(await device.neighbour.knock(knocks), ['filtered', 'in']);
+    await engine.toggleService({ service: 'ssh', action: 'open', interface: 'eth0' });
+    assert.deepEqual(await device.neighbour.knock(knocks), ['in', 'in']);
+  });
+
+  it('a blocked address stays blocked when the service is opened for all', async () => {
+    await engine.toggleService({ service: 'ssh', action: 'close', from: '192.0.2.2' });
+    const knock = (family: 'ipv4' | 'ipv6', on: 'eth0' | 'eth1') =>
+      device.neighbour.knock([{ proto: 'tcp', port: 22, family, interface: on }]);
+    assert.deepEqual(
+      [await knock('ipv4', 'eth0'), await knock('ipv4', 'eth1'), await knock('ipv6', 'eth0')],
+      [['filtered'], ['in'], ['in']],
+    );
+    const { changed, warnings } = await engine.toggleService({ service: 'ssh', action: 'open' });
+    assert.equal(changed, false);
+    assert.deepEqual(warnings, ['Still blocked by rules of their own: 192.0.2.2.']);
+    assert.deepEqual(await knock('ipv4', 'eth0'), ['filtered']);
+    await engine.toggleService({ service: 'ssh', action: 'open', from: '192.0.2.2' });
+    assert.deepEqual(await knock('ipv4', 'eth0'), ['in']);
+  });
+});
+
+const directionsOf = (id: string) => CATALOGUE.find((service) => service.id === id)?.directions ?? (['in'] as const);
+
+/** Knocks on the ports of the services (two ports of a range: its ends) and compares with what the report says. */
+async function assertAgreement(device: Device, state: State, only?: readonly string[]): Promise<void> {
+  const services = state.services.filter(({ id }) => !only || only.includes(id));
+  for (const direction of ['in', 'out'] as const) {
+    const cases = services.flatMap(({ id, ports, families }) =>
+      families.flatMap((family) =>
+        (['eth0', 'eth1'] as const).map((on) => ({
+          id,
+          said: family[direction],
+          targets: ports.flatMap((spec) => targetsOf(spec, family.family, on)),
+        })),
+      ),
+    );
+    const targets = cases.flatMap((one) => one.targets);
+    const answers: readonly string[] =
+      direction === 'in' ? await device.neighbour.knock(targets) : await device.outward(targets);
+    let at = 0;
+    const heard = cases.map(({ id, said, targets: own }) => {
+      const passed = own.map(() => answers[at++] !== 'filtered');
+      return { id, said, passed };
+    });
+    for (const { id, said, passed } of heard) {
+      if (said === 'open') assert.ok(passed.every(Boolean), `${id} ${direction} is said to be open: ${passed}`);
+      if (said === 'closed') assert.ok(!passed.some(Boolean), `${id} ${direction} is said to be closed: ${passed}`);
+    }
+  }
+}
+
+function targetsOf(spec: string, family: 'ipv4' | 'ipv6', on: 'eth0' | 'eth1'): Target[] {
+  const [range = '', protocol] = spec.split('/');
+  const protocols = protocol ? [protocol as 'tcp' | 'udp'] : (['tcp', 'udp'] as const);
+  return protocols.flatMap((proto) =>
+    range.split(':').map((port) => ({ proto, port: Number(port), family, interface: on })),
+  );
+}
