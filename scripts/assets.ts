@@ -50,7 +50,6 @@ function editorCatalogue(): string {
     label: service.label,
     ports: service.opens,
     group: groupOf(service),
-    directions: service.directions,
     optional: service.optional,
     consequence: service.consequence,
   }));
