@@ -42,13 +42,17 @@ export async function startNodeRed(): Promise<NodeRed> {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { PATH: process.env.PATH, HOME: userDir, TZ: 'UTC' },
   });
-  const endWithUs = () => child.kill('SIGKILL');
+  const clean = () => rmSync(userDir, { recursive: true, force: true });
+  const endWithUs = () => {
+    child.kill('SIGKILL');
+    clean();
+  };
   process.once('exit', endWithUs);
   let output = '';
   const stop = async () => {
     await end(child);
     process.removeListener('exit', endWithUs);
-    rmSync(userDir, { recursive: true, force: true });
+    clean();
   };
   const started = new Promise<void>((done, fail) => {
     const failed = (why: string) => fail(new Error(`Node-RED ${why}:\n${output}`));

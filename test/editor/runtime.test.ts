@@ -57,7 +57,7 @@ describe('Node-RED', function () {
     for (const name of readdirSync(join(root, 'resources'))) {
       const { status, type } = await get(`resources/${NAME}/${name}`);
       assert.equal(status, 200);
-      assert.match(type, /javascript/);
+      assert.match(type, name.endsWith('.css') ? /css/ : /javascript/);
     }
   });
 

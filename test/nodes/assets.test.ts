@@ -100,7 +100,9 @@ describe('each node of the package', () => {
       for (const text of [page(name), read('nodes', 'locales', 'en-US', `${name}.html`)]) {
         assert.doesNotMatch(text, /(?:src|href)="(?:\/|https?:)/);
       }
-      for (const [, resource] of page(name).matchAll(/src="resources\/@smartserver\/node-red-firewall\/([^"]+)"/g)) {
+      for (const [, resource] of page(name).matchAll(
+        /(?:src|href)="resources\/@smartserver\/node-red-firewall\/([^"]+)"/g,
+      )) {
         assert.ok(existsSync(join(root, 'resources', String(resource))), resource);
       }
     });
