@@ -45,6 +45,11 @@ export class FirewallError extends Error {
     this.code = code;
     if (cause !== undefined) Object.defineProperty(this, 'cause', { value: cause, enumerable: false });
   }
+
+  /** Node-RED puts this text, not the message, into the `msg.error.message` a Catch node sends. */
+  override toString(): string {
+    return this.message;
+  }
 }
 
 /** The error for what this user may not do. `what` is one sentence. */

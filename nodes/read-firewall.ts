@@ -1,0 +1,47 @@
+import type { Node, NodeAPI, NodeDef } from 'node-red';
+import { FirewallError } from '../firewall/errors';
+import { printable, type State } from '../firewall/messages';
+import { type Answer, answerMessages } from './answer';
+import { deviceOf } from './device';
+
+type Definition = NodeDef & { device?: string; output?: unknown; onlyChanges?: unknown };
+
+/** What can be sent of a state, by the name the property `output` gives it. */
+const PARTS: ReadonlyMap<unknown, (state: State) => unknown> = new Map<unknown, (state: State) => unknown>([
+  ['state', (state) => state],
+  ['services', (state) => state.services],
+  ['rules', (state) => state.rules],
+  ['profile', (state) => state.profile],
+]);
+
+/** All that must be equal for two payloads to count as the same: not the time of reading. */
+function comparable(payload: unknown): string {
+  return JSON.stringify(payload, (key, value) => (key === 'readAt' ? undefined : value));
+}
+
+export = (RED: NodeAPI): void => {
+  function summary({ active, profile }: State): string {
+    if (!active) return RED._('status.inactive');
+    return profile.name ?? RED._('status.noProfile');
+  }
+
+  RED.nodes.registerType('read-firewall', function (this: Node, def: Definition) {
+    RED.nodes.createNode(this, def);
+    let lastSent: string | undefined;
+    answerMessages(RED, this, async (): Promise<Answer> => {
+      const part = PARTS.get(def.output ?? 'state');
+      if (!part) {
+        const what = `output: must be state, services, rules or profile (got ${printable(def.output)}).`;
+        throw new FirewallError('INVALID_INPUT', { what });
+      }
+      const state = await deviceOf(RED, def.device).read();
+      const payload = part(state);
+      const now = comparable(payload);
+      if (def.onlyChanges === true && now === lastSent) {
+        return { outcome: 'unchanged', text: RED._('status.unchanged') };
+      }
+      lastSent = now;
+      return { outcome: 'success', text: summary(state), payload };
+    });
+  });
+};

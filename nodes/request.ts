@@ -1,0 +1,53 @@
+/** From a node's properties and a message to a request. Nothing is judged here: the engine's schemas do that. */
+import type { Node, NodeAPI, NodeMessageInFlow } from 'node-red';
+import { FirewallError } from '../firewall/errors';
+import { printable } from '../firewall/messages';
+
+/** Without the properties that have no value, so that the engine's default holds for them. */
+export function defined(values: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
+}
+
+/** A property of a node with its `…Type` companion. */
+export interface TypedInput {
+  property: string;
+  value: unknown;
+  /** As the editor's TypedInput names it; `str` where a flow has none. */
+  type: unknown;
+}
+
+/** What a TypedInput may be that stands in the node itself and not in the message, the context or the environment. */
+const FIXED = ['str', 'num', 'bool', 'json'];
+
+/**
+ * The value of a TypedInput for this message, untouched; undefined only where the node has no such property.
+ * @throws FirewallError INVALID_INPUT naming the property: it cannot be evaluated, or what it refers to is not there.
+ *   A missing value must never turn into the engine's default: that would toggle SSH, or let in every address.
+ */
+export async function evaluate(RED: NodeAPI, node: Node, msg: NodeMessageInFlow, input: TypedInput): Promise<unknown> {
+  const { property, value } = input;
+  const type = String(input.type ?? 'str');
+  if (value === undefined) return undefined;
+  const source = `${property}: ${type} ${printable(value)}`;
+  const result = await evaluated(RED, node, msg, String(value), type).catch((cause) => {
+    throw new FirewallError('INVALID_INPUT', { what: `${source} cannot be evaluated (${reason(cause)}).` }, cause);
+  });
+  // Node-RED gives an environment variable that is not set as an empty text.
+  const missing = result === undefined || (type === 'env' && result === '');
+  if (missing && !FIXED.includes(type)) {
+    throw new FirewallError('INVALID_INPUT', { what: `${source} has no value.` });
+  }
+  return result;
+}
+
+function evaluated(RED: NodeAPI, node: Node, msg: NodeMessageInFlow, value: string, type: string): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    RED.util.evaluateNodeProperty(value, type, node, msg, (err, result) => (err ? reject(err) : resolve(result)));
+  });
+}
+
+/** JSONata's errors are plain objects with a message. */
+function reason(cause: unknown): string {
+  const message = (cause as { message?: unknown } | null)?.message ?? cause;
+  return printable(String(message)).slice(1, -1);
+}

@@ -1,0 +1,26 @@
+/** The config node: what differs from a factory device. It owns one Firewall and with it the queue its nodes share. */
+import type { NodeAPI, NodeDef } from 'node-red';
+import { settings } from '../firewall/messages';
+import { type Device, type DeviceNode, openDevice } from './device';
+import { defined } from './request';
+
+type Definition = NodeDef & Record<string, unknown>;
+
+/** The settings among a config node's properties. The editor's form gives numbers as text. */
+function settingsOf(def: Definition): Record<string, unknown> {
+  const stored = Object.fromEntries(Object.keys(settings.shape).map((key) => [key, def[key]]));
+  if (typeof stored.keepBackups === 'string') stored.keepBackups = Number(stored.keepBackups);
+  return defined(stored);
+}
+
+export = (RED: NodeAPI): void => {
+  RED.nodes.registerType('smartserver', function (this: DeviceNode, def: Definition) {
+    RED.nodes.createNode(this, def);
+    let opened: Device | undefined;
+    // Opened on first use, so that a wrong setting is an error of each message that meets it, and can be caught.
+    this.device = () => {
+      opened ??= openDevice(settingsOf(def));
+      return opened;
+    };
+  });
+};

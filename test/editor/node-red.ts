@@ -1,0 +1,96 @@
+/** A Node-RED process of its own, with this package installed as a user would have it, on a free port of loopback. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+const root = resolve(__dirname, '..', '..', '..');
+/** Both are logged before Node-RED serves, in an order that is not fixed. */
+const STARTED = [/Started flows/, /Server now running/];
+const PATIENCE_MS = 60_000;
+
+export interface NodeRed {
+  /** `http://127.0.0.1:PORT/` */
+  url: string;
+  /** All it has printed so far. */
+  log(): string;
+  stop(): Promise<void>;
+}
+
+const settings = (port: number) => ({
+  uiPort: port,
+  uiHost: '127.0.0.1',
+  credentialSecret: 'only for this test',
+  telemetry: { enabled: false },
+  editorTheme: { tours: false, palette: { catalogues: [] }, multiplayer: { enabled: false } },
+  externalModules: { palette: { allowInstall: false } },
+});
+
+/** Starts Node-RED with an empty flow and waits until it serves. @throws Error with its output when it does not. */
+export async function startNodeRed(): Promise<NodeRed> {
+  const userDir = mkdtempSync(join(tmpdir(), 'node-red-'));
+  const modules = join(userDir, 'node_modules', '@smartserver');
+  mkdirSync(modules, { recursive: true });
+  symlinkSync(root, join(modules, 'node-red-firewall'));
+  const port = await freePort();
+  const settingsFile = join(userDir, 'settings.js');
+  writeFileSync(settingsFile, `module.exports = ${JSON.stringify(settings(port))};\n`);
+  const red = require.resolve('node-red/red.js', { paths: [root] });
+  const child = spawn(process.execPath, [red, '-u', userDir, '-s', settingsFile], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { PATH: process.env.PATH, HOME: userDir, TZ: 'UTC' },
+  });
+  const clean = () => rmSync(userDir, { recursive: true, force: true });
+  const endWithUs = () => {
+    child.kill('SIGKILL');
+    clean();
+  };
+  process.once('exit', endWithUs);
+  let output = '';
+  const stop = async () => {
+    await end(child);
+    process.removeListener('exit', endWithUs);
+    clean();
+  };
+  const started = new Promise<void>((done, fail) => {
+    const failed = (why: string) => fail(new Error(`Node-RED ${why}:\n${output}`));
+    const timer = setTimeout(failed, PATIENCE_MS, 'does not start');
+    const collect = (text: Buffer) => {
+      output += text;
+      if (!STARTED.every((sign) => sign.test(output))) return;
+      clearTimeout(timer);
+      done();
+    };
+    child.stdout.on('data', collect);
+    child.stderr.on('data', collect);
+    child.once('exit', () => {
+      clearTimeout(timer);
+      failed('ended');
+    });
+  });
+  await started.catch(async (err) => {
+    await stop();
+    throw err;
+  });
+  return { url: `http://127.0.0.1:${port}/`, log: () => output, stop };
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = once(child, 'exit');
+  child.kill('SIGTERM');
+  const timer = setTimeout(() => child.kill('SIGKILL'), 10_000);
+  await ended;
+  clearTimeout(timer);
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  server.close();
+  await once(server, 'close');
+  return port;
+}

@@ -1,0 +1,79 @@
+/** A real Node-RED loads the package. No message is sent: that would touch the firewall of the machine the tests run on. */
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { http } from './http';
+import { type NodeRed, startNodeRed } from './node-red';
+
+const root = resolve(__dirname, '..', '..', '..');
+const NAME = '@smartserver/node-red-firewall';
+const packageJson = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+const nodes: string[] = Object.keys(packageJson['node-red'].nodes);
+
+describe('Node-RED', function () {
+  this.timeout(90_000);
+  let red: NodeRed;
+
+  before(async () => {
+    red = await startNodeRed();
+  });
+  after(() => red?.stop());
+
+  const get = (path: string, accept = '*/*') => http('GET', red.url + path, { accept });
+  const getJson = async (path: string) => JSON.parse((await get(path, 'application/json')).body);
+
+  it('loads one set for each node, without an error', async () => {
+    const sets = (await getJson('nodes')).filter((set: { module: string }) => set.module === NAME);
+    assert.deepEqual(sets.map(({ name }: { name: string }) => name).sort(), [...nodes].sort());
+    for (const set of sets) {
+      // A failed load has the key `err`, possibly with an empty object.
+      assert.ok(!('err' in set), JSON.stringify(set));
+      assert.deepEqual(set.types, [set.name]);
+      assert.equal(set.enabled, true);
+    }
+    assert.doesNotMatch(red.log(), /\[error\]|node-red-firewall/);
+  });
+
+  it('serves the pages of the nodes with their help', async () => {
+    const { body } = await get('nodes', 'text/html');
+    for (const name of nodes) {
+      assert.ok(body.includes(`data-template-name="${name}"`), name);
+      assert.ok(body.includes(`data-help-name="${name}"`), name);
+    }
+  });
+
+  it('serves the labels', async () => {
+    const catalogues = await getJson('nodes/messages?lng=en-US');
+    for (const name of nodes) assert.ok(catalogues[`${NAME}/${name}`].label.name, name);
+  });
+
+  it('serves the icons', async () => {
+    const icons: string[] = (await getJson('icons'))[NAME];
+    assert.deepEqual([...icons].sort(), readdirSync(join(root, 'icons')).sort());
+    for (const icon of icons) assert.match((await get(`icons/${NAME}/${icon}`)).type, /svg/);
+  });
+
+  it('serves what the dialogs load', async () => {
+    for (const name of readdirSync(join(root, 'resources'))) {
+      const { status, type } = await get(`resources/${NAME}/${name}`);
+      assert.equal(status, 200);
+      assert.match(type, name.endsWith('.css') ? /css/ : /javascript/);
+    }
+  });
+
+  it('offers the examples for import, and starts their flows', async () => {
+    const names = readdirSync(join(root, 'examples')).map((name) => name.replace('.json', ''));
+    const offered: (string | { fn: string })[] = await getJson(`library/examples/flows/${NAME}`);
+    assert.deepEqual(offered.map((entry) => (typeof entry === 'string' ? entry : entry.fn)).sort(), names.sort());
+    const flows = names.flatMap((name) => JSON.parse(readFileSync(join(root, 'examples', `${name}.json`), 'utf8')));
+    const { status, body } = await http(
+      'POST',
+      `${red.url}flows`,
+      { 'content-type': 'application/json' },
+      JSON.stringify(flows),
+    );
+    assert.equal(status, 204, body);
+    assert.deepEqual(await getJson('flows'), flows);
+    assert.doesNotMatch(red.log(), /Waiting for missing types|\[error\]/);
+  });
+});

@@ -1,0 +1,249 @@
+/** What the compiler does not check: that editor pages, labels, icons, examples and the package agree with each other. */
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { createContext, runInContext } from 'node:vm';
+import { check, settings } from '../../firewall/messages';
+import { CATALOGUE } from '../../firewall/services/catalogue';
+import { allProfiles } from '../../firewall/services/profiles';
+import { registryOf } from '../../firewall/services/registry';
+
+const root = resolve(__dirname, '..', '..', '..');
+const read = (...path: string[]) => readFileSync(join(root, ...path), 'utf8');
+const json = (...path: string[]) => JSON.parse(read(...path));
+
+const packageJson = json('package.json');
+const nodes: string[] = Object.keys(packageJson['node-red'].nodes);
+const page = (name: string) => read('nodes', `${name}.html`);
+const definition = (name: string) => {
+  const script = /<script type="text\/javascript">([\s\S]*?)<\/script>/.exec(page(name))?.[1] ?? '';
+  const registered: { type: string; definition: Record<string, unknown> }[] = [];
+  const RED = {
+    nodes: { registerType: (type: string, def: object) => registered.push({ type, definition: { ...def } }) },
+  };
+  runInContext(script, createContext({ RED }));
+  assert.equal(registered.length, 1);
+  return registered[0] as (typeof registered)[number];
+};
+
+/** `{ a: { b: 'x' } }` → `a.b`. */
+const keysOf = (labels: Record<string, Record<string, string>>) =>
+  Object.entries(labels).flatMap(([section, entries]) => Object.keys(entries).map((key) => `${section}.${key}`));
+
+/** The label keys a text uses: in `data-i18n`, in `_('…')` of editor and runtime. */
+function usedKeys(text: string): string[] {
+  const inMarkup = [...text.matchAll(/data-i18n="(?:\[\w+\])?([\w.]+)"/g)];
+  const inCode = [...text.matchAll(/\b_\('([\w.]+)'/g)];
+  return [...inMarkup, ...inCode].map((match) => match[1] as string);
+}
+
+const runtime = readdirSync(join(root, 'nodes'))
+  .filter((name) => name.endsWith('.ts'))
+  .map((name) => ({ name: name.replace('.ts', ''), text: read('nodes', name) }));
+const shared = runtime.filter(({ name }) => !nodes.includes(name)).flatMap(({ text }) => usedKeys(text));
+
+describe('each node of the package', () => {
+  for (const name of nodes) {
+    it(`${name} has a page that registers its name, literally, in a plain script`, () => {
+      assert.match(
+        page(name),
+        new RegExp(`<script type="text/javascript">\\s*RED\\.nodes\\.registerType\\('${name}', \\{`),
+      );
+      assert.match(read('nodes', `${name}.ts`), new RegExp(`registerType\\('${name}', `));
+      assert.equal(definition(name).type, name);
+      assert.equal(packageJson['node-red'].nodes[name], `dist/nodes/${name}.js`);
+      assert.ok(existsSync(join(root, 'dist', 'nodes', `${name}.html`)));
+    });
+
+    it(`${name} has an icon of its own: white, transparent, 2:3, at least 40×60`, () => {
+      const icon = String(definition(name).definition.icon);
+      const svg = read('dist', 'nodes', 'icons', icon);
+      const [, width, height] = /<svg [^>]*width="(\d+)" height="(\d+)"/.exec(svg) ?? [];
+      assert.ok(Number(width) >= 40 && Number(height) === Number(width) * 1.5);
+      const colours = new Set([...svg.matchAll(/(?:fill|stroke)="([^"]+)"/g)].map((match) => match[1]));
+      assert.deepEqual([...colours].sort(), ['#fff', 'none']);
+      assert.match(icon, /^smartserver-/);
+    });
+
+    it(`${name} stores the version of its configuration`, () => {
+      const { version } = definition(name).definition.defaults as { version: { value: unknown } };
+      assert.equal(version.value, 1);
+    });
+
+    it(`${name} has a field, or code that stores it, for each of its properties, and no id that is none`, () => {
+      const { defaults } = definition(name).definition as { defaults: Record<string, unknown> };
+      const prefix = name === 'smartserver' ? 'node-config-input-' : 'node-input-';
+      const fields = [...page(name).matchAll(/<(\w+)[^>]* id="(node-(?:config-)?input-)(\w+)"/g)];
+      for (const [, tag, start, property] of fields) {
+        assert.match(String(tag), /^(input|select)$/, property);
+        assert.equal(start, prefix);
+        assert.ok(String(property) in defaults, property);
+      }
+      const stored = [...page(name).matchAll(/this\.(\w+) = /g)].map((match) => match[1]);
+      const known = ['version', ...stored, ...fields.map((match) => match[3])];
+      assert.deepEqual(
+        Object.keys(defaults).filter((property) => !known.includes(property)),
+        [],
+      );
+    });
+
+    it(`${name} labels each of its fields`, () => {
+      const labelled = [...page(name).matchAll(/<label for="([^"]+)"/g)].map((match) => match[1]);
+      const fields = [...page(name).matchAll(/<(?:input (?!type="hidden")|select )[^>]*?id="([^"]+)"/g)];
+      assert.deepEqual(
+        fields.map((match) => match[1]).filter((id) => !labelled.includes(id)),
+        [],
+      );
+    });
+
+    it(`${name} uses relative addresses only`, () => {
+      for (const text of [page(name), read('nodes', 'locales', 'en-US', `${name}.html`)]) {
+        assert.doesNotMatch(text, /(?:src|href)="(?:\/|https?:)/);
+      }
+      for (const [, resource] of page(name).matchAll(
+        /(?:src|href)="resources\/@smartserver\/node-red-firewall\/([^"]+)"/g,
+      )) {
+        assert.ok(existsSync(join(root, 'resources', String(resource))), resource);
+      }
+    });
+  }
+
+  it('offers the settings of the contract with the defaults of the engine', () => {
+    const { defaults } = definition('smartserver').definition as { defaults: Record<string, { value: unknown }> };
+    const { name, version, ...offered } = defaults;
+    const values = Object.fromEntries(Object.entries(offered).map(([key, { value }]) => [key, value]));
+    assert.deepEqual(JSON.parse(JSON.stringify(values)), check(settings, {}));
+    assert.ok(name && version);
+  });
+});
+
+const languages = readdirSync(join(root, 'nodes', 'locales'));
+
+describe('the labels', () => {
+  for (const language of languages) {
+    for (const name of nodes) {
+      it(`of ${name} in ${language} are there for each key used, and in English for no other`, () => {
+        const labels = keysOf(json('dist', 'nodes', 'locales', language, `${name}.json`));
+        const own = runtime.find((one) => one.name === name)?.text ?? '';
+        const used = [...usedKeys(page(name)), ...usedKeys(own)];
+        const needed = name === 'smartserver' ? used : [...used, ...shared];
+        assert.deepEqual(
+          needed.filter((key) => !labels.includes(key)),
+          [],
+        );
+        const ownKeys = keysOf(json('nodes', 'locales', language, `${name}.json`));
+        assert.deepEqual(
+          ownKeys.filter((key) => !used.includes(key)),
+          [],
+        );
+      });
+
+      it(`of ${name} in ${language} has a help page with the usual parts`, () => {
+        const help = read('nodes', 'locales', language, `${name}.html`);
+        assert.match(help, new RegExp(`^<script type="text/html" data-help-name="${name}">\\s*<p>`));
+        if (name === 'smartserver') return;
+        const [inputs, outputs, details, references] = [...help.matchAll(/<h3>(.*?)<\/h3>/g)];
+        assert.ok(inputs && outputs && details && references);
+      });
+    }
+
+    it(`that nodes share in ${language} are each used by one`, () => {
+      const used = [...shared, ...nodes.flatMap((name) => usedKeys(page(name)))];
+      const common = keysOf(json('nodes', 'locales', language, 'common.json'));
+      assert.deepEqual(
+        common.filter((key) => !used.includes(key)),
+        [],
+      );
+    });
+
+    it(`of the status fit below a node in ${language}`, () => {
+      for (const name of nodes) {
+        const labels = json('dist', 'nodes', 'locales', language, `${name}.json`);
+        for (const text of Object.values<string>(labels.status)) assert.ok(text.length <= 20, text);
+      }
+    });
+  }
+});
+
+describe('the choices of the dialogs', () => {
+  it('are the services of the catalogue, each with its ports, its group and its consequence', () => {
+    const context = createContext({ window: {} });
+    runInContext(read('resources', 'catalogue.js'), context);
+    const offered = JSON.parse(JSON.stringify(context.window.smartserverFirewallCatalogue));
+    assert.deepEqual(
+      offered,
+      CATALOGUE.map(({ id, label, opens, optional, internal, consequence, directions }) => ({
+        id,
+        label,
+        ports: opens,
+        group: internal ? 'internal' : directions.includes('in') ? 'incoming' : 'outgoing',
+        optional,
+        consequence,
+      })),
+    );
+  });
+
+  it('are the profiles of the engine', () => {
+    const registry = registryOf(check(settings, {}), null);
+    const [list] = /<select id="smartserver-profile-choice"[\s\S]*?<\/select>/.exec(page('set-profile')) ?? [''];
+    const offered = [...list.matchAll(/<option value="(\w+)"/g)].map((match) => match[1]);
+    assert.deepEqual(
+      offered,
+      allProfiles(registry).map(({ name }) => name),
+    );
+  });
+});
+
+/** Node types of Node-RED's own palette that the examples may use. */
+const CORE = [
+  'tab',
+  'comment',
+  'inject',
+  'debug',
+  'catch',
+  'switch',
+  'change',
+  'template',
+  'mqtt in',
+  'mqtt-broker',
+  'http in',
+  'http response',
+];
+
+describe('the examples', () => {
+  const examples = readdirSync(join(root, 'examples')).map((name) => ({ name, flow: json('examples', name) }));
+
+  for (const { name, flow } of examples) {
+    it(`${name} uses nodes of Node-RED and of this package only, with properties they have`, () => {
+      for (const node of flow) {
+        if (CORE.includes(node.type)) continue;
+        assert.ok(nodes.includes(node.type), node.type);
+        const { defaults } = definition(node.type).definition as { defaults: object };
+        const { id, type, z, x, y, wires, ...properties } = node;
+        assert.ok(id && type && z && x && y && wires);
+        assert.deepEqual(Object.keys(properties).sort(), Object.keys(defaults).sort());
+      }
+    });
+
+    it(`${name} is wired within itself, catches errors and explains itself`, () => {
+      const ids = flow.map(({ id }: { id: string }) => id);
+      assert.equal(new Set(ids).size, ids.length);
+      for (const { wires = [] } of flow) for (const id of wires.flat()) assert.ok(ids.includes(id), id);
+      const types = flow.map(({ type }: { type: string }) => type);
+      for (const type of ['catch', 'comment', 'debug']) assert.ok(types.includes(type), type);
+    });
+  }
+
+  it('use each node of the package', () => {
+    const used = new Set(examples.flatMap(({ flow }) => flow.map(({ type }: { type: string }) => type)));
+    assert.deepEqual(
+      nodes.filter((name) => name !== 'smartserver' && !used.has(name)),
+      [],
+    );
+  });
+
+  it('have ids that differ between them, so that all can be imported', () => {
+    const ids = examples.flatMap(({ flow }) => flow.map(({ id }: { id: string }) => id));
+    assert.equal(new Set(ids).size, ids.length);
+  });
+});

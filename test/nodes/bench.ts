@@ -1,0 +1,112 @@
+/** Sets nodes up on fake devices, sends them messages and tells what came of it. */
+import { EventEmitter, once } from 'node:events';
+import { createRequire } from 'node:module';
+import type { Node, NodeInitializer, NodeMessage, NodeStatus } from 'node-red';
+import helper from 'node-red-node-test-helper';
+import { openDevicesWith } from '../../nodes/device';
+
+import readFirewall = require('../../nodes/read-firewall');
+import setProfile = require('../../nodes/set-profile');
+import smartserver = require('../../nodes/smartserver');
+import toggleService = require('../../nodes/toggle-service');
+
+import { FakeFirewall } from './fake-firewall';
+
+const core = createRequire(__filename);
+const coreNodes: NodeInitializer[] = [core('@node-red/nodes/core/function/80-template.js')];
+
+/** What a message led to. */
+export interface Outcome {
+  /** The message sent on, if any. */
+  sent: Message | null;
+  /** The message a Catch node got, if any. */
+  caught: Caught | null;
+  statuses: NodeStatus[];
+}
+// biome-ignore lint/suspicious/noExplicitAny: payloads of messages are whatever flows make of them
+export type Message = NodeMessage & { payload: any };
+export type Caught = Message & { error: { message: string; code: string; source: { id: string } } };
+
+/** Devices opened since `start`, in order. */
+export let devices: FakeFirewall[] = [];
+let restore: Parameters<typeof openDevicesWith>[0] | undefined;
+
+const TAB = { id: 'flow', type: 'tab', label: 'Flow', env: [{ name: 'SERVICE', value: 'mqtt', type: 'str' }] };
+
+/** Starts a flow on fake devices: the given nodes, a Catch node, a Complete node for all, and what they lead to. */
+export async function start(nodes: { id: string; type: string; [property: string]: unknown }[]): Promise<void> {
+  devices = [];
+  restore = openDevicesWith((settings) => {
+    const device = new FakeFirewall(settings);
+    devices.push(device);
+    return device;
+  });
+  // Without a place on the canvas Node-RED takes a node for a config node.
+  const place = { x: 0, y: 0, z: 'flow' };
+  const own = nodes.map((node) => (node.type === 'smartserver' ? node : { ...place, wires: [['out']], ...node }));
+  const scope = nodes.filter(({ type }) => type !== 'smartserver').map(({ id }) => id);
+  await helper.load(
+    [smartserver, readFirewall, setProfile, toggleService, ...coreNodes],
+    [
+      TAB,
+      ...own,
+      { id: 'out', ...place, type: 'helper', wires: [] },
+      { id: 'catch', ...place, type: 'catch', scope: null, uncaught: false, wires: [['caught']] },
+      { id: 'caught', ...place, type: 'helper', wires: [] },
+      { id: 'complete', ...place, type: 'complete', scope, wires: [['completed']] },
+      { id: 'completed', ...place, type: 'helper', wires: [] },
+    ],
+  );
+  watchArrivals();
+  // The test helper tells of a status in a later tick; the first ones belong to the start.
+  await new Promise(setImmediate);
+}
+
+export async function stop(): Promise<void> {
+  await helper.unload();
+  if (restore) openDevicesWith(restore);
+}
+
+export function nodeOf(id: string): Node {
+  const node = helper.getNode(id);
+  if (!node) throw new Error(`no node ${id}`);
+  return node;
+}
+
+/** Collects what the node shows from now on. */
+export function watchStatus(id: string): NodeStatus[] {
+  const statuses: NodeStatus[] = [];
+  const node: NodeJS.EventEmitter = nodeOf(id);
+  node.on('call:status', (call: { args: [NodeStatus] }) => statuses.push(call.args[0]));
+  return statuses;
+}
+
+/** Sends a message to the node and waits until it is done with it, well or not. One message at a time. */
+export async function send(id: string, message: object): Promise<Outcome> {
+  const statuses = watchStatus(id);
+  const outcome: Outcome = { sent: null, caught: null, statuses };
+  const onSent = (msg: Message) => {
+    outcome.sent = msg;
+  };
+  const onCaught = (msg: Caught) => {
+    outcome.caught = msg;
+  };
+  arrivals.on('out', onSent).on('caught', onCaught);
+  const done = once(arrivals, 'done');
+  nodeOf(id).receive(message as NodeMessage);
+  await done;
+  arrivals.removeListener('out', onSent).removeListener('caught', onCaught);
+  return outcome;
+}
+
+/** Tells each message that arrives at the end of the flow: at `out` or `caught`, and `done` when a node has finished. */
+export const arrivals = new EventEmitter();
+
+function watchArrivals(): void {
+  nodeOf('out').on('input', (msg) => arrivals.emit('out', msg));
+  nodeOf('caught').on('input', (msg) => {
+    arrivals.emit('caught', msg);
+    arrivals.emit('done');
+  });
+  nodeOf('completed').on('input', () => arrivals.emit('done'));
+}

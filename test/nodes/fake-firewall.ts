@@ -1,0 +1,166 @@
+/** A device without a machine. It obeys the engine's schemas: what the engine refuses it refuses, in the same words. */
+import {
+  type ChangeResult,
+  changeResult,
+  check,
+  type Openness,
+  type State,
+  setProfileRequest,
+  settings as settingsSchema,
+  state as stateSchema,
+  toggleServiceRequest,
+} from '../../firewall/messages';
+import { CATALOGUE } from '../../firewall/services/catalogue';
+import { profileNamed } from '../../firewall/services/profiles';
+import { type Registry, registryOf, serviceNamed } from '../../firewall/services/registry';
+import type { Device } from '../../nodes/device';
+
+const DEFAULTS = check(settingsSchema, {});
+
+export class FakeFirewall implements Device {
+  readonly settings: typeof DEFAULTS;
+  /** Each request as the nodes gave it, before any check. */
+  readonly requests: unknown[] = [];
+  /** How many requests were at work at the same time, at most. */
+  overlap = 0;
+  /** What the next request fails with, instead of being carried out. */
+  failure: unknown;
+  active = true;
+  profile: string | null = 'enhanced';
+  comment = 'from the plant';
+  readonly #registry: Registry;
+  readonly #closed = new Set<string>();
+  #atWork = 0;
+  #reads = 0;
+  #last: Promise<unknown> = Promise.resolve();
+  #gate: Promise<void> = Promise.resolve();
+
+  constructor(settings: unknown) {
+    this.settings = check(settingsSchema, settings);
+    this.#registry = registryOf(this.settings, null);
+  }
+
+  /** Lets requests wait; gives the function that lets them go on. */
+  hold(): () => void {
+    let release: () => void = () => undefined;
+    this.#gate = new Promise((resolve) => {
+      release = resolve;
+    });
+    return release;
+  }
+
+  read(): Promise<State> {
+    return this.#queued(() => this.#state());
+  }
+
+  async setProfile(request: unknown): Promise<ChangeResult> {
+    this.requests.push(request);
+    const { profile, dryRun } = check(setProfileRequest, request);
+    profileNamed(this.#registry, profile, 'keep');
+    return this.#queued(() => {
+      const changed = this.profile !== profile && !dryRun;
+      if (changed) this.profile = profile;
+      return this.#result(`set-profile ${profile}`, changed, dryRun);
+    });
+  }
+
+  async toggleService(request: unknown): Promise<ChangeResult> {
+    this.requests.push(request);
+    const { service, action, dryRun } = check(toggleServiceRequest, request);
+    serviceNamed(this.#registry, service);
+    return this.#queued(() => {
+      const isClosed = this.#closed.has(service);
+      const close = action === 'toggle' ? !isClosed : action === 'close';
+      const changed = close !== isClosed && !dryRun;
+      if (changed && close) this.#closed.add(service);
+      if (changed && !close) this.#closed.delete(service);
+      return this.#result(`toggle-service ${action} ${service}`, changed, dryRun);
+    });
+  }
+
+  #queued<Result>(work: () => Result): Promise<Result> {
+    const run = async () => {
+      this.#atWork += 1;
+      this.overlap = Math.max(this.overlap, this.#atWork);
+      try {
+        await this.#gate;
+        if (this.failure !== undefined) throw this.failure;
+        return work();
+      } finally {
+        this.#atWork -= 1;
+      }
+    };
+    const result = this.#last.then(run, run);
+    this.#last = result.catch(() => undefined);
+    return result;
+  }
+
+  #state(): State {
+    this.#reads += 1;
+    const openness = (id: string): Openness => (this.#closed.has(id) ? 'closed' : 'open');
+    return stateSchema.parse({
+      readAt: new Date(this.#reads * 1000).toISOString(),
+      active: this.active,
+      enabledAtBoot: true,
+      ipv6: false,
+      logging: 'low',
+      policies: { incoming: 'deny', outgoing: 'deny', routed: 'deny' },
+      profile: { name: this.profile, closest: this.profile ?? 'enhanced', differences: [] },
+      services: CATALOGUE.map(({ id, label, opens, optional, internal, consequence }) => ({
+        id,
+        label,
+        ports: [...opens],
+        in: openness(id),
+        out: 'closed',
+        families: [{ family: 'ipv4', in: openness(id), out: 'closed' }],
+        interfaces: [],
+        sources: [],
+        optional,
+        internal,
+        listening: null,
+        consequence,
+      })),
+      rules: [
+        {
+          number: 1,
+          action: 'allow',
+          direction: 'in',
+          protocol: 'tcp',
+          to: { address: '0.0.0.0/0', port: '22', app: null },
+          from: { address: '0.0.0.0/0', port: 'any', app: null },
+          interface: null,
+          log: null,
+          family: 'ipv4',
+          comment: this.comment,
+        },
+      ],
+      exposedInternal: [],
+      openUnused: [],
+      otherOwners: [],
+      unreadable: [],
+      webPorts: null,
+      pending: null,
+      leases: [],
+      inSync: true,
+    });
+  }
+
+  #result(action: string, changed: boolean, dryRun: boolean): ChangeResult {
+    return changeResult.parse({
+      id: '1',
+      action,
+      changed,
+      dryRun,
+      added: [],
+      removed: [],
+      policies: {},
+      files: changed ? ['user.rules'] : [],
+      cut: 0,
+      backup: changed ? '1' : null,
+      pending: null,
+      warnings: [],
+      state: this.#state(),
+      durationMs: 1,
+    });
+  }
+}

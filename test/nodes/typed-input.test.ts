@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict';
+import { devices, nodeOf, send, start, stop } from './bench';
+
+const node = (properties: object) => ({ id: 'toggle', type: 'toggle-service', action: 'close', ...properties });
+
+describe('a TypedInput', () => {
+  afterEach(stop);
+
+  const good: [string, string, unknown][] = [
+    ['str', 'mqtt', 'mqtt'],
+    ['num', '443', 443],
+    ['json', '"22/tcp"', '22/tcp'],
+    ['msg', 'payload.service', 'mqtt'],
+    ['msg', 'port', 1883],
+    ['flow', 'service', 'lon'],
+    ['global', 'service', 'opcua'],
+    ['env', 'SERVICE', 'mqtt'],
+    ['jsonata', 'payload.service & "s"', 'mqtts'],
+  ];
+  for (const [serviceType, service, expected] of good) {
+    it(`of type ${serviceType} gives the request the value itself (${service})`, async () => {
+      await start([node({ service, serviceType })]);
+      nodeOf('toggle').context().flow.set('service', 'lon');
+      nodeOf('toggle').context().global.set('service', 'opcua');
+      const { caught } = await send('toggle', { payload: { service: 'mqtt' }, port: 1883 });
+      assert.equal(caught, null);
+      assert.deepEqual(devices[0]?.requests, [{ service: expected, action: 'close' }]);
+    });
+  }
+
+  it('decides the profile, the action and the source in the same way', async () => {
+    await start([
+      node({ action: 'do', actionType: 'msg', from: 'who', fromType: 'msg' }),
+      { id: 'profile', type: 'set-profile', profile: 'payload', profileType: 'msg' },
+    ]);
+    await send('toggle', { do: 'limit', who: '10.0.0.0/8' });
+    await send('profile', { payload: 'standard' });
+    assert.deepEqual(devices[0]?.requests, [{ action: 'limit', from: '10.0.0.0/8' }, { profile: 'standard' }]);
+  });
+
+  it('of type bool gives a truth value, which no service is', async () => {
+    await start([node({ service: 'true', serviceType: 'bool' })]);
+    const { caught } = await send('toggle', {});
+    assert.match(caught?.error.message ?? '', /^INVALID_INPUT: "?service"?: /);
+  });
+
+  const missing: [string, string, string][] = [
+    ['service', 'msg', 'payload.service'],
+    ['action', 'msg', 'payload.a.b.c'],
+    ['from', 'msg', 'nothing'],
+    ['from', 'env', 'NOT_SET_ANYWHERE'],
+    ['from', 'flow', 'nothing'],
+    ['from', 'global', 'nothing'],
+    ['from', 'jsonata', 'nothing'],
+  ];
+  for (const [property, type, value] of missing) {
+    it(`${property} from ${type} ${value}, where nothing is, is INVALID_INPUT and not the default`, async () => {
+      await start([node({ [property]: value, [`${property}Type`]: type })]);
+      const { caught, sent } = await send('toggle', { payload: {} });
+      assert.equal(sent, null);
+      assert.match(caught?.error.message ?? '', new RegExp(`^INVALID_INPUT: ${property}: `));
+      assert.match(caught?.error.message ?? '', /The firewall was not changed\./);
+      assert.equal(devices[0]?.requests.length ?? 0, 0);
+    });
+  }
+
+  const broken: [string, string][] = [
+    ['json', '{ half'],
+    ['jsonata', '((('],
+    ['jsonata', '$error("no")'],
+    ['jsonata', '$sum("a")'],
+    ['msg', 'payload['],
+    ['msg', ''],
+    ['flow', '#:(nostore)::x'],
+  ];
+  for (const [type, value] of broken) {
+    it(`that cannot be evaluated (${type} ${value}) is INVALID_INPUT naming the property`, async () => {
+      await start([node({ service: value, serviceType: type })]);
+      const { caught } = await send('toggle', { payload: {} });
+      assert.equal(caught?.error.code, 'INVALID_INPUT');
+      assert.match(caught?.error.message ?? '', /^INVALID_INPUT: "?service"?: /);
+    });
+  }
+
+  const circular: { self?: unknown } = {};
+  circular.self = circular;
+  const hostile: [string, unknown][] = [
+    ['null', null],
+    ['a negative number', -1],
+    ['NaN', Number.NaN],
+    ['infinity', Number.POSITIVE_INFINITY],
+    ['port 0', 0],
+    ['port 65536', 65536],
+    ['a shell command', '22; id'],
+    ['a number in scientific notation', '1e3'],
+    ['Arabic digits', '٢٢'],
+    ['a range backwards', '30:20/tcp'],
+    ['an empty text', ''],
+    ['a text with a line break', 'ssh\nhttps'],
+    ['10 MB of text', 'x'.repeat(10_000_000)],
+    ['a list', ['ssh']],
+    ['an object', { service: 'ssh' }],
+    ['an object with a forged prototype', JSON.parse('{"__proto__": {"service": "ssh"}, "constructor": 1}')],
+    ['a circular object', circular],
+    ['a buffer', Buffer.from('ssh')],
+    ['a date', new Date(0)],
+    ['a truth value', true],
+    ['an object whose text throws', { toString: () => assert.fail('read') }],
+  ];
+  for (const property of ['service', 'action', 'from', 'profile']) {
+    for (const [what, value] of hostile) {
+      // An empty source means anywhere; all other empty texts are no value.
+      if (property === 'from' && value === '') continue;
+      it(`with ${what} as ${property} ends in an error of one line, and nothing changes`, async () => {
+        const type = property === 'profile' ? 'set-profile' : 'toggle-service';
+        await start([{ id: 'node', type, [property]: 'evil', [`${property}Type`]: 'msg' }]);
+        const { caught, sent } = await send('node', { evil: value });
+        assert.equal(sent, null);
+        assert.match(caught?.error.code ?? '', /^(INVALID_INPUT|UNKNOWN_SERVICE|UNKNOWN_PROFILE)$/);
+        assert.ok((caught?.error.message.length ?? 0) < 1000);
+        assert.doesNotMatch(caught?.error.message ?? '', /\n/);
+      });
+    }
+  }
+
+  it('that a hand-written flow gives a list for its type or value does no harm', async () => {
+    await start([node({ service: ['ssh'], serviceType: { a: 1 } })]);
+    const { caught, sent } = await send('toggle', {});
+    assert.ok(sent ?? caught);
+  });
+});
