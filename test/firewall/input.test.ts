@@ -176,7 +176,7 @@ describe('Bad input', () => {
       assert.ok(!/\p{C}/u.test(error.message), 'no control characters from the input');
     }
     assert.deepEqual(await everything(device), before);
-    assert.equal(await device.exists('/var/lib/smartserver-firewall'), false);
+    assert.equal(await device.exists('/var/lib/smartserver-firewall/backups'), false);
   });
 
   const unreadable: Record<string, (text: string) => string> = {
