@@ -1,12 +1,18 @@
 /** The front door of the engine. One object per device; it makes one request at a time. */
+
+import { lstat } from 'node:fs/promises';
 import { remote } from './agent';
 import { type Kernel, readKernel } from './commit/kernel';
+import { deadlineIn, type Lease, readClock } from './commit/schedule';
+import { endLeases, settle, WEB_LEASE } from './commit/settle';
 import { readSnapshot, type Snapshot } from './commit/snapshot';
 import { type Committed, type Intent, transact } from './commit/transaction';
 import { readListeners } from './host/listeners';
 import {
   type AgentRequest,
   type ChangeResult,
+  type ChangeWebPortsRequest,
+  changeWebPortsRequest,
   check,
   type Policies,
   type Settings,
@@ -16,14 +22,22 @@ import {
   toggleServiceRequest,
 } from './messages';
 import { planProfile, planToggle, type ResolvedToggle, resolveToggle } from './plan/change';
+import { planWebPorts } from './plan/web';
 import { allRules, report, ruleReports } from './report';
 import { type Registry, registryOf } from './services/registry';
+import { siteRefusal } from './web/refusal';
+import { listenersOfNginx } from './web/server';
 
 type Call = AgentRequest['call'];
+
+/** How long after a deadline the engine looks, in ms. */
+const WAKE_MS = 200;
 
 export class Firewall {
   readonly #settings: Settings;
   #last: Promise<unknown> = Promise.resolve();
+  #timer: NodeJS.Timeout | undefined;
+  #isClosed = false;
 
   /** @throws FirewallError INVALID_INPUT, naming the setting. */
   constructor(settings: unknown = {}) {
@@ -51,13 +65,48 @@ export class Firewall {
     return this.#queued(call) as Promise<ChangeResult>;
   }
 
+  /** Moves the web ports, in nginx and in the rules together. @throws FirewallError, see the contract. */
+  async changeWebPorts(request: unknown = {}): Promise<ChangeResult> {
+    const call: Call = { method: 'changeWebPorts', request: check(changeWebPortsRequest, request) };
+    return this.#queued(call) as Promise<ChangeResult>;
+  }
+
+  /**
+   * Ends what has come due while nobody was running, and from now on ends it in time. To be called once, when flows
+   * start. @throws FirewallError as read() does.
+   */
+  async resume(): Promise<void> {
+    await this.#queued({ method: 'settle', request: {} });
+  }
+
+  /** Stops waiting for deadlines; they are kept on disk, and met by the next one to run. */
+  close(): void {
+    clearTimeout(this.#timer);
+    this.#isClosed = true;
+  }
+
   /** One after the other: what a request sees is what the one before it left. */
   #queued(call: Call): Promise<State | ChangeResult> {
-    const run = (): Promise<State | ChangeResult> =>
-      isDirect(this.#settings) ? perform(this.#settings, call) : remote({ settings: this.#settings, call });
+    const run = async (): Promise<State | ChangeResult> => {
+      const done = isDirect(this.#settings)
+        ? await perform(this.#settings, call)
+        : await remote({ settings: this.#settings, call });
+      this.#await('state' in done ? done.state : done);
+      return done;
+    };
     const result = this.#last.then(run, run);
     this.#last = result.catch(() => undefined);
     return result;
+  }
+
+  /** Wakes up when the next lease is over. */
+  #await({ leases }: State): void {
+    clearTimeout(this.#timer);
+    if (leases.length === 0 || this.#isClosed) return;
+    const next = Math.min(...leases.map(({ until }) => Date.parse(until)));
+    // A moment later than the moment itself, and once more soon where something kept a lease from ending.
+    const wait = Math.max(next - Date.now(), 0) + WAKE_MS;
+    this.#timer = setTimeout(() => void this.resume().catch(() => this.#await({ leases } as State)), wait).unref();
   }
 }
 
@@ -66,37 +115,71 @@ const isDirect = ({ privilege }: Settings): boolean =>
 
 /** Does what a request asks for, here and now; the requests are valid and this process may do it. */
 export async function perform(settings: Settings, call: Call): Promise<State | ChangeResult> {
-  const registry = registryOf(settings, null);
+  if (call.method === 'read') return stateOf(settings, await readSnapshot(settings), await readKernel());
+  const late = await settle(settings);
+  const done = await asked(settings, call);
+  return 'warnings' in done ? { ...done, warnings: [...late, ...done.warnings] } : done;
+}
+
+async function asked(settings: Settings, call: Exclude<Call, { method: 'read' }>): Promise<State | ChangeResult> {
   switch (call.method) {
-    case 'read': {
-      const snapshot = await readSnapshot(settings);
-      return stateOf(snapshot, await readKernel(), registry);
-    }
+    case 'settle':
+      return stateOf(settings, await readSnapshot(settings), await readKernel());
     case 'setProfile': {
       const { request } = call;
-      const action = `set-profile ${request.profile}`;
-      const plan: Intent['plan'] = (snapshot) => planProfile(snapshot, registry, request);
-      return change(settings, registry, { action, plan }, request.dryRun);
+      const plan: Intent['plan'] = (snapshot) => planProfile(snapshot, registryFor(settings, snapshot), request);
+      return change(settings, { action: `set-profile ${request.profile}`, plan }, request.dryRun);
     }
     case 'toggleService': {
       const { request } = call;
       // What "toggle" means is decided once: a plan made again must not turn back.
       let resolved: ResolvedToggle | undefined;
       const plan: Intent['plan'] = (snapshot) => {
+        const registry = registryFor(settings, snapshot);
         resolved = resolved ?? resolveToggle(snapshot, registry, request);
         return planToggle(snapshot, registry, resolved);
       };
-      return change(
-        settings,
-        registry,
-        { action: `toggle-service ${request.action} ${request.service}`, plan },
-        request.dryRun,
-      );
+      return change(settings, { action: `toggle-service ${request.action} ${request.service}`, plan }, request.dryRun);
     }
+    case 'changeWebPorts':
+      return changeWebPorts(settings, call.request);
   }
 }
 
-async function change(settings: Settings, registry: Registry, intent: Intent, dryRun: boolean): Promise<ChangeResult> {
+async function changeWebPorts(settings: Settings, request: ChangeWebPortsRequest): Promise<ChangeResult> {
+  if (!request.dryRun) await endLeases(settings, ({ key }) => key === WEB_LEASE);
+  await refuseLink(settings.webSite);
+  const clock = await readClock();
+  const plan: Intent['plan'] = (snapshot, id) => {
+    const { change: moves, ...planned } = planWebPorts(snapshot, settings, request);
+    if (request.keepOldOpen === 0 || planned.site === undefined) return planned;
+    const lease: Lease = {
+      id,
+      service: 'web ports',
+      key: WEB_LEASE,
+      deadline: deadlineIn(request.keepOldOpen, clock),
+      end: { kind: 'drop-old-web-ports', change: moves },
+    };
+    return { ...planned, schedule: { ...snapshot.schedule, leases: [...snapshot.schedule.leases, lease] } };
+  };
+  const wanted = [request.http, request.https].filter((port) => port !== undefined).join(' ');
+  return change(settings, { action: `change-web-ports ${request.mode} ${wanted}`.trim(), plan }, request.dryRun);
+}
+
+/** A link would be replaced, or its target changed behind the back of whoever made it. */
+async function refuseLink(path: string): Promise<void> {
+  const isLink = await lstat(path).then(
+    (stat) => stat.isSymbolicLink(),
+    (error: NodeJS.ErrnoException) => {
+      // A file that is missing or may not be looked at is told of when it is read.
+      if (error.code === 'ENOENT' || error.code === 'ENOTDIR' || error.code === 'EACCES') return false;
+      throw error;
+    },
+  );
+  if (isLink) throw siteRefusal(`${path} is a symbolic link; name the file it leads to.`);
+}
+
+async function change(settings: Settings, intent: Intent, dryRun: boolean): Promise<ChangeResult> {
   const started = process.hrtime.bigint();
   const done = await transact(settings, intent, dryRun);
   const now = dryRun ? done.before : done.after;
@@ -112,14 +195,17 @@ async function change(settings: Settings, registry: Registry, intent: Intent, dr
     backup: done.backup,
     pending: null,
     warnings: [...done.warnings],
-    state: await stateOf(now, done.kernel, registry),
+    state: await stateOf(settings, now, done.kernel),
     durationMs: Number(process.hrtime.bigint() - started) / 1e6,
   };
 }
 
-async function stateOf(snapshot: Snapshot, kernel: Kernel, registry: Registry): Promise<State> {
-  return report({ snapshot, kernel, registry, listeners: await readListeners() });
+async function stateOf(settings: Settings, snapshot: Snapshot, kernel: Kernel): Promise<State> {
+  const [listeners, nginx, clock] = await Promise.all([readListeners(), listenersOfNginx(), readClock()]);
+  return report({ snapshot, kernel, registry: registryFor(settings, snapshot), listeners, nginx, clock });
 }
+
+const registryFor = (settings: Settings, { web }: Snapshot): Registry => registryOf(settings, web?.ports ?? null);
 
 function ruleChanges({ before, after }: Committed): Pick<ChangeResult, 'added' | 'removed'> {
   const [old, next] = [allRules(before), allRules(after)];

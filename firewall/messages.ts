@@ -137,6 +137,29 @@ export const toggleServiceRequest = z.strictObject({
 });
 export type ToggleServiceRequest = z.infer<typeof toggleServiceRequest>;
 
+const webPort = z.int().min(1).max(65535);
+/** Seconds; a week at most, so that no rule is forgotten. */
+const duration = z
+  .int()
+  .min(0)
+  .max(7 * 24 * 3600);
+
+export const changeWebPortsRequest = z.strictObject({
+  /** Left out: stays. */
+  http: webPort.optional(),
+  https: webPort.optional(),
+  /** The redirect from HTTP to HTTPS follows. */
+  fixRedirect: z.boolean().default(true),
+  /** For so many seconds the old ports answer too. */
+  keepOldOpen: duration.default(0),
+  reload: z.enum(['reload', 'reboot', 'none']).default('reload'),
+  mode: z.enum(['change', 'repair']).default('change'),
+  /** With `repair`: who follows whom; `nginx` means that the rules follow the site file. */
+  repairTo: z.enum(['nginx', 'firewall']).default('nginx'),
+  ...changeOptions,
+});
+export type ChangeWebPortsRequest = z.infer<typeof changeWebPortsRequest>;
+
 /** How far a service is open, see the contract: to all, to none, or to some. */
 export const openness = z.enum(['open', 'closed', 'partial']);
 export type Openness = z.infer<typeof openness>;
@@ -262,6 +285,8 @@ export const agentRequest = z.strictObject({
     z.strictObject({ method: z.literal('read'), request: readRequest }),
     z.strictObject({ method: z.literal('setProfile'), request: setProfileRequest }),
     z.strictObject({ method: z.literal('toggleService'), request: toggleServiceRequest }),
+    z.strictObject({ method: z.literal('changeWebPorts'), request: changeWebPortsRequest }),
+    z.strictObject({ method: z.literal('settle'), request: z.strictObject({}) }),
   ]),
 });
 export type AgentRequest = z.infer<typeof agentRequest>;

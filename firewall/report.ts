@@ -1,9 +1,11 @@
 /** The state of the firewall as users see it, from ufw's files, the kernel's tables and the sockets that listen. */
 import { isActive, isInSync, type Kernel } from './commit/kernel';
+import { type Clock, deadlineText } from './commit/schedule';
 import type { Snapshot } from './commit/snapshot';
 import type { Listener } from './host/listeners';
 import type { Difference, Openness, Policies, RuleReport, ServiceReport, State } from './messages';
 import { concerns, interfaceOf, isForAnyone, remoteOf } from './plan/concern';
+import { webProblems } from './plan/web';
 import { chainFor, combined, type Direction, opennessOf, regionOf } from './plan/world';
 import { otherOwners } from './rules/owners';
 import { commentText, type Family, numbered, type Rule } from './rules/rule';
@@ -21,11 +23,14 @@ export interface Facts {
   kernel: Kernel;
   listeners: readonly Listener[];
   registry: Registry;
+  /** The sockets nginx listens on. */
+  nginx: readonly Listener[];
+  clock: Clock;
 }
 
 /** The whole report, see the contract. */
 export async function report(facts: Facts): Promise<State> {
-  const { snapshot, kernel, registry, listeners } = facts;
+  const { snapshot, kernel, registry, listeners, nginx, clock } = facts;
   const active = isActive(snapshot, kernel);
   const inSync = await isInSync(snapshot, kernel);
   const verdicts = verdictsOf(snapshot, active);
@@ -47,11 +52,21 @@ export async function report(facts: Facts): Promise<State> {
     unreadable: snapshot.families.flatMap((family) =>
       unreadableLines(snapshot.ruleFiles[family] as RuleFile, family === 'ipv4' ? 'user.rules' : 'user6.rules'),
     ),
-    webPorts: null,
+    webPorts: webReport(snapshot, nginx),
     pending: null,
-    leases: [],
+    leases: snapshot.schedule.leases.map(({ service, deadline }) => ({
+      service,
+      until: deadlineText(deadline, clock),
+    })),
     inSync,
   };
+}
+
+function webReport(snapshot: Snapshot, nginx: readonly Listener[]): State['webPorts'] {
+  if (!snapshot.web) return null;
+  const { http, https, redirectsTo } = snapshot.web.ports;
+  const problems = webProblems(snapshot, new Set(nginx.map(({ port }) => port)));
+  return { http, https, redirectsTo, consistent: problems.length === 0, problems };
 }
 
 /** The rules of both families in the order `ufw status numbered` counts them. */

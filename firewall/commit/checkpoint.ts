@@ -21,6 +21,8 @@ export interface Checkpoint {
   before: readonly FileText[];
   /** The texts of the files the change writes, by path: tells its own half-done work from somebody else's. */
   after: Readonly<Record<string, string>>;
+  /** Which of the files is nginx's, if any. */
+  site: string | null;
   /** The kernel's tables, where they are not what the files say: an inactive firewall that is being started. */
   kernel?: Partial<Record<Family, string>>;
 }

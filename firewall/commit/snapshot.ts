@@ -19,6 +19,9 @@ import {
 } from '../rules/rulefile';
 import { parseSettings, type UfwSettings, withEnabled, withPolicies } from '../rules/settings';
 import { restored, type Table } from '../rules/tables';
+import { type WebPorts, webPorts } from '../web/ports';
+import { parseSite, type Site } from '../web/site';
+import { formatSchedule, parseSchedule, type Schedule } from './schedule';
 
 /** The rules of the families ufw manages, in the order of its files. */
 export type RuleLists = Partial<Record<Family, readonly Rule[]>>;
@@ -34,7 +37,26 @@ export interface Snapshot {
   ruleFiles: Partial<Record<Family, RuleFile>>;
   /** The texts of before and after rules, which ufw loads around its own. */
   around: Partial<Record<Family, { before: string; after: string }>>;
-  sources: { ipv4: FileText; ipv6: FileText; defaultUfw: FileText; ufwConf: FileText };
+  schedule: Schedule;
+  /** The nginx site file, parsed; null where there is none. */
+  web: WebSite | null;
+  sources: Sources;
+}
+
+export interface Sources {
+  ipv4: FileText;
+  ipv6: FileText;
+  defaultUfw: FileText;
+  ufwConf: FileText;
+  schedule: FileText;
+  site?: FileText;
+}
+
+/** The site file as it is read: what it says, or why it cannot be read. */
+export interface WebSite {
+  site: Site | null;
+  /** Without a readable site all null, with the reason among the problems. */
+  ports: WebPorts;
 }
 
 /** What a change wants ufw's files to say. */
@@ -43,7 +65,13 @@ export interface Wanted {
   policies: Policies;
   /** The firewall is to be active, now and at boot. */
   enable: boolean;
+  /** Left out: stays. */
+  schedule?: Schedule;
+  /** The nginx site file's new bytes, as latin1; left out: stays. */
+  site?: string;
 }
+
+const scheduleFile = ({ stateDir }: Settings): string => join(stateDir, 'schedule.json');
 
 const FILES_OF = {
   ipv4: { user: 'user.rules', before: 'before.rules', after: 'after.rules' },
@@ -62,7 +90,12 @@ export async function readSnapshot(settings: Settings): Promise<Snapshot> {
     required(settings.defaultUfw, settings),
     required(inUfw('ufw.conf'), settings),
   ]);
-  const sources = { ipv4, ipv6, defaultUfw, ufwConf };
+  const [schedule, site] = await Promise.all([readText(scheduleFile(settings)), readText(settings.webSite)]);
+  const sources: Sources = {
+    ...{ ipv4, ipv6, defaultUfw, ufwConf },
+    schedule: schedule ?? { path: scheduleFile(settings), text: '', mode: 0o600, uid: ufwConf.uid, gid: ufwConf.gid },
+    ...(site ? { site } : {}),
+  };
   const ufw = parseSettings(defaultUfw.text, ufwConf.text);
   const managesIpv6 = ufw.ipv6 && (await exists('/proc/sys/net/ipv6'));
   const families: readonly Family[] = managesIpv6 ? ['ipv4', 'ipv6'] : ['ipv4'];
@@ -76,6 +109,8 @@ export async function readSnapshot(settings: Settings): Promise<Snapshot> {
     rules: {},
     ruleFiles: {},
     around: {},
+    schedule: parseSchedule(sources.schedule.text, sources.schedule.path),
+    web: site ? webSiteOf(site.text) : null,
     sources,
   };
   for (const family of families) {
@@ -94,7 +129,7 @@ export async function readSnapshot(settings: Settings): Promise<Snapshot> {
 }
 
 /** The snapshot as it would be read after the files said what is wanted. */
-export function withWanted(snapshot: Snapshot, { rules, policies, enable }: Wanted): Snapshot {
+export function withWanted(snapshot: Snapshot, { rules, policies, enable, schedule, site }: Wanted): Snapshot {
   const settings = { ...snapshot.settings, policies, enabled: snapshot.settings.enabled || enable };
   const policiesMoved = (Object.keys(policies) as (keyof Policies)[]).some(
     (key) => policies[key] !== snapshot.settings.policies[key],
@@ -124,15 +159,38 @@ export function withWanted(snapshot: Snapshot, { rules, policies, enable }: Want
     ...defaultUfw,
     text: withPolicies(defaultUfw.text, snapshot.settings.policies, policies),
   };
+  if (schedule) {
+    next.schedule = schedule;
+    next.sources.schedule = { ...snapshot.sources.schedule, text: formatSchedule(schedule) };
+  }
+  if (site !== undefined && snapshot.sources.site) {
+    next.web = webSiteOf(site);
+    next.sources.site = { ...snapshot.sources.site, text: site };
+  }
   if (enable && !snapshot.settings.enabled) next.sources.ufwConf = { ...ufwConf, text: withEnabled(ufwConf.text) };
   return next;
 }
 
 /** The files whose bytes differ between two snapshots, as the second has them. */
 export function changedFiles(from: Snapshot, to: Snapshot): FileText[] {
-  return (Object.keys(from.sources) as (keyof Snapshot['sources'])[])
-    .filter((key) => from.sources[key].text !== to.sources[key].text)
-    .map((key) => to.sources[key]);
+  return (Object.keys(from.sources) as (keyof Sources)[])
+    .filter((key) => from.sources[key]?.text !== to.sources[key]?.text)
+    .map((key) => to.sources[key] as FileText);
+}
+
+function webSiteOf(text: string): WebSite {
+  try {
+    const site = parseSite(Buffer.from(text, 'latin1'));
+    return { site, ports: webPorts(site) };
+  } catch (error) {
+    if (!(error instanceof FirewallError)) throw error;
+    // Reading the firewall does not fail for it: it is one of the things a report is for.
+    const problems = [error.message.replace(/^[A-Z_]+: /, '')];
+    return {
+      site: null,
+      ports: { http: null, https: null, otherHttp: [], otherHttps: [], redirectsTo: null, problems },
+    };
+  }
 }
 
 /** The filter table the kernel holds after ufw has loaded the snapshot's files. */

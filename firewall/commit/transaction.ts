@@ -7,6 +7,7 @@ import { access } from 'node:fs/promises';
 import { FirewallError, notPermitted } from '../errors';
 import { asideOf, type FileText, readText, removeIfThere, replace } from '../host/files';
 import { replaceTable, restore, tryRestore } from '../host/iptables';
+import { processesOf, readListeners } from '../host/listeners';
 import { type Lock, takeLock } from '../host/lock';
 import { ended, ufwProcesses } from '../host/processes';
 import { run } from '../host/run';
@@ -14,19 +15,41 @@ import type { Settings } from '../messages';
 import { userLoad } from '../rules/loads';
 import type { Family } from '../rules/rule';
 import type { RuleFile } from '../rules/rulefile';
+import { listenersOfNginx, probe, reload as reloadNginx, settled, testAside } from '../web/server';
 import { begin, type Checkpoint, drop, finish, newId, unfinished } from './checkpoint';
 import { isActive, type Kernel, missingRules, readKernel } from './kernel';
-import { changedFiles, fullLoadOf, readSnapshot, type Snapshot, type Wanted, withWanted } from './snapshot';
+import {
+  changedFiles,
+  fullLoadOf,
+  type RuleLists,
+  readSnapshot,
+  type Snapshot,
+  type Wanted,
+  withWanted,
+} from './snapshot';
 
 export interface Plan extends Wanted {
   warnings: readonly string[];
+  web?: WebMove;
+}
+
+/** How the running nginx follows a new site file. */
+export interface WebMove {
+  /** The rules while it moves: old and new ports are let in. */
+  between: RuleLists;
+  reload: 'reload' | 'reboot' | 'none';
+  /** The ports nginx shall listen on afterwards, and those it shall have left. */
+  listening: readonly number[];
+  left: readonly number[];
+  /** The ports whose pages are asked for. */
+  pages: { http: number | null; https: number | null };
 }
 
 export interface Intent {
   /** For the backup list: `toggle-service close ssh`. */
   action: string;
   /** Called again whenever the files have moved since the last call. Pure; throws what refuses the change. */
-  plan(snapshot: Snapshot): Plan;
+  plan(snapshot: Snapshot, id: string): Plan;
 }
 
 export interface Committed {
@@ -56,7 +79,7 @@ const YIELDS = 3;
 export async function transact(settings: Settings, intent: Intent, dryRun: boolean): Promise<Committed> {
   const id = newId();
   const before = await readSnapshot(settings);
-  const first = planned(before, intent);
+  const first = planned(before, intent, id);
   if (dryRun || (changedFiles(before, first.after).length === 0 && (await unfinished(settings)) === null)) {
     const kernel = await readKernel();
     const changed = changedFiles(before, first.after).length > 0;
@@ -65,13 +88,13 @@ export async function transact(settings: Settings, intent: Intent, dryRun: boole
         ...{ id, before, kernel, changed, backup: null },
         after: dryRun ? first.after : before,
         files: changedFiles(before, first.after).map(({ path }) => path),
-        warnings: first.warnings,
+        warnings: first.plan.warnings,
       };
     }
   }
   for (let round = 1; ; round++) {
     const done = await underLock(settings, intent, id, before);
-    if (!(await isUndone(settings, intent))) return done;
+    if (!(await isUndone(settings, intent, id))) return done;
     if (round === ROUNDS) {
       throw new FirewallError('BUSY', {
         what: `ufw commands that run all the time have undone this change ${ROUNDS} times.`,
@@ -82,9 +105,9 @@ export async function transact(settings: Settings, intent: Intent, dryRun: boole
   }
 }
 
-function planned(snapshot: Snapshot, intent: Intent): { after: Snapshot; warnings: readonly string[] } {
-  const plan = intent.plan(snapshot);
-  return { after: withWanted(snapshot, plan), warnings: plan.warnings };
+function planned(snapshot: Snapshot, intent: Intent, id: string): { after: Snapshot; plan: Plan } {
+  const plan = intent.plan(snapshot, id);
+  return { after: withWanted(snapshot, plan), plan };
 }
 
 async function underLock(settings: Settings, intent: Intent, id: string, first: Snapshot): Promise<Committed> {
@@ -94,12 +117,12 @@ async function underLock(settings: Settings, intent: Intent, id: string, first: 
     const fresh = await readSnapshot(settings);
     // A plan is made for what the files say now; rules that did not move keep their identity by the same hash.
     const before = fresh.hash === first.hash ? first : fresh;
-    const { after, warnings } = planned(before, intent);
-    const { kernel, files } = await commit(settings, { id, action: intent.action, before, after, lock });
+    const { after, plan } = planned(before, intent, id);
+    const { kernel, files } = await commit(settings, { id, action: intent.action, before, after, lock, web: plan.web });
     return {
       ...{ id, changed: true, before, after, kernel, backup: id },
       files: files.map(({ path }) => path),
-      warnings: [...recovered, ...warnings],
+      warnings: [...recovered, ...plan.warnings],
     };
   } finally {
     await lock.release();
@@ -122,12 +145,12 @@ async function lockAfterUfw(): Promise<Lock> {
 }
 
 /** Whether a `ufw` command that was running when the lock was released has written an older state over the change. */
-async function isUndone(settings: Settings, intent: Intent): Promise<boolean> {
+async function isUndone(settings: Settings, intent: Intent, id: string): Promise<boolean> {
   const late = await ufwProcesses();
   if (late.length === 0) return false;
   await ended(late, LATE_UFW_MS);
   const now = await readSnapshot(settings);
-  return changedFiles(now, planned(now, intent).after).length > 0;
+  return changedFiles(now, planned(now, intent, id).after).length > 0;
 }
 
 interface Step {
@@ -136,31 +159,45 @@ interface Step {
   before: Snapshot;
   after: Snapshot;
   lock: Lock;
+  web?: WebMove;
 }
 
 async function commit(
   settings: Settings,
-  { id, action, before, after, lock }: Step,
+  { id, action, before, after, lock, web }: Step,
 ): Promise<{ kernel: Kernel; files: readonly FileText[] }> {
   const files = changedFiles(before, after);
   const starts = after.settings.enabled && !before.settings.enabled;
   const present = starts ? await readKernel() : null;
   const loads = after.settings.enabled ? loadsOf(after, present) : [];
   await Promise.all(loads.map(([family, text]) => tryRestore(family, text)));
+  const site = files.find(({ path }) => path === after.sources.site?.path);
+  if (site && web) {
+    await refuseBusy(web);
+    await testAside(site);
+  }
   if (!lock.isHeld()) throw lockLost();
   const checkpoint: Checkpoint = {
     ...{ id, action, at: new Date().toISOString() },
-    before: Object.values(before.sources),
+    before: Object.values(before.sources) as FileText[],
     after: Object.fromEntries(files.map(({ path, text }) => [path, text])),
+    site: before.sources.site?.path ?? null,
     ...(present ? { kernel: textsOf(present) } : {}),
   };
   await begin(settings, checkpoint).catch(refused);
   try {
+    if (site && web) {
+      await openBetween(before, web);
+      // As the vendor's page has its readers do.
+      await replace([{ ...(before.sources.site as FileText), path: `${site.path}.old` }]);
+    }
     await replace(files);
+    if (site && web?.reload === 'reload') await follow(web);
     if (starts) await beforeStart(settings, before);
     const kernel = await load(after, loads);
     if (starts) await afterStart(settings, before);
     await finish(settings, checkpoint);
+    if (site && web?.reload === 'reboot') await run('systemctl', ['reboot']);
     return { kernel, files };
   } catch (error) {
     await putBack(settings, checkpoint, files).catch((second) => {
@@ -199,6 +236,35 @@ async function load(after: Snapshot, loads: readonly (readonly [Family, string])
   });
 }
 
+/** A port that nginx shall take must be nobody else's: nginx itself would not say so. */
+async function refuseBusy({ listening }: WebMove): Promise<void> {
+  const own = new Set((await listenersOfNginx()).map(({ inode }) => inode));
+  const others = (await readListeners()).filter(
+    ({ protocol, port, inode }) => protocol === 'tcp' && listening.includes(port) && !own.has(inode),
+  );
+  const [taken] = others;
+  if (!taken) return;
+  const holder = (await processesOf([taken.inode])).get(taken.inode);
+  throw new FirewallError('PORT_IN_USE', {
+    what: `port ${taken.port} is in use by ${holder ? `${holder.name} (process ${holder.pid})` : 'another program'}.`,
+    remedy: 'Choose another port, or stop that program.',
+  });
+}
+
+/** Lets the new web ports in beside the old ones, in the kernel only: the journal tells of it until the files do. */
+async function openBetween(before: Snapshot, { between }: WebMove): Promise<void> {
+  if (!before.settings.enabled) return;
+  const both = withWanted(before, { rules: between, policies: before.settings.policies, enable: false });
+  for (const [family, text] of loadsOf(both, null)) await restore(family, text);
+}
+
+/** Has the running nginx take the new site file, and proves that it did. */
+async function follow({ listening, left, pages }: WebMove): Promise<void> {
+  await reloadNginx();
+  await settled({ listening, left });
+  await probe(pages);
+}
+
 /** What `ufw-init start` does besides loading rules. */
 async function beforeStart(settings: Settings, { sources }: Snapshot): Promise<void> {
   await hook(`${settings.etcUfw}/before.init`);
@@ -225,7 +291,11 @@ async function hook(path: string): Promise<void> {
 async function putBack(settings: Settings, checkpoint: Checkpoint, files: readonly { path: string }[]): Promise<void> {
   const touched = checkpoint.before.filter(({ path }) => files.some((file) => file.path === path));
   for (const { path } of touched) await removeIfThere(asideOf(path));
-  await replace(await differing(touched));
+  const changed = await differing(touched);
+  await replace(changed);
+  // Only a site file is nginx's; an nginx that does not run reads it when it starts.
+  const isSite = changed.some(({ path }) => path === checkpoint.site);
+  if (isSite && (await listenersOfNginx()).length > 0) await reloadNginx();
   if (checkpoint.kernel) await restoreTables(checkpoint.kernel);
   else await reload(settings);
   await drop(settings);

@@ -1,6 +1,6 @@
 /** Files as this package reads and replaces them: whole, with owner and mode, and never half. */
 import { constants } from 'node:fs';
-import { type FileHandle, open, readFile, rename, stat, unlink } from 'node:fs/promises';
+import { type FileHandle, open, readFile, realpath, rename, stat, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { FirewallError, notPermitted } from '../errors';
 
@@ -30,7 +30,8 @@ export async function readText(path: string): Promise<FileText | null> {
         state: 'Nothing was touched.',
       });
     }
-    return { path, text: await readFile(path, 'latin1'), mode: mode & 0o7777, uid, gid };
+    // A link keeps pointing at its file: what is replaced later is the file itself.
+    return { path: await realpath(path), text: await readFile(path, 'latin1'), mode: mode & 0o7777, uid, gid };
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR') return null;

@@ -10,8 +10,8 @@ import type { Service } from '../services/catalogue';
 import { ANY_SCOPE, type Expectation, type Profile, profileNamed, type Scope } from '../services/profiles';
 import { type Registry, serviceNamed } from '../services/registry';
 import { concerns, isForAnyone, isStructural, OWN_INTERFACES, remoteOf } from './concern';
+import { guarded } from './guard';
 import { closed, opened, type Target, withoutRulesOf } from './service';
-import { widening } from './widening';
 import { chainFor, combined, type Direction, opennessOf, regionOf } from './world';
 
 const DIRECTIONS: readonly Direction[] = ['in', 'out'];
@@ -167,66 +167,6 @@ function warningsOf(snapshot: Snapshot, rules: RuleLists, { service, action, dir
   if (action === 'close' && service.internal) warnings.push(service.consequence);
   if (!snapshot.settings.enabled) warnings.push('The firewall is off: the rules are stored, but nothing is filtered.');
   return warnings;
-}
-
-/** Refuses what the request's own limits, or the way back to the device, forbid. */
-function guarded(
-  snapshot: Snapshot,
-  plan: Plan,
-  registry: Registry,
-  { force, onlyTighten }: { force: boolean; onlyTighten: boolean },
-): Plan {
-  if (onlyTighten) refuseWidening(snapshot, plan);
-  if (
-    !force &&
-    reachesWeb(snapshot, snapshot, registry) &&
-    !reachesWeb(snapshot, { ...plan, settings: { policies: plan.policies } }, registry)
-  ) {
-    throw new FirewallError('LOCKOUT', {
-      what: 'this would close the last way in to the web pages, and with them the Node-RED editor.',
-      remedy: 'Leave https open for at least one address, or use force if you can reach the USB console.',
-    });
-  }
-  return plan;
-}
-
-function refuseWidening(snapshot: Snapshot, plan: Plan): void {
-  // A firewall that is off lets everything through: whatever is switched on is tighter.
-  if (!snapshot.settings.enabled) return;
-  for (const family of snapshot.families) {
-    const found = widening(
-      { rules: snapshot.rules[family] ?? [], policies: snapshot.settings.policies },
-      { rules: plan.rules[family] ?? [], policies: plan.policies },
-    );
-    if (found === null) continue;
-    const cause = typeof found === 'string' ? `the default policy for ${found} packets` : describe(found);
-    throw new FirewallError('WOULD_OPEN', {
-      what: `the change may only tighten, but ${cause} would let more through.`,
-    });
-  }
-}
-
-function describe(rule: Rule): string {
-  const ports =
-    rule.dport === 'any' ? 'every port' : `port ${rule.dport}${rule.protocol === 'any' ? '' : `/${rule.protocol}`}`;
-  return `"${rule.action} ${rule.routed ? 'routed' : rule.direction}" for ${ports} (${rule.family})`;
-}
-
-function reachesWeb(
-  { families }: Pick<Snapshot, 'families'>,
-  { rules, settings }: { rules: RuleLists; settings: { policies: Policies } },
-  registry: Registry,
-): boolean {
-  const { opens } = serviceNamed(registry, 'https');
-  return families.some((family) => {
-    const chain = chainFor(rules[family] ?? [], settings.policies, 'in');
-    return (
-      opennessOf(
-        opens.map((spec) => regionOf(family, 'in', spec, ANY_SCOPE)),
-        chain,
-      ) !== 'closed'
-    );
-  });
 }
 
 const normalScope = (scope: Scope): Scope => ({ ...scope, from: scope.from && normalAddress(scope.from) });

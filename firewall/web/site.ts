@@ -1,7 +1,7 @@
 import { DEFAULT_PORT, type ImpliedListen, type Listen, type OtherListen, readListen, socketOf } from './listen';
 import { type Redirect, readRedirect } from './redirect';
 import { siteRefusal } from './refusal';
-import { type Statement, statements } from './tokens';
+import { type Span, type Statement, statements } from './tokens';
 
 /** A listen whose port can be read and changed. */
 export type PortListen = Listen | ImpliedListen;
@@ -15,7 +15,7 @@ export interface Server {
 }
 
 /** Another file that nginx reads as part of this one. It is neither read nor changed here. */
-export interface Include {
+export interface Include extends Span {
   path: string;
   line: number;
 }
@@ -95,7 +95,10 @@ function readBlocks(text: string): Blocks {
     }
     if (server) keep(server.block, statement, open.length === server.depth);
     else if (name === 'ssl' && isWebContext(open)) found.sslByDefault = isOn(statement);
-    if (name === 'include') found.includes.push({ path: statement.words[1]?.text ?? '', line: statement.line });
+    if (name === 'include') {
+      const { start, end, line } = statement;
+      found.includes.push({ path: statement.words[1]?.text ?? '', start, end, line });
+    }
     if (statement.terminator === '{') {
       const isServer = name === 'server' && statement.words.length === 1 && isWebContext(open);
       open.push(statement);

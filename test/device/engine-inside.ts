@@ -16,7 +16,7 @@ export interface Edit {
 
 export interface EngineCall {
   id: number;
-  method: 'read' | 'setProfile' | 'toggleService' | 'edit';
+  method: 'read' | 'setProfile' | 'toggleService' | 'changeWebPorts' | 'edit';
   request: unknown;
 }
 

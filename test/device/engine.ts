@@ -56,6 +56,10 @@ export class Engine {
     return this.call({ method: 'toggleService', request }) as Promise<ChangeResult>;
   }
 
+  changeWebPorts(request: unknown = {}): Promise<ChangeResult> {
+    return this.call({ method: 'changeWebPorts', request }) as Promise<ChangeResult>;
+  }
+
   /** Changes single rules through the engine's transaction, with ufw's own semantics. True where anything changed. */
   edit(edits: readonly Edit[]): Promise<boolean> {
     return this.call({ method: 'edit', request: edits }) as Promise<boolean>;

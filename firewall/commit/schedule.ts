@@ -1,0 +1,98 @@
+/**
+ * What is to happen later without anybody asking: an unconfirmed change goes back, a lease ends. Kept in one file beside
+ * the backups and written in the same transaction as the change it belongs to.
+ */
+import { readFile } from 'node:fs/promises';
+import { FirewallError } from '../errors';
+import type { WebPortChange } from '../web/edit';
+
+/** A moment that neither a change of the clock nor a reboot makes ambiguous. */
+export interface Deadline {
+  /** The boot in which it was set, and the machine's uptime at which it comes, in seconds. */
+  boot: string;
+  uptime: number;
+  /** When it was set and when it comes by the wall clock, in ms since 1970: all that counts after a reboot. */
+  setAt: number;
+  at: number;
+}
+
+export interface Pending {
+  /** The change that goes back unless it is confirmed. */
+  id: string;
+  action: string;
+  deadline: Deadline;
+  guard: 'systemd' | 'node-red';
+}
+
+export interface Lease {
+  /** The change that the lease began with. */
+  id: string;
+  /** What it is about, for people: a service's id, or `web ports`. */
+  service: string;
+  /** One lease per thing: a later request about the same thing replaces or ends it. */
+  key: string;
+  deadline: Deadline;
+  /** What happens at its end: nginx and the rules let go of the old web ports. */
+  end: { kind: 'drop-old-web-ports'; change: WebPortChange };
+}
+
+export interface Schedule {
+  pending: Pending | null;
+  leases: readonly Lease[];
+}
+
+export const NOTHING_SCHEDULED: Schedule = { pending: null, leases: [] };
+
+/** @throws FirewallError INTERNAL where the file is damaged. */
+export function parseSchedule(text: string, path: string): Schedule {
+  if (text.trim() === '') return NOTHING_SCHEDULED;
+  try {
+    return JSON.parse(Buffer.from(text, 'latin1').toString('utf8')) as Schedule;
+  } catch (error) {
+    throw new FirewallError(
+      'INTERNAL',
+      { what: `${path} is damaged.`, remedy: `Check the firewall with "ufw status", then remove ${path}.` },
+      error,
+    );
+  }
+}
+
+/** The file's text (UTF-8 as latin1); empty for nothing. */
+export function formatSchedule(schedule: Schedule): string {
+  if (schedule.pending === null && schedule.leases.length === 0) return '';
+  return Buffer.from(`${JSON.stringify(schedule, null, 2)}\n`, 'utf8').toString('latin1');
+}
+
+/** What the deadlines are measured with. */
+export interface Clock {
+  boot: string;
+  /** Seconds. */
+  uptime: number;
+  /** Ms since 1970. */
+  wall: number;
+}
+
+export async function readClock(): Promise<Clock> {
+  const [boot, uptime] = await Promise.all([
+    readFile('/proc/sys/kernel/random/boot_id', 'utf8'),
+    readFile('/proc/uptime', 'utf8'),
+  ]);
+  return { boot: boot.trim(), uptime: Number(uptime.split(' ')[0]), wall: Date.now() };
+}
+
+export function deadlineIn(seconds: number, { boot, uptime, wall }: Clock): Deadline {
+  return { boot, uptime: uptime + seconds, setAt: wall, at: wall + seconds * 1000 };
+}
+
+/** Seconds until a deadline; 0 or less when it has come. */
+export function secondsLeft({ boot, uptime, setAt, at }: Deadline, clock: Clock): number {
+  // Within one boot the uptime counts, which no change of the clock touches.
+  if (boot === clock.boot) return uptime - clock.uptime;
+  // A clock that says "before it was set" after a reboot has lost the time: rather too early than never.
+  return clock.wall < setAt ? 0 : (at - clock.wall) / 1000;
+}
+
+/** ISO 8601, UTC, by the wall clock as it is now. */
+export function deadlineText(deadline: Deadline, clock: Clock): string {
+  return new Date(clock.wall + Math.max(0, secondsLeft(deadline, clock)) * 1000).toISOString();
+}

@@ -1,0 +1,72 @@
+/** What no change may do, whatever was asked: open more than it was allowed to, or close the way back. */
+import type { RuleLists, Snapshot } from '../commit/snapshot';
+import type { Plan } from '../commit/transaction';
+import { FirewallError } from '../errors';
+import type { Policies } from '../messages';
+import type { Rule } from '../rules/rule';
+import { ANY_SCOPE } from '../services/profiles';
+import { type Registry, serviceNamed } from '../services/registry';
+import { widening } from './widening';
+import { chainFor, opennessOf, regionOf } from './world';
+
+/** Refuses what the request's own limits, or the way back to the device, forbid. */
+export function guarded(
+  snapshot: Snapshot,
+  plan: Plan,
+  registry: Registry,
+  { force, onlyTighten }: { force: boolean; onlyTighten: boolean },
+  /** Where the web pages move: what the services are afterwards. */
+  next: Registry = registry,
+): Plan {
+  if (onlyTighten) refuseWidening(snapshot, plan);
+  if (
+    !force &&
+    reachesWeb(snapshot, snapshot, registry) &&
+    !reachesWeb(snapshot, { ...plan, settings: { policies: plan.policies } }, next)
+  ) {
+    throw new FirewallError('LOCKOUT', {
+      what: 'this would close the last way in to the web pages, and with them the Node-RED editor.',
+      remedy: 'Leave https open for at least one address, or use force if you can reach the USB console.',
+    });
+  }
+  return plan;
+}
+
+function refuseWidening(snapshot: Snapshot, plan: Plan): void {
+  // A firewall that is off lets everything through: whatever is switched on is tighter.
+  if (!snapshot.settings.enabled) return;
+  for (const family of snapshot.families) {
+    const found = widening(
+      { rules: snapshot.rules[family] ?? [], policies: snapshot.settings.policies },
+      { rules: plan.rules[family] ?? [], policies: plan.policies },
+    );
+    if (found === null) continue;
+    const cause = typeof found === 'string' ? `the default policy for ${found} packets` : describe(found);
+    throw new FirewallError('WOULD_OPEN', {
+      what: `the change may only tighten, but ${cause} would let more through.`,
+    });
+  }
+}
+
+function describe(rule: Rule): string {
+  const ports =
+    rule.dport === 'any' ? 'every port' : `port ${rule.dport}${rule.protocol === 'any' ? '' : `/${rule.protocol}`}`;
+  return `"${rule.action} ${rule.routed ? 'routed' : rule.direction}" for ${ports} (${rule.family})`;
+}
+
+function reachesWeb(
+  { families }: Pick<Snapshot, 'families'>,
+  { rules, settings }: { rules: RuleLists; settings: { policies: Policies } },
+  registry: Registry,
+): boolean {
+  const { opens } = serviceNamed(registry, 'https');
+  return families.some((family) => {
+    const chain = chainFor(rules[family] ?? [], settings.policies, 'in');
+    return (
+      opennessOf(
+        opens.map((spec) => regionOf(family, 'in', spec, ANY_SCOPE)),
+        chain,
+      ) !== 'closed'
+    );
+  });
+}

@@ -1,0 +1,164 @@
+/**
+ * The running nginx: checked, reloaded and asked for its pages. nginx says yes when it means no: `nginx -t` and
+ * `nginx -s reload` both exit 0 with a port taken by another program, so the kernel's tables and the pages themselves
+ * are the judges.
+ */
+import { realpath } from 'node:fs/promises';
+import { request as httpRequest } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import { dirname, join } from 'node:path';
+import { FirewallError } from '../errors';
+import { asideOf, type FileText, readText, removeIfThere, writeAside } from '../host/files';
+import { globbed } from '../host/glob';
+import { type Listener, processesOf, readListeners } from '../host/listeners';
+import { run } from '../host/run';
+import { siteRefusal } from './refusal';
+import { parseSite } from './site';
+
+/** Where Debian's and Ubuntu's nginx has its configuration. */
+const MAIN = '/etc/nginx/nginx.conf';
+/** How long a reload may take until nginx listens as the file says, in ms. */
+const RELOAD_MS = 10_000;
+/** How long one page may take, in ms. */
+const PAGE_MS = 5_000;
+
+/**
+ * Has nginx judge a site file that stands aside and is not live: a copy of the main configuration that includes it in
+ * the live one's place.
+ * @throws FirewallError NGINX_NOT_FOUND, NGINX_CONFIG
+ */
+export async function testAside(site: FileText): Promise<void> {
+  const main = await readText(MAIN);
+  if (!main) throw nginxNotFound();
+  const copy = { ...main, path: join(dirname(main.path), 'smartserver-check.conf') };
+  try {
+    await writeAside(site);
+    await writeAside({ ...copy, text: await including(main.text, site.path, asideOf(site.path)) });
+    const { code, stderr } = await nginx(['-t', '-q', '-c', asideOf(copy.path)]);
+    if (code === 0) return;
+    const reason = stderr.split('\n').find((line) => line.includes('[emerg]')) ?? stderr;
+    throw siteRefusal(`nginx refuses the new site file: ${reason.trim().slice(0, 300)}.`);
+  } finally {
+    await removeIfThere(asideOf(copy.path));
+    await removeIfThere(asideOf(site.path));
+  }
+}
+
+/** The main configuration's text with the live site's place taken by another file. */
+async function including(text: string, live: string, instead: string): Promise<string> {
+  let found = false;
+  let result = text;
+  // From the end, so that earlier offsets stay true.
+  for (const { path, start, end } of [...parseSite(Buffer.from(text, 'latin1')).includes].reverse()) {
+    const files = await globbed(path.startsWith('/') ? path : join(dirname(MAIN), path));
+    const real = await Promise.all(files.map(async (file) => ({ file, target: await realpath(file) })));
+    if (!real.some(({ target }) => target === live)) continue;
+    found = true;
+    const lines = real.map(({ file, target }) => `include "${target === live ? instead : file}";`);
+    result = result.slice(0, start) + lines.join('\n') + result.slice(end);
+  }
+  if (found) return result;
+  throw siteRefusal(`${MAIN} does not include ${live}: nginx does not serve this site.`);
+}
+
+/** @throws FirewallError VERIFY_FAILED where nginx does not run, NGINX_NOT_FOUND */
+export async function reload(): Promise<void> {
+  const { code, stderr } = await nginx(['-s', 'reload']);
+  if (code === 0) return;
+  throw new FirewallError('VERIFY_FAILED', {
+    what: `nginx could not be reloaded (${stderr.trim().split('\n')[0]?.slice(0, 200)}).`,
+    state: 'Everything was put back as it was.',
+    remedy: 'Check that nginx runs (systemctl status nginx), then try again.',
+  });
+}
+
+/**
+ * Waits until nginx listens on the ports it shall listen on, and no longer on those it shall leave.
+ * @throws FirewallError VERIFY_FAILED
+ */
+export async function settled(ports: { listening: readonly number[]; left: readonly number[] }): Promise<void> {
+  const deadline = Date.now() + RELOAD_MS;
+  for (;;) {
+    const held = new Set((await listenersOfNginx()).map(({ port }) => port));
+    const missing = ports.listening.filter((port) => !held.has(port));
+    const lingering = ports.left.filter((port) => held.has(port));
+    if (missing.length === 0 && lingering.length === 0) return;
+    if (Date.now() > deadline) {
+      throw new FirewallError('VERIFY_FAILED', {
+        what: `after the reload nginx ${missing.length > 0 ? `does not listen on port ${missing.join(', ')}` : `still listens on port ${lingering.join(', ')}`}.`,
+        state: 'Everything was put back as it was.',
+        remedy: 'Look into /var/log/nginx/error.log; another program may have taken the port.',
+      });
+    }
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/** The TCP sockets nginx listens on. */
+export async function listenersOfNginx(): Promise<Listener[]> {
+  const tcp = (await readListeners()).filter(({ protocol }) => protocol === 'tcp');
+  const processes = await processesOf(tcp.map(({ inode }) => inode));
+  return tcp.filter(({ inode }) => processes.get(inode)?.name === 'nginx');
+}
+
+/**
+ * Asks for the pages on loopback until HTTPS answers, and HTTP answers with a redirect that leads to an HTTPS page: for a
+ * moment after a reload it may be one of the old workers that answers.
+ * @throws FirewallError VERIFY_FAILED
+ */
+export async function probe(ports: { http: number | null; https: number | null }): Promise<void> {
+  const deadline = Date.now() + RELOAD_MS;
+  for (;;) {
+    const failure = await pagesOf(ports).then(
+      () => null,
+      (error: FirewallError) => error,
+    );
+    if (failure === null) return;
+    if (Date.now() > deadline) throw failure;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+async function pagesOf({ http, https }: { http: number | null; https: number | null }): Promise<void> {
+  if (https !== null) await page(`https://127.0.0.1:${https}/`);
+  if (http === null) return;
+  const { status, location } = await page(`http://127.0.0.1:${http}/`);
+  if (status < 300 || status > 399 || !location.startsWith('https://127.0.0.1')) return;
+  await page(location);
+}
+
+function page(url: string): Promise<{ status: number; location: string }> {
+  const ask = url.startsWith('https:') ? httpsRequest : httpRequest;
+  return new Promise((resolve, reject) => {
+    const fail = (reason: string): void =>
+      reject(
+        new FirewallError('VERIFY_FAILED', {
+          what: `the page ${url} does not answer (${reason}).`,
+          state: 'Everything was put back as it was.',
+          remedy: 'Look into /var/log/nginx/error.log, then try again.',
+        }),
+      );
+    // The certificate is the device's own and names no address; who answers on loopback is the device.
+    const request = ask(url, { rejectUnauthorized: false, timeout: PAGE_MS, agent: false }, (response) => {
+      response.resume();
+      response.destroy();
+      resolve({ status: response.statusCode ?? 0, location: response.headers.location ?? '' });
+    });
+    request.on('timeout', () => request.destroy(new Error('no answer in time')));
+    request.on('error', (error) => fail(error.message));
+    request.end();
+  });
+}
+
+async function nginx(args: readonly string[]): ReturnType<typeof run> {
+  return run('nginx', args).catch((error) => {
+    throw (error as FirewallError).code === 'UFW_NOT_FOUND' ? nginxNotFound() : error;
+  });
+}
+
+function nginxNotFound(): FirewallError {
+  return new FirewallError('NGINX_NOT_FOUND', {
+    what: 'nginx, which serves the web pages, was not found here.',
+    remedy: 'This node is for the device itself, whose web server is nginx.',
+  });
+}
