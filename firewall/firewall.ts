@@ -6,7 +6,7 @@ import { type Kernel, readKernel } from './commit/kernel';
 import { deadlineIn, type Lease, readClock } from './commit/schedule';
 import { endLeases, settle, WEB_LEASE } from './commit/settle';
 import { readSnapshot, type Snapshot } from './commit/snapshot';
-import { type Committed, type Intent, transact } from './commit/transaction';
+import { type Committed, type Intent, takeBack, transact } from './commit/transaction';
 import { readListeners } from './host/listeners';
 import {
   type AgentRequest,
@@ -32,11 +32,14 @@ type Call = AgentRequest['call'];
 
 /** How long after a deadline the engine looks, in ms. */
 const WAKE_MS = 200;
+/** How long it waits after a deadline that it could not meet, in ms. */
+const RETRY_MS = 10_000;
 
 export class Firewall {
   readonly #settings: Settings;
   #last: Promise<unknown> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
+  #wakesAt = 0;
   #isClosed = false;
 
   /** @throws FirewallError INVALID_INPUT, naming the setting. */
@@ -101,12 +104,20 @@ export class Firewall {
 
   /** Wakes up when the next lease is over. */
   #await({ leases }: State): void {
-    clearTimeout(this.#timer);
     if (leases.length === 0 || this.#isClosed) return;
     const next = Math.min(...leases.map(({ until }) => Date.parse(until)));
-    // A moment later than the moment itself, and once more soon where something kept a lease from ending.
-    const wait = Math.max(next - Date.now(), 0) + WAKE_MS;
-    this.#timer = setTimeout(() => void this.resume().catch(() => this.#await({ leases } as State)), wait).unref();
+    const at = Math.max(next, Date.now()) + WAKE_MS;
+    // A wake-up that is on its way is not put off by whoever looks meanwhile.
+    if (this.#timer && this.#wakesAt <= at) return;
+    clearTimeout(this.#timer);
+    this.#wakesAt = at;
+    this.#timer = setTimeout(() => this.#wake({ leases } as State), at - Date.now()).unref();
+  }
+
+  #wake(last: State): void {
+    this.#timer = undefined;
+    // What keeps a lease from ending now may not do so in a while; it is also told with the next result.
+    this.resume().catch(() => setTimeout(() => this.#await(last), RETRY_MS).unref());
   }
 }
 
@@ -116,7 +127,7 @@ const isDirect = ({ privilege }: Settings): boolean =>
 /** Does what a request asks for, here and now; the requests are valid and this process may do it. */
 export async function perform(settings: Settings, call: Call): Promise<State | ChangeResult> {
   if (call.method === 'read') return stateOf(settings, await readSnapshot(settings), await readKernel());
-  const late = await settle(settings);
+  const late = [...(await takeBack(settings)), ...(await settle(settings))];
   const done = await asked(settings, call);
   return 'warnings' in done ? { ...done, warnings: [...late, ...done.warnings] } : done;
 }

@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FirewallError } from '../errors';
-import { type FileText, readText, removeIfThere, replace, syncFolders } from '../host/files';
+import { asideOf, type FileText, readText, removeIfThere, replace, syncFolders } from '../host/files';
 import type { Settings } from '../messages';
 import type { Family } from '../rules/rule';
 
@@ -62,6 +62,8 @@ export async function finish(place: Place, { id }: Checkpoint): Promise<void> {
 
 /** The change was taken back. */
 export async function drop(place: Place): Promise<void> {
+  await removeIfThere(asideOf(journalOf(place)));
+  if ((await readText(journalOf(place))) === null) return;
   await removeIfThere(journalOf(place));
   await syncFolders([journalOf(place)]);
 }

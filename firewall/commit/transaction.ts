@@ -80,7 +80,7 @@ export async function transact(settings: Settings, intent: Intent, dryRun: boole
   const id = newId();
   const before = await readSnapshot(settings);
   const first = planned(before, intent, id);
-  if (dryRun || (changedFiles(before, first.after).length === 0 && (await unfinished(settings)) === null)) {
+  if (dryRun || changedFiles(before, first.after).length === 0) {
     const kernel = await readKernel();
     const changed = changedFiles(before, first.after).length > 0;
     if (dryRun || !first.after.settings.enabled || (await missingRules(first.after, kernel)) === null) {
@@ -102,6 +102,17 @@ export async function transact(settings: Settings, intent: Intent, dryRun: boole
         remedy: 'Find what calls ufw in a loop, stop it, and try again.',
       });
     }
+  }
+}
+
+/** Takes back a change that died, if there is one: the next request does, whatever it is, and so can a boot. */
+export async function takeBack(settings: Settings): Promise<readonly string[]> {
+  if ((await unfinished(settings)) === null) return [];
+  const lock = await lockAfterUfw();
+  try {
+    return await recover(settings);
+  } finally {
+    await lock.release();
   }
 }
 
@@ -184,8 +195,8 @@ async function commit(
     site: before.sources.site?.path ?? null,
     ...(present ? { kernel: textsOf(present) } : {}),
   };
-  await begin(settings, checkpoint).catch(refused);
   try {
+    await begin(settings, checkpoint);
     if (site && web) {
       await openBetween(before, web);
       // As the vendor's page has its readers do.

@@ -25,6 +25,9 @@ const packages: readonly Package[] = [
   { name: 'mosquitto-clients', proof: '/usr/bin/mosquitto_pub' },
 ];
 
+/** What the browser tests need besides. */
+const testPackages: readonly Package[] = [{ name: 'chromium', proof: '/usr/bin/chromium' }];
+
 /** Debian's way of saying "start no service": while this file is there and exits with 101. The trap takes it away. */
 const install = `
 policy=/usr/sbin/policy-rc.d
@@ -38,15 +41,17 @@ get() { apt-get -y -o DPkg::Lock::Timeout=300 install --no-install-recommends "$
 get "$@" || { apt-get update && get "$@"; }
 `;
 
-let ensured: Promise<void> | undefined;
+const ensured = new Map<string, Promise<void>>();
 
 /**
  * Installs what is missing, as root; an ordinary user gets an Error with the line to type.
  * No service is started by it. Also tries whether namespaces are to be had. Looks once per process.
  */
-export function ensurePackages(): Promise<void> {
-  ensured ??= ensure();
-  return ensured;
+export function ensurePackages(purpose: 'device' | 'tests' = 'device'): Promise<void> {
+  const wanted = purpose === 'tests' ? [...packages, ...testPackages] : packages;
+  const known = ensured.get(purpose) ?? ensure(wanted);
+  ensured.set(purpose, known);
+  return known;
 }
 
 /** The arguments of `unshare` for a device of this user. An ordinary user is root in a user namespace. */
@@ -55,8 +60,8 @@ export function unshareArguments(): string[] {
   return [...user, '--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc'];
 }
 
-async function ensure(): Promise<void> {
-  const missing = packages.filter(({ proof }) => !existsSync(proof)).map(({ name }) => name);
+async function ensure(wanted: readonly Package[]): Promise<void> {
+  const missing = wanted.filter(({ proof }) => !existsSync(proof)).map(({ name }) => name);
   if (missing.length > 0) {
     if (process.getuid?.() !== 0) {
       const line = `sudo apt-get install --no-install-recommends ${missing.join(' ')}`;
