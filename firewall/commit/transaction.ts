@@ -15,7 +15,7 @@ import type { Settings } from '../messages';
 import { userLoad } from '../rules/loads';
 import type { Family } from '../rules/rule';
 import type { RuleFile } from '../rules/rulefile';
-import { listenersOfNginx, probe, reload as reloadNginx, settled, testAside } from '../web/server';
+import { listenersOfNginx, probe, reload as reloadNginx, removeCheck, settled, testAside } from '../web/server';
 import { begin, type Checkpoint, drop, finish, newId, unfinished } from './checkpoint';
 import { isActive, type Kernel, missingRules, readKernel } from './kernel';
 import {
@@ -183,10 +183,7 @@ async function commit(
   const loads = after.settings.enabled ? loadsOf(after, present) : [];
   await Promise.all(loads.map(([family, text]) => tryRestore(family, text)));
   const site = files.find(({ path }) => path === after.sources.site?.path);
-  if (site && web) {
-    await refuseBusy(web);
-    await testAside(site);
-  }
+  if (site && web) await refuseBusy(web);
   if (!lock.isHeld()) throw lockLost();
   const checkpoint: Checkpoint = {
     ...{ id, action, at: new Date().toISOString() },
@@ -197,6 +194,7 @@ async function commit(
   };
   try {
     await begin(settings, checkpoint);
+    if (site) await testAside(site);
     if (site && web) {
       await openBetween(before, web);
       // As the vendor's page has its readers do.
@@ -301,7 +299,7 @@ async function hook(path: string): Promise<void> {
 /** Takes a change back: files, then the kernel. */
 async function putBack(settings: Settings, checkpoint: Checkpoint, files: readonly { path: string }[]): Promise<void> {
   const touched = checkpoint.before.filter(({ path }) => files.some((file) => file.path === path));
-  for (const { path } of touched) await removeIfThere(asideOf(path));
+  await tidy(checkpoint);
   const changed = await differing(touched);
   await replace(changed);
   // Only a site file is nginx's; an nginx that does not run reads it when it starts.
@@ -310,6 +308,12 @@ async function putBack(settings: Settings, checkpoint: Checkpoint, files: readon
   if (checkpoint.kernel) await restoreTables(checkpoint.kernel);
   else await reload(settings);
   await drop(settings);
+}
+
+/** Removes what was prepared and not swapped in. */
+async function tidy({ after, site }: Checkpoint): Promise<void> {
+  for (const path of Object.keys(after)) await removeIfThere(asideOf(path));
+  if (site !== null) await removeCheck();
 }
 
 /** Of these texts, those that are not what their files hold. */
@@ -348,7 +352,7 @@ async function recover(settings: Settings): Promise<string[]> {
     );
     return [`The change "${checkpoint.action}" of ${checkpoint.at} had not finished and was taken back.`];
   }
-  for (const path of paths) await removeIfThere(asideOf(path));
+  await tidy(checkpoint);
   await reload(settings);
   await drop(settings);
   return [
