@@ -34,7 +34,19 @@ export async function report(facts: Facts): Promise<State> {
   const active = isActive(snapshot, kernel);
   const inSync = await isInSync(snapshot, kernel);
   const verdicts = verdictsOf(snapshot, active);
-  const services = registry.services.map((service) => serviceReport(service, snapshot, verdicts, listeners));
+  const services: ServiceReport[] = [];
+  for (const service of registry.services) {
+    services.push(serviceReport(service, snapshot, verdicts, listeners));
+    await breathe();
+  }
+  const rules = ruleReports(allRules(snapshot));
+  await breathe();
+  const unreadable: string[] = [];
+  for (const family of snapshot.families) {
+    const name = family === 'ipv4' ? 'user.rules' : 'user6.rules';
+    unreadable.push(...unreadableLines(snapshot.ruleFiles[family] as RuleFile, name));
+    await breathe();
+  }
   const isOpen = ({ in: incoming }: ServiceReport): boolean => incoming !== 'closed';
   return {
     readAt: new Date().toISOString(),
@@ -45,13 +57,11 @@ export async function report(facts: Facts): Promise<State> {
     policies: snapshot.settings.policies,
     profile: profileReport(registry, snapshot, services, active),
     services,
-    rules: ruleReports(allRules(snapshot)),
+    rules,
     exposedInternal: services.filter((service) => service.internal && isOpen(service)).map(({ id }) => id),
     openUnused: services.filter((service) => service.listening === false && isOpen(service)).map(({ id }) => id),
     otherOwners: (Object.keys(kernel) as Family[]).flatMap((family) => otherOwners(kernel[family]?.text ?? '', family)),
-    unreadable: snapshot.families.flatMap((family) =>
-      unreadableLines(snapshot.ruleFiles[family] as RuleFile, family === 'ipv4' ? 'user.rules' : 'user6.rules'),
-    ),
+    unreadable,
     webPorts: webReport(snapshot, nginx),
     pending: null,
     leases: snapshot.schedule.leases.map(({ service, deadline }) => ({
@@ -68,6 +78,9 @@ function webReport(snapshot: Snapshot, nginx: readonly Listener[]): State['webPo
   const problems = webProblems(snapshot, new Set(nginx.map(({ port }) => port)));
   return { http, https, redirectsTo, consistent: problems.length === 0, problems };
 }
+
+/** Node-RED's turn: with thousands of rules a report takes a while, and flows shall not notice. */
+const breathe = (): Promise<void> => new Promise(setImmediate);
 
 /** The rules of both families in the order `ufw status numbered` counts them. */
 export const allRules = (snapshot: Snapshot): Rule[] =>

@@ -198,7 +198,7 @@ async function commit(
     if (site && web) {
       await openBetween(before, web);
       // As the vendor's page has its readers do.
-      await replace([{ ...(before.sources.site as FileText), path: `${site.path}.old` }]);
+      await replace([{ ...(before.sources.site as FileText), path: oldSite(site.path) }]);
     }
     await replace(files);
     if (site && web?.reload === 'reload') await follow(web);
@@ -310,10 +310,15 @@ async function putBack(settings: Settings, checkpoint: Checkpoint, files: readon
   await drop(settings);
 }
 
+/** Where the vendor's page has its readers keep the site file as it was. */
+const oldSite = (site: string): string => `${site}.old`;
+
 /** Removes what was prepared and not swapped in. */
 async function tidy({ after, site }: Checkpoint): Promise<void> {
   for (const path of Object.keys(after)) await removeIfThere(asideOf(path));
-  if (site !== null) await removeCheck();
+  if (site === null) return;
+  await removeIfThere(asideOf(oldSite(site)));
+  await removeCheck();
 }
 
 /** Of these texts, those that are not what their files hold. */

@@ -16,19 +16,36 @@ export function isStructural(rule: Rule): boolean {
 const isLoopback = (address: string): boolean =>
   address.startsWith('127.') || address === '::1' || address === '::1/128';
 
+/** Ports are taken apart once per rule and service: with thousands of rules and thirty services that is what takes time. */
+const rangesOf = memo((rule: Rule) => portRanges(rule.dport));
+const specsOf = memo((service: Service) => [...service.opens, ...service.closesToo].map(partsOf));
+
+function memo<Key extends object, Value>(compute: (key: Key) => Value): (key: Key) => Value {
+  const known = new WeakMap<Key, Value>();
+  return (key) => {
+    let value = known.get(key);
+    if (value === undefined) {
+      value = compute(key);
+      known.set(key, value);
+    }
+    return value;
+  };
+}
+
 /** Whether a rule is about the ports of a service and about none besides, in one direction. */
 export function concerns(rule: Rule, service: Service, direction: 'in' | 'out'): boolean {
-  if (rule.routed || rule.direction !== direction || rule.dport === 'any' || isStructural(rule)) return false;
-  const specs = [...service.opens, ...service.closesToo].map(partsOf);
+  if (rule.direction !== direction || rule.dport === 'any' || rule.routed) return false;
+  const specs = specsOf(service);
   // A rule without protocol (`ufw allow 443`) is about the service of that port whichever protocol the service uses.
-  return portRanges(rule.dport).every(([first, last]) =>
-    specs.some(
-      (spec) =>
-        first >= spec.first &&
-        last <= spec.last &&
-        (rule.protocol === 'any' || spec.protocol === 'any' || rule.protocol === spec.protocol),
-    ),
-  );
+  for (const [first, last] of rangesOf(rule)) {
+    let found = false;
+    for (const spec of specs) {
+      if (first < spec.first || last > spec.last) continue;
+      if (rule.protocol === 'any' || spec.protocol === 'any' || rule.protocol === spec.protocol) found = true;
+    }
+    if (!found) return false;
+  }
+  return !isStructural(rule);
 }
 
 /** The remote end's address field of a rule: the source of what comes in, the destination of what goes out. */

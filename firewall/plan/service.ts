@@ -2,7 +2,7 @@
 
 import type { Policies } from '../messages';
 import type { Family } from '../rules/rule';
-import { identity, type Rule } from '../rules/rule';
+import { type Rule, sameIdentity } from '../rules/rule';
 import { type Box, boxesOf, type Chain, decide, intersect, LEVEL, subtract } from '../rules/space';
 import type { Service } from '../services/catalogue';
 import type { Scope } from '../services/profiles';
@@ -103,15 +103,13 @@ function isWithin(rule: Rule, scope: Scope): boolean {
 
 /** The rule in front of another, wherever one of its identity stood before. */
 function movedBefore(rules: readonly Rule[], rule: Rule, other: Rule): readonly Rule[] {
-  const key = identity(rule);
-  const rest = rules.filter((known) => identity(known) !== key);
+  const rest = rules.filter((known) => !sameIdentity(known, rule));
   return inserted(rest, rule, rest.indexOf(other));
 }
 
 /** The rule with the comment of the one it replaces. */
 function keepingComment(rule: Rule, rules: readonly Rule[]): Rule {
-  const key = identity(rule);
-  const known = rules.find((other) => identity(other) === key);
+  const known = rules.find((other) => sameIdentity(other, rule));
   return known ? { ...rule, comment: known.comment, log: known.log } : rule;
 }
 
