@@ -4,7 +4,7 @@ import { type Clock, deadlineText } from './commit/schedule';
 import type { Snapshot } from './commit/snapshot';
 import type { Listener } from './host/listeners';
 import type { Difference, Openness, Policies, RuleReport, ServiceReport, State } from './messages';
-import { concerns, interfaceOf, isForAnyone, remoteOf } from './plan/concern';
+import { about, interfaceOf, isForAnyone, remoteOf } from './plan/concern';
 import { webProblems } from './plan/web';
 import { chainFor, combined, type Direction, opennessOf, regionOf } from './plan/world';
 import { otherOwners } from './rules/owners';
@@ -34,12 +34,13 @@ export async function report(facts: Facts): Promise<State> {
   const active = isActive(snapshot, kernel);
   const inSync = await isInSync(snapshot, kernel);
   const verdicts = verdictsOf(snapshot, active);
+  const all = allRules(snapshot);
   const services: ServiceReport[] = [];
   for (const service of registry.services) {
-    services.push(serviceReport(service, snapshot, verdicts, listeners));
+    services.push(serviceReport(service, all, verdicts, listeners));
     await breathe();
   }
-  const rules = ruleReports(allRules(snapshot));
+  const rules = ruleReports(all);
   await breathe();
   const unreadable: string[] = [];
   for (const family of snapshot.families) {
@@ -119,7 +120,7 @@ function verdictsOf({ families, rules, settings }: Snapshot, active: boolean): V
 
 function serviceReport(
   service: Service,
-  snapshot: Snapshot,
+  rules: readonly Rule[],
   verdicts: Verdicts,
   listeners: readonly Listener[],
 ): ServiceReport {
@@ -131,7 +132,8 @@ function serviceReport(
       );
     return { family, in: state('in'), out: state('out') };
   });
-  const about = allRules(snapshot).filter((rule) => DIRECTIONS.some((direction) => concerns(rule, service, direction)));
+  const abouts = DIRECTIONS.map((direction) => about(service, direction));
+  const own = rules.filter((rule) => abouts.some((isAbout) => isAbout(rule)));
   return {
     id: service.id,
     label: service.label,
@@ -139,8 +141,8 @@ function serviceReport(
     in: combined(families.map((family) => family.in)),
     out: combined(families.map((family) => family.out)),
     families,
-    interfaces: [...new Set(about.map(interfaceOf).filter(Boolean))],
-    sources: [...new Set(about.filter((rule) => !isForAnyone(rule)).map(remoteOf))],
+    interfaces: [...new Set(own.map(interfaceOf).filter(Boolean))],
+    sources: [...new Set(own.filter((rule) => !isForAnyone(rule)).map(remoteOf))],
     optional: service.optional,
     internal: service.internal,
     listening: service.directions.includes('in') ? isListening(service, listeners) : null,
