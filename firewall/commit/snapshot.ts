@@ -114,7 +114,7 @@ export async function readSnapshot(settings: Settings): Promise<Snapshot> {
     sources,
   };
   for (const family of families) {
-    const file = parseRuleFile(sources[family].text, family, sources[family].path);
+    const file = parsedFile(sources[family], family);
     snapshot.ruleFiles[family] = file;
     snapshot.rules[family] = rulesOf(file);
     const [before, after] = await Promise.all([
@@ -126,6 +126,20 @@ export async function readSnapshot(settings: Settings): Promise<Snapshot> {
     await new Promise(setImmediate);
   }
   return snapshot;
+}
+
+/**
+ * Rule files as they were last read and last planned, by path: a file whose text has not changed is not parsed again, and
+ * what was computed about its rules still holds. Never trusted beyond that: the text itself is read every time.
+ */
+const lastRead = new Map<string, { text: string; file: RuleFile }>();
+const lastPlanned = new Map<string, { text: string; file: RuleFile }>();
+
+function parsedFile({ path, text }: FileText, family: Family): RuleFile {
+  const known = [lastRead.get(path), lastPlanned.get(path)].find((one) => one?.text === text);
+  const file = known?.file ?? parseRuleFile(text, family, path);
+  lastRead.set(path, { text, file });
+  return file;
 }
 
 /** The snapshot as it would be read after the files said what is wanted. */
@@ -152,7 +166,9 @@ export function withWanted(snapshot: Snapshot, { rules, policies, enable, schedu
     const nextFile = untouched && !pristine ? base : withRules(base, list);
     next.ruleFiles[family] = nextFile;
     next.rules[family] = list;
-    next.sources[family] = { ...snapshot.sources[family], text: formatRuleFile(nextFile) };
+    const text = nextFile === file ? snapshot.sources[family].text : formatRuleFile(nextFile);
+    next.sources[family] = { ...snapshot.sources[family], text };
+    if (nextFile !== file) lastPlanned.set(snapshot.sources[family].path, { text, file: nextFile });
   }
   const { defaultUfw, ufwConf } = snapshot.sources;
   next.sources.defaultUfw = {
