@@ -9,7 +9,7 @@ import type { Scope } from '../services/profiles';
 import { singleRuleSpecs } from '../services/registry';
 import { about, interfaceOf, isForAnyone, remoteOf } from './concern';
 import { added, inserted } from './rulelist';
-import { chainFor, type Direction, regionOf, ruleFor } from './world';
+import { chainWithin, type Direction, regionOf, ruleFor } from './world';
 
 export interface Target {
   family: Family;
@@ -31,7 +31,7 @@ export function opened(rules: readonly Rule[], target: Target, action: 'allow' |
     const wanted = ruleFor(family, direction, spec, scope, { action });
     const region = regionOf(family, direction, spec, scope);
     const blocker = (from: readonly Rule[]): Rule | null | undefined =>
-      otherwiseDecided(region, chainFor(from, policies, direction, region), LEVEL[action], isNarrowBlock);
+      otherwiseDecided(region, chainWithin(region, from, policies, direction), LEVEL[action], isNarrowBlock);
     if (blocker(list) === undefined) continue;
     // In place or at the end, as ufw would; in front of what still stands in the way, where that is not enough.
     const simple = added(list, keepingComment(wanted, list));
@@ -47,7 +47,7 @@ export function closed(rules: readonly Rule[], target: Target): readonly Rule[] 
   let list = withoutRulesOf(rules, target);
   for (const spec of singleRuleSpecs([...service.closesToo, ...service.opens])) {
     const region = regionOf(family, direction, spec, scope);
-    const offender = otherwiseDecided(region, chainFor(list, policies, direction, region), LEVEL.deny, () => false);
+    const offender = otherwiseDecided(region, chainWithin(region, list, policies, direction), LEVEL.deny, () => false);
     if (offender === undefined) continue;
     const deny = ruleFor(family, direction, spec, scope, { action: 'deny' });
     list = offender === null ? added(list, deny) : movedBefore(list, deny, offender);
@@ -68,7 +68,7 @@ export function withoutRulesOf(rules: readonly Rule[], { service, direction, sco
  */
 function otherwiseDecided(
   region: Box,
-  chain: Chain,
+  chain: Pick<Chain, 'deciders' | 'policy'>,
   wanted: number,
   passes: (rule: Rule) => boolean,
 ): Rule | null | undefined {

@@ -53,8 +53,14 @@ export function formatRuleFile(file: RuleFile): string {
   return file.head + file.lead + file.items.map((item) => item.raw + item.foreign).join('') + file.tail;
 }
 
-/** The rules of a file in their order. */
-export const rulesOf = (file: RuleFile): Rule[] => file.items.map((item) => item.rule);
+const rulesByItems = new WeakMap<readonly Item[], readonly Rule[]>();
+
+/** The rules of a file in their order; the same list each time, so that what is computed about it is computed once. */
+export function rulesOf({ items }: RuleFile): readonly Rule[] {
+  const rules = rulesByItems.get(items) ?? items.map((item) => item.rule);
+  rulesByItems.set(items, rules);
+  return rules;
+}
 
 /**
  * The file with the rules in the given order. An item whose rule is the same object keeps its text, others get ufw's;
