@@ -221,10 +221,9 @@ const registryFor = (settings: Settings, { web }: Snapshot): Registry => registr
 function ruleChanges({ before, after }: Committed): Pick<ChangeResult, 'added' | 'removed'> {
   const [old, next] = [allRules(before), allRules(after)];
   const [oldSet, nextSet] = [new Set(old), new Set(next)];
-  const [oldReports, nextReports] = [ruleReports(old), ruleReports(next)];
   return {
-    added: nextReports.filter((_, at) => !oldSet.has(next[at] as (typeof next)[number])),
-    removed: oldReports.filter((_, at) => !nextSet.has(old[at] as (typeof old)[number])),
+    added: ruleReports(next, (rule) => !oldSet.has(rule)),
+    removed: ruleReports(old, (rule) => !nextSet.has(rule)),
   };
 }
 

@@ -87,11 +87,15 @@ const breathe = (): Promise<void> => new Promise(setImmediate);
 export const allRules = (snapshot: Snapshot): Rule[] =>
   snapshot.families.flatMap((family) => snapshot.rules[family] ?? []);
 
-/** Rules as rows of `ufw status numbered`. */
-export function ruleReports(rules: readonly Rule[]): RuleReport[] {
+/** Rules as rows of `ufw status numbered`; of a long list perhaps only those that are `wanted`. */
+export function ruleReports(rules: readonly Rule[], wanted: (rule: Rule) => boolean = () => true): RuleReport[] {
   const numbers = numbered(rules);
-  return rules.map((rule, at) => ({
-    number: numbers[at] as number,
+  return rules.flatMap((rule, at) => (wanted(rule) ? [ruleReport(rule, numbers[at] as number)] : []));
+}
+
+function ruleReport(rule: Rule, number: number): RuleReport {
+  return {
+    number,
     action: rule.action,
     direction: rule.routed ? 'routed' : rule.direction,
     protocol: rule.protocol,
@@ -101,7 +105,7 @@ export function ruleReports(rules: readonly Rule[]): RuleReport[] {
     log: rule.log || null,
     family: rule.family,
     comment: commentText(rule),
-  }));
+  };
 }
 
 const routedInterfaces = ({ interfaceIn, interfaceOut }: Rule): string | null =>

@@ -16,7 +16,7 @@ import { userLoad } from '../rules/loads';
 import type { Family } from '../rules/rule';
 import type { RuleFile } from '../rules/rulefile';
 import { listenersOfNginx, probe, reload as reloadNginx, removeCheck, settled, testAside } from '../web/server';
-import { begin, type Checkpoint, drop, finish, newId, unfinished } from './checkpoint';
+import { begin, type Checkpoint, drop, finish, hashOf, newId, unfinished } from './checkpoint';
 import { isActive, type Kernel, missingRules, readKernel } from './kernel';
 import {
   changedFiles,
@@ -188,7 +188,7 @@ async function commit(
   const checkpoint: Checkpoint = {
     ...{ id, action, at: new Date().toISOString() },
     before: Object.values(before.sources) as FileText[],
-    after: Object.fromEntries(files.map(({ path, text }) => [path, text])),
+    after: Object.fromEntries(files.map(({ path, text }) => [path, hashOf(text)])),
     site: before.sources.site?.path ?? null,
     ...(present ? { kernel: textsOf(present) } : {}),
   };
@@ -228,7 +228,8 @@ function loadsOf(snapshot: Snapshot, present: Kernel | null): (readonly [Family,
 
 /** Loads, and proves that the kernel holds what was loaded. */
 async function load(after: Snapshot, loads: readonly (readonly [Family, string])[]): Promise<Kernel> {
-  for (const [family, text] of loads) await restore(family, text);
+  // Each family is a commit of its own in any case.
+  await Promise.all(loads.map(([family, text]) => restore(family, text)));
   let kernel = await readKernel();
   if (!after.settings.enabled) return kernel;
   if (!isActive(after, kernel)) {
@@ -346,9 +347,10 @@ async function recover(settings: Settings): Promise<string[]> {
   if (!checkpoint) return [];
   const paths = Object.keys(checkpoint.after);
   const current = await Promise.all(checkpoint.before.map(({ path }) => readText(path)));
-  const foreign = checkpoint.before.filter(
-    ({ path, text }, at) => current[at]?.text !== text && current[at]?.text !== checkpoint.after[path],
-  );
+  const foreign = checkpoint.before.filter(({ path, text }, at) => {
+    const now = current[at]?.text ?? '';
+    return now !== text && hashOf(now) !== checkpoint.after[path];
+  });
   if (foreign.length === 0) {
     await putBack(
       settings,
