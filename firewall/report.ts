@@ -4,13 +4,13 @@ import { type Clock, deadlineText } from './commit/schedule';
 import type { Snapshot } from './commit/snapshot';
 import type { Listener } from './host/listeners';
 import type { Difference, Openness, Policies, RuleReport, ServiceReport, State } from './messages';
-import { about, interfaceOf, isForAnyone, remoteOf } from './plan/concern';
+import { interfaceOf, isForAnyone, remoteOf } from './plan/concern';
 import { webProblems } from './plan/web';
 import { chainFor, combined, type Direction, opennessOf, regionOf } from './plan/world';
 import { otherOwners } from './rules/owners';
 import { commentText, type Family, numbered, type Rule } from './rules/rule';
 import { type RuleFile, unreadableLines } from './rules/rulefile';
-import type { Chain } from './rules/space';
+import { type Chain, within } from './rules/space';
 import type { Service } from './services/catalogue';
 import { ANY_SCOPE, allProfiles, type Profile } from './services/profiles';
 import { partsOf, type Registry } from './services/registry';
@@ -34,13 +34,12 @@ export async function report(facts: Facts): Promise<State> {
   const active = isActive(snapshot, kernel);
   const inSync = await isInSync(snapshot, kernel);
   const verdicts = verdictsOf(snapshot, active);
-  const all = allRules(snapshot);
   const services: ServiceReport[] = [];
   for (const service of registry.services) {
-    services.push(serviceReport(service, all, verdicts, listeners));
+    services.push(serviceReport(service, verdicts, listeners));
     await breathe();
   }
-  const rules = ruleReports(all);
+  const rules = ruleReports(allRules(snapshot));
   await breathe();
   const unreadable: string[] = [];
   for (const family of snapshot.families) {
@@ -122,12 +121,7 @@ function verdictsOf({ families, rules, settings }: Snapshot, active: boolean): V
   });
 }
 
-function serviceReport(
-  service: Service,
-  rules: readonly Rule[],
-  verdicts: Verdicts,
-  listeners: readonly Listener[],
-): ServiceReport {
+function serviceReport(service: Service, verdicts: Verdicts, listeners: readonly Listener[]): ServiceReport {
   const families = verdicts.map(({ family, chains }) => {
     const state = (direction: Direction): Openness =>
       opennessOf(
@@ -136,8 +130,14 @@ function serviceReport(
       );
     return { family, in: state('in'), out: state('out') };
   });
-  const abouts = DIRECTIONS.map((direction) => about(service, direction));
-  const own = rules.filter((rule) => abouts.some((isAbout) => isAbout(rule)));
+  const own = verdicts.flatMap(({ family, chains }) =>
+    DIRECTIONS.flatMap((direction) =>
+      service.opens.flatMap((spec) => {
+        const region = regionOf(family, direction, spec, ANY_SCOPE);
+        return within(region, chains[direction]).deciders.map(({ rule }) => rule);
+      }),
+    ),
+  );
   return {
     id: service.id,
     label: service.label,

@@ -211,9 +211,18 @@ function webSiteOf(text: string): WebSite {
 
 /** The filter table the kernel holds after ufw has loaded the snapshot's files. */
 export function expectedTable(snapshot: Snapshot, family: Family): Table {
-  if (!snapshot.families.includes(family)) return restored(IPV6_OFF_LOAD);
-  return restored(fullLoadOf(snapshot, family, null));
+  const file = snapshot.ruleFiles[family];
+  if (!file) return restored(IPV6_OFF_LOAD);
+  const text = JSON.stringify([snapshot.around[family], snapshot.settings.policies]);
+  const known = expectedByFile.get(file);
+  if (known?.text === text) return known.table;
+  const table = restored(fullLoadOf(snapshot, family, null));
+  expectedByFile.set(file, { text, table });
+  return table;
 }
+
+/** What a rule file leads to depends on the rest only by this text, and seldom changes between two readings. */
+const expectedByFile = new WeakMap<RuleFile, { text: string; table: Table }>();
 
 /** The text that brings up the whole firewall of a family. */
 export function fullLoadOf(snapshot: Snapshot, family: Family, present: Table | null): string {

@@ -49,7 +49,7 @@ export interface Intent {
   /** For the backup list: `toggle-service close ssh`. */
   action: string;
   /** Called again whenever the files have moved since the last call. Pure; throws what refuses the change. */
-  plan(snapshot: Snapshot, id: string): Plan;
+  plan(snapshot: Snapshot, id: string): Plan | Promise<Plan>;
 }
 
 export interface Committed {
@@ -79,7 +79,7 @@ const YIELDS = 3;
 export async function transact(settings: Settings, intent: Intent, dryRun: boolean): Promise<Committed> {
   const id = newId();
   const before = await readSnapshot(settings);
-  const first = planned(before, intent, id);
+  const first = await planned(before, intent, id);
   if (dryRun || changedFiles(before, first.after).length === 0) {
     const kernel = await readKernel();
     const changed = changedFiles(before, first.after).length > 0;
@@ -116,8 +116,9 @@ export async function takeBack(settings: Settings): Promise<readonly string[]> {
   }
 }
 
-function planned(snapshot: Snapshot, intent: Intent, id: string): { after: Snapshot; plan: Plan } {
-  const plan = intent.plan(snapshot, id);
+async function planned(snapshot: Snapshot, intent: Intent, id: string): Promise<{ after: Snapshot; plan: Plan }> {
+  const plan = await intent.plan(snapshot, id);
+  await new Promise(setImmediate);
   return { after: withWanted(snapshot, plan), plan };
 }
 
@@ -128,7 +129,7 @@ async function underLock(settings: Settings, intent: Intent, id: string, first: 
     const fresh = await readSnapshot(settings);
     // A plan is made for what the files say now; rules that did not move keep their identity by the same hash.
     const before = fresh.hash === first.hash ? first : fresh;
-    const { after, plan } = planned(before, intent, id);
+    const { after, plan } = await planned(before, intent, id);
     const { kernel, files } = await commit(settings, { id, action: intent.action, before, after, lock, web: plan.web });
     return {
       ...{ id, changed: true, before, after, kernel, backup: id },
@@ -161,7 +162,7 @@ async function isUndone(settings: Settings, intent: Intent, id: string): Promise
   if (late.length === 0) return false;
   await ended(late, LATE_UFW_MS);
   const now = await readSnapshot(settings);
-  return changedFiles(now, planned(now, intent, id).after).length > 0;
+  return changedFiles(now, (await planned(now, intent, id)).after).length > 0;
 }
 
 interface Step {
@@ -228,8 +229,8 @@ function loadsOf(snapshot: Snapshot, present: Kernel | null): (readonly [Family,
 
 /** Loads, and proves that the kernel holds what was loaded. */
 async function load(after: Snapshot, loads: readonly (readonly [Family, string])[]): Promise<Kernel> {
-  // Each family is a commit of its own in any case.
-  await Promise.all(loads.map(([family, text]) => restore(family, text)));
+  // Not both at once: two commits at the same time make one of them start again.
+  for (const [family, text] of loads) await restore(family, text);
   let kernel = await readKernel();
   if (!after.settings.enabled) return kernel;
   if (!isActive(after, kernel)) {

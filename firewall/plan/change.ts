@@ -19,12 +19,14 @@ const DIRECTIONS: readonly Direction[] = ['in', 'out'];
 /**
  * @throws FirewallError UNKNOWN_PROFILE, INVALID_INPUT, LOCKOUT, WOULD_OPEN
  */
-export function planProfile(snapshot: Snapshot, registry: Registry, request: SetProfileRequest): Plan {
+export async function planProfile(snapshot: Snapshot, registry: Registry, request: SetProfileRequest): Promise<Plan> {
   const profile = profileNamed(registry, request.profile, request.optionalServices);
   const policies: Policies = { ...snapshot.settings.policies, ...profile.policies };
   const rules: RuleLists = {};
   for (const family of snapshot.families) {
     rules[family] = underProfile(snapshot.rules[family] ?? [], { family, profile, policies, registry, request });
+    // With thousands of rules a family takes a while; Node-RED gets its turn in between.
+    await new Promise(setImmediate);
   }
   const warnings = snapshot.settings.enabled ? [] : ['The firewall was off and is now on, also after the next boot.'];
   return guarded(snapshot, { rules, policies, enable: true, warnings }, registry, request);
