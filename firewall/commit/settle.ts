@@ -2,7 +2,7 @@
 import type { Settings } from '../messages';
 import { planWithoutOldPorts } from '../plan/web';
 import { type Lease, readClock, secondsLeft } from './schedule';
-import { readSnapshot, type Snapshot } from './snapshot';
+import { readSchedule, type Snapshot } from './snapshot';
 import { type Intent, type Plan, transact } from './transaction';
 
 /** The key of the one lease about the web ports. */
@@ -23,8 +23,8 @@ export async function settle(settings: Settings): Promise<string[]> {
 
 /** Ends the leases for which `isOver` holds, each in a transaction of its own. */
 export async function endLeases(settings: Settings, isOver: (lease: Lease) => boolean): Promise<void> {
-  const { schedule } = await readSnapshot(settings);
-  for (const lease of schedule.leases.filter(isOver)) {
+  const { leases } = await readSchedule(settings);
+  for (const lease of leases.filter(isOver)) {
     const plan: Intent['plan'] = (snapshot) => ({
       ...endOf(snapshot, lease),
       schedule: { ...snapshot.schedule, leases: snapshot.schedule.leases.filter(({ id }) => id !== lease.id) },

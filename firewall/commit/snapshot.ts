@@ -142,6 +142,12 @@ function parsedFile({ path, text }: FileText, family: Family): RuleFile {
   return file;
 }
 
+/** What is to happen later, without reading anything else. */
+export async function readSchedule(settings: Settings): Promise<Schedule> {
+  const path = scheduleFile(settings);
+  return parseSchedule((await readText(path))?.text ?? '', path);
+}
+
 /** The snapshot as it would be read after the files said what is wanted. */
 export function withWanted(snapshot: Snapshot, { rules, policies, enable, schedule, site }: Wanted): Snapshot {
   const settings = { ...snapshot.settings, policies, enabled: snapshot.settings.enabled || enable };

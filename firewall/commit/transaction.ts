@@ -48,6 +48,8 @@ export interface WebMove {
 export interface Intent {
   /** For the backup list: `toggle-service close ssh`. */
   action: string;
+  /** The running nginx may listen elsewhere afterwards. */
+  movesWeb?: boolean;
   /** Called again whenever the files have moved since the last call. Pure; throws what refuses the change. */
   plan(snapshot: Snapshot, id: string): Plan | Promise<Plan>;
 }
@@ -92,8 +94,10 @@ export async function transact(settings: Settings, intent: Intent, dryRun: boole
       };
     }
   }
+  // While the lock is waited for, the kernel already says whether it would take the tables planned so far.
+  const tested = tryLoads(before, first.after);
   for (let round = 1; ; round++) {
-    const done = await underLock(settings, intent, id, before);
+    const done = await underLock(settings, intent, id, { before, tested });
     if (!(await isUndone(settings, intent, id))) return done;
     if (round === ROUNDS) {
       throw new FirewallError('BUSY', {
@@ -122,15 +126,24 @@ async function planned(snapshot: Snapshot, intent: Intent, id: string): Promise<
   return { after: withWanted(snapshot, plan), plan };
 }
 
-async function underLock(settings: Settings, intent: Intent, id: string, first: Snapshot): Promise<Committed> {
-  const lock = await lockAfterUfw();
+interface Tried {
+  before: Snapshot;
+  tested: Promise<Loads>;
+}
+
+async function underLock(settings: Settings, intent: Intent, id: string, first: Tried): Promise<Committed> {
+  // The trial is awaited with the lock in hand; that it fails is not yet anybody's failure.
+  const [lock] = await Promise.all([lockAfterUfw(), first.tested.catch(() => null)]);
   try {
     const recovered = await recover(settings);
     const fresh = await readSnapshot(settings);
     // A plan is made for what the files say now; rules that did not move keep their identity by the same hash.
-    const before = fresh.hash === first.hash ? first : fresh;
+    const moved = fresh.hash !== first.before.hash;
+    const before = moved ? fresh : first.before;
     const { after, plan } = await planned(before, intent, id);
-    const { kernel, files } = await commit(settings, { id, action: intent.action, before, after, lock, web: plan.web });
+    const loads = await (moved ? tryLoads(before, after) : first.tested);
+    const step: Step = { id, action: intent.action, before, after, lock, loads, web: plan.web };
+    const { kernel, files } = await commit(settings, step);
     return {
       ...{ id, changed: true, before, after, kernel, backup: id },
       files: files.map(({ path }) => path),
@@ -165,7 +178,23 @@ async function isUndone(settings: Settings, intent: Intent, id: string): Promise
   return changedFiles(now, (await planned(now, intent, id)).after).length > 0;
 }
 
+/** Each family's text for the kernel, and what the kernel held before where the firewall is being started. */
+interface Loads {
+  texts: readonly (readonly [Family, string])[];
+  present: Kernel | null;
+}
+
+/** Makes the texts, and has iptables try each without effect. */
+async function tryLoads(before: Snapshot, after: Snapshot): Promise<Loads> {
+  if (!after.settings.enabled) return { texts: [], present: null };
+  const present = before.settings.enabled ? null : await readKernel();
+  const texts = loadsOf(after, present);
+  await Promise.all(texts.map(([family, text]) => tryRestore(family, text)));
+  return { texts, present };
+}
+
 interface Step {
+  loads: Loads;
   id: string;
   action: string;
   before: Snapshot;
@@ -176,13 +205,10 @@ interface Step {
 
 async function commit(
   settings: Settings,
-  { id, action, before, after, lock, web }: Step,
+  { id, action, before, after, lock, loads: { texts, present }, web }: Step,
 ): Promise<{ kernel: Kernel; files: readonly FileText[] }> {
   const files = changedFiles(before, after);
   const starts = after.settings.enabled && !before.settings.enabled;
-  const present = starts ? await readKernel() : null;
-  const loads = after.settings.enabled ? loadsOf(after, present) : [];
-  await Promise.all(loads.map(([family, text]) => tryRestore(family, text)));
   const site = files.find(({ path }) => path === after.sources.site?.path);
   if (site && web) await refuseBusy(web);
   if (!lock.isHeld()) throw lockLost();
@@ -204,7 +230,7 @@ async function commit(
     await replace(files);
     if (site && web?.reload === 'reload') await follow(web);
     if (starts) await beforeStart(settings, before);
-    const kernel = await load(after, loads);
+    const kernel = await load(after, texts);
     if (starts) await afterStart(settings, before);
     await finish(settings, checkpoint);
     if (site && web?.reload === 'reboot') await run('systemctl', ['reboot']);

@@ -99,9 +99,9 @@ export async function settled(ports: { listening: readonly number[]; left: reado
   }
 }
 
-/** The TCP sockets nginx listens on. */
-export async function listenersOfNginx(): Promise<Listener[]> {
-  const tcp = (await readListeners()).filter(({ protocol }) => protocol === 'tcp');
+/** Of the sockets that listen now, the TCP ones of nginx. */
+export async function listenersOfNginx(listeners?: readonly Listener[]): Promise<Listener[]> {
+  const tcp = (listeners ?? (await readListeners())).filter(({ protocol }) => protocol === 'tcp');
   const processes = await processesOf(tcp.map(({ inode }) => inode));
   return tcp.filter(({ inode }) => processes.get(inode)?.name === 'nginx');
 }
