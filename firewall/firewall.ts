@@ -23,7 +23,7 @@ import {
 } from './messages';
 import { planProfile, planToggle, type ResolvedToggle, resolveToggle } from './plan/change';
 import { planWebPorts } from './plan/web';
-import { allRules, report, ruleReports } from './report';
+import { allRules, type Facts, report, ruleReports } from './report';
 import { type Registry, registryOf } from './services/registry';
 import { siteRefusal } from './web/refusal';
 import { listenersOfNginx } from './web/server';
@@ -126,7 +126,7 @@ const isDirect = ({ privilege }: Settings): boolean =>
 
 /** Does what a request asks for, here and now; the requests are valid and this process may do it. */
 export async function perform(settings: Settings, call: Call): Promise<State | ChangeResult> {
-  if (call.method === 'read') return stateOf(settings, await readSnapshot(settings), await readKernel());
+  if (call.method === 'read') return currentState(settings);
   const late = [...(await takeBack(settings)), ...(await settle(settings))];
   const done = await asked(settings, call);
   return 'warnings' in done ? { ...done, warnings: [...late, ...done.warnings] } : done;
@@ -135,7 +135,7 @@ export async function perform(settings: Settings, call: Call): Promise<State | C
 async function asked(settings: Settings, call: Exclude<Call, { method: 'read' }>): Promise<State | ChangeResult> {
   switch (call.method) {
     case 'settle':
-      return stateOf(settings, await readSnapshot(settings), await readKernel());
+      return currentState(settings);
     case 'setProfile': {
       const { request } = call;
       const plan: Intent['plan'] = (snapshot) => planProfile(snapshot, registryFor(settings, snapshot), request);
@@ -174,7 +174,8 @@ async function changeWebPorts(settings: Settings, request: ChangeWebPortsRequest
     return { ...planned, schedule: { ...snapshot.schedule, leases: [...snapshot.schedule.leases, lease] } };
   };
   const wanted = [request.http, request.https].filter((port) => port !== undefined).join(' ');
-  return change(settings, { action: `change-web-ports ${request.mode} ${wanted}`.trim(), plan }, request.dryRun);
+  const action = `change-web-ports ${request.mode} ${wanted}`.trim();
+  return change(settings, { action, plan, movesWeb: true }, request.dryRun);
 }
 
 /** A link would be replaced, or its target changed behind the back of whoever made it. */
@@ -192,6 +193,7 @@ async function refuseLink(path: string): Promise<void> {
 
 async function change(settings: Settings, intent: Intent, dryRun: boolean): Promise<ChangeResult> {
   const started = process.hrtime.bigint();
+  const surroundings = intent.movesWeb ? null : readSurroundings();
   const done = await transact(settings, intent, dryRun);
   const now = dryRun ? done.before : done.after;
   return {
@@ -206,14 +208,35 @@ async function change(settings: Settings, intent: Intent, dryRun: boolean): Prom
     backup: done.backup,
     pending: null,
     warnings: [...done.warnings],
-    state: await stateOf(settings, now, done.kernel),
+    state: await stateOf(settings, now, done.kernel, await (surroundings ?? readSurroundings())),
     durationMs: Number(process.hrtime.bigint() - started) / 1e6,
   };
 }
 
-async function stateOf(settings: Settings, snapshot: Snapshot, kernel: Kernel): Promise<State> {
-  const [listeners, nginx, clock] = await Promise.all([readListeners(), listenersOfNginx(), readClock()]);
-  return report({ snapshot, kernel, registry: registryFor(settings, snapshot), listeners, nginx, clock });
+/** Who listens, and what time it is: nothing a change of rules touches, so it is read while one is made. */
+type Surroundings = Pick<Facts, 'listeners' | 'nginx' | 'clock'>;
+
+async function readSurroundings(): Promise<Surroundings> {
+  const [listeners, clock] = await Promise.all([readListeners(), readClock()]);
+  return { listeners, clock, nginx: await listenersOfNginx(listeners) };
+}
+
+async function stateOf(
+  settings: Settings,
+  snapshot: Snapshot,
+  kernel: Kernel,
+  surroundings: Surroundings,
+): Promise<State> {
+  return report({ snapshot, kernel, registry: registryFor(settings, snapshot), ...surroundings });
+}
+
+async function currentState(settings: Settings): Promise<State> {
+  const [snapshot, kernel, surroundings] = await Promise.all([
+    readSnapshot(settings),
+    readKernel(),
+    readSurroundings(),
+  ]);
+  return stateOf(settings, snapshot, kernel, surroundings);
 }
 
 const registryFor = (settings: Settings, { web }: Snapshot): Registry => registryOf(settings, web?.ports ?? null);
@@ -221,10 +244,9 @@ const registryFor = (settings: Settings, { web }: Snapshot): Registry => registr
 function ruleChanges({ before, after }: Committed): Pick<ChangeResult, 'added' | 'removed'> {
   const [old, next] = [allRules(before), allRules(after)];
   const [oldSet, nextSet] = [new Set(old), new Set(next)];
-  const [oldReports, nextReports] = [ruleReports(old), ruleReports(next)];
   return {
-    added: nextReports.filter((_, at) => !oldSet.has(next[at] as (typeof next)[number])),
-    removed: oldReports.filter((_, at) => !nextSet.has(old[at] as (typeof old)[number])),
+    added: ruleReports(next, (rule) => !oldSet.has(rule)),
+    removed: ruleReports(old, (rule) => !nextSet.has(rule)),
   };
 }
 

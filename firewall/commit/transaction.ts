@@ -15,8 +15,8 @@ import type { Settings } from '../messages';
 import { userLoad } from '../rules/loads';
 import type { Family } from '../rules/rule';
 import type { RuleFile } from '../rules/rulefile';
-import { listenersOfNginx, probe, reload as reloadNginx, settled, testAside } from '../web/server';
-import { begin, type Checkpoint, drop, finish, newId, unfinished } from './checkpoint';
+import { listenersOfNginx, probe, reload as reloadNginx, removeCheck, settled, testAside } from '../web/server';
+import { begin, type Checkpoint, drop, finish, hashOf, newId, unfinished } from './checkpoint';
 import { isActive, type Kernel, missingRules, readKernel } from './kernel';
 import {
   changedFiles,
@@ -48,8 +48,10 @@ export interface WebMove {
 export interface Intent {
   /** For the backup list: `toggle-service close ssh`. */
   action: string;
+  /** The running nginx may listen elsewhere afterwards. */
+  movesWeb?: boolean;
   /** Called again whenever the files have moved since the last call. Pure; throws what refuses the change. */
-  plan(snapshot: Snapshot, id: string): Plan;
+  plan(snapshot: Snapshot, id: string): Plan | Promise<Plan>;
 }
 
 export interface Committed {
@@ -79,7 +81,7 @@ const YIELDS = 3;
 export async function transact(settings: Settings, intent: Intent, dryRun: boolean): Promise<Committed> {
   const id = newId();
   const before = await readSnapshot(settings);
-  const first = planned(before, intent, id);
+  const first = await planned(before, intent, id);
   if (dryRun || changedFiles(before, first.after).length === 0) {
     const kernel = await readKernel();
     const changed = changedFiles(before, first.after).length > 0;
@@ -92,8 +94,10 @@ export async function transact(settings: Settings, intent: Intent, dryRun: boole
       };
     }
   }
+  // While the lock is waited for, the kernel already says whether it would take the tables planned so far.
+  const tested = tryLoads(before, first.after);
   for (let round = 1; ; round++) {
-    const done = await underLock(settings, intent, id, before);
+    const done = await underLock(settings, intent, id, { before, tested });
     if (!(await isUndone(settings, intent, id))) return done;
     if (round === ROUNDS) {
       throw new FirewallError('BUSY', {
@@ -116,20 +120,30 @@ export async function takeBack(settings: Settings): Promise<readonly string[]> {
   }
 }
 
-function planned(snapshot: Snapshot, intent: Intent, id: string): { after: Snapshot; plan: Plan } {
-  const plan = intent.plan(snapshot, id);
+async function planned(snapshot: Snapshot, intent: Intent, id: string): Promise<{ after: Snapshot; plan: Plan }> {
+  const plan = await intent.plan(snapshot, id);
+  await new Promise(setImmediate);
   return { after: withWanted(snapshot, plan), plan };
 }
 
-async function underLock(settings: Settings, intent: Intent, id: string, first: Snapshot): Promise<Committed> {
-  const lock = await lockAfterUfw();
+interface Tried {
+  before: Snapshot;
+  tested: Promise<Loads>;
+}
+
+async function underLock(settings: Settings, intent: Intent, id: string, first: Tried): Promise<Committed> {
+  // The trial is awaited with the lock in hand; that it fails is not yet anybody's failure.
+  const [lock] = await Promise.all([lockAfterUfw(), first.tested.catch(() => null)]);
   try {
     const recovered = await recover(settings);
     const fresh = await readSnapshot(settings);
     // A plan is made for what the files say now; rules that did not move keep their identity by the same hash.
-    const before = fresh.hash === first.hash ? first : fresh;
-    const { after, plan } = planned(before, intent, id);
-    const { kernel, files } = await commit(settings, { id, action: intent.action, before, after, lock, web: plan.web });
+    const moved = fresh.hash !== first.before.hash;
+    const before = moved ? fresh : first.before;
+    const { after, plan } = await planned(before, intent, id);
+    const loads = await (moved ? tryLoads(before, after) : first.tested);
+    const step: Step = { id, action: intent.action, before, after, lock, loads, web: plan.web };
+    const { kernel, files } = await commit(settings, step);
     return {
       ...{ id, changed: true, before, after, kernel, backup: id },
       files: files.map(({ path }) => path),
@@ -161,10 +175,26 @@ async function isUndone(settings: Settings, intent: Intent, id: string): Promise
   if (late.length === 0) return false;
   await ended(late, LATE_UFW_MS);
   const now = await readSnapshot(settings);
-  return changedFiles(now, planned(now, intent, id).after).length > 0;
+  return changedFiles(now, (await planned(now, intent, id)).after).length > 0;
+}
+
+/** Each family's text for the kernel, and what the kernel held before where the firewall is being started. */
+interface Loads {
+  texts: readonly (readonly [Family, string])[];
+  present: Kernel | null;
+}
+
+/** Makes the texts, and has iptables try each without effect. */
+async function tryLoads(before: Snapshot, after: Snapshot): Promise<Loads> {
+  if (!after.settings.enabled) return { texts: [], present: null };
+  const present = before.settings.enabled ? null : await readKernel();
+  const texts = loadsOf(after, present);
+  await Promise.all(texts.map(([family, text]) => tryRestore(family, text)));
+  return { texts, present };
 }
 
 interface Step {
+  loads: Loads;
   id: string;
   action: string;
   before: Snapshot;
@@ -175,37 +205,32 @@ interface Step {
 
 async function commit(
   settings: Settings,
-  { id, action, before, after, lock, web }: Step,
+  { id, action, before, after, lock, loads: { texts, present }, web }: Step,
 ): Promise<{ kernel: Kernel; files: readonly FileText[] }> {
   const files = changedFiles(before, after);
   const starts = after.settings.enabled && !before.settings.enabled;
-  const present = starts ? await readKernel() : null;
-  const loads = after.settings.enabled ? loadsOf(after, present) : [];
-  await Promise.all(loads.map(([family, text]) => tryRestore(family, text)));
   const site = files.find(({ path }) => path === after.sources.site?.path);
-  if (site && web) {
-    await refuseBusy(web);
-    await testAside(site);
-  }
+  if (site && web) await refuseBusy(web);
   if (!lock.isHeld()) throw lockLost();
   const checkpoint: Checkpoint = {
     ...{ id, action, at: new Date().toISOString() },
     before: Object.values(before.sources) as FileText[],
-    after: Object.fromEntries(files.map(({ path, text }) => [path, text])),
+    after: Object.fromEntries(files.map(({ path, text }) => [path, hashOf(text)])),
     site: before.sources.site?.path ?? null,
     ...(present ? { kernel: textsOf(present) } : {}),
   };
   try {
     await begin(settings, checkpoint);
+    if (site) await testAside(site);
     if (site && web) {
       await openBetween(before, web);
       // As the vendor's page has its readers do.
-      await replace([{ ...(before.sources.site as FileText), path: `${site.path}.old` }]);
+      await replace([{ ...(before.sources.site as FileText), path: oldSite(site.path) }]);
     }
     await replace(files);
     if (site && web?.reload === 'reload') await follow(web);
     if (starts) await beforeStart(settings, before);
-    const kernel = await load(after, loads);
+    const kernel = await load(after, texts);
     if (starts) await afterStart(settings, before);
     await finish(settings, checkpoint);
     if (site && web?.reload === 'reboot') await run('systemctl', ['reboot']);
@@ -230,6 +255,7 @@ function loadsOf(snapshot: Snapshot, present: Kernel | null): (readonly [Family,
 
 /** Loads, and proves that the kernel holds what was loaded. */
 async function load(after: Snapshot, loads: readonly (readonly [Family, string])[]): Promise<Kernel> {
+  // Not both at once: two commits at the same time make one of them start again.
   for (const [family, text] of loads) await restore(family, text);
   let kernel = await readKernel();
   if (!after.settings.enabled) return kernel;
@@ -301,7 +327,7 @@ async function hook(path: string): Promise<void> {
 /** Takes a change back: files, then the kernel. */
 async function putBack(settings: Settings, checkpoint: Checkpoint, files: readonly { path: string }[]): Promise<void> {
   const touched = checkpoint.before.filter(({ path }) => files.some((file) => file.path === path));
-  for (const { path } of touched) await removeIfThere(asideOf(path));
+  await tidy(checkpoint);
   const changed = await differing(touched);
   await replace(changed);
   // Only a site file is nginx's; an nginx that does not run reads it when it starts.
@@ -310,6 +336,17 @@ async function putBack(settings: Settings, checkpoint: Checkpoint, files: readon
   if (checkpoint.kernel) await restoreTables(checkpoint.kernel);
   else await reload(settings);
   await drop(settings);
+}
+
+/** Where the vendor's page has its readers keep the site file as it was. */
+const oldSite = (site: string): string => `${site}.old`;
+
+/** Removes what was prepared and not swapped in. */
+async function tidy({ after, site }: Checkpoint): Promise<void> {
+  for (const path of Object.keys(after)) await removeIfThere(asideOf(path));
+  if (site === null) return;
+  await removeIfThere(asideOf(oldSite(site)));
+  await removeCheck();
 }
 
 /** Of these texts, those that are not what their files hold. */
@@ -337,9 +374,10 @@ async function recover(settings: Settings): Promise<string[]> {
   if (!checkpoint) return [];
   const paths = Object.keys(checkpoint.after);
   const current = await Promise.all(checkpoint.before.map(({ path }) => readText(path)));
-  const foreign = checkpoint.before.filter(
-    ({ path, text }, at) => current[at]?.text !== text && current[at]?.text !== checkpoint.after[path],
-  );
+  const foreign = checkpoint.before.filter(({ path, text }, at) => {
+    const now = current[at]?.text ?? '';
+    return now !== text && hashOf(now) !== checkpoint.after[path];
+  });
   if (foreign.length === 0) {
     await putBack(
       settings,
@@ -348,7 +386,7 @@ async function recover(settings: Settings): Promise<string[]> {
     );
     return [`The change "${checkpoint.action}" of ${checkpoint.at} had not finished and was taken back.`];
   }
-  for (const path of paths) await removeIfThere(asideOf(path));
+  await tidy(checkpoint);
   await reload(settings);
   await drop(settings);
   return [
