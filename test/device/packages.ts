@@ -28,6 +28,15 @@ const packages: readonly Package[] = [
 /** What the browser tests need besides. */
 const testPackages: readonly Package[] = [{ name: 'chromium', proof: '/usr/bin/chromium' }];
 
+/** What the benchmark needs besides, to count processes. */
+const benchPackages: readonly Package[] = [{ name: 'strace', proof: '/usr/bin/strace' }];
+
+const wanted = {
+  device: packages,
+  tests: [...packages, ...testPackages],
+  bench: [...packages, ...benchPackages],
+};
+
 /** Debian's way of saying "start no service": while this file is there and exits with 101. The trap takes it away. */
 const install = `
 policy=/usr/sbin/policy-rc.d
@@ -47,9 +56,8 @@ const ensured = new Map<string, Promise<void>>();
  * Installs what is missing, as root; an ordinary user gets an Error with the line to type.
  * No service is started by it. Also tries whether namespaces are to be had. Looks once per process.
  */
-export function ensurePackages(purpose: 'device' | 'tests' = 'device'): Promise<void> {
-  const wanted = purpose === 'tests' ? [...packages, ...testPackages] : packages;
-  const known = ensured.get(purpose) ?? ensure(wanted);
+export function ensurePackages(purpose: keyof typeof wanted = 'device'): Promise<void> {
+  const known = ensured.get(purpose) ?? ensure(wanted[purpose]);
   ensured.set(purpose, known);
   return known;
 }
@@ -60,8 +68,8 @@ export function unshareArguments(): string[] {
   return [...user, '--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc'];
 }
 
-async function ensure(wanted: readonly Package[]): Promise<void> {
-  const missing = wanted.filter(({ proof }) => !existsSync(proof)).map(({ name }) => name);
+async function ensure(needed: readonly Package[]): Promise<void> {
+  const missing = needed.filter(({ proof }) => !existsSync(proof)).map(({ name }) => name);
   if (missing.length > 0) {
     if (process.getuid?.() !== 0) {
       const line = `sudo apt-get install --no-install-recommends ${missing.join(' ')}`;
