@@ -55,7 +55,7 @@ async function raiseAlarmAndLook(): Promise<Outcome> {
   const device = await Device.open();
   const engine = await Engine.start(device);
   await Promise.all([device.startNginx(), device.startMosquitto()]);
-  const nodeRed = await startNodeRed(device, loud((await Promise.all(EXAMPLES.map(example))).flat()));
+  const nodeRed = await startNodeRed(device, (await Promise.all(EXAMPLES.map(example))).flat());
   await nodeRed.until(/Connected to broker/);
   say('2. A neighbour on the network knocks on the ports of every service …');
   const before = await look(device, engine);
@@ -64,13 +64,6 @@ async function raiseAlarmAndLook(): Promise<Outcome> {
   const after = await look(device, engine);
   const isAsPromised = tell(before, after);
   return { device, nodeRed, isAsPromised };
-}
-
-/** Has the flows' debug nodes write to Node-RED's output too: it tells when a flow is through. */
-function loud(flows: readonly unknown[]): unknown[] {
-  return flows.map((node) =>
-    (node as { type: string }).type === 'debug' ? { ...(node as object), console: true } : node,
-  );
 }
 
 async function look(device: Device, engine: Engine): Promise<Look> {
