@@ -132,6 +132,14 @@ export async function perform(settings: Settings, call: Call): Promise<State | C
   return 'warnings' in done ? { ...done, warnings: [...late, ...done.warnings] } : done;
 }
 
+/** Lines that are no rules are kept by this package, and not by ufw. */
+function foreignLines({ unreadable }: State): string[] {
+  if (unreadable.length === 0) return [];
+  return [
+    `Lines that are no rules of ufw's were kept, but ufw drops them when it next writes: ${unreadable.join('; ')}`,
+  ];
+}
+
 async function asked(settings: Settings, call: Exclude<Call, { method: 'read' }>): Promise<State | ChangeResult> {
   switch (call.method) {
     case 'settle':
@@ -196,6 +204,7 @@ async function change(settings: Settings, intent: Intent, dryRun: boolean): Prom
   const surroundings = intent.movesWeb ? null : readSurroundings();
   const done = await transact(settings, intent, dryRun);
   const now = dryRun ? done.before : done.after;
+  const state = await stateOf(settings, now, done.kernel, await (surroundings ?? readSurroundings()));
   return {
     id: done.id,
     action: intent.action,
@@ -207,8 +216,8 @@ async function change(settings: Settings, intent: Intent, dryRun: boolean): Prom
     cut: 0,
     backup: done.backup,
     pending: null,
-    warnings: [...done.warnings],
-    state: await stateOf(settings, now, done.kernel, await (surroundings ?? readSurroundings())),
+    warnings: [...done.warnings, ...(done.changed ? foreignLines(state) : [])],
+    state,
     durationMs: Number(process.hrtime.bigint() - started) / 1e6,
   };
 }

@@ -2,31 +2,21 @@
  * The transaction: one change of ufw's files and of the kernel, wholly or not at all.
  * Lock, take back what died, read, plan, test, journal, write, load, verify, file the backup, release, look once more.
  */
-import { constants } from 'node:fs';
-import { access } from 'node:fs/promises';
 import { FirewallError, notPermitted } from '../errors';
-import { asideOf, type FileText, readText, removeIfThere, replace } from '../host/files';
-import { replaceTable, restore, tryRestore } from '../host/iptables';
+import { type FileText, replace } from '../host/files';
+import { restore } from '../host/iptables';
 import { processesOf, readListeners } from '../host/listeners';
 import { type Lock, takeLock } from '../host/lock';
 import { ended, ufwProcesses } from '../host/processes';
 import { run } from '../host/run';
 import type { Settings } from '../messages';
-import { userLoad } from '../rules/loads';
-import type { Family } from '../rules/rule';
-import type { RuleFile } from '../rules/rulefile';
-import { listenersOfNginx, probe, reload as reloadNginx, removeCheck, settled, testAside } from '../web/server';
-import { begin, type Checkpoint, drop, finish, hashOf, newId, unfinished } from './checkpoint';
-import { isActive, type Kernel, missingRules, readKernel } from './kernel';
-import {
-  changedFiles,
-  fullLoadOf,
-  type RuleLists,
-  readSnapshot,
-  type Snapshot,
-  type Wanted,
-  withWanted,
-} from './snapshot';
+import { listenersOfNginx, probe, reload as reloadNginx, settled, testAside } from '../web/server';
+import { begin, type Checkpoint, finish, hashOf, newId, unfinished } from './checkpoint';
+import { type Kernel, missingRules, readKernel } from './kernel';
+import { type Loads, load, loadsOf, textsOf, tryLoads } from './loading';
+import { oldSite, putBack, recover } from './recovery';
+import { changedFiles, type RuleLists, readSnapshot, type Snapshot, type Wanted, withWanted } from './snapshot';
+import { afterStart, beforeStart } from './start';
 
 export interface Plan extends Wanted {
   warnings: readonly string[];
@@ -178,21 +168,6 @@ async function isUndone(settings: Settings, intent: Intent, id: string): Promise
   return changedFiles(now, (await planned(now, intent, id)).after).length > 0;
 }
 
-/** Each family's text for the kernel, and what the kernel held before where the firewall is being started. */
-interface Loads {
-  texts: readonly (readonly [Family, string])[];
-  present: Kernel | null;
-}
-
-/** Makes the texts, and has iptables try each without effect. */
-async function tryLoads(before: Snapshot, after: Snapshot): Promise<Loads> {
-  if (!after.settings.enabled) return { texts: [], present: null };
-  const present = before.settings.enabled ? null : await readKernel();
-  const texts = loadsOf(after, present);
-  await Promise.all(texts.map(([family, text]) => tryRestore(family, text)));
-  return { texts, present };
-}
-
 interface Step {
   loads: Loads;
   id: string;
@@ -243,36 +218,6 @@ async function commit(
   }
 }
 
-/** Each family's text for the kernel: the rules and policies, or everything where the firewall is not yet up. */
-function loadsOf(snapshot: Snapshot, present: Kernel | null): (readonly [Family, string])[] {
-  return snapshot.families.map((family) => [
-    family,
-    present
-      ? fullLoadOf(snapshot, family, present[family]?.filter ?? null)
-      : userLoad(snapshot.ruleFiles[family] as RuleFile, snapshot.settings.policies),
-  ]);
-}
-
-/** Loads, and proves that the kernel holds what was loaded. */
-async function load(after: Snapshot, loads: readonly (readonly [Family, string])[]): Promise<Kernel> {
-  // Not both at once: two commits at the same time make one of them start again.
-  for (const [family, text] of loads) await restore(family, text);
-  let kernel = await readKernel();
-  if (!after.settings.enabled) return kernel;
-  if (!isActive(after, kernel)) {
-    // ufw is enabled, but somebody has flushed its chains: bring up everything, not only the rules.
-    for (const [family, text] of loadsOf(after, kernel)) await restore(family, text);
-    kernel = await readKernel();
-  }
-  const missing = await missingRules(after, kernel);
-  if (missing === null) return kernel;
-  throw new FirewallError('VERIFY_FAILED', {
-    what: `the kernel does not hold the rules that were loaded (${missing}).`,
-    state: 'The firewall was put back as it was.',
-    remedy: 'Look for another program that changes iptables, then try again.',
-  });
-}
-
 /** A port that nginx shall take must be nobody else's: nginx itself would not say so. */
 async function refuseBusy({ listening }: WebMove): Promise<void> {
   const own = new Set((await listenersOfNginx()).map(({ inode }) => inode));
@@ -301,111 +246,6 @@ async function follow({ listening, left, pages }: WebMove): Promise<void> {
   await settled({ listening, left });
   await probe(pages);
 }
-
-/** What `ufw-init start` does besides loading rules. */
-async function beforeStart(settings: Settings, { sources }: Snapshot): Promise<void> {
-  await hook(`${settings.etcUfw}/before.init`);
-  const modules = /^IPT_MODULES="?([\w\s-]*)"?$/m.exec(sources.defaultUfw.text)?.[1] ?? '';
-  for (const name of modules.split(/\s+/).filter(Boolean)) await run('modprobe', [name]);
-}
-
-async function afterStart(settings: Settings, { sources }: Snapshot): Promise<void> {
-  const sysctl = /^IPT_SYSCTL="?([^"\n]+)"?$/m.exec(sources.defaultUfw.text)?.[1];
-  if (sysctl) await run('sysctl', ['-e', '-q', '-p', sysctl]);
-  await hook(`${settings.etcUfw}/after.init`);
-}
-
-/** Runs a site's own start script; ufw runs only those made executable. */
-async function hook(path: string): Promise<void> {
-  const isExecutable = await access(path, constants.X_OK).then(
-    () => true,
-    () => false,
-  );
-  if (isExecutable) await run(path, ['start']);
-}
-
-/** Takes a change back: files, then the kernel. */
-async function putBack(settings: Settings, checkpoint: Checkpoint, files: readonly { path: string }[]): Promise<void> {
-  const touched = checkpoint.before.filter(({ path }) => files.some((file) => file.path === path));
-  await tidy(checkpoint);
-  const changed = await differing(touched);
-  await replace(changed);
-  // Only a site file is nginx's; an nginx that does not run reads it when it starts.
-  const isSite = changed.some(({ path }) => path === checkpoint.site);
-  if (isSite && (await listenersOfNginx()).length > 0) await reloadNginx();
-  if (checkpoint.kernel) await restoreTables(checkpoint.kernel);
-  else await reload(settings);
-  await drop(settings);
-}
-
-/** Where the vendor's page has its readers keep the site file as it was. */
-const oldSite = (site: string): string => `${site}.old`;
-
-/** Removes what was prepared and not swapped in. */
-async function tidy({ after, site }: Checkpoint): Promise<void> {
-  for (const path of Object.keys(after)) await removeIfThere(asideOf(path));
-  if (site === null) return;
-  await removeIfThere(asideOf(oldSite(site)));
-  await removeCheck();
-}
-
-/** Of these texts, those that are not what their files hold. */
-async function differing(files: readonly FileText[]): Promise<FileText[]> {
-  const current = await Promise.all(files.map(({ path }) => readText(path)));
-  return files.filter(({ text }, at) => current[at]?.text !== text);
-}
-
-async function restoreTables(kernel: NonNullable<Checkpoint['kernel']>): Promise<void> {
-  for (const [family, text] of Object.entries(kernel) as [Family, string][]) await replaceTable(family, text);
-}
-
-/** Makes the kernel hold what ufw's files say. */
-async function reload(settings: Settings): Promise<void> {
-  const snapshot = await readSnapshot(settings);
-  if (snapshot.settings.enabled) await load(snapshot, loadsOf(snapshot, null));
-}
-
-/**
- * Takes back a change that died half-way. Files that somebody else has written since are theirs and stay.
- * @returns warnings for the next result.
- */
-async function recover(settings: Settings): Promise<string[]> {
-  const checkpoint = await unfinished(settings);
-  if (!checkpoint) return [];
-  const paths = Object.keys(checkpoint.after);
-  const current = await Promise.all(checkpoint.before.map(({ path }) => readText(path)));
-  const foreign = checkpoint.before.filter(({ path, text }, at) => {
-    const now = current[at]?.text ?? '';
-    return now !== text && hashOf(now) !== checkpoint.after[path];
-  });
-  if (foreign.length === 0) {
-    await putBack(
-      settings,
-      checkpoint,
-      paths.map((path) => ({ path })),
-    );
-    return [`The change "${checkpoint.action}" of ${checkpoint.at} had not finished and was taken back.`];
-  }
-  await tidy(checkpoint);
-  await reload(settings);
-  await drop(settings);
-  return [
-    `The change "${checkpoint.action}" of ${checkpoint.at} had not finished, and ${foreign
-      .map(({ path }) => path)
-      .join(', ')} changed after it: what the files say now was kept and loaded.`,
-  ];
-}
-
-/** A kernel without a filter table lets everything through; restoring an empty text would leave what was loaded since. */
-const NO_FILTER = '*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n';
-
-const textsOf = (kernel: Kernel): Partial<Record<Family, string>> =>
-  Object.fromEntries(
-    (Object.entries(kernel) as [Family, { text: string }][]).map(([family, { text }]) => [
-      family,
-      text.includes('*filter') ? text : text + NO_FILTER,
-    ]),
-  );
 
 function refused(error: unknown): never {
   if (error instanceof FirewallError) throw error;

@@ -2,10 +2,12 @@
  * Loaded before the engine (`node -r`): counts the steps by which a change touches the machine — a file opened for
  * writing, renamed or removed, a folder made, a program started — and at the step named by STEP ends the process or
  * fails that step. The engine itself knows nothing of it.
- * STEP_ACTION: `kill` (before the step), `kill-after` (when it is done), or an error code like ENOSPC.
+ * STEP_ACTION: `kill` (before the step), `kill-after` (when it is done), an error code like ENOSPC, or `listen PORT`: from
+ * that step on the port is taken.
  */
 import childProcess from 'node:child_process';
 import promises from 'node:fs/promises';
+import { createServer } from 'node:net';
 
 const wanted = Number(process.env.STEP ?? 0);
 const action = process.env.STEP_ACTION ?? 'kill';
@@ -23,6 +25,9 @@ function fails(isFile: boolean): string | null {
   process.stderr.write(`step ${step}\n`);
   if (step !== wanted) return null;
   if (action === 'kill') end();
+  const port = /^listen (\d+)$/.exec(action)?.[1];
+  if (port) createServer().listen(Number(port)).unref();
+  if (port) return null;
   return isFile && action !== 'kill-after' ? action : null;
 }
 

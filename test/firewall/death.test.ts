@@ -21,7 +21,7 @@ const changes: [name: string, change: Change][] = [
 ];
 
 describe('A change that dies at any step', function () {
-  this.timeout(600_000);
+  this.timeout(1_800_000);
   let device: Device;
   let old: Record<string, string>;
 
