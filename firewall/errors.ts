@@ -1,4 +1,4 @@
-/** The codes an error of this package carries. Every one of them is documented in the README's troubleshooting table. */
+/** The codes an error of this package carries. The README's troubleshooting table tells of each that occurs. */
 export const ERROR_CODES = [
   'INVALID_INPUT',
   'UNKNOWN_SERVICE',
