@@ -1,9 +1,13 @@
 /** The way to root for a process that is not: one run of the agent program through `sudo -n` per request. */
+import { access } from 'node:fs/promises';
 import { join } from 'node:path';
+import { INSTALLED } from './commit/wake';
 import { ERROR_CODES, type ErrorCode, FirewallError, notPermitted } from './errors';
 import { run } from './host/run';
-import type { AgentRequest, ChangeResult, State } from './messages';
+import type { AgentRequest, Result } from './messages';
 
+/** Where `setup` puts the agent. */
+const INSTALLED_AGENT = join(INSTALLED, 'agent');
 /** The packaged agent, beside this file's folder. */
 const AGENT = join(__dirname, '..', 'agent', 'agent.js');
 /** A change waits for ufw's lock and for late ufw commands; beyond this something hangs. */
@@ -13,8 +17,13 @@ const TIMEOUT_MS = 120_000;
  * Has the agent make a request and gives its answer.
  * @throws FirewallError as the agent reports it; NOT_PERMITTED where sudo refuses, INTERNAL where the answer is none.
  */
-export async function remote(request: AgentRequest): Promise<State | ChangeResult> {
-  const { code, stdout, stderr } = await run('sudo', ['-n', process.execPath, AGENT], {
+export async function remote(request: AgentRequest): Promise<Result> {
+  const isSetUp = await access(INSTALLED_AGENT).then(
+    () => true,
+    () => false,
+  );
+  const program = isSetUp ? [INSTALLED_AGENT] : [process.execPath, AGENT];
+  const { code, stdout, stderr } = await run('sudo', ['-n', ...program], {
     input: JSON.stringify(request),
     timeoutMs: TIMEOUT_MS,
   }).catch((error) => {
@@ -32,7 +41,7 @@ export async function remote(request: AgentRequest): Promise<State | ChangeResul
 }
 
 interface Answer {
-  result?: State | ChangeResult;
+  result?: Result;
   error?: { code: string; message: string };
 }
 

@@ -54,6 +54,7 @@ export class FirewallError extends Error {
 
 /** The error for what this user may not do. `what` is one sentence. */
 export function notPermitted(what: string, cause?: unknown): FirewallError {
-  const remedy = 'Run Node-RED as root, or allow the agent in /etc/sudoers.d as the README of this package says.';
+  const remedy =
+    'Run "sudo npx smartserver-firewall setup" once on the device, in the folder where Node-RED has this package (~/.node-red).';
   return new FirewallError('NOT_PERMITTED', { what, remedy }, cause);
 }

@@ -2,28 +2,48 @@
 
 import { lstat } from 'node:fs/promises';
 import { remote } from './agent';
+import { backupIds, type Checkpoint, readBackup } from './commit/checkpoint';
+import { cutClosed } from './commit/cut';
 import { type Kernel, readKernel } from './commit/kernel';
-import { deadlineIn, type Lease, readClock } from './commit/schedule';
-import { endLeases, settle, WEB_LEASE } from './commit/settle';
-import { readSnapshot, type Snapshot } from './commit/snapshot';
-import { type Committed, type Intent, takeBack, transact } from './commit/transaction';
+import { type Clock, type Deadline, deadlineIn, deadlineText, type Lease, readClock } from './commit/schedule';
+import { endLease, revert, settle, WEB_LEASE } from './commit/settle';
+import { changedFiles, readSchedule, readSnapshot, type Snapshot, withWanted } from './commit/snapshot';
+import { type Committed, type Intent, type Plan, reschedule, takeBack, transact } from './commit/transaction';
+import { guardHere } from './commit/wake';
+import { FirewallError } from './errors';
 import { readListeners } from './host/listeners';
+import { hasSystemd, type UnitChange, unitState } from './host/systemd';
 import {
   type AgentRequest,
+  type BackupReport,
   type ChangeResult,
   type ChangeWebPortsRequest,
+  type Confirmation,
+  type ConfirmRequest,
   changeWebPortsRequest,
   check,
+  confirmRequest,
   type Policies,
+  type RestoreRequest,
+  type Result,
+  restoreRequest,
+  type SetProfileRequest,
   type Settings,
+  type Settled,
   type State,
   setProfileRequest,
   settings as settingsSchema,
+  type ToggleServiceRequest,
   toggleServiceRequest,
 } from './messages';
-import { planProfile, planToggle, type ResolvedToggle, resolveToggle } from './plan/change';
+import { type ResolvedToggle, resolveToggle } from './plan/change';
+import { guarded } from './plan/guard';
+import { planProfileNow, planToggleFor } from './plan/lease';
+import { planRestore, planUndo } from './plan/restore';
 import { planWebPorts } from './plan/web';
 import { allRules, type Facts, report, ruleReports } from './report';
+import type { Rule } from './rules/rule';
+import { formatTuple } from './rules/tuple';
 import { type Registry, registryOf } from './services/registry';
 import { siteRefusal } from './web/refusal';
 import { listenersOfNginx } from './web/server';
@@ -74,12 +94,32 @@ export class Firewall {
     return this.#queued(call) as Promise<ChangeResult>;
   }
 
+  /** Lets the change that waits for it stay. @throws FirewallError NOTHING_PENDING, see the contract. */
+  async confirm(request: unknown = {}): Promise<Confirmation> {
+    const call: Call = { method: 'confirm', request: check(confirmRequest, request) };
+    return this.#queued(call) as Promise<Confirmation>;
+  }
+
+  /** Takes the last change back, or restores a backup. @throws FirewallError UNKNOWN_BACKUP, see the contract. */
+  async restore(request: unknown = {}): Promise<ChangeResult> {
+    const call: Call = { method: 'restore', request: check(restoreRequest, request) };
+    return this.#queued(call) as Promise<ChangeResult>;
+  }
+
+  /** The backups there are, the newest first. @throws FirewallError NOT_PERMITTED */
+  backups(): Promise<BackupReport[]> {
+    return this.#queued({ method: 'backups', request: {} }) as Promise<BackupReport[]>;
+  }
+
   /**
    * Ends what has come due while nobody was running, and from now on ends it in time. To be called once, when flows
-   * start. @throws FirewallError as read() does.
+   * start.
+   * @returns what was done, and what could not be, in sentences.
+   * @throws FirewallError as read() does.
    */
-  async resume(): Promise<void> {
-    await this.#queued({ method: 'settle', request: {} });
+  async resume(): Promise<readonly string[]> {
+    const { warnings } = (await this.#queued({ method: 'settle', request: {} })) as Settled;
+    return warnings;
   }
 
   /** Stops waiting for deadlines; they are kept on disk, and met by the next one to run. */
@@ -89,12 +129,13 @@ export class Firewall {
   }
 
   /** One after the other: what a request sees is what the one before it left. */
-  #queued(call: Call): Promise<State | ChangeResult> {
-    const run = async (): Promise<State | ChangeResult> => {
+  #queued(call: Call): Promise<Result> {
+    const run = async (): Promise<Result> => {
       const done = isDirect(this.#settings)
         ? await perform(this.#settings, call)
         : await remote({ settings: this.#settings, call });
-      this.#await('state' in done ? done.state : done);
+      if ('state' in done) this.#await(done.state);
+      else if ('leases' in done) this.#await(done);
       return done;
     };
     const result = this.#last.then(run, run);
@@ -102,22 +143,24 @@ export class Firewall {
     return result;
   }
 
-  /** Wakes up when the next lease is over. */
-  #await({ leases }: State): void {
-    if (leases.length === 0 || this.#isClosed) return;
-    const next = Math.min(...leases.map(({ until }) => Date.parse(until)));
+  /** Wakes up when the next deadline has come. systemd may have been quicker, and nothing is left to do. */
+  #await({ leases, pending }: Pick<State, 'leases' | 'pending'>): void {
+    const deadlines = [...leases.map(({ until }) => until), ...(pending ? [pending.confirmBy] : [])];
+    if (deadlines.length === 0 || this.#isClosed) return;
+    const next = Math.min(...deadlines.map((text) => Date.parse(text)));
     // One that is overdue could not end just now: it is not tried again at once.
     const at = next > Date.now() ? next + WAKE_MS : Date.now() + RETRY_MS;
     // A wake-up that is on its way is not put off by whoever looks meanwhile.
     if (this.#timer && this.#wakesAt <= at) return;
     clearTimeout(this.#timer);
     this.#wakesAt = at;
-    this.#timer = setTimeout(() => this.#wake({ leases } as State), at - Date.now()).unref();
+    // The clock may be set meanwhile; what is due is decided by the machine's uptime.
+    this.#timer = setTimeout(() => this.#wake({ leases, pending }), at - Date.now()).unref();
   }
 
-  #wake(last: State): void {
+  #wake(last: Pick<State, 'leases' | 'pending'>): void {
     this.#timer = undefined;
-    // What keeps a lease from ending now may not do so in a while; it is also told with the next result.
+    // What keeps a deadline from being met now may not do so in a while; it is also told with the next result.
     this.resume().catch(() => setTimeout(() => this.#await(last), RETRY_MS).unref());
   }
 }
@@ -126,11 +169,16 @@ const isDirect = ({ privilege }: Settings): boolean =>
   privilege === 'root' || (privilege === 'auto' && process.getuid?.() === 0);
 
 /** Does what a request asks for, here and now; the requests are valid and this process may do it. */
-export async function perform(settings: Settings, call: Call): Promise<State | ChangeResult> {
+export async function perform(settings: Settings, call: Call): Promise<Result> {
   if (call.method === 'read') return currentState(settings);
-  const late = [...(await takeBack(settings)), ...(await settle(settings))];
-  const done = await asked(settings, call);
-  return 'warnings' in done ? { ...done, warnings: [...late, ...done.warnings] } : done;
+  if (call.method === 'backups') return backups(settings);
+  const recovered = await takeBack(settings);
+  const { warnings, failed } = await settle(settings);
+  const late = [...recovered, ...warnings];
+  if (call.method === 'settle') return { warnings: late, failed, state: await currentState(settings) };
+  if (call.method === 'confirm') return confirm(settings, call.request);
+  const done = await changed(settings, call);
+  return { ...done, warnings: [...late, ...done.warnings] };
 }
 
 /** Lines that are no rules are kept by this package, and not by ufw. */
@@ -141,50 +189,154 @@ function foreignLines({ unreadable }: State): string[] {
   ];
 }
 
-async function asked(settings: Settings, call: Exclude<Call, { method: 'read' }>): Promise<State | ChangeResult> {
+type Change = Extract<Call, { method: 'setProfile' | 'toggleService' | 'changeWebPorts' | 'restore' }>;
+
+function changed(settings: Settings, call: Change): Promise<ChangeResult> {
   switch (call.method) {
-    case 'settle':
-      return currentState(settings);
-    case 'setProfile': {
-      const { request } = call;
-      const plan: Intent['plan'] = (snapshot) => planProfile(snapshot, registryFor(settings, snapshot), request);
-      return change(settings, { action: `set-profile ${request.profile}`, plan }, request.dryRun);
-    }
-    case 'toggleService': {
-      const { request } = call;
-      // What "toggle" means is decided once: a plan made again must not turn back.
-      let resolved: ResolvedToggle | undefined;
-      const plan: Intent['plan'] = (snapshot) => {
-        const registry = registryFor(settings, snapshot);
-        resolved = resolved ?? resolveToggle(snapshot, registry, request);
-        return planToggle(snapshot, registry, resolved);
-      };
-      return change(settings, { action: `toggle-service ${request.action} ${request.service}`, plan }, request.dryRun);
-    }
+    case 'setProfile':
+      return setProfile(settings, call.request);
+    case 'toggleService':
+      return toggleService(settings, call.request);
     case 'changeWebPorts':
       return changeWebPorts(settings, call.request);
+    case 'restore':
+      return restore(settings, call.request);
   }
 }
 
+async function setProfile(settings: Settings, request: SetProfileRequest): Promise<ChangeResult> {
+  const isLockdown = request.profile === 'lockdown';
+  const first: string[] = [];
+  if (isLockdown && !request.dryRun) {
+    const { pending } = await readSchedule(settings);
+    // It must not hold up a lockdown that it cannot be taken back.
+    if (pending) first.push(...(await revert(settings, pending).catch((error: Error) => [error.message])));
+  }
+  const plan: Intent['plan'] = async (snapshot) => {
+    const planned = await planProfileNow(snapshot, registryFor(settings, snapshot), request);
+    if (!isLockdown || snapshot.schedule.pending === null) return planned;
+    return { ...planned, schedule: { ...(planned.schedule ?? snapshot.schedule), pending: null } };
+  };
+  const intent = { action: `set-profile ${request.profile}`, plan, overrides: isLockdown };
+  const done = await change(settings, intent, request);
+  return { ...done, warnings: [...first, ...done.warnings] };
+}
+
+async function toggleService(settings: Settings, request: ToggleServiceRequest): Promise<ChangeResult> {
+  const deadline = await deadlineOf(request.duration);
+  // What "toggle" means is decided once: a plan made again must not turn back.
+  let resolved: ResolvedToggle | undefined;
+  const plan: Intent['plan'] = async (snapshot, id) => {
+    const registry = registryFor(settings, snapshot);
+    resolved = resolved ?? resolveToggle(snapshot, registry, request);
+    const unit = request.systemService ? await unitChange(resolved) : undefined;
+    return planToggleFor(snapshot, registry, resolved, { id, deadline, unit });
+  };
+  return change(settings, { action: `toggle-service ${request.action} ${request.service}`, plan }, request);
+}
+
+/** The systemd unit that goes with a service, where it is not as the toggle wants it. */
+async function unitChange({ service, action }: ResolvedToggle): Promise<UnitChange | undefined> {
+  if (service.id !== 'ssh' || service.unit === null) {
+    throw new FirewallError('INVALID_INPUT', {
+      what: `systemService: only the program of ssh can be started and stopped, not that of ${service.id}.`,
+    });
+  }
+  if (!(await hasSystemd())) {
+    throw new FirewallError('INVALID_INPUT', { what: 'systemService: systemd does not run on this machine.' });
+  }
+  const from = await unitState(service.unit);
+  const on = action !== 'close';
+  if (from.enabled === on && from.active === on) return undefined;
+  return { name: service.unit, from, to: { enabled: on, active: on } };
+}
+
 async function changeWebPorts(settings: Settings, request: ChangeWebPortsRequest): Promise<ChangeResult> {
-  if (!request.dryRun) await endLeases(settings, ({ key }) => key === WEB_LEASE);
+  if (request.reload === 'reboot' && request.confirmWithin > 0) {
+    throw new FirewallError('INVALID_INPUT', {
+      what: 'confirmWithin: a restart of the device takes an unconfirmed change back, so it cannot go with reload "reboot".',
+      remedy: 'Use reload "reload", which needs no restart.',
+    });
+  }
   await refuseLink(settings.webSite);
-  const clock = await readClock();
+  if (!request.dryRun) {
+    const { pending, leases } = await readSchedule(settings);
+    if (pending) throw waits(pending, await readClock());
+    for (const lease of leases.filter(({ key }) => key === WEB_LEASE)) await endLease(settings, lease);
+  }
+  const deadline = await deadlineOf(request.keepOldOpen);
   const plan: Intent['plan'] = (snapshot, id) => {
     const { change: moves, ...planned } = planWebPorts(snapshot, settings, request);
-    if (request.keepOldOpen === 0 || planned.site === undefined) return planned;
-    const lease: Lease = {
-      id,
-      service: 'web ports',
-      key: WEB_LEASE,
-      deadline: deadlineIn(request.keepOldOpen, clock),
-      end: { kind: 'drop-old-web-ports', change: moves },
-    };
+    if (deadline === null || planned.site === undefined) return planned;
+    const end = { kind: 'drop-old-web-ports', change: moves } as const;
+    const lease: Lease = { id, service: 'web ports', key: WEB_LEASE, deadline, end };
     return { ...planned, schedule: { ...snapshot.schedule, leases: [...snapshot.schedule.leases, lease] } };
   };
   const wanted = [request.http, request.https].filter((port) => port !== undefined).join(' ');
   const action = `change-web-ports ${request.mode} ${wanted}`.trim();
-  return change(settings, { action, plan, movesWeb: true }, request.dryRun);
+  return change(settings, { action, plan, movesWeb: true }, request);
+}
+
+const deadlineOf = async (seconds: number): Promise<Deadline | null> =>
+  seconds === 0 ? null : deadlineIn(seconds, await readClock());
+
+async function restore(settings: Settings, request: RestoreRequest): Promise<ChangeResult> {
+  const undoes = request.action === 'undo';
+  const isLatest = request.backup === 'latest';
+  const checkpoint = await (undoes || isLatest ? lastBackup(settings, undoes) : readBackup(settings, request.backup));
+  const { pending } = await readSchedule(settings);
+  const plan: Intent['plan'] = async (snapshot) => {
+    const planned = undoes
+      ? await planUndo(snapshot, checkpoint)
+      : await planRestore(snapshot, checkpoint, isLatest ? 'after' : 'before');
+    const [now, then] = [registryFor(settings, snapshot), registryFor(settings, await withWanted(snapshot, planned))];
+    return guarded(snapshot, planned, now, request, then);
+  };
+  const action = undoes ? `undo ${checkpoint.action}` : `restore ${request.backup}`;
+  const done = await change(
+    settings,
+    // An undo of the change that waits is what would happen to it anyway.
+    { action, plan, movesWeb: true, mends: !undoes, overrides: undoes && pending?.id === checkpoint.id },
+    request,
+  );
+  // A lease that came back with its rules may long be over.
+  const { warnings } = request.dryRun ? { warnings: [] } : await settle(settings);
+  return { ...done, warnings: [...done.warnings, ...warnings] };
+}
+
+/** The last change; with `requested` the last that somebody asked for. */
+async function lastBackup(settings: Settings, requested: boolean): Promise<Checkpoint> {
+  for (const id of (await backupIds(settings)).reverse()) {
+    const checkpoint = await readBackup(settings, id);
+    if (!requested || checkpoint.reason === 'requested') return checkpoint;
+  }
+  throw new FirewallError('UNKNOWN_BACKUP', { what: 'there is no backup: nothing was changed yet.' });
+}
+
+async function backups(settings: Settings): Promise<BackupReport[]> {
+  const found: BackupReport[] = [];
+  for (const id of (await backupIds(settings)).reverse()) {
+    const { at, action, reason, rules } = await readBackup(settings, id);
+    found.push({ id, at, action, reason, rules });
+  }
+  return found;
+}
+
+async function confirm(settings: Settings, request: ConfirmRequest): Promise<Confirmation> {
+  const done: Pick<Confirmation, 'id' | 'action'>[] = [];
+  await reschedule(settings, ({ schedule }) => {
+    const { pending } = schedule;
+    if (!pending || (request.id !== undefined && request.id !== pending.id)) {
+      throw new FirewallError('NOTHING_PENDING', {
+        what: pending ? `the change that waits is ${pending.id}, not that one.` : 'no change waits to be confirmed.',
+        remedy: pending ? undefined : 'It may have gone back already, because it was not confirmed in time.',
+      });
+    }
+    done.push({ id: pending.id, action: pending.action });
+    return { ...schedule, pending: null };
+  });
+  const [{ id, action }] = done as [Pick<Confirmation, 'id' | 'action'>];
+  return { id, action, confirmed: true, state: await currentState(settings) };
 }
 
 /** A link would be replaced, or its target changed behind the back of whoever made it. */
@@ -200,27 +352,62 @@ async function refuseLink(path: string): Promise<void> {
   if (isLink) throw siteRefusal(`${path} is a symbolic link; name the file it leads to.`);
 }
 
-async function change(settings: Settings, intent: Intent, dryRun: boolean): Promise<ChangeResult> {
+interface Asked extends Omit<Intent, 'reason'> {
+  /** It is made although another change waits to be confirmed. */
+  overrides?: boolean;
+}
+
+/** What every change is told. */
+type Options = Pick<SetProfileRequest, 'dryRun' | 'confirmWithin' | 'cutConnections'>;
+
+async function change(settings: Settings, asked: Asked, options: Options): Promise<ChangeResult> {
   const started = process.hrtime.bigint();
-  const surroundings = intent.movesWeb ? null : readSurroundings();
-  const done = await transact(settings, intent, dryRun);
+  const { dryRun, confirmWithin, cutConnections } = options;
+  const surroundings = asked.movesWeb ? null : readSurroundings();
+  const [deadline, guard, clock] = await Promise.all([deadlineOf(confirmWithin), guardHere(), readClock()]);
+  const plan: Intent['plan'] = async (snapshot, id) => {
+    const { pending } = snapshot.schedule;
+    if (pending && pending.id !== id && !asked.overrides && !dryRun) throw waits(pending, clock);
+    const planned = await asked.plan(snapshot, id);
+    if (deadline === null || !(await changesAnything(snapshot, planned))) return planned;
+    const schedule = planned.schedule ?? snapshot.schedule;
+    return { ...planned, schedule: { ...schedule, pending: { id, action: asked.action, deadline, guard } } };
+  };
+  const done = await transact(settings, { ...asked, plan, reason: 'requested' }, dryRun);
+  const cut = cutConnections && done.changed && !dryRun ? await cutClosed(done.before, done.after) : NOTHING_CUT;
   const now = dryRun ? done.before : done.after;
   const state = await stateOf(settings, now, done.kernel, await (surroundings ?? readSurroundings()));
+  const { pending } = done.after.schedule;
   return {
     id: done.id,
-    action: intent.action,
+    action: asked.action,
     changed: done.changed && !dryRun,
     dryRun,
     ...ruleChanges(done),
     policies: policyChanges(done.before.settings.policies, done.after.settings.policies),
     files: [...done.files],
-    cut: 0,
+    cut: cut.count,
     backup: done.backup,
-    pending: null,
-    warnings: [...done.warnings, ...(done.changed ? foreignLines(state) : [])],
+    pending:
+      pending?.id === done.id && !dryRun
+        ? { confirmBy: deadlineText(pending.deadline, await readClock()), guard: pending.guard }
+        : null,
+    warnings: [...done.warnings, ...cut.warnings, ...(done.changed ? foreignLines(state) : [])],
     state,
     durationMs: Number(process.hrtime.bigint() - started) / 1e6,
   };
+}
+
+const NOTHING_CUT = { count: 0, warnings: [] };
+
+const changesAnything = async (snapshot: Snapshot, plan: Plan): Promise<boolean> =>
+  plan.unit !== undefined || changedFiles(snapshot, await withWanted(snapshot, plan)).length > 0;
+
+function waits({ id, action, deadline }: NonNullable<Snapshot['schedule']['pending']>, clock: Clock): FirewallError {
+  return new FirewallError('PENDING_CHANGE', {
+    what: `the change "${action}" (${id}) waits to be confirmed until ${deadlineText(deadline, clock)}.`,
+    remedy: 'Confirm it, or undo it; the profile lockdown takes it back by itself.',
+  });
 }
 
 /** Who listens, and what time it is: nothing a change of rules touches, so it is read while one is made. */
@@ -253,11 +440,21 @@ const registryFor = (settings: Settings, { web }: Snapshot): Registry => registr
 
 function ruleChanges({ before, after }: Committed): Pick<ChangeResult, 'added' | 'removed'> {
   const [old, next] = [allRules(before), allRules(after)];
-  const [oldSet, nextSet] = [new Set(old), new Set(next)];
+  const [removed, added] = [new Set(missingIn(next, old)), new Set(missingIn(old, next))];
   return {
-    added: ruleReports(next, (rule) => !oldSet.has(rule)),
-    removed: ruleReports(old, (rule) => !nextSet.has(rule)),
+    added: ruleReports(next, (rule) => added.has(rule)),
+    removed: ruleReports(old, (rule) => removed.has(rule)),
   };
+}
+
+/** Of the second list what is not in the first, told by what ufw stores: a file that was read again has other objects. */
+function missingIn(rules: readonly Rule[], others: readonly Rule[]): Rule[] {
+  const same = new Set(rules);
+  const candidates = others.filter((rule) => !same.has(rule));
+  if (candidates.length === 0) return [];
+  const key = (rule: Rule): string => `${rule.family} ${formatTuple(rule)}`;
+  const known = new Set(rules.map(key));
+  return candidates.filter((rule) => !known.has(key(rule)));
 }
 
 function policyChanges(from: Policies, to: Policies): ChangeResult['policies'] {

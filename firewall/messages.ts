@@ -4,7 +4,7 @@
  */
 import { isIP } from 'node:net';
 import * as z from 'zod';
-import { ERROR_CODES, FirewallError } from './errors';
+import { FirewallError } from './errors';
 
 const MAX_TEXT = 200;
 
@@ -105,10 +105,20 @@ export type Settings = z.infer<typeof settings>;
 export type CustomService = z.infer<typeof customService>;
 export type CustomProfile = z.infer<typeof customProfile>;
 
+/** Seconds; a week at most, so that no rule is forgotten. */
+const duration = z
+  .int()
+  .min(0)
+  .max(7 * 24 * 3600);
+
 /** What every change can be told. */
 const changeOptions = {
   /** Plan and report, change nothing. */
   dryRun: z.boolean().default(false),
+  /** Goes back by itself unless it is confirmed within so many seconds; 0: needs no confirmation. */
+  confirmWithin: duration.default(0),
+  /** Also end established connections that the new rules would not let begin. */
+  cutConnections: z.boolean().default(false),
   /** Refuse (`WOULD_OPEN`) a change that would let anything more in or out. */
   onlyTighten: z.boolean().default(false),
   /** Allow what the lockout guard refuses. */
@@ -133,16 +143,15 @@ export const toggleServiceRequest = z.strictObject({
   direction: directions.optional(),
   interface: networkInterface.default(''),
   from: address.default(''),
+  /** The service is as it was after so many seconds; 0: for good. */
+  duration: duration.default(0),
+  /** Also start or stop the service's systemd unit, now and at boot. */
+  systemService: z.boolean().default(false),
   ...changeOptions,
 });
 export type ToggleServiceRequest = z.infer<typeof toggleServiceRequest>;
 
 const webPort = z.int().min(1).max(65535);
-/** Seconds; a week at most, so that no rule is forgotten. */
-const duration = z
-  .int()
-  .min(0)
-  .max(7 * 24 * 3600);
 
 export const changeWebPortsRequest = z.strictObject({
   /** Left out: stays. */
@@ -159,6 +168,21 @@ export const changeWebPortsRequest = z.strictObject({
   ...changeOptions,
 });
 export type ChangeWebPortsRequest = z.infer<typeof changeWebPortsRequest>;
+
+export const confirmRequest = z.strictObject({
+  /** Which change is meant; left out: whichever is waiting. */
+  id: text.optional(),
+});
+export type ConfirmRequest = z.infer<typeof confirmRequest>;
+
+export const restoreRequest = z.strictObject({
+  /** `undo`: take the last change back; `restore`: make the files what a backup has. */
+  action: z.enum(['undo', 'restore']).default('undo'),
+  /** With `restore`: a backup's id for what was before its change, or `latest` for what the last change left. */
+  backup: text.default(''),
+  ...changeOptions,
+});
+export type RestoreRequest = z.infer<typeof restoreRequest>;
 
 /** How far a service is open, see the contract: to all, to none, or to some. */
 export const openness = z.enum(['open', 'closed', 'partial']);
@@ -250,9 +274,48 @@ export const state = z.strictObject({
     .nullable(),
   pending: z.strictObject({ id: z.string(), action: z.string(), confirmBy: z.string() }).nullable(),
   leases: z.array(z.strictObject({ service: z.string(), until: z.string() })),
+  /** What a killed ufw left behind; restore-firewall puts it right. */
+  leftovers: z.array(z.string()),
   inSync: z.boolean(),
 });
 export type State = z.infer<typeof state>;
+
+/** Who watches over a deadline: systemd does without Node-RED, and across a boot. */
+export const guard = z.enum(['systemd', 'node-red']);
+export type Guard = z.infer<typeof guard>;
+
+/** One backup: the state before a change. */
+export const backupReport = z.strictObject({
+  id: z.string(),
+  /** When the change was made; ISO 8601, UTC. */
+  at: z.string(),
+  /** The change it was taken before: `set-profile lockdown`. */
+  action: z.string(),
+  /** Why that change was made: `requested`, `unconfirmed` (nobody confirmed an earlier one), `lease-over`. */
+  reason: z.enum(['requested', 'unconfirmed', 'lease-over']),
+  /** How many rules there were. */
+  rules: z.int(),
+});
+export type BackupReport = z.infer<typeof backupReport>;
+
+/** A change that was waiting is to stay. */
+export const confirmation = z.strictObject({
+  id: z.string(),
+  action: z.string(),
+  confirmed: z.literal(true),
+  state,
+});
+export type Confirmation = z.infer<typeof confirmation>;
+
+/** What came due was done. */
+export const settled = z.strictObject({
+  /** What was done, and what could not be, in sentences. */
+  warnings: z.array(z.string()),
+  /** Something could not be done, and has to be tried again. */
+  failed: z.boolean(),
+  state,
+});
+export type Settled = z.infer<typeof settled>;
 
 const policyChange = z.strictObject({ from: policy, to: policy });
 
@@ -271,7 +334,7 @@ export const changeResult = z.strictObject({
   files: z.array(z.string()),
   cut: z.int(),
   backup: z.string().nullable(),
-  pending: z.strictObject({ confirmBy: z.string(), guard: z.enum(['systemd', 'node-red']) }).nullable(),
+  pending: z.strictObject({ confirmBy: z.string(), guard }).nullable(),
   warnings: z.array(z.string()),
   state,
   durationMs: z.number(),
@@ -286,16 +349,16 @@ export const agentRequest = z.strictObject({
     z.strictObject({ method: z.literal('setProfile'), request: setProfileRequest }),
     z.strictObject({ method: z.literal('toggleService'), request: toggleServiceRequest }),
     z.strictObject({ method: z.literal('changeWebPorts'), request: changeWebPortsRequest }),
+    z.strictObject({ method: z.literal('confirm'), request: confirmRequest }),
+    z.strictObject({ method: z.literal('restore'), request: restoreRequest }),
+    z.strictObject({ method: z.literal('backups'), request: z.strictObject({}) }),
     z.strictObject({ method: z.literal('settle'), request: z.strictObject({}) }),
   ]),
 });
 export type AgentRequest = z.infer<typeof agentRequest>;
 
-/** What the agent answers on its standard output. */
-export const agentAnswer = z.union([
-  z.strictObject({ result: z.union([changeResult, state]) }),
-  z.strictObject({ error: z.strictObject({ code: z.enum(ERROR_CODES), message: z.string() }) }),
-]);
+/** What the engine answers to a request. */
+export type Result = ChangeResult | Confirmation | Settled | State | BackupReport[];
 
 /**
  * Checks a value that came from outside.

@@ -1,5 +1,6 @@
 /** The state of the firewall as users see it, from ufw's files, the kernel's tables and the sockets that listen. */
 import { isActive, isInSync, type Kernel } from './commit/kernel';
+import { leftovers } from './commit/leftovers';
 import { type Clock, deadlineText } from './commit/schedule';
 import type { Snapshot } from './commit/snapshot';
 import type { Listener } from './host/listeners';
@@ -47,6 +48,7 @@ export async function report(facts: Facts): Promise<State> {
     unreadable.push(...unreadableLines(snapshot.ruleFiles[family] as RuleFile, name));
     await breathe();
   }
+  const { pending, leases } = snapshot.schedule;
   const isOpen = ({ in: incoming }: ServiceReport): boolean => incoming !== 'closed';
   return {
     readAt: new Date().toISOString(),
@@ -63,11 +65,15 @@ export async function report(facts: Facts): Promise<State> {
     otherOwners: (Object.keys(kernel) as Family[]).flatMap((family) => otherOwners(kernel[family]?.text ?? '', family)),
     unreadable,
     webPorts: webReport(snapshot, nginx),
-    pending: null,
-    leases: snapshot.schedule.leases.map(({ service, deadline }) => ({
+    pending: pending && {
+      ...{ id: pending.id, action: pending.action },
+      confirmBy: deadlineText(pending.deadline, clock),
+    },
+    leases: leases.map(({ service, deadline }) => ({
       service,
       until: deadlineText(deadline, clock),
     })),
+    leftovers: leftovers(snapshot, kernel),
     inSync,
   };
 }

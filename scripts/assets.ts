@@ -1,9 +1,11 @@
 /**
  * Makes what the compiler does not: puts editor HTML, locales and icons beside the compiled nodes where Node-RED looks
- * for them, and writes what the editor needs of the catalogue to `resources/`, which Node-RED serves.
+ * for them, writes what the editor needs of the catalogue to `resources/`, which Node-RED serves, and makes one file of
+ * the privileged program and all it uses.
  */
-import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { buildSync } from 'esbuild';
 import { CATALOGUE, type Service } from '../firewall/services/catalogue';
 
 const root = resolve(__dirname, '..', '..');
@@ -63,3 +65,17 @@ for (const name of readdirSync(source).filter((file) => file.endsWith('.html')))
 for (const language of readdirSync(join(source, 'locales'))) writeLocale(language);
 cpSync(join(root, 'icons'), join(target, 'icons'), { recursive: true });
 writeFileSync(join(root, 'resources', 'catalogue.js'), editorCatalogue());
+
+const agent = join(root, 'dist', 'agent');
+buildSync({
+  entryPoints: [join(root, 'agent', 'program.ts')],
+  outfile: join(agent, 'program.js'),
+  bundle: true,
+  platform: 'node',
+  // The oldest Node.js the package runs on.
+  target: 'node14.18',
+  legalComments: 'eof',
+  allowOverwrite: true,
+});
+const ENTRIES = ['program.js', 'agent.js', 'smartserver-firewall.js'];
+for (const name of readdirSync(agent)) if (!ENTRIES.includes(name)) rmSync(join(agent, name));

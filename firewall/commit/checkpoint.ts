@@ -3,13 +3,16 @@
  * is on disk as the journal. When the change is done the journal becomes its backup, in one rename. A journal that is
  * found at the start of a run is the trace of a change that died.
  */
-import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, readdir, rename } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { lstat, mkdir, readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import { FirewallError } from '../errors';
+import { FirewallError, notPermitted } from '../errors';
 import { asideOf, type FileText, readText, removeIfThere, replace, syncFolders } from '../host/files';
-import type { Settings } from '../messages';
+import type { UnitChange } from '../host/systemd';
+import { type BackupReport, printable, type Settings } from '../messages';
 import type { Family } from '../rules/rule';
+import type { Texts } from './snapshot';
+import { type Splice, spliced } from './splice';
 
 export interface Checkpoint {
   id: string;
@@ -17,13 +20,19 @@ export interface Checkpoint {
   at: string;
   /** What was asked: `set-profile lockdown`. */
   action: string;
+  /** Why: somebody asked for it, nobody confirmed the change it takes back, or a lease was over. */
+  reason: BackupReport['reason'];
+  /** How many rules there were. */
+  rules: number;
   /** All files a change may write, as they were. */
   before: readonly FileText[];
-  /** The hashes of the files the change writes, by path: tell its own half-done work from somebody else's. */
-  after: Readonly<Record<string, string>>;
+  /** What the change makes of the files it writes, by path: tells its own half-done work from somebody else's. */
+  after: Readonly<Record<string, Splice>>;
+  /** The systemd unit that the change starts or stops, if any. */
+  unit?: UnitChange;
   /** Which of the files is nginx's, if any. */
   site: string | null;
-  /** The kernel's tables, where they are not what the files say: an inactive firewall that is being started. */
+  /** The kernel's tables, where they are not what the files say: an inactive firewall, or files that are no longer ufw's. */
   kernel?: Partial<Record<Family, string>>;
 }
 
@@ -35,8 +44,7 @@ const backupsOf = ({ stateDir }: Place): string => join(stateDir, 'backups');
 const PRIVATE_FOLDER = 0o700;
 const PRIVATE_FILE = 0o600;
 
-/** What tells two texts apart, in a form that is short on disk. */
-export const hashOf = (text: string): string => createHash('sha256').update(text, 'latin1').digest('hex');
+const ID = /^\d{8}T\d{9}Z-[0-9a-f]{6}$/;
 
 /** A new id: it sorts by time, and is safe as a file name. */
 export function newId(now: Date = new Date()): string {
@@ -45,23 +53,77 @@ export function newId(now: Date = new Date()): string {
 
 /** Puts the checkpoint on disk as the journal. */
 export async function begin(place: Place, checkpoint: Checkpoint): Promise<void> {
-  await mkdir(backupsOf(place), { recursive: true, mode: PRIVATE_FOLDER });
+  await makeFolders(place);
   const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
   await replace([{ path: journalOf(place), text: encode(checkpoint), mode: PRIVATE_FILE, ...owner }]);
 }
 
-/** The change is done: its journal is from now on its backup. The oldest backups beyond `keepBackups` go. */
-export async function finish(place: Place, { id }: Checkpoint): Promise<void> {
-  const backup = join(backupsOf(place), `${id}.json`);
-  await rename(journalOf(place), backup);
-  await syncFolders([journalOf(place), backup]);
-  const names = (await readdir(backupsOf(place)))
-    .filter((name) => /^\d{8}T\d{9}Z-[0-9a-f]{6}\.json$/.test(name))
-    .sort();
-  for (const name of names.slice(0, Math.max(0, names.length - place.keepBackups))) {
-    await removeIfThere(join(backupsOf(place), name));
+/** Writes what is to happen later, when nothing else is written. */
+export async function writeSchedule(place: Place, file: FileText): Promise<void> {
+  await makeFolders(place);
+  await replace([file]);
+}
+
+/**
+ * The folder of journal, backups and schedule.
+ * @throws FirewallError NOT_PERMITTED where others can write to it: they could have root replace any file, by a link.
+ */
+async function makeFolders(place: Place): Promise<void> {
+  await mkdir(backupsOf(place), { recursive: true, mode: PRIVATE_FOLDER });
+  for (const folder of [place.stateDir, backupsOf(place)]) {
+    const { uid, mode } = await lstat(folder).then((found) => (found.isDirectory() ? found : { uid: -1, mode: 0 }));
+    if (uid === process.getuid?.() && (mode & 0o022) === 0) continue;
+    throw notPermitted(`${folder} must be a folder, no link, which belongs to root and only root can write to.`);
   }
 }
+
+/**
+ * The change is done: its journal is from now on its backup. The oldest backups beyond `keepBackups` go, but not `needed`,
+ * the one that an unconfirmed change goes back to.
+ */
+export async function finish(place: Place, { id }: Checkpoint, needed: string | undefined): Promise<void> {
+  const backup = pathOf(place, id);
+  await rename(journalOf(place), backup);
+  await syncFolders([journalOf(place), backup]);
+  const ids = await backupIds(place);
+  for (const old of ids.slice(0, Math.max(0, ids.length - place.keepBackups))) {
+    if (old !== needed) await removeIfThere(pathOf(place, old));
+  }
+}
+
+const pathOf = (place: Place, id: string): string => join(backupsOf(place), `${id}.json`);
+
+/** The ids of the backups, the oldest first. */
+export async function backupIds(place: Place): Promise<string[]> {
+  const names = await readdir(backupsOf(place)).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
+    if (error.code === 'EACCES') throw notPermitted(`this user may not read ${backupsOf(place)}.`, error);
+    throw error;
+  });
+  return names
+    .map((name) => name.replace(/\.json$/, ''))
+    .filter((id) => ID.test(id))
+    .sort();
+}
+
+/** @throws FirewallError UNKNOWN_BACKUP, INTERNAL where the file is damaged. */
+export async function readBackup(place: Place, id: string): Promise<Checkpoint> {
+  const checkpoint = ID.test(id) ? await read(pathOf(place, id)) : null;
+  if (checkpoint) return checkpoint;
+  throw new FirewallError('UNKNOWN_BACKUP', {
+    what: `there is no backup ${printable(id)}.`,
+    remedy: 'List the backups, and use one of their ids.',
+  });
+}
+
+/** The files that a change might have written, as they were before it, or as it left them. */
+export const textsOf = ({ before, after }: Checkpoint, when: 'before' | 'after'): Texts =>
+  Object.fromEntries(
+    before.map(({ path, text }) => {
+      const splice = when === 'after' ? after[path] : undefined;
+      return [path, splice ? spliced(text, splice) : text];
+    }),
+  );
 
 /** The change was taken back. */
 export async function drop(place: Place): Promise<void> {
@@ -75,8 +137,10 @@ export async function drop(place: Place): Promise<void> {
  * The checkpoint of a change that died, or null.
  * @throws FirewallError INTERNAL where the journal cannot be read: then nobody knows what was going on.
  */
-export async function unfinished(place: Place): Promise<Checkpoint | null> {
-  const file = await readText(journalOf(place));
+export const unfinished = (place: Place): Promise<Checkpoint | null> => read(journalOf(place));
+
+async function read(path: string): Promise<Checkpoint | null> {
+  const file = await readText(path);
   if (!file) return null;
   try {
     return JSON.parse(Buffer.from(file.text, 'latin1').toString('utf8')) as Checkpoint;
@@ -84,7 +148,7 @@ export async function unfinished(place: Place): Promise<Checkpoint | null> {
     throw new FirewallError(
       'INTERNAL',
       {
-        what: `${file.path}, the journal of a change that did not finish, is damaged.`,
+        what: `${file.path}, the record of a change, is damaged.`,
         remedy: `Check the firewall with "ufw status", then remove ${file.path}.`,
       },
       error,

@@ -1,7 +1,7 @@
 /** Bringing rules into the kernel, and proving that they are there. */
 import { FirewallError } from '../errors';
-import { restore, tryRestore } from '../host/iptables';
-import { userLoad } from '../rules/loads';
+import { restore, type Saved, tryRestore } from '../host/iptables';
+import { stopLoad, userLoad } from '../rules/loads';
 import type { Family } from '../rules/rule';
 import type { RuleFile } from '../rules/rulefile';
 import { isActive, type Kernel, missingRules, readKernel } from './kernel';
@@ -13,10 +13,13 @@ export interface Loads {
   present: Kernel | null;
 }
 
-/** Makes the texts, and has iptables try each without effect. */
-export async function tryLoads(before: Snapshot, after: Snapshot): Promise<Loads> {
-  if (!after.settings.enabled) return { texts: [], present: null };
-  const present = before.settings.enabled ? null : await readKernel();
+/**
+ * Makes the texts, and has iptables try each without effect.
+ * @param anew everything is loaded, whatever the kernel holds and the old files say
+ */
+export async function tryLoads(before: Snapshot, after: Snapshot, anew = false): Promise<Loads> {
+  const present = before.settings.enabled && !anew ? null : await readKernel();
+  if (!after.settings.enabled) return { texts: [], present };
   const texts = loadsOf(after, present);
   await Promise.all(texts.map(([family, text]) => tryRestore(family, text)));
   return { texts, present };
@@ -47,6 +50,19 @@ export async function load(after: Snapshot, loads: readonly (readonly [Family, s
   if (missing === null) return kernel;
   throw new FirewallError('VERIFY_FAILED', {
     what: `the kernel does not hold the rules that were loaded (${missing}).`,
+    state: 'The firewall was put back as it was.',
+    remedy: 'Look for another program that changes iptables, then try again.',
+  });
+}
+
+/** Switches the firewall off, and proves that packets pass it by. */
+export async function stop(after: Snapshot): Promise<Kernel> {
+  const present = await readKernel();
+  for (const family of after.families) await restore(family, stopLoad(family, (present[family] as Saved).filter));
+  const kernel = await readKernel();
+  if (!isActive(after, kernel)) return kernel;
+  throw new FirewallError('VERIFY_FAILED', {
+    what: 'the kernel still filters after the firewall was switched off.',
     state: 'The firewall was put back as it was.',
     remedy: 'Look for another program that changes iptables, then try again.',
   });

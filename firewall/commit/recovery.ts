@@ -1,10 +1,11 @@
 /** The way back: of a change that failed, and of one that died. */
 import { asideOf, type FileText, readText, removeIfThere, replace } from '../host/files';
 import { replaceTable } from '../host/iptables';
+import { setUnit } from '../host/systemd';
 import type { Settings } from '../messages';
 import type { Family } from '../rules/rule';
 import { listenersOfNginx, reload as reloadNginx, removeCheck } from '../web/server';
-import { type Checkpoint, drop, hashOf, unfinished } from './checkpoint';
+import { type Checkpoint, drop, textsOf, unfinished } from './checkpoint';
 import { load, loadsOf } from './loading';
 import { readSnapshot } from './snapshot';
 
@@ -23,6 +24,7 @@ export async function putBack(
   if (isSite && (await listenersOfNginx()).length > 0) await reloadNginx();
   if (checkpoint.kernel) await restoreTables(checkpoint.kernel);
   else await reload(settings);
+  if (checkpoint.unit) await setUnit(checkpoint.unit.name, checkpoint.unit.from);
   await drop(settings);
 }
 
@@ -63,9 +65,10 @@ export async function recover(settings: Settings): Promise<string[]> {
   if (!checkpoint) return [];
   const paths = Object.keys(checkpoint.after);
   const current = await Promise.all(checkpoint.before.map(({ path }) => readText(path)));
+  const after = textsOf(checkpoint, 'after');
   const foreign = checkpoint.before.filter(({ path, text }, at) => {
     const now = current[at]?.text ?? '';
-    return now !== text && hashOf(now) !== checkpoint.after[path];
+    return now !== text && now !== after[path];
   });
   if (foreign.length === 0) {
     await putBack(
@@ -77,6 +80,7 @@ export async function recover(settings: Settings): Promise<string[]> {
   }
   await tidy(checkpoint);
   await reload(settings);
+  if (checkpoint.unit) await setUnit(checkpoint.unit.name, checkpoint.unit.from);
   await drop(settings);
   return [
     `The change "${checkpoint.action}" of ${checkpoint.at} had not finished, and ${foreign

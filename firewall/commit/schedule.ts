@@ -4,6 +4,9 @@
  */
 import { readFile } from 'node:fs/promises';
 import { FirewallError } from '../errors';
+import type { UnitChange } from '../host/systemd';
+import type { Guard } from '../messages';
+import type { Patch } from '../plan/patch';
 import type { WebPortChange } from '../web/edit';
 
 /** A moment that neither a change of the clock nor a reboot makes ambiguous. */
@@ -21,7 +24,7 @@ export interface Pending {
   id: string;
   action: string;
   deadline: Deadline;
-  guard: 'systemd' | 'node-red';
+  guard: Guard;
 }
 
 export interface Lease {
@@ -32,9 +35,13 @@ export interface Lease {
   /** One lease per thing: a later request about the same thing replaces or ends it. */
   key: string;
   deadline: Deadline;
-  /** What happens at its end: nginx and the rules let go of the old web ports. */
-  end: { kind: 'drop-old-web-ports'; change: WebPortChange };
+  end: LeaseEnd;
 }
+
+/** What happens when a lease is over: nginx and the rules let go of the old web ports, or a service is as it was. */
+export type LeaseEnd =
+  | { kind: 'drop-old-web-ports'; change: WebPortChange }
+  | { kind: 'undo'; patch: Patch; unit?: UnitChange };
 
 export interface Schedule {
   pending: Pending | null;
@@ -82,6 +89,12 @@ export async function readClock(): Promise<Clock> {
 
 export function deadlineIn(seconds: number, { boot, uptime, wall }: Clock): Deadline {
   return { boot, uptime: uptime + seconds, setAt: wall, at: wall + seconds * 1000 };
+}
+
+/** The deadline, measured in the boot the clock is of, with the same time left. */
+export function inThisBoot(deadline: Deadline, clock: Clock): Deadline {
+  const { boot, uptime } = clock;
+  return { ...deadline, boot, uptime: uptime + secondsLeft(deadline, clock) };
 }
 
 /** Seconds until a deadline; 0 or less when it has come. */

@@ -6,14 +6,16 @@ import { FirewallError } from '../errors';
 import { type FileText, readText } from '../host/files';
 import type { Policies, Settings } from '../messages';
 import { fullLoad, IPV6_OFF_LOAD } from '../rules/loads';
-import type { Family, Rule } from '../rules/rule';
+import { FAMILIES, type Family, type Rule } from '../rules/rule';
 import {
   canonicalFile,
   formatRuleFile,
   isPristine,
+  isRuleFile,
   parseRuleFile,
   type RuleFile,
   rulesOf,
+  unreadable,
   withLogging,
   withRules,
 } from '../rules/rulefile';
@@ -63,13 +65,18 @@ export interface WebSite {
 export interface Wanted {
   rules: RuleLists;
   policies: Policies;
-  /** The firewall is to be active, now and at boot. */
-  enable: boolean;
+  /** Whether the firewall is to be active, now and at boot. */
+  enabled: boolean;
   /** Left out: stays. */
   schedule?: Schedule;
   /** The nginx site file's new bytes, as latin1; left out: stays. */
   site?: string;
+  /** Files that get these very bytes (latin1), by path: all of the above but the schedule was read out of them. */
+  texts?: Texts;
 }
+
+/** Texts of files by path, as latin1. */
+export type Texts = Readonly<Record<string, string>>;
 
 const scheduleFile = ({ stateDir }: Settings): string => join(stateDir, 'schedule.json');
 
@@ -80,13 +87,14 @@ const FILES_OF = {
 
 /**
  * Reads ufw's files.
+ * @param mends the files are about to be replaced: rule files that are missing or no longer ufw's count as empty
  * @throws FirewallError UFW_NOT_FOUND, UFW_FILES_UNREADABLE, NOT_PERMITTED
  */
-export async function readSnapshot(settings: Settings): Promise<Snapshot> {
+export async function readSnapshot(settings: Settings, mends = false): Promise<Snapshot> {
   const inUfw = (name: string): string => join(settings.etcUfw, name);
   const [ipv4, ipv6, defaultUfw, ufwConf] = await Promise.all([
-    required(inUfw(FILES_OF.ipv4.user), settings),
-    required(inUfw(FILES_OF.ipv6.user), settings),
+    required(inUfw(FILES_OF.ipv4.user), settings, mends),
+    required(inUfw(FILES_OF.ipv6.user), settings, mends),
     required(settings.defaultUfw, settings),
     required(inUfw('ufw.conf'), settings),
   ]);
@@ -96,36 +104,53 @@ export async function readSnapshot(settings: Settings): Promise<Snapshot> {
     schedule: schedule ?? { path: scheduleFile(settings), text: '', mode: 0o600, uid: ufwConf.uid, gid: ufwConf.gid },
     ...(site ? { site } : {}),
   };
-  const ufw = parseSettings(defaultUfw.text, ufwConf.text);
-  const managesIpv6 = ufw.ipv6 && (await exists('/proc/sys/net/ipv6'));
-  const families: readonly Family[] = managesIpv6 ? ['ipv4', 'ipv6'] : ['ipv4'];
-  const hash = createHash('sha256');
-  for (const { text } of Object.values(sources)) hash.update(`${text.length}:`).update(text, 'latin1');
-  const snapshot: Snapshot = {
-    hash: hash.digest('hex'),
-    settings: ufw,
-    ipv6: managesIpv6,
-    families,
-    rules: {},
-    ruleFiles: {},
-    around: {},
-    schedule: parseSchedule(sources.schedule.text, sources.schedule.path),
-    web: site ? webSiteOf(site.text) : null,
-    sources,
-  };
-  for (const family of families) {
-    const file = parsedFile(sources[family], family);
-    snapshot.ruleFiles[family] = file;
-    snapshot.rules[family] = rulesOf(file);
+  const around: Snapshot['around'] = {};
+  const managesIpv6 = parseSettings(defaultUfw.text, ufwConf.text).ipv6 && (await exists('/proc/sys/net/ipv6'));
+  for (const family of managesIpv6 ? FAMILIES : (['ipv4'] as const)) {
     const [before, after] = await Promise.all([
       required(inUfw(FILES_OF[family].before), settings),
       required(inUfw(FILES_OF[family].after), settings),
     ]);
-    snapshot.around[family] = { before: before.text, after: after.text };
+    around[family] = { before: before.text, after: after.text };
+  }
+  return parsed(sources, around, mends);
+}
+
+/** The snapshot that files with these texts lead to. */
+async function parsed(sources: Sources, around: Snapshot['around'], mends: boolean): Promise<Snapshot> {
+  const { defaultUfw, ufwConf, schedule, site } = sources;
+  const settings = parseSettings(defaultUfw.text, ufwConf.text);
+  const families = Object.keys(around) as Family[];
+  const hash = createHash('sha256');
+  for (const { text } of Object.values(sources)) hash.update(`${text.length}:`).update(text, 'latin1');
+  const snapshot: Snapshot = {
+    ...{ hash: hash.digest('hex'), settings, families, around, sources },
+    ...{ ipv6: families.includes('ipv6'), rules: {}, ruleFiles: {} },
+    schedule: parseSchedule(schedule.text, schedule.path),
+    web: site ? webSiteOf(site.text) : null,
+  };
+  for (const family of families) {
+    const file = parsedFile(sources[family], family, mends ? settings : null);
+    snapshot.ruleFiles[family] = file;
+    snapshot.rules[family] = rulesOf(file);
     // Thousands of rules take a while to read; Node-RED gets its turn in between.
     await new Promise(setImmediate);
   }
   return snapshot;
+}
+
+/**
+ * The snapshot as it would be read if some of its files had other texts. Whether ufw manages IPv6 stays as it is.
+ * @throws FirewallError UFW_FILES_UNREADABLE
+ */
+export async function withTexts(snapshot: Snapshot, texts: Texts): Promise<Snapshot> {
+  const sources = Object.fromEntries(
+    (Object.entries(snapshot.sources) as [string, FileText][]).map(([key, file]) => [
+      key,
+      { ...file, text: texts[file.path] ?? file.text },
+    ]),
+  ) as unknown as Sources;
+  return parsed(sources, snapshot.around, false);
 }
 
 /**
@@ -135,8 +160,9 @@ export async function readSnapshot(settings: Settings): Promise<Snapshot> {
 const lastRead = new Map<string, { text: string; file: RuleFile }>();
 const lastPlanned = new Map<string, { text: string; file: RuleFile }>();
 
-function parsedFile({ path, text }: FileText, family: Family): RuleFile {
+function parsedFile({ path, text }: FileText, family: Family, mending: UfwSettings | null): RuleFile {
   const known = [lastRead.get(path), lastPlanned.get(path)].find((one) => one?.text === text);
+  if (mending && !known && !isRuleFile(text, family)) return canonicalFile(family, mending);
   const file = known?.file ?? parseRuleFile(text, family, path);
   lastRead.set(path, { text, file });
   return file;
@@ -149,8 +175,12 @@ export async function readSchedule(settings: Settings): Promise<Schedule> {
 }
 
 /** The snapshot as it would be read after the files said what is wanted. */
-export function withWanted(snapshot: Snapshot, { rules, policies, enable, schedule, site }: Wanted): Snapshot {
-  const settings = { ...snapshot.settings, policies, enabled: snapshot.settings.enabled || enable };
+export async function withWanted(snapshot: Snapshot, wanted: Wanted): Promise<Snapshot> {
+  const { rules, policies, enabled, schedule, site, texts } = wanted;
+  const onTime = schedule ? { [snapshot.sources.schedule.path]: formatSchedule(schedule) } : {};
+  if (texts) return withTexts(snapshot, { ...texts, ...onTime });
+  const settings = { ...snapshot.settings, policies, enabled };
+  const starts = enabled && !snapshot.settings.enabled;
   const policiesMoved = (Object.keys(policies) as (keyof Policies)[]).some(
     (key) => policies[key] !== snapshot.settings.policies[key],
   );
@@ -167,7 +197,7 @@ export function withWanted(snapshot: Snapshot, { rules, policies, enable, schedu
     const list = rules[family] ?? [];
     const untouched = sameRules(list, snapshot.rules[family] ?? []);
     // ufw itself rewrites the file the package ships in full, when it first has something to write.
-    const pristine = isPristine(file) && (!untouched || enable);
+    const pristine = isPristine(file) && (!untouched || starts);
     const base = pristine ? canonicalFile(family, settings) : policiesMoved ? withLogging(file, settings) : file;
     const nextFile = untouched && !pristine ? base : withRules(base, list);
     next.ruleFiles[family] = nextFile;
@@ -189,7 +219,8 @@ export function withWanted(snapshot: Snapshot, { rules, policies, enable, schedu
     next.web = webSiteOf(site);
     next.sources.site = { ...snapshot.sources.site, text: site };
   }
-  if (enable && !snapshot.settings.enabled) next.sources.ufwConf = { ...ufwConf, text: withEnabled(ufwConf.text) };
+  if (enabled !== snapshot.settings.enabled)
+    next.sources.ufwConf = { ...ufwConf, text: withEnabled(ufwConf.text, enabled) };
   return next;
 }
 
@@ -246,7 +277,7 @@ async function exists(path: string): Promise<boolean> {
   );
 }
 
-async function required(path: string, settings: Settings): Promise<FileText> {
+async function required(path: string, settings: Settings, mends = false): Promise<FileText> {
   const file = await readText(path);
   if (file) return file;
   if (!(await exists(settings.etcUfw))) {
@@ -255,9 +286,6 @@ async function required(path: string, settings: Settings): Promise<FileText> {
       remedy: 'Install ufw on the device: sudo apt-get install ufw',
     });
   }
-  throw new FirewallError('UFW_FILES_UNREADABLE', {
-    what: `${path} is missing.`,
-    state: 'Nothing was touched.',
-    remedy: 'Restore the file from a backup, or run "ufw reset" on the device and set the profile again.',
-  });
+  if (mends) return { path, text: '', mode: 0o640, uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
+  throw unreadable(path, 'it is missing');
 }

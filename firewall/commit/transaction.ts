@@ -9,25 +9,33 @@ import { processesOf, readListeners } from '../host/listeners';
 import { type Lock, takeLock } from '../host/lock';
 import { ended, ufwProcesses } from '../host/processes';
 import { run } from '../host/run';
+import { setUnit, type UnitChange } from '../host/systemd';
 import type { Settings } from '../messages';
 import { listenersOfNginx, probe, reload as reloadNginx, settled, testAside } from '../web/server';
-import { begin, type Checkpoint, finish, hashOf, newId, unfinished } from './checkpoint';
+import { begin, type Checkpoint, finish, newId, unfinished, writeSchedule } from './checkpoint';
 import { type Kernel, missingRules, readKernel } from './kernel';
-import { type Loads, load, loadsOf, textsOf, tryLoads } from './loading';
+import { leftovers, removeLeftovers } from './leftovers';
+import { type Loads, load, loadsOf, stop, textsOf, tryLoads } from './loading';
 import { oldSite, putBack, recover } from './recovery';
+import { formatSchedule, type Schedule } from './schedule';
 import { changedFiles, type RuleLists, readSnapshot, type Snapshot, type Wanted, withWanted } from './snapshot';
+import { spliceOf } from './splice';
 import { afterStart, beforeStart } from './start';
+import { wakeFor } from './wake';
 
 export interface Plan extends Wanted {
   warnings: readonly string[];
   web?: WebMove;
+  /** The systemd unit that starts or stops with the rules; left out where none has to. */
+  unit?: UnitChange;
 }
 
 /** How the running nginx follows a new site file. */
 export interface WebMove {
   /** The rules while it moves: old and new ports are let in. */
   between: RuleLists;
-  reload: 'reload' | 'reboot' | 'none';
+  /** `if-running`: on the way back, which must not fail for an nginx that does not run or a page that does not answer. */
+  reload: 'reload' | 'if-running' | 'reboot' | 'none';
   /** The ports nginx shall listen on afterwards, and those it shall have left. */
   listening: readonly number[];
   left: readonly number[];
@@ -38,8 +46,12 @@ export interface WebMove {
 export interface Intent {
   /** For the backup list: `toggle-service close ssh`. */
   action: string;
+  /** Why; for the backup list. */
+  reason: Checkpoint['reason'];
   /** The running nginx may listen elsewhere afterwards. */
   movesWeb?: boolean;
+  /** Puts right what a killed ufw leaves behind, so it begins from files that are not ufw's any more. */
+  mends?: boolean;
   /** Called again whenever the files have moved since the last call. Pure; throws what refuses the change. */
   plan(snapshot: Snapshot, id: string): Plan | Promise<Plan>;
 }
@@ -70,22 +82,21 @@ const YIELDS = 3;
  */
 export async function transact(settings: Settings, intent: Intent, dryRun: boolean): Promise<Committed> {
   const id = newId();
-  const before = await readSnapshot(settings);
+  const before = await readSnapshot(settings, intent.mends);
   const first = await planned(before, intent, id);
-  if (dryRun || changedFiles(before, first.after).length === 0) {
+  if (dryRun || first.isNothing) {
     const kernel = await readKernel();
-    const changed = changedFiles(before, first.after).length > 0;
-    if (dryRun || !first.after.settings.enabled || (await missingRules(first.after, kernel)) === null) {
+    if (dryRun || !(await isAmiss(intent, first.after, kernel))) {
       return {
-        ...{ id, before, kernel, changed, backup: null },
+        ...{ id, before, kernel, changed: !first.isNothing, backup: null },
         after: dryRun ? first.after : before,
-        files: changedFiles(before, first.after).map(({ path }) => path),
+        files: first.files.map(({ path }) => path),
         warnings: first.plan.warnings,
       };
     }
   }
   // While the lock is waited for, the kernel already says whether it would take the tables planned so far.
-  const tested = tryLoads(before, first.after);
+  const tested = tryLoads(before, first.after, intent.mends);
   for (let round = 1; ; round++) {
     const done = await underLock(settings, intent, id, { before, tested });
     if (!(await isUndone(settings, intent, id))) return done;
@@ -96,6 +107,34 @@ export async function transact(settings: Settings, intent: Intent, dryRun: boole
         remedy: 'Find what calls ufw in a loop, stop it, and try again.',
       });
     }
+  }
+}
+
+/** Whether the kernel does not hold what the files say, so that there is something to do although they stay. */
+async function isAmiss(intent: Intent, after: Snapshot, kernel: Kernel): Promise<boolean> {
+  if (intent.mends && leftovers(after, kernel).length > 0) return true;
+  return after.settings.enabled && (await missingRules(after, kernel)) !== null;
+}
+
+/**
+ * Changes what is to happen later, and nothing else: one file, replaced in one step.
+ * @param next gives the new schedule, or null where it stays
+ */
+export async function reschedule(
+  settings: Settings,
+  next: (snapshot: Snapshot) => Schedule | null,
+): Promise<readonly string[]> {
+  const lock = await lockAfterUfw();
+  try {
+    const recovered = await recover(settings);
+    const snapshot = await readSnapshot(settings);
+    const schedule = next(snapshot);
+    if (schedule) await writeSchedule(settings, { ...snapshot.sources.schedule, text: formatSchedule(schedule) });
+    return recovered;
+  } catch (error) {
+    return refused(error);
+  } finally {
+    await lock.release();
   }
 }
 
@@ -110,10 +149,20 @@ export async function takeBack(settings: Settings): Promise<readonly string[]> {
   }
 }
 
-async function planned(snapshot: Snapshot, intent: Intent, id: string): Promise<{ after: Snapshot; plan: Plan }> {
+interface Planned {
+  plan: Plan;
+  after: Snapshot;
+  files: readonly FileText[];
+  /** Nothing has to be done for it. */
+  isNothing: boolean;
+}
+
+async function planned(snapshot: Snapshot, intent: Intent, id: string): Promise<Planned> {
   const plan = await intent.plan(snapshot, id);
   await new Promise(setImmediate);
-  return { after: withWanted(snapshot, plan), plan };
+  const after = await withWanted(snapshot, plan);
+  const files = changedFiles(snapshot, after);
+  return { plan, after, files, isNothing: files.length === 0 && plan.unit === undefined };
 }
 
 interface Tried {
@@ -126,18 +175,26 @@ async function underLock(settings: Settings, intent: Intent, id: string, first: 
   const [lock] = await Promise.all([lockAfterUfw(), first.tested.catch(() => null)]);
   try {
     const recovered = await recover(settings);
-    const fresh = await readSnapshot(settings);
+    const fresh = await readSnapshot(settings, intent.mends);
     // A plan is made for what the files say now; rules that did not move keep their identity by the same hash.
     const moved = fresh.hash !== first.before.hash;
     const before = moved ? fresh : first.before;
-    const { after, plan } = await planned(before, intent, id);
-    const loads = await (moved ? tryLoads(before, after) : first.tested);
-    const step: Step = { id, action: intent.action, before, after, lock, loads, web: plan.web };
-    const { kernel, files } = await commit(settings, step);
+    const { after, plan, files } = await planned(before, intent, id);
+    const onlyLater = files.length === 1 && files[0]?.path === after.sources.schedule.path && !plan.unit;
+    if (onlyLater) {
+      await wakeFor(settings, id, after.schedule);
+      await writeSchedule(settings, after.sources.schedule);
+      return {
+        ...{ id, changed: false, before, after, kernel: await readKernel(), backup: null, files: [] },
+        warnings: [...recovered, ...plan.warnings],
+      };
+    }
+    const loads = await (moved ? tryLoads(before, after, intent.mends) : first.tested);
+    const { kernel, warnings } = await commit(settings, { id, intent, before, after, lock, loads, plan, files });
     return {
       ...{ id, changed: true, before, after, kernel, backup: id },
       files: files.map(({ path }) => path),
-      warnings: [...recovered, ...plan.warnings],
+      warnings: [...recovered, ...plan.warnings, ...warnings],
     };
   } finally {
     await lock.release();
@@ -164,37 +221,46 @@ async function isUndone(settings: Settings, intent: Intent, id: string): Promise
   const late = await ufwProcesses();
   if (late.length === 0) return false;
   await ended(late, LATE_UFW_MS);
-  const now = await readSnapshot(settings);
-  return changedFiles(now, (await planned(now, intent, id)).after).length > 0;
+  const now = await readSnapshot(settings, intent.mends);
+  // The rest of what a change sets is not ufw's, so no ufw command undoes it.
+  const own = [now.sources.schedule.path, now.sources.site?.path];
+  return (await planned(now, intent, id)).files.some(({ path }) => !own.includes(path));
 }
 
 interface Step {
-  loads: Loads;
   id: string;
-  action: string;
+  intent: Intent;
   before: Snapshot;
   after: Snapshot;
+  files: readonly FileText[];
+  plan: Plan;
   lock: Lock;
-  web?: WebMove;
+  loads: Loads;
 }
 
 async function commit(
   settings: Settings,
-  { id, action, before, after, lock, loads: { texts, present }, web }: Step,
-): Promise<{ kernel: Kernel; files: readonly FileText[] }> {
-  const files = changedFiles(before, after);
+  { id, intent, before, after, files, plan: { web, unit }, lock, loads: { texts, present } }: Step,
+): Promise<{ kernel: Kernel; warnings: readonly string[] }> {
   const starts = after.settings.enabled && !before.settings.enabled;
+  const stops = before.settings.enabled && !after.settings.enabled;
   const site = files.find(({ path }) => path === after.sources.site?.path);
+  const warnings: string[] = [];
   if (site && web) await refuseBusy(web);
   if (!lock.isHeld()) throw lockLost();
+  const old = Object.values(before.sources) as FileText[];
+  const textBefore = new Map(old.map(({ path, text }) => [path, text]));
   const checkpoint: Checkpoint = {
-    ...{ id, action, at: new Date().toISOString() },
-    before: Object.values(before.sources) as FileText[],
-    after: Object.fromEntries(files.map(({ path, text }) => [path, hashOf(text)])),
+    ...{ id, action: intent.action, reason: intent.reason, at: new Date().toISOString() },
+    rules: before.families.reduce((sum, family) => sum + (before.rules[family]?.length ?? 0), 0),
+    before: old,
+    after: Object.fromEntries(files.map(({ path, text }) => [path, spliceOf(textBefore.get(path) ?? '', text)])),
     site: before.sources.site?.path ?? null,
     ...(present ? { kernel: textsOf(present) } : {}),
+    ...(unit ? { unit } : {}),
   };
   try {
+    await wakeFor(settings, id, after.schedule);
     await begin(settings, checkpoint);
     if (site) await testAside(site);
     if (site && web) {
@@ -204,18 +270,30 @@ async function commit(
     }
     await replace(files);
     if (site && web?.reload === 'reload') await follow(web);
+    if (site && web?.reload === 'if-running' && (await listenersOfNginx()).length > 0) {
+      await follow(web).catch((error: Error) => warnings.push(error.message));
+    }
     if (starts) await beforeStart(settings, before);
-    const kernel = await load(after, texts);
+    let kernel = stops ? await stop(after) : await load(after, texts);
     if (starts) await afterStart(settings, before);
-    await finish(settings, checkpoint);
-    if (site && web?.reload === 'reboot') await run('systemctl', ['reboot']);
-    return { kernel, files };
+    if (intent.mends) kernel = await removeLeftovers(kernel);
+    if (unit) await setUnit(unit.name, unit.to);
+    await finish(settings, checkpoint, after.schedule.pending?.id);
+    if (site && web?.reload === 'reboot') await reboot();
+    return { kernel, warnings };
   } catch (error) {
     await putBack(settings, checkpoint, files).catch((second) => {
       throw stuck(error, second);
     });
     return refused(error);
   }
+}
+
+/** @throws FirewallError VERIFY_FAILED where systemd does not restart the device. */
+async function reboot(): Promise<void> {
+  const { code, stderr } = await run('systemctl', ['reboot']);
+  if (code === 0) return;
+  throw new FirewallError('VERIFY_FAILED', { what: `the device did not restart (${stderr.trim().slice(0, 200)}).` });
 }
 
 /** A port that nginx shall take must be nobody else's: nginx itself would not say so. */
@@ -236,7 +314,8 @@ async function refuseBusy({ listening }: WebMove): Promise<void> {
 /** Lets the new web ports in beside the old ones, in the kernel only: the journal tells of it until the files do. */
 async function openBetween(before: Snapshot, { between }: WebMove): Promise<void> {
   if (!before.settings.enabled) return;
-  const both = withWanted(before, { rules: between, policies: before.settings.policies, enable: false });
+  const { policies, enabled } = before.settings;
+  const both = await withWanted(before, { rules: between, policies, enabled });
   for (const [family, text] of loadsOf(both, null)) await restore(family, text);
 }
 

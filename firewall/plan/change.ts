@@ -12,7 +12,7 @@ import { type Registry, serviceNamed } from '../services/registry';
 import { about, isForAnyone, isStructural, OWN_INTERFACES, remoteOf } from './concern';
 import { guarded } from './guard';
 import { closed, opened, type Target, withoutRulesOf } from './service';
-import { chainFor, combined, type Direction, opennessOf, regionOf } from './world';
+import { chainFor, combined, type Direction, opennessOf, regionOf, scopeFits } from './world';
 
 const DIRECTIONS: readonly Direction[] = ['in', 'out'];
 
@@ -29,7 +29,7 @@ export async function planProfile(snapshot: Snapshot, registry: Registry, reques
     await new Promise(setImmediate);
   }
   const warnings = snapshot.settings.enabled ? [] : ['The firewall was off and is now on, also after the next boot.'];
-  return guarded(snapshot, { rules, policies, enable: true, warnings }, registry, request);
+  return guarded(snapshot, { rules, policies, enabled: true, warnings }, registry, request);
 }
 
 interface ProfileTask {
@@ -94,12 +94,13 @@ export function planToggle(snapshot: Snapshot, registry: Registry, request: Reso
         action === 'close' ? closed(list, target) : opened(list, target, action === 'limit' ? 'limit' : 'allow');
     }
   }
-  const plan = { rules, policies, enable: false, warnings: warningsOf(snapshot, rules, request) };
+  const { enabled } = snapshot.settings;
+  const plan = { rules, policies, enabled, warnings: warningsOf(snapshot, rules, request) };
   return guarded(snapshot, refuseInternal(plan, snapshot, request), registry, request);
 }
 
 /** A toggle request with everything decided that depends on the state it was made in. */
-export interface ResolvedToggle extends Pick<ToggleServiceRequest, 'force' | 'onlyTighten'> {
+export interface ResolvedToggle extends Pick<ToggleServiceRequest, 'force' | 'onlyTighten' | 'systemService'> {
   service: Service;
   action: 'open' | 'close' | 'limit';
   directions: readonly Direction[];
@@ -119,7 +120,8 @@ export function resolveToggle(snapshot: Snapshot, registry: Registry, request: T
     throw invalid(`interface: ${request.interface} is the device's own; rules about it must stay as they are.`);
   }
   const scope = normalScope({ interface: request.interface, from: request.from });
-  const base = { service, directions, scope, force: request.force, onlyTighten: request.onlyTighten };
+  const { force, onlyTighten, systemService } = request;
+  const base = { service, directions, scope, force, onlyTighten, systemService };
   if (request.action !== 'toggle') return { ...base, action: request.action };
   const states = snapshot.families
     .filter((family) => scopeFits(scope, family))
@@ -171,10 +173,5 @@ function warningsOf(snapshot: Snapshot, rules: RuleLists, { service, action, dir
 }
 
 const normalScope = (scope: Scope): Scope => ({ ...scope, from: scope.from && normalAddress(scope.from) });
-
-/** Whether a family has packets of this scope. */
-function scopeFits({ from }: Scope, family: Family): boolean {
-  return from === '' || from.includes(':') === (family === 'ipv6');
-}
 
 const invalid = (what: string): FirewallError => new FirewallError('INVALID_INPUT', { what });

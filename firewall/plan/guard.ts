@@ -3,11 +3,12 @@ import type { RuleLists, Snapshot } from '../commit/snapshot';
 import type { Plan } from '../commit/transaction';
 import { FirewallError } from '../errors';
 import type { Policies } from '../messages';
+import { normalAddress } from '../rules/address';
 import type { Rule } from '../rules/rule';
-import { ANY_SCOPE } from '../services/profiles';
+import { ANY_SCOPE, type Scope } from '../services/profiles';
 import { type Registry, serviceNamed } from '../services/registry';
 import { widening } from './widening';
-import { chainFor, opennessOf, regionOf } from './world';
+import { chainFor, opennessOf, regionOf, scopeFits } from './world';
 
 /** Refuses what the request's own limits, or the way back to the device, forbid. */
 export function guarded(
@@ -19,14 +20,23 @@ export function guarded(
   next: Registry = registry,
 ): Plan {
   if (onlyTighten) refuseWidening(snapshot, plan);
-  if (
-    !force &&
-    reachesWeb(snapshot, snapshot, registry) &&
-    !reachesWeb(snapshot, { ...plan, settings: { policies: plan.policies } }, next)
-  ) {
+  const { enabled } = snapshot.settings;
+  // A firewall that is off lets everything in: one that is switched off locks nobody out.
+  if (force || (enabled && !plan.enabled)) return plan;
+  const isLost = (scope: Scope): boolean =>
+    ((!enabled && plan.enabled) || reachesWeb(snapshot, snapshot, registry, scope)) &&
+    !reachesWeb(snapshot, { ...plan, settings: { policies: plan.policies } }, next, scope);
+  if (isLost(ANY_SCOPE)) {
     throw new FirewallError('LOCKOUT', {
       what: 'this would close the last way in to the web pages, and with them the Node-RED editor.',
       remedy: 'Leave https open for at least one address, or use force if you can reach the USB console.',
+    });
+  }
+  const { managementFrom } = registry;
+  if (managementFrom !== '' && isLost({ interface: '', from: normalAddress(managementFrom) })) {
+    throw new FirewallError('LOCKOUT', {
+      what: `this would close the web pages to ${managementFrom}, which is to reach them whatever happens.`,
+      remedy: 'Leave https open for that address, or use force if you can reach the USB console.',
     });
   }
   return plan;
@@ -58,15 +68,18 @@ function reachesWeb(
   { families }: Pick<Snapshot, 'families'>,
   { rules, settings }: { rules: RuleLists; settings: { policies: Policies } },
   registry: Registry,
+  scope: Scope,
 ): boolean {
   const { opens } = serviceNamed(registry, 'https');
-  return families.some((family) => {
-    const chain = chainFor(rules[family] ?? [], settings.policies, 'in');
-    return (
-      opennessOf(
-        opens.map((spec) => regionOf(family, 'in', spec, ANY_SCOPE)),
-        chain,
-      ) !== 'closed'
-    );
-  });
+  return families
+    .filter((family) => scopeFits(scope, family))
+    .some((family) => {
+      const chain = chainFor(rules[family] ?? [], settings.policies, 'in');
+      return (
+        opennessOf(
+          opens.map((spec) => regionOf(family, 'in', spec, scope)),
+          chain,
+        ) !== 'closed'
+      );
+    });
 }

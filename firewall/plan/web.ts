@@ -51,7 +51,7 @@ export function planWebPorts(
   const plan: Plan = {
     rules: rules(keepsOld || waits ? 'both' : 'move'),
     policies: snapshot.settings.policies,
-    enable: false,
+    enabled: snapshot.settings.enabled,
     ...(text === site.text ? {} : { site: text }),
     warnings: warningsOf(oldPorts, waits),
     web: {
@@ -74,7 +74,7 @@ export function planWithoutOldPorts(snapshot: Snapshot, change: WebPortChange): 
   return {
     rules: mapRules(snapshot, change, 'move'),
     policies: snapshot.settings.policies,
-    enable: false,
+    enabled: snapshot.settings.enabled,
     ...(text === site.text ? {} : { site: text }),
     warnings: [],
     web: {

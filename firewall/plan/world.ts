@@ -78,6 +78,10 @@ export function regionOf(family: Family, direction: Direction, spec: string, sco
   return { ...box, dport: [first, last], [field]: outside };
 }
 
+/** Whether a family has packets of this scope. */
+export const scopeFits = ({ from }: Scope, family: Family): boolean =>
+  from === '' || from.includes(':') === (family === 'ipv6');
+
 /** How far packets to all of the given ports are let through. */
 export function opennessOf(regions: readonly Box[], chain: Chain): Openness {
   const levels = regions.map((region) => levelOf(region, chain));

@@ -5,6 +5,7 @@
  */
 import type { Policies } from '../messages';
 import { chainPrefix } from './lines';
+import type { Family } from './rule';
 import { formatRuleFile, type RuleFile } from './rulefile';
 import { TARGET_OF } from './settings';
 import type { Table } from './tables';
@@ -56,6 +57,21 @@ export function fullLoad({ before, after, user }: FamilyFiles, policies: Policie
     otherTables(before) +
     otherTables(after)
   );
+}
+
+/**
+ * Lets everything through, at once. As when ufw itself stops, its primary chains and the jumps to them stay, empty, and
+ * its others go: by those `ufw status` tells that it is off.
+ */
+export function stopLoad(family: Family, present: Table): string {
+  const prefix = chainPrefix(family);
+  const primary = new Set(CHAINS.flatMap((chain) => PRIMARY.map((kind) => `${prefix}-${kind}-${chain}`)));
+  const own = [...present.chains.keys()].filter((chain) => chain.startsWith(`${prefix}-`));
+  return table([
+    ...Object.values(BUILT_IN).map((chain) => `:${chain} ACCEPT [0:0]`),
+    ...own.map((chain) => `:${chain} - [0:0]`),
+    ...own.filter((chain) => !primary.has(chain)).map((chain) => `-X ${chain}`),
+  ]);
 }
 
 /** What ufw loads into the IPv6 filter table where its IPV6 setting is off: loopback only. */

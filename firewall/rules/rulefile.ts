@@ -48,6 +48,12 @@ export function parseRuleFile(text: string, family: Family, path: string): RuleF
   };
 }
 
+/** Whether a text is a rule file of ufw's, in full. */
+export function isRuleFile(text: string, family: Family): boolean {
+  const lines = text.split('\n');
+  return faultOf(lines, lines.indexOf(RULES_MARK), family) === null;
+}
+
 /** The file's text. */
 export function formatRuleFile(file: RuleFile): string {
   return file.head + file.lead + file.items.map((item) => item.raw + item.foreign).join('') + file.tail;
@@ -203,10 +209,12 @@ function parseItems(lines: readonly string[], family: Family): Pick<RuleFile, 'l
   return { lead, items };
 }
 
-function unreadable(path: string, fault: string): FirewallError {
+/** The error for a rule file that ufw would not have written. `fault` says why, beginning with "it". */
+export function unreadable(path: string, fault: string): FirewallError {
   return new FirewallError('UFW_FILES_UNREADABLE', {
     what: `${path} is not a rule file that ufw writes: ${fault}.`,
     state: 'Nothing was touched.',
-    remedy: 'Restore the file from a backup, or run "ufw reset" on the device and set the profile again.',
+    remedy:
+      'restore-firewall with the backup "latest" puts back what the last change left; without a backup, run "ufw reset" on the device and set the profile again.',
   });
 }

@@ -57,8 +57,9 @@ export function withPolicies(defaultUfw: string, from: Policies, to: Policies): 
     .reduce((text, key) => assign(text, OPTION_OF[key], `"${TARGET_OF[to[key]]}"`), defaultUfw);
 }
 
-/** The text of `ufw.conf` with the firewall enabled at boot. */
-export const withEnabled = (ufwConf: string): string => assign(ufwConf, 'ENABLED', 'yes');
+/** The text of `ufw.conf` with the firewall enabled at boot, or not. */
+export const withEnabled = (ufwConf: string, enabled: boolean): string =>
+  assign(ufwConf, 'ENABLED', enabled ? 'yes' : 'no');
 
 function assignments(text: string): [string, string][] {
   return text

@@ -1,8 +1,10 @@
 /** Runs inside a device: makes the calls that come as lines of JSON, and answers each with a line. */
+
 import { createInterface } from 'node:readline';
 import type { RuleLists } from '../../firewall/commit/snapshot';
 import { transact } from '../../firewall/commit/transaction';
 import { Firewall } from '../../firewall/firewall';
+import type { AgentRequest } from '../../firewall/messages';
 import { settings as settingsSchema } from '../../firewall/messages';
 import { added, inserted, removed } from '../../firewall/plan/rulelist';
 import type { Rule } from '../../firewall/rules/rule';
@@ -16,7 +18,7 @@ export interface Edit {
 
 export interface EngineCall {
   id: number;
-  method: 'read' | 'setProfile' | 'toggleService' | 'changeWebPorts' | 'resume' | 'edit';
+  method: 'read' | 'backups' | 'resume' | 'edit' | Exclude<AgentRequest['call']['method'], 'settle'>;
   request: unknown;
 }
 
@@ -42,15 +44,19 @@ async function edit(edits: readonly Edit[]): Promise<boolean> {
             ? removed(list, rule)
             : inserted(list, rule, (position ?? 1) - 1);
     }
-    return { rules, policies: snapshot.settings.policies, enable: false, warnings: [] };
+    return { rules, policies: snapshot.settings.policies, enabled: snapshot.settings.enabled, warnings: [] };
   };
-  const { changed } = await transact(settingsSchema.parse(settings), { action: 'edit', plan }, false);
+  const { changed } = await transact(
+    settingsSchema.parse(settings),
+    { action: 'edit', reason: 'requested', plan },
+    false,
+  );
   return changed;
 }
 
 function perform({ method, request }: EngineCall): Promise<unknown> {
   if (method === 'edit') return edit(request as Edit[]);
-  if (method === 'read' || method === 'resume') return firewall[method]();
+  if (method === 'read' || method === 'resume' || method === 'backups') return firewall[method]();
   return firewall[method](request);
 }
 

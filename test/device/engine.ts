@@ -1,6 +1,6 @@
 /** The engine inside a device: a program of its own there, asked from the test over its standard streams. */
 import { join } from 'node:path';
-import type { ChangeResult, State } from '../../firewall/messages';
+import type { BackupReport, ChangeResult, Confirmation, State } from '../../firewall/messages';
 import type { Device } from './device';
 import type { Edit, EngineAnswer, EngineCall } from './engine-inside';
 import type { InsideProcess } from './inside-process';
@@ -64,9 +64,21 @@ export class Engine {
     return this.call({ method: 'changeWebPorts', request }) as Promise<ChangeResult>;
   }
 
-  /** Takes back what died, and ends what has come due. */
-  resume(): Promise<void> {
-    return this.call({ method: 'resume', request: {} }) as Promise<void>;
+  confirm(request: unknown = {}): Promise<Confirmation> {
+    return this.call({ method: 'confirm', request }) as Promise<Confirmation>;
+  }
+
+  restore(request: unknown = {}): Promise<ChangeResult> {
+    return this.call({ method: 'restore', request }) as Promise<ChangeResult>;
+  }
+
+  backups(): Promise<BackupReport[]> {
+    return this.call({ method: 'backups', request: {} }) as Promise<BackupReport[]>;
+  }
+
+  /** Takes back what died, and ends what has come due; what it says of that. */
+  resume(): Promise<string[]> {
+    return this.call({ method: 'resume', request: {} }) as Promise<string[]>;
   }
 
   /** Changes single rules through the engine's transaction, with ufw's own semantics. True where anything changed. */

@@ -98,9 +98,10 @@ export class FakeFirewall implements Device {
     });
   }
 
-  async resume(): Promise<void> {
+  async resume(): Promise<readonly string[]> {
     this.resumed += 1;
     if (this.failure !== undefined) throw this.failure;
+    return [];
   }
 
   close(): void {
@@ -175,6 +176,7 @@ export class FakeFirewall implements Device {
       },
       pending: null,
       leases: [],
+      leftovers: [],
       inSync: true,
     });
   }

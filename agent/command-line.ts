@@ -1,0 +1,109 @@
+/** The commands, what they print, and their exit codes: 0 done, 1 failed, 2 not understood. */
+import { Command, CommanderError } from 'commander';
+import { FirewallError } from '../firewall/errors';
+import { Firewall, perform } from '../firewall/firewall';
+import { check, type Settled, settings as settingsSchema } from '../firewall/messages';
+import { setup } from './setup';
+import { backupLines, changeLines, statusLines } from './words';
+
+interface Options {
+  json?: boolean;
+  settings?: string;
+}
+
+const FAILED = 1;
+const NOT_UNDERSTOOD = 2;
+
+export async function commandLine(argv: readonly string[]): Promise<void> {
+  const program = commands();
+  try {
+    await program.parseAsync([...argv]);
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      process.exitCode = error.exitCode === 0 ? 0 : NOT_UNDERSTOOD;
+      return;
+    }
+    const { code, message } =
+      error instanceof FirewallError ? error : new FirewallError('INTERNAL', { what: `${(error as Error).message}.` });
+    if (program.opts<Options>().json) print([JSON.stringify({ error: { code, message } })]);
+    else process.stderr.write(`${message}\n`);
+    process.exitCode = FAILED;
+  }
+}
+
+function commands(): Command {
+  const program = new Command('smartserver-firewall')
+    .description('The firewall of this device, as its Node-RED nodes see and change it.')
+    .option('--json', 'print JSON')
+    .option('--settings <json>', 'settings of the node smartserver that are not the factory’s')
+    .exitOverride();
+  const options = (): Options => program.opts<Options>();
+  const firewall = (): Firewall => new Firewall(settingsOf(options()));
+  /** Prints what came of it: as it is, or in words. */
+  const tell = <Result>(result: Result, inWords: (result: Result) => string[]): void =>
+    print(options().json ? [JSON.stringify(result, null, 2)] : inWords(result));
+
+  program
+    .command('status')
+    .description('what is open, what waits, what is wrong')
+    .action(async () => tell(await firewall().read(), statusLines));
+  program
+    .command('backups')
+    .description('the states that can be restored')
+    .action(async () => tell(await firewall().backups(), backupLines));
+  program
+    .command('undo')
+    .description('take the last change back')
+    .option('--force', 'even if that closes the web pages')
+    .action(async ({ force = false }) => tell(await firewall().restore({ action: 'undo', force }), changeLines));
+  program
+    .command('restore <backup>')
+    .description('restore a backup, by its id; "latest" is what the last change left')
+    .option('--force', 'even if that closes the web pages')
+    .action(async (backup: string, { force = false }) =>
+      tell(await firewall().restore({ action: 'restore', backup, force }), changeLines),
+    );
+  program
+    .command('confirm [id]')
+    .description('let the change that waits stay')
+    .action(async (id?: string) =>
+      tell(await firewall().confirm(id === undefined ? {} : { id }), ({ action }) => [`Confirmed: ${action}`]),
+    );
+  program
+    .command('repair')
+    .description('make the rules follow the ports of the web server, as after a factory restore')
+    .action(async () => tell(await firewall().changeWebPorts({ mode: 'repair' }), changeLines));
+  program
+    .command('settle')
+    .description('do what has come due (for timers and the boot)')
+    .action(async () => {
+      const { warnings, failed } = (await perform(check(settingsSchema, settingsOf(options())), {
+        method: 'settle',
+        request: {},
+      })) as Settled;
+      tell({ warnings, failed }, () => [...warnings]);
+      if (failed) process.exitCode = FAILED;
+    });
+  program
+    .command('setup')
+    .description('install what needs root: the program that Node-RED may start through sudo, and the boot unit')
+    .option('--user <name>', 'who Node-RED runs as')
+    .option('--remove', 'take it away again')
+    .option('--dry-run', 'only say what would be done')
+    .action(async (asked) =>
+      tell(await setup(asked), (steps) => steps.map(({ what, path }) => `${what} ${path}`.trim())),
+    );
+  return program;
+}
+
+function settingsOf({ settings = '{}' }: Options): unknown {
+  try {
+    return JSON.parse(settings);
+  } catch (error) {
+    throw new FirewallError('INVALID_INPUT', { what: '--settings is not JSON.' }, error);
+  }
+}
+
+const print = (lines: readonly string[]): void => {
+  for (const line of lines) process.stdout.write(`${line}\n`);
+};

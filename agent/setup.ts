@@ -1,0 +1,214 @@
+/**
+ * `setup`: installs what needs root, once, by hand. The program that a user who is not root may start through sudo lies
+ * where that user cannot change it, and sudo lets it have no arguments: all it can be told is a request that it checks.
+ */
+import { chmod, lstat, mkdir, readFile, readlink, realpath, rmdir, stat, symlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { INSTALLED } from '../firewall/commit/wake';
+import { FirewallError, notPermitted } from '../firewall/errors';
+import { asideOf, readText, removeIfThere, replace, swapIn, writeAside } from '../firewall/host/files';
+import { run } from '../firewall/host/run';
+import { hasSystemd } from '../firewall/host/systemd';
+import { printable } from '../firewall/messages';
+
+export interface SetupOptions {
+  user?: string;
+  remove?: boolean;
+  dryRun?: boolean;
+}
+
+/** What was done, or would be. */
+export interface SetupStep {
+  what: string;
+  path: string;
+}
+
+interface File {
+  path: string;
+  mode: number;
+  text: string;
+}
+
+const PROGRAM = join(INSTALLED, 'program.js');
+const AGENT = join(INSTALLED, 'agent');
+const COMMAND = join(INSTALLED, 'smartserver-firewall');
+/** On everybody's search path, also under sudo. */
+const LINK = '/usr/local/sbin/smartserver-firewall';
+const SUDOERS = '/etc/sudoers.d/smartserver-firewall';
+const UNIT_NAME = 'smartserver-firewall.service';
+const UNIT = `/etc/systemd/system/${UNIT_NAME}`;
+const HOOK = 'zz-smartserver-firewall';
+
+/** @throws FirewallError NOT_PERMITTED, INVALID_INPUT, VERIFY_FAILED; then nothing was installed. */
+export async function setup({ user, remove = false, dryRun = false }: SetupOptions): Promise<SetupStep[]> {
+  if (process.getuid?.() !== 0) {
+    throw new FirewallError('NOT_PERMITTED', {
+      what: 'setup installs files that only root may write.',
+      remedy: 'Run it as root: sudo npx smartserver-firewall setup',
+    });
+  }
+  return remove ? takeAway(dryRun) : install(user, dryRun);
+}
+
+async function install(user: string | undefined, dryRun: boolean): Promise<SetupStep[]> {
+  const node = await realpath(process.execPath);
+  const name = await userFor(user);
+  const systemd = await hasSystemd();
+  const hooks = await resetFolder();
+  const sudo = name !== 'root' && (await exists('/usr/sbin/visudo'));
+  const files: File[] = [
+    { path: PROGRAM, mode: 0o644, text: await readFile(join(__dirname, 'program.js'), 'latin1') },
+    { path: AGENT, mode: 0o755, text: `#!${node}\nrequire('${PROGRAM}').agent();\n` },
+    { path: COMMAND, mode: 0o755, text: `#!${node}\nrequire('${PROGRAM}').commandLine(process.argv);\n` },
+    ...(sudo ? [{ path: SUDOERS, mode: 0o440, text: sudoers(name) }] : []),
+    ...(systemd ? [{ path: UNIT, mode: 0o644, text: BOOT_UNIT }] : []),
+    ...(hooks ? [{ path: join(hooks, HOOK), mode: 0o755, text: RESET_HOOK }] : []),
+  ];
+  for (const path of [node, ...files.filter(({ path }) => !path.endsWith(HOOK)).map(({ path }) => path), LINK]) {
+    await refuseWritable(path);
+  }
+  const steps: SetupStep[] = [];
+  const changed: File[] = [];
+  for (const file of files) {
+    const now = await readText(file.path);
+    const same = now?.text === file.text && now.mode === file.mode && now.uid === 0;
+    if (!same) changed.push(file);
+    steps.push({ what: same ? 'unchanged' : now ? 'replace' : 'create', path: file.path });
+  }
+  const linked = (await exists(LINK)) && (await readlink(LINK).catch(() => '')) === COMMAND;
+  steps.push({ what: linked ? 'unchanged' : 'link', path: LINK });
+  if (!sudo && name !== 'root')
+    steps.push({ what: 'skip: sudo is not installed, so Node-RED must run as root', path: '' });
+  if (!systemd)
+    steps.push({ what: 'skip: no systemd here, so nothing is done at boot before Node-RED runs', path: '' });
+  if (!hooks) steps.push({ what: "skip: no folder reset.d of the vendor's found (set APOLLO_CONFD)", path: '' });
+  if (dryRun) return steps;
+  await mkdir(INSTALLED, { recursive: true });
+  await chmod(INSTALLED, 0o755);
+  const owned = changed.map((file) => ({ ...file, uid: 0, gid: 0 }));
+  const rules = owned.find(({ path }) => path === SUDOERS);
+  if (rules) {
+    await writeAside(rules);
+    await checkSudoers(asideOf(SUDOERS));
+  }
+  await replace(owned.filter((file) => file !== rules));
+  if (rules) await swapIn([SUDOERS]);
+  if (!linked) {
+    await removeIfThere(LINK);
+    await symlink(COMMAND, LINK);
+  }
+  if (changed.some(({ path }) => path === UNIT)) {
+    await systemctl('daemon-reload');
+    await systemctl('enable', '--quiet', UNIT_NAME);
+  }
+  return steps;
+}
+
+async function takeAway(dryRun: boolean): Promise<SetupStep[]> {
+  const hooks = await resetFolder();
+  const paths = [LINK, SUDOERS, UNIT, ...(hooks ? [join(hooks, HOOK)] : []), AGENT, COMMAND, PROGRAM];
+  const there: string[] = [];
+  for (const path of paths) if (await exists(path)) there.push(path);
+  if (!dryRun) {
+    if (there.includes(UNIT)) await systemctl('disable', '--quiet', UNIT_NAME);
+    for (const path of there) await removeIfThere(path);
+    if (there.includes(UNIT)) await systemctl('daemon-reload');
+    if (await exists(INSTALLED)) await rmdir(INSTALLED);
+  }
+  return there.map((path) => ({ what: 'remove', path }));
+}
+
+/** Who Node-RED runs as: the one named, the one who called sudo, or the device's own user. */
+async function userFor(asked: string | undefined): Promise<string> {
+  const candidates = asked === undefined ? [process.env.SUDO_USER ?? '', 'apollo'] : [asked];
+  for (const name of candidates) {
+    if (!/^[a-z_][a-z0-9_-]{0,31}$/.test(name)) continue;
+    if ((await run('id', ['-u', name])).code === 0) return name;
+  }
+  throw new FirewallError('INVALID_INPUT', {
+    what:
+      asked === undefined
+        ? 'user: it is not clear who Node-RED runs as.'
+        : `user: there is no user ${printable(asked)}.`,
+    remedy: 'Name the user that Node-RED runs as: --user NAME',
+  });
+}
+
+/** The vendor's scripts for a factory restore lie below `$APOLLO_CONFD`; sudo does not hand that variable on. */
+async function resetFolder(): Promise<string | null> {
+  const environment = (await readText('/etc/environment'))?.text ?? '';
+  const folder = process.env.APOLLO_CONFD ?? /^APOLLO_CONFD="?([^"\n]+)"?$/m.exec(environment)?.[1];
+  if (!folder?.startsWith('/')) return null;
+  const hooks = join(folder, 'scripts', 'reset.d');
+  return (await exists(hooks)) ? hooks : null;
+}
+
+/** A file that root runs must be nobody else's to change, and so must every folder above it. */
+async function refuseWritable(path: string): Promise<void> {
+  for (let at = path; ; at = dirname(at)) {
+    const found = await lstat(at).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return null;
+      throw error;
+    });
+    const target = found?.isSymbolicLink() ? await stat(at) : found;
+    if (target && (target.uid !== 0 || (target.mode & 0o022) !== 0)) {
+      throw notPermitted(`${at} can be written to by others than root, so nothing that root runs may lie there.`);
+    }
+    if (at === '/') return;
+  }
+}
+
+async function checkSudoers(path: string): Promise<void> {
+  const { code, stdout, stderr } = await run('visudo', ['-c', '-q', '-f', path]);
+  if (code === 0) return;
+  await removeIfThere(path);
+  throw new FirewallError('VERIFY_FAILED', {
+    what: `visudo refuses the sudoers file (${`${stdout} ${stderr}`.trim().slice(0, 200)}).`,
+    state: 'Nothing was installed.',
+  });
+}
+
+async function systemctl(...args: string[]): Promise<void> {
+  const { code, stderr } = await run('systemctl', args);
+  if (code === 0) return;
+  throw new FirewallError('VERIFY_FAILED', {
+    what: `systemctl ${args.join(' ')} failed (${stderr.trim()}).`,
+    state: '',
+  });
+}
+
+const exists = (path: string): Promise<boolean> =>
+  lstat(path).then(
+    () => true,
+    () => false,
+  );
+
+const sudoers = (user: string): string => `# Made by "smartserver-firewall setup"; "setup --remove" takes it away.
+# One user, one program, no arguments; the program reads one request and checks it.
+Defaults!${AGENT} env_reset, !setenv, !requiretty
+${user} ALL=(root) NOPASSWD: ${AGENT} ""
+`;
+
+const BOOT_UNIT = `# Made by "smartserver-firewall setup"; "setup --remove" takes it away.
+[Unit]
+Description=Takes back firewall changes that died or were not confirmed
+DefaultDependencies=no
+Wants=network-pre.target
+After=local-fs.target ufw.service
+Before=network-pre.target
+
+[Service]
+Type=oneshot
+ExecStart=${COMMAND} settle
+TimeoutStartSec=120
+
+[Install]
+WantedBy=multi-user.target
+`;
+
+const RESET_HOOK = `#!/bin/sh
+# Made by "smartserver-firewall setup"; "setup --remove" takes it away.
+# A factory restore puts the firewall back to ports 80 and 443, and leaves the web server on the ports it was moved to.
+[ "$1" = factory ] || exit 0
+exec ${COMMAND} repair
+`;

@@ -1,0 +1,5 @@
+#!/usr/bin/env node
+/** The command line, for a technician on the console. */
+import { commandLine } from './program';
+
+void commandLine(process.argv);

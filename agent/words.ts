@@ -1,0 +1,53 @@
+/** Results in words, for a terminal. Text that is somebody else's is made printable. */
+import { type BackupReport, type ChangeResult, printable, type RuleReport, type State } from '../firewall/messages';
+
+export function statusLines(state: State): string[] {
+  const { active, enabledAtBoot, profile, policies, webPorts, pending, leases } = state;
+  const at = { true: 'on', false: 'off' } as const;
+  const open = state.services.filter((service) => service.in !== 'closed');
+  return [
+    `Firewall: ${at[`${active}`]} now, ${at[`${enabledAtBoot}`]} at the next boot`,
+    `Profile: ${profile.name ?? `none; closest is ${profile.closest}, ${profile.differences.length} differences`}`,
+    `By default: ${policies.incoming} incoming, ${policies.outgoing} outgoing`,
+    ...(webPorts ? [`Web pages: http ${webPorts.http ?? 'none'}, https ${webPorts.https ?? 'none'}`] : []),
+    'Open from outside:',
+    ...open.map(({ id, ports, in: how, sources }) => {
+      const some = sources.length > 0 ? ` (${sources.join(', ')})` : '';
+      return `  ${id}: ${ports.join(', ')}${how === 'partial' ? ` in part${some}` : ''}`;
+    }),
+    ...(pending
+      ? [`Waits to be confirmed until ${pending.confirmBy}: ${pending.action} ("smartserver-firewall confirm")`]
+      : []),
+    ...leases.map(({ service, until }) => `For a while, until ${until}: ${service}`),
+    ...[
+      ...(state.inSync ? [] : ['The kernel does not hold what ufw\'s files say: run "ufw reload".']),
+      ...(webPorts?.problems ?? []),
+      ...state.leftovers,
+      ...state.otherOwners,
+      ...state.unreadable.map((line) => `Not a rule of ufw's: ${printable(line)}`),
+    ].map((problem) => `! ${problem}`),
+  ];
+}
+
+export function changeLines({ action, changed, added, removed, backup, warnings }: ChangeResult): string[] {
+  return [
+    changed ? `Done: ${action} (backup ${backup})` : `Nothing to do: ${action}`,
+    ...removed.map((rule) => `- ${ruleText(rule)}`),
+    ...added.map((rule) => `+ ${ruleText(rule)}`),
+    ...warnings.map((warning) => `! ${warning}`),
+  ];
+}
+
+export function backupLines(backups: readonly BackupReport[]): string[] {
+  if (backups.length === 0) return ['There is no backup: nothing was changed yet.'];
+  return backups.map(({ id, at, action, reason, rules }) => {
+    const why = reason === 'requested' ? '' : ` (${reason})`;
+    return `${id}  ${at}  ${rules} rules, before: ${printable(action).slice(1, -1)}${why}`;
+  });
+}
+
+function ruleText({ action, direction, protocol, to, from, interface: on, family }: RuleReport): string {
+  const ports = to.port === 'any' ? 'every port' : `${to.port}${protocol === 'any' ? '' : `/${protocol}`}`;
+  const where = [on ? ` on ${on}` : '', from.address.includes('/0') ? '' : ` from ${from.address}`].join('');
+  return `${action} ${direction} ${ports}${where} (${family})`;
+}

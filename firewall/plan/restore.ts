@@ -1,0 +1,112 @@
+/** Going back: to what the files were before a change or after it, or to what they are now without what it did. */
+import { type Checkpoint, textsOf } from '../commit/checkpoint';
+import type { Schedule } from '../commit/schedule';
+import { type RuleLists, type Snapshot, type Texts, withTexts } from '../commit/snapshot';
+import type { Plan, WebMove } from '../commit/transaction';
+import type { Policies } from '../messages';
+import type { Family, Rule } from '../rules/rule';
+import { withPolicies } from '../rules/settings';
+import { formatTuple } from '../rules/tuple';
+import { patchOf, unpatched } from './patch';
+
+/**
+ * The files as a backup has them: before its change, or as the change left them. Of ufw's defaults only the policies go
+ * back; whether ufw manages IPv6 is not the firewall's history. Leases go back too: a service that was open for an hour
+ * is not open for ever.
+ */
+export async function planRestore(snapshot: Snapshot, checkpoint: Checkpoint, to: 'before' | 'after'): Promise<Plan> {
+  const { defaultUfw } = snapshot.sources;
+  const kept = textsOf(checkpoint, to);
+  const then = await withTexts(snapshot, kept);
+  const { policies } = then.settings;
+  const texts = {
+    ...kept,
+    [defaultUfw.path]: withPolicies(defaultUfw.text, snapshot.settings.policies, policies),
+  };
+  return {
+    ...{ rules: then.rules, policies, enabled: then.settings.enabled, texts, warnings: [] },
+    schedule: { pending: null, leases: then.schedule.leases },
+    web: webMove(snapshot, then, 'reload'),
+  };
+}
+
+/**
+ * The change taken back. Where nothing has changed since, the very bytes are back; else what it did is taken out of the
+ * rules as they are now, and a site file it wrote is as it was before it.
+ */
+export async function planUndo(snapshot: Snapshot, checkpoint: Checkpoint): Promise<Plan> {
+  const [before, after] = [textsOf(checkpoint, 'before'), textsOf(checkpoint, 'after')];
+  const [was, became] = [await withTexts(snapshot, before), await withTexts(snapshot, after)];
+  const { schedule: scheduleFile, site } = snapshot.sources;
+  const paths = Object.keys(checkpoint.after).filter((path) => path !== scheduleFile.path);
+  const unit = checkpoint.unit && { ...checkpoint.unit, from: checkpoint.unit.to, to: checkpoint.unit.from };
+  const common = {
+    schedule: withoutChange(snapshot.schedule, was.schedule, checkpoint.id),
+    ...(unit ? { unit } : {}),
+  };
+  const now = textOf(snapshot);
+  if (paths.every((path) => now[path] === after[path])) {
+    const texts = Object.fromEntries(paths.map((path) => [path, before[path] as string]));
+    const { rules, settings } = was;
+    return {
+      ...{ ...common, rules, policies: settings.policies, enabled: settings.enabled, texts, warnings: [] },
+      web: webMove(snapshot, was, 'if-running'),
+    };
+  }
+  const oldSite = site && site.path in checkpoint.after ? before[site.path] : undefined;
+  const isForeign = oldSite !== undefined && now[site?.path ?? ''] !== after[site?.path ?? ''];
+  return {
+    ...common,
+    rules: unpatched(snapshot.rules, patchOf(was.rules, became.rules)),
+    policies: undonePolicies(snapshot.settings.policies, was.settings.policies, became.settings.policies),
+    enabled: snapshot.settings.enabled && (was.settings.enabled || !became.settings.enabled),
+    ...(oldSite === undefined ? {} : { site: oldSite, web: webMove(snapshot, was, 'if-running') }),
+    warnings: [
+      'The rules had changed since, so only what that change did was taken back.',
+      ...(isForeign ? ['The site file had been edited since; the edited one is in the backup of this change.'] : []),
+    ],
+  };
+}
+
+const textOf = ({ sources }: Snapshot): Texts =>
+  Object.fromEntries(Object.values(sources).map(({ path, text }) => [path, text]));
+
+/** Policies that the change set and nobody has set since are as they were. */
+function undonePolicies(now: Policies, was: Policies, became: Policies): Policies {
+  const keys = Object.keys(now) as (keyof Policies)[];
+  return Object.fromEntries(
+    keys.map((key) => [key, was[key] !== became[key] && now[key] === became[key] ? was[key] : now[key]]),
+  ) as Policies;
+}
+
+/** What is to happen later without what the change had put there, and with what it had cancelled. */
+function withoutChange({ pending, leases }: Schedule, was: Schedule, id: string): Schedule {
+  const others = leases.filter((lease) => lease.id !== id);
+  const cancelled = was.leases.filter(({ key }) => !others.some((lease) => lease.key === key));
+  return { pending: pending?.id === id ? null : pending, leases: [...others, ...cancelled] };
+}
+
+/** How the running nginx follows from one site file to the other. Nothing to follow where the file stays. */
+function webMove(from: Snapshot, to: Snapshot, reload: WebMove['reload']): WebMove | undefined {
+  if (!from.web || !to.web || from.sources.site?.text === to.sources.site?.text) return undefined;
+  const [old, next] = [from.web.ports, to.web.ports];
+  const all = ({ http, https, otherHttp, otherHttps }: typeof old): number[] =>
+    [http, https, ...otherHttp, ...otherHttps].filter((port): port is number => port !== null);
+  return {
+    between: both(from.rules, to.rules),
+    reload,
+    listening: all(next),
+    left: all(old).filter((port) => !all(next).includes(port)),
+    pages: { http: next.http, https: next.https },
+  };
+}
+
+/** The old rules, and behind them what only the new ones have. */
+function both(old: RuleLists, next: RuleLists): RuleLists {
+  return Object.fromEntries(
+    (Object.entries(old) as [Family, readonly Rule[]][]).map(([family, rules]) => {
+      const known = new Set(rules.map(formatTuple));
+      return [family, [...rules, ...(next[family] ?? []).filter((rule) => !known.has(formatTuple(rule)))]];
+    }),
+  );
+}

@@ -1,0 +1,471 @@
+/** The way back: undo, backups, confirmation, leases. Where a way in is cut, it is a real one, seen from the neighbour. */
+import { strict as assert } from 'node:assert';
+import { after, afterEach, before, beforeEach, describe, it } from 'mocha';
+import { backupReport, changeResult, check, confirmation } from '../../firewall/messages';
+import { Device } from '../device/device';
+import { Engine } from '../device/engine';
+import { page } from '../device/site';
+import { assertReloadChangesNothing, everything, putBack, UFW_FILES } from './stable';
+import { until } from './until';
+
+const SITE = '/etc/nginx/sites-available/apollo.conf';
+const STATE = '/var/lib/smartserver-firewall';
+
+describe('The way back', function () {
+  this.timeout(120_000);
+  let device: Device;
+  let engine: Engine;
+  let factory: Record<string, string>;
+  let factorySite: string;
+
+  before(async () => {
+    device = await Device.open();
+    await device.startNginx();
+    factory = await everything(device);
+    factorySite = await device.read(SITE);
+  });
+
+  after(async () => {
+    await device?.close();
+  });
+
+  beforeEach(async () => {
+    engine = await Engine.start(device);
+  });
+
+  afterEach(async () => {
+    await engine.stop();
+    await device.write(SITE, factorySite);
+    await device.remove(STATE);
+    await device.ok('nginx', '-s', 'reload');
+    await putBack(device, factory);
+  });
+
+  const knock = async (port: number) => (await device.neighbour.knock([{ proto: 'tcp', port, family: 'ipv4' }]))[0];
+  /** Waits for an answer, and then for the whole change: files and rules have changed when the next request is made. */
+  const becomes = async (port: number, answer: string) => {
+    await until(async () => (await knock(port)) === answer);
+    await engine.resume();
+  };
+  const state = async () => ({ ...(await everything(device)), site: await device.read(SITE) });
+  const rulesOf = () => device.ufw('status');
+
+  describe('undo', () => {
+    const changes: [string, () => Promise<unknown>][] = [
+      ['a toggle', () => engine.toggleService({ action: 'close' })],
+      ['a lockdown', () => engine.setProfile({ profile: 'lockdown' })],
+      ['a profile with another policy', () => engine.setProfile({ profile: 'standard', optionalServices: 'open' })],
+      ['moved web ports', () => engine.changeWebPorts({ http: 1780, https: 1443 })],
+      ['web ports of which the old ones still answer', () => engine.changeWebPorts({ https: 1443, keepOldOpen: 600 })],
+      ['a lease', () => engine.toggleService({ service: '9100/tcp', action: 'open', duration: 600 })],
+    ];
+    for (const [name, change] of changes) {
+      it(`of ${name} gives back every byte, and undone itself makes it again`, async () => {
+        const before = await state();
+        await change();
+        const changed = await state();
+        assert.notDeepEqual(changed, before);
+        const undone = check(changeResult, await engine.restore({ action: 'undo' }));
+        assert.equal(undone.changed, true);
+        assert.deepEqual(await state(), before);
+        assert.deepEqual(undone.state.leases, []);
+        await assertReloadChangesNothing(device);
+        await engine.restore();
+        assert.deepEqual(await state(), changed);
+        await assertReloadChangesNothing(device);
+      });
+    }
+
+    it('takes back only its own change where somebody has changed the rules since', async () => {
+      await engine.toggleService({ action: 'close' });
+      await device.ufw('allow', '9100/tcp');
+      await device.ufw('delete', 'allow', 'out', '123/udp');
+      const { warnings } = await engine.restore();
+      const status = await rulesOf();
+      assert.match(status, /^22\/tcp +ALLOW/m);
+      assert.match(status, /9100\/tcp/);
+      assert.doesNotMatch(status, /^123\/udp/m);
+      assert.match(warnings.join(), /had changed since/);
+      await assertReloadChangesNothing(device);
+    });
+
+    it('leaves alone what somebody has decided about the same ports since', async () => {
+      await engine.toggleService({ action: 'close' });
+      await device.ufw('deny', '22/tcp');
+      await device.ufw('deny', '22');
+      await engine.restore();
+      assert.equal(await knock(22), 'filtered');
+    });
+
+    it('of the change that switched the firewall on switches it off', async () => {
+      await device.ufw('disable');
+      const off = await everything(device);
+      await engine.setProfile({ profile: 'lockdown' });
+      assert.equal(await knock(22), 'filtered');
+      const { state: now } = await engine.restore();
+      assert.deepEqual([now.active, now.enabledAtBoot], [false, false]);
+      assert.equal(await knock(9100), 'in');
+      assert.deepEqual(Object.fromEntries(UFW_FILES.map((path) => [path, off[path]])), await files());
+      assert.match(await device.ufw('status'), /inactive/);
+    });
+
+    it('with nothing to take back says so', async () => {
+      await assert.rejects(engine.restore(), { code: 'UNKNOWN_BACKUP' });
+    });
+
+    it('that would close the web pages needs force', async () => {
+      await engine.toggleService({ service: 'https', action: 'close', force: true });
+      await engine.toggleService({ service: 'https', action: 'open' });
+      const before = await everything(device);
+      await assert.rejects(engine.restore(), { code: 'LOCKOUT' });
+      assert.deepEqual(await everything(device), before);
+      assert.equal((await engine.restore({ force: true })).changed, true);
+    });
+  });
+
+  const files = async () =>
+    Object.fromEntries(await Promise.all(UFW_FILES.map(async (path) => [path, await device.read(path)])));
+
+  describe('a backup', () => {
+    it('is listed with id, time, action, reason and rules, the newest first', async () => {
+      await engine.toggleService({ action: 'close' });
+      await engine.setProfile({ profile: 'lockdown' });
+      const list = check(backupReport.array(), await engine.backups());
+      assert.deepEqual(
+        list.map(({ action, reason }) => [action, reason]),
+        [
+          ['set-profile lockdown', 'requested'],
+          ['toggle-service close ssh', 'requested'],
+        ],
+      );
+      assert.equal((list[1]?.rules ?? 0) - (list[0]?.rules ?? 0), 2);
+    });
+
+    it('can be restored whatever came after it, and restoring it is itself undone', async () => {
+      const first = await state();
+      const { backup } = await engine.toggleService({ action: 'close' });
+      await engine.changeWebPorts({ http: 1780, https: 1443 });
+      await engine.setProfile({ profile: 'standard' });
+      await device.ufw('logging', 'full');
+      const last = await state();
+      const restored = await engine.restore({ action: 'restore', backup });
+      assert.equal(restored.changed, true);
+      assert.deepEqual(await state(), first);
+      assert.equal((await device.neighbour.fetch('https://192.0.2.1/')).body, page);
+      await assertReloadChangesNothing(device);
+      assert.equal((await engine.restore({ action: 'restore', backup })).changed, false);
+      await engine.restore({ action: 'undo' });
+      assert.deepEqual(await state(), last);
+    });
+
+    it('is kept for as many changes as asked for', async () => {
+      const few = await Engine.start(device, { keepBackups: 3 });
+      for (const action of ['close', 'open', 'close', 'open', 'close']) await few.toggleService({ action });
+      const list = await few.backups();
+      assert.equal(list.length, 3);
+      await few.stop();
+    });
+
+    it('with a name that is none is refused', async () => {
+      await engine.toggleService({ action: 'close' });
+      const before = await everything(device);
+      for (const backup of ['', '../../etc/passwd', '20260101T000000000Z-000000', 'x'.repeat(200), '/etc/shadow']) {
+        await assert.rejects(engine.restore({ action: 'restore', backup }), { code: 'UNKNOWN_BACKUP' });
+      }
+      for (const backup of [['latest'], { id: 1 }, 7, 'x'.repeat(201)]) {
+        await assert.rejects(engine.restore({ action: 'restore', backup }), { code: 'INVALID_INPUT' });
+      }
+      assert.deepEqual(await everything(device), before);
+    });
+
+    it('is not written into a folder that others can write to, or through a link', async () => {
+      const before = await everything(device);
+      await device.ok('mkdir', '-p', STATE);
+      await device.ok('chmod', '777', STATE);
+      await assert.rejects(engine.toggleService({ action: 'close' }), { code: 'NOT_PERMITTED' });
+      await device.remove(STATE);
+      await device.ok('mkdir', '/var/lib/elsewhere');
+      await device.ok('ln', '-s', '/var/lib/elsewhere', STATE);
+      await assert.rejects(engine.toggleService({ action: 'close' }), { code: 'NOT_PERMITTED' });
+      await device.ok('rm', STATE);
+      assert.deepEqual(await everything(device), before);
+    });
+  });
+
+  describe('what a killed ufw leaves behind', () => {
+    beforeEach(async () => {
+      await engine.toggleService({ action: 'close' });
+    });
+
+    const mended = async () => {
+      const good = await state();
+      return async () => {
+        const result = await engine.restore({ action: 'restore', backup: 'latest' });
+        assert.equal(result.changed, true);
+        assert.deepEqual(result.state.leftovers, []);
+        assert.equal(result.state.inSync, true);
+        assert.deepEqual(await state(), good);
+        await assertReloadChangesNothing(device);
+        assert.equal((await engine.restore({ action: 'restore', backup: 'latest' })).changed, false);
+      };
+    };
+
+    it('ENABLED=no beside live rules is told and put right', async () => {
+      const check = await mended();
+      await device.write('/etc/ufw/ufw.conf', (await device.read('/etc/ufw/ufw.conf')).replace('=yes', '=no'));
+      const { leftovers } = await engine.read();
+      assert.match(leftovers.join(), /off at the next boot/);
+      await check();
+    });
+
+    it('an emptied rule file is told and put right', async () => {
+      const check = await mended();
+      await device.write('/etc/ufw/user.rules', '');
+      await device.write('/etc/ufw/user6.rules', '*filter\n');
+      await assert.rejects(engine.read(), (error: Error) => /UFW_FILES_UNREADABLE.*latest/.test(error.message));
+      await check();
+    });
+
+    it('a missing rule file is put right', async () => {
+      const check = await mended();
+      await device.remove('/etc/ufw/user6.rules');
+      await check();
+    });
+
+    it('a chain of ufw’s tests is told and removed', async () => {
+      const check = await mended();
+      await device.ok('iptables', '-N', 'ufw-caps-test-1');
+      await device.ok('iptables', '-A', 'ufw-caps-test-1', '-p', 'tcp', '-j', 'ACCEPT');
+      await device.ok('ip6tables', '-N', 'ufw6-caps-test');
+      assert.match((await engine.read()).leftovers.join(), /ufw-caps-test-1.*ufw6-caps-test/);
+      await check();
+    });
+
+    it('emptied chains under an enabled firewall are told and put right', async () => {
+      const check = await mended();
+      for (const chain of ['ufw-before-input', 'ufw-user-input']) await device.ok('iptables', '-F', chain);
+      assert.match((await engine.read()).leftovers.join(), /nothing is filtered/);
+      await check();
+    });
+  });
+
+  describe('a change that waits to be confirmed', () => {
+    it('goes back by itself: the way in that it cut is there again', async () => {
+      assert.equal(await knock(443), 'in');
+      const before = await state();
+      const result = await engine.toggleService({ service: 'https', action: 'close', force: true, confirmWithin: 3 });
+      assert.equal(result.pending?.guard, 'node-red');
+      assert.ok(Date.parse(result.pending?.confirmBy ?? '') <= Date.now() + 3000);
+      assert.equal(result.state.pending?.id, result.id);
+      assert.equal(await knock(443), 'filtered');
+      await becomes(443, 'in');
+      assert.deepEqual(await state(), before);
+      assert.deepEqual(
+        (await engine.backups()).map(({ reason }) => reason),
+        ['unconfirmed', 'requested'],
+      );
+      assert.equal((await engine.read()).pending, null);
+    });
+
+    it('takes the web server back too', async () => {
+      const before = await state();
+      await engine.changeWebPorts({ http: 1780, https: 1443, confirmWithin: 3 });
+      assert.deepEqual([await knock(443), await knock(1443)], ['filtered', 'in']);
+      await becomes(443, 'in');
+      assert.deepEqual(await state(), before);
+      assert.equal((await device.neighbour.fetch('https://192.0.2.1/')).body, page);
+    });
+
+    it('goes back although the web server does not run', async () => {
+      const before = await state();
+      await engine.changeWebPorts({ https: 1443, confirmWithin: 3 });
+      await device.ok('nginx', '-s', 'stop');
+      await until(async () => (await engine.read()).pending === null);
+      assert.deepEqual(await state(), before);
+      await device.startNginx();
+    });
+
+    it('stays when it is confirmed', async () => {
+      const { id } = await engine.toggleService({ action: 'close', confirmWithin: 2 });
+      await assert.rejects(engine.confirm({ id: 'another' }), { code: 'NOTHING_PENDING' });
+      const said = check(confirmation, await engine.confirm({ id }));
+      assert.deepEqual([said.id, said.action, said.state.pending], [id, 'toggle-service close ssh', null]);
+      await assert.rejects(engine.confirm(), { code: 'NOTHING_PENDING' });
+      await new Promise((resolve) => setTimeout(resolve, 2500));
+      assert.deepEqual(await engine.resume(), []);
+      assert.equal(await knock(22), 'filtered');
+    });
+
+    it('keeps other changes waiting, but not a lockdown', async () => {
+      const before = await everything(device);
+      const { id } = await engine.changeWebPorts({ https: 1443, confirmWithin: 600 });
+      const waiting = await state();
+      for (const change of [
+        engine.toggleService({ action: 'close' }),
+        engine.setProfile({ profile: 'standard' }),
+        engine.changeWebPorts({ https: 2443 }),
+        engine.restore({ action: 'restore', backup: id }),
+      ]) {
+        await assert.rejects(change, { code: 'PENDING_CHANGE' });
+      }
+      assert.deepEqual(await state(), waiting);
+      const dry = await engine.setProfile({ profile: 'lockdown', dryRun: true });
+      assert.equal(dry.state.pending?.id, id);
+      const { state: locked } = await engine.setProfile({ profile: 'lockdown' });
+      assert.deepEqual([locked.pending, locked.webPorts?.https, locked.profile.name], [null, 443, 'lockdown']);
+      await engine.restore();
+      assert.deepEqual(await everything(device), before);
+    });
+
+    it('can be undone before its time', async () => {
+      const before = await state();
+      await engine.setProfile({ profile: 'lockdown', confirmWithin: 600 });
+      const { state: now } = await engine.restore();
+      assert.equal(now.pending, null);
+      assert.deepEqual(await state(), before);
+    });
+
+    it('is not needed where nothing changes', async () => {
+      const { changed, pending, files } = await engine.toggleService({ action: 'open', confirmWithin: 60 });
+      assert.deepEqual([changed, pending, files], [false, null, []]);
+    });
+
+    it('goes back although a lease has ended meanwhile and somebody has called ufw', async () => {
+      const single = await Engine.start(device, { keepBackups: 1 });
+      await single.toggleService({ service: '9100/tcp', action: 'open', duration: 2 });
+      await single.toggleService({ service: 'https', action: 'close', force: true, confirmWithin: 4 });
+      await device.ufw('allow', '9200/tcp');
+      await until(async () => (await single.read()).leases.length === 0);
+      await becomes(443, 'in');
+      const status = await rulesOf();
+      assert.match(status, /9200/);
+      assert.doesNotMatch(status, /9100/);
+      await single.stop();
+    });
+
+    it('is tried again when it could not go back', async () => {
+      await engine.toggleService({ service: 'https', action: 'close', force: true, confirmWithin: 2 });
+      const lock = await device.spawn(['python3', '-c', HOLD]);
+      await until(async () => (await engine.read()).pending !== null && (await overdue()));
+      assert.equal(await knock(443), 'filtered');
+      lock.kill('SIGKILL');
+      await becomes(443, 'in');
+    });
+
+    it('cannot go with a restart of the device', async () => {
+      const request = { https: 1443, reload: 'reboot', confirmWithin: 90 };
+      await assert.rejects(engine.changeWebPorts(request), { code: 'INVALID_INPUT' });
+    });
+  });
+
+  const HOLD = "import fcntl,time; f=open('/run/ufw.lock','w'); fcntl.lockf(f,fcntl.LOCK_EX); time.sleep(600)";
+  const overdue = async () => Date.parse((await engine.read()).pending?.confirmBy ?? '') <= Date.now() + 50;
+
+  describe('a lease', () => {
+    it('ends by itself, and the rules are what they were', async () => {
+      const before = await everything(device);
+      const { state: leased } = await engine.toggleService({ service: 'ssh', action: 'close', duration: 3 });
+      assert.deepEqual(
+        leased.leases.map(({ service }) => service),
+        ['ssh'],
+      );
+      assert.equal(await knock(22), 'filtered');
+      await becomes(22, 'in');
+      assert.deepEqual(await everything(device), before);
+      assert.deepEqual((await engine.read()).leases, []);
+    });
+
+    it('asked for again lasts from then on, without another backup', async () => {
+      const before = await everything(device);
+      const first = await engine.toggleService({ service: '9100/tcp', action: 'open', duration: 2 });
+      const again = await engine.toggleService({ service: '9100/tcp', action: 'open', duration: 600 });
+      assert.deepEqual([first.changed, again.changed, again.state.leases.length], [true, false, 1]);
+      assert.equal((await engine.backups()).length, 1);
+      await new Promise((resolve) => setTimeout(resolve, 2500));
+      await engine.resume();
+      assert.equal(await knock(9100), 'in');
+      await engine.toggleService({ service: '9100/tcp', action: 'open', duration: 1 });
+      await becomes(9100, 'filtered');
+      assert.deepEqual(await everything(device), before);
+    });
+
+    it('under another of the same service gives way to it, and what comes back is what was before both', async () => {
+      const before = await everything(device);
+      await engine.toggleService({ service: '9100/tcp', action: 'open', duration: 600 });
+      const { state: now } = await engine.toggleService({ service: '9100/tcp', action: 'limit', duration: 2 });
+      assert.equal(now.leases.length, 1);
+      await until(async () => (await engine.read()).leases.length === 0);
+      assert.deepEqual(await everything(device), before);
+    });
+
+    it('is over when somebody opens or closes the service for good', async () => {
+      await engine.toggleService({ service: '9100/tcp', action: 'open', duration: 600 });
+      const { state: stays } = await engine.toggleService({ service: '9100/tcp', action: 'open' });
+      assert.deepEqual(stays.leases, []);
+      assert.equal(await knock(9100), 'in');
+      await engine.toggleService({ service: '9100/tcp', action: 'open', from: '192.0.2.0/24', duration: 600 });
+      const { state: gone } = await engine.toggleService({ service: '9100/tcp', action: 'close' });
+      assert.deepEqual(gone.leases, []);
+      assert.equal(await knock(9100), 'filtered');
+    });
+
+    it('is over with a profile, which decides itself; and is back when the profile is undone', async () => {
+      await engine.toggleService({ service: '9100/tcp', action: 'open', duration: 600 });
+      const { state: locked, warnings } = await engine.setProfile({ profile: 'enhanced' });
+      assert.deepEqual(locked.leases, []);
+      assert.match(warnings.join(), /9100\/tcp/);
+      assert.equal(await knock(9100), 'filtered');
+      const { state: back } = await engine.restore();
+      assert.equal(back.leases.length, 1);
+      assert.equal(await knock(9100), 'in');
+    });
+
+    it('that came back with a backup after its time ends at once', async () => {
+      await engine.toggleService({ service: '9100/tcp', action: 'open', duration: 2 });
+      const { backup } = await engine.toggleService({ action: 'close' });
+      await until(async () => (await engine.read()).leases.length === 0);
+      await engine.restore({ action: 'restore', backup });
+      assert.deepEqual((await engine.read()).leases, []);
+      assert.equal(await knock(9100), 'filtered');
+      assert.equal(await knock(22), 'in');
+    });
+
+    it('ends as well where somebody has changed its rules by hand', async () => {
+      await engine.toggleService({ service: '9100/tcp', action: 'open', duration: 2 });
+      await device.ufw('delete', 'allow', '9100/tcp');
+      await device.ufw('deny', '9100/tcp');
+      await until(async () => (await engine.read()).leases.length === 0);
+      assert.match(await rulesOf(), /9100\/tcp +DENY/);
+    });
+
+    it('that ran out while nobody was there ends when flows start', async () => {
+      await engine.toggleService({ service: '9100/tcp', action: 'open', duration: 1 });
+      engine.process.kill('SIGKILL');
+      await engine.process.exited;
+      await new Promise((resolve) => setTimeout(resolve, 1200));
+      engine = await Engine.start(device);
+      assert.equal((await engine.read()).leases.length, 1);
+      await engine.resume();
+      assert.equal(await knock(9100), 'filtered');
+    });
+  });
+
+  describe('managementFrom', () => {
+    it('keeps its way in to the web pages, whatever is asked for', async () => {
+      const managed = await Engine.start(device, { managementFrom: '192.0.2.0/24' });
+      await managed.setProfile({ profile: 'lockdown' });
+      assert.equal(await knock(443), 'in');
+      const before = await everything(device);
+      await assert.rejects(managed.toggleService({ service: 'https', action: 'close', from: '192.0.2.0/24' }), {
+        code: 'LOCKOUT',
+      });
+      await managed.toggleService({ service: 'https', action: 'open', from: '198.51.100.7' });
+      const request = { service: 'https', action: 'close', from: '192.0.2.0/24' };
+      await assert.rejects(managed.toggleService(request), { code: 'LOCKOUT' });
+      await managed.restore();
+      assert.deepEqual(await everything(device), before);
+      assert.equal((await managed.toggleService({ ...request, force: true })).changed, true);
+      await managed.stop();
+    });
+  });
+});
