@@ -1,9 +1,9 @@
 /** The engine inside a device: a program of its own there, asked from the test over its standard streams. */
 import { join } from 'node:path';
 import type { ChangeResult, State } from '../../firewall/messages';
-import type { Device } from './device';
 import type { Edit, EngineAnswer, EngineCall } from './engine-inside';
 import type { InsideProcess } from './inside-process';
+import type { Machine } from './machine';
 import type { RunOptions } from './protocol';
 
 /** An error as the engine threw it: its code and message. */
@@ -23,12 +23,12 @@ export class Engine {
 
   /** Starts the engine in the device with the given settings of the node `smartserver`. */
   static async start(
-    device: Device,
+    device: Machine,
     settings: Record<string, unknown> = {},
     options: RunOptions = {},
   ): Promise<Engine> {
-    const program = join(__dirname, 'engine-inside.js');
-    const argv = [process.execPath, program, JSON.stringify(settings)];
+    const program = device.inside(join(__dirname, 'engine-inside.js'));
+    const argv = [device.node, program, JSON.stringify(settings)];
     return new Engine(await device.spawn(argv, options));
   }
 

@@ -1,8 +1,9 @@
 /** The cables between the device and its neighbour, and their addresses. */
 import { writeFile } from 'node:fs/promises';
+import { setTimeout as pause } from 'node:timers/promises';
 import { knock } from './knock';
 import { check, run } from './processes';
-import type { Family, InterfaceName } from './protocol';
+import type { Family, InterfaceName, RunResult } from './protocol';
 
 /** The two ends of a cable. The addresses are from the ranges reserved for documentation. */
 export interface Cable {
@@ -34,11 +35,35 @@ const names = Object.keys(cables) as InterfaceName[];
  */
 export async function connect(neighbourPid: number): Promise<void> {
   await quiet();
-  const links = names.map((name) => {
-    const end = (which: keyof Cable) => `name ${name} address ${mac(name, which)}`;
-    return `link add ${end('device')} type veth peer ${end('neighbour')} netns ${neighbourPid}`;
-  });
-  await ip([...links, ...settings('device', 'neighbour')]);
+  await ip([...links(neighbourPid), ...settings('device', 'neighbour')]);
+}
+
+/** Makes the cables and leaves the device's ends down, for the device itself to bring up. */
+export async function plug(neighbourPid: number): Promise<void> {
+  await quiet();
+  await ip(links(neighbourPid));
+}
+
+/** Takes the cables away, both ends. Runs in the device's namespace. */
+export async function unplug(): Promise<void> {
+  await ip(names.map((name) => `link delete ${name}`));
+}
+
+/** What brings up the device's ends of plugged cables, as input of `ip -batch`. */
+export const deviceSettings = (): string => `${settings('device', 'neighbour').join('\n')}\n`;
+
+/** Resolves when every cable is up at the end where `runThere` runs programs: the kernel is later than `ip`. */
+export async function raised(runThere: (argv: string[]) => Promise<RunResult>): Promise<void> {
+  const argv = ['ip', '-oneline', 'link', 'show'];
+  for (let tries = 0; ; tries += 1) {
+    const lines = check(argv, await runThere(argv)).split('\n');
+    const down = names.filter(
+      (name) => !lines.some((line) => line.includes(` ${name}@`) && line.includes(' state UP ')),
+    );
+    if (down.length === 0) return;
+    if (tries === 100) throw new Error(`These cables stay down: ${down.join(', ')}.`);
+    await pause(20);
+  }
 }
 
 /** Brings up the neighbour's ends. Runs in the neighbour's namespace. */
@@ -58,6 +83,13 @@ export async function passable(): Promise<void> {
       }
     }),
   );
+}
+
+function links(neighbourPid: number): string[] {
+  return names.map((name) => {
+    const end = (which: keyof Cable) => `name ${name} address ${mac(name, which)}`;
+    return `link add ${end('device')} type veth peer ${end('neighbour')} netns ${neighbourPid}`;
+  });
 }
 
 function settings(own: keyof Cable, other: keyof Cable): string[] {

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 const exec = promisify(execFile);
 
 /** A Debian or Ubuntu package, and a file that is there when it is. */
-interface Package {
+export interface Package {
   name: string;
   proof: string;
 }
@@ -26,7 +26,7 @@ const packages: readonly Package[] = [
 ];
 
 /** Debian's way of saying "start no service": while this file is there and exits with 101. The trap takes it away. */
-const install = `
+const installer = `
 policy=/usr/sbin/policy-rc.d
 if [ ! -e "$policy" ]; then
   trap 'rm -f "$policy"' EXIT
@@ -56,15 +56,20 @@ export function unshareArguments(): string[] {
 }
 
 async function ensure(): Promise<void> {
-  const missing = packages.filter(({ proof }) => !existsSync(proof)).map(({ name }) => name);
+  await install(packages);
+  await ensureNamespaces();
+}
+
+/** Installs those that are missing, as root; starts no service. An ordinary user gets an Error with the line to type. */
+export async function install(wanted: readonly Package[]): Promise<void> {
+  const missing = wanted.filter(({ proof }) => !existsSync(proof)).map(({ name }) => name);
   if (missing.length > 0) {
     if (process.getuid?.() !== 0) {
       const line = `sudo apt-get install --no-install-recommends ${missing.join(' ')}`;
       throw new Error(`The test device needs packages that are not installed. Type: ${line}`);
     }
-    await exec('sh', ['-c', install, 'sh', ...missing], { maxBuffer: 64 * 1024 * 1024 });
+    await exec('sh', ['-c', installer, 'sh', ...missing], { maxBuffer: 64 * 1024 * 1024 });
   }
-  await ensureNamespaces();
 }
 
 async function ensureNamespaces(): Promise<void> {
