@@ -38,15 +38,15 @@ export async function connect(neighbourPid: number): Promise<void> {
   await ip([...links(neighbourPid), ...settings('device', 'neighbour')]);
 }
 
-/** Makes the cables and leaves the device's ends down, for the device itself to bring up. */
+/** Makes the cables and leaves the device's ends down: they may be handed on. */
 export async function plug(neighbourPid: number): Promise<void> {
   await quiet();
   await ip(links(neighbourPid));
 }
 
-/** Takes the cables away, both ends. Runs in the device's namespace. */
-export async function unplug(): Promise<void> {
-  await ip(names.map((name) => `link delete ${name}`));
+/** Puts the device's ends, which are in this namespace, into that of another process; they are down there. */
+export async function handOver(pid: number): Promise<void> {
+  await ip(names.map((name) => `link set ${name} netns ${pid}`));
 }
 
 /** What brings up the device's ends of plugged cables, as input of `ip -batch`. */
@@ -115,7 +115,7 @@ async function ip(lines: string[]): Promise<void> {
 }
 
 /** Takes the brakes off ICMP, which would make a knock on UDP look filtered when many knock at once. */
-async function quiet(): Promise<void> {
+export async function quiet(): Promise<void> {
   await Promise.all([
     writeFile('/proc/sys/net/ipv4/icmp_ratelimit', '0'),
     writeFile('/proc/sys/net/ipv4/icmp_ratemask', '0'),

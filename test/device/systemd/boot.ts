@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { raised } from '../network';
+import { handOver, raised } from '../network';
 import { check } from '../processes';
 import type { HostMethods, InsideMethods, RunResult } from '../protocol';
 import { Channel } from '../rpc';
@@ -22,14 +22,6 @@ const bootMs = 60_000;
 
 /** systemd-nspawn ends with it when the device has been rebooted from inside. */
 const rebooted = 133;
-
-/** How the supervisor reaches the neighbour. */
-export interface NextDoor {
-  pid: number;
-  /** Gives the neighbour's ends of new cables their addresses. */
-  configure(): Promise<void>;
-  run(argv: string[]): Promise<RunResult>;
-}
 
 export class Boot {
   /** Resolves when everything has started. Rejects when it does not come to that. */
@@ -48,7 +40,8 @@ export class Boot {
 
   constructor(
     private readonly plan: SupervisorPlan,
-    private readonly nextDoor: NextDoor,
+    /** Runs a program in the neighbour's network. */
+    private readonly runNextDoor: (argv: string[]) => Promise<RunResult>,
     private readonly host: HostMethods,
   ) {
     this.socket = spawn('unshare', ['--net', process.execPath, join(__dirname, 'socket.js')], {
@@ -84,9 +77,10 @@ export class Boot {
 
   /** Answers the container's first process, in the supervisor's numbers. */
   private async powerOn(): Promise<number> {
-    await this.cables.call('plug', this.nextDoor.pid);
+    // A process that answers is past the `unshare`: its namespace is there.
+    await this.cables.call('quiet');
+    await handOver(this.socket.pid as number);
     this.plugged = true;
-    await this.nextDoor.configure();
     const group = await makeGroup(basename(this.plan.folder));
     const inGroup = 'echo $$ >"$1/cgroup.procs" && shift && exec "$@"';
     this.container = spawn('sh', ['-c', inGroup, 'sh', group, ...this.command()], {
@@ -141,7 +135,8 @@ export class Boot {
     const resident = join(projectInside, 'dist/test/device/systemd/resident.js');
     // Without these a program that sets the clock or loads a module would do so to the host.
     const caps = ['setpriv', '--bounding-set=-sys_time,-sys_module,-sys_rawio', '--inh-caps=-all', '--'];
-    const enter = ['-t', String(leader), '--all', ...caps];
+    // Its parent is systemd: an `nsenter` that waits for it stops for good when systemd, going down, stops everything.
+    const enter = ['-t', String(leader), '--all', ...caps, 'setsid', '--fork'];
     this.resident = spawn('nsenter', [...enter, node, resident, sharedInside], {
       cwd: '/',
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
@@ -151,10 +146,10 @@ export class Boot {
       output: (...args: Parameters<HostMethods['output']>) => this.host.output(...args),
       exited: (...args: Parameters<HostMethods['exited']>) => this.exited(...args),
     });
-    this.resident.on('exit', () => this.inside?.lose(new Error('The device has gone down.')));
+    this.resident.on('disconnect', () => this.inside?.lose(new Error('The device has gone down.')));
     const there = (argv: string[]) => this.inside?.call('run', argv, {}) as Promise<RunResult>;
     await systemdIsUp(there);
-    await Promise.all([raised(there), raised((argv) => this.nextDoor.run(argv))]);
+    await Promise.all([raised(there), raised(this.runNextDoor)]);
     return this.inside;
   }
 
@@ -168,9 +163,9 @@ export class Boot {
     const code = this.container ? await exitCode(this.container) : null;
     // Its end means that nothing is left of the container: the kernel lets it go last.
     while (leader !== undefined && existsSync(`/proc/${leader}`)) await pause(5);
-    if (this.resident) await exitCode(this.resident);
+    if (this.resident?.connected) await once(this.resident, 'disconnect');
     for (const id of this.spawned) this.exited(id, null, 'SIGKILL');
-    if (this.plugged) await this.cables.call('unplug');
+    if (this.plugged) await this.cables.call('handOver', process.pid);
     this.socket.kill('SIGKILL');
     await exitCode(this.socket);
     await removeGroup(basename(this.plan.folder));

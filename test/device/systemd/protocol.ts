@@ -23,6 +23,8 @@ export interface SupervisorMethods extends MachineMethods {
 
 /** What the process that holds the device's network namespace does for the supervisor. */
 export interface SocketMethods {
-  plug(neighbourPid: number): Promise<void>;
-  unplug(): Promise<void>;
+  /** Makes the namespace ready for the cables. */
+  quiet(): Promise<void>;
+  /** Gives the cables to the namespace of another process. */
+  handOver(pid: number): Promise<void>;
 }

@@ -5,10 +5,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { basename, join } from 'node:path';
+import { plug } from '../network';
 import { check, run } from '../processes';
 import type { HostMethods, InsideMethods, NeighbourMethods } from '../protocol';
 import { Channel, type Methods } from '../rpc';
-import { Boot, type NextDoor } from './boot';
+import { Boot } from './boot';
 import { groupNames, groupsFolder, removeGroup } from './groups';
 import type { SupervisorMethods, SupervisorPlan } from './protocol';
 
@@ -21,14 +22,9 @@ neighbourProcess.on('exit', (code, signal) => {
 });
 const neighbour = new Channel<NeighbourMethods>(neighbourProcess, {});
 
-const nextDoor: NextDoor = {
-  pid: neighbourProcess.pid as number,
-  configure: () => neighbour.call('configure'),
-  run: (argv) => neighbour.call('run', argv, {}),
-};
-
 let plan: SupervisorPlan | undefined;
 let current: Boot | undefined;
+let ending = false;
 
 /** A new `/run` keeps systemd-nspawn's locks here, and the unified hierarchy is what it looks for. */
 const script = `
@@ -40,12 +36,16 @@ mount -t cgroup2 cgroup2 ${groupsFolder}
 
 async function start(wanted: SupervisorPlan): Promise<void> {
   plan = wanted;
-  // A process that answers is past the `unshare`: its namespace is there.
-  const [, mounted] = await Promise.all([
-    neighbour.call('run', ['true'], {}),
-    run(['sh', '-c', script, 'sh', plan.folder, plan.tree]),
-  ]);
+  const [, mounted] = await Promise.all([layCables(), run(['sh', '-c', script, 'sh', plan.folder, plan.tree])]);
   check(['mount'], mounted);
+}
+
+/** While the device is off its ends of the cables are here, down. */
+async function layCables(): Promise<void> {
+  // A process that answers is past the `unshare`: its namespace is there.
+  await neighbour.call('run', ['true'], {});
+  await plug(neighbourProcess.pid as number);
+  await neighbour.call('configure');
 }
 
 async function boot(): Promise<void> {
@@ -55,11 +55,11 @@ async function boot(): Promise<void> {
 
 function powerOn(): Boot {
   if (!plan) throw new Error('The device was not started.');
-  const boot = new Boot(plan, nextDoor, host);
+  const boot = new Boot(plan, (argv) => neighbour.call('run', argv, {}), host);
   current = boot;
   void boot.over.then((again) => {
     current = undefined;
-    if (again) powerOn();
+    if (again && !ending) powerOn();
   });
   return boot;
 }
@@ -122,6 +122,7 @@ const host: HostMethods = {
 
 /** Leaves nothing: a control group outlives the processes that were in it. */
 async function end(): Promise<void> {
+  ending = true;
   channel.lose(new Error('The host is gone.'));
   neighbourProcess.removeAllListeners('exit');
   await current?.cut();

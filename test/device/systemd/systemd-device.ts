@@ -100,7 +100,7 @@ export class SystemdDevice extends Machine {
   }
 
   /**
-   * Ends everything inside at once, by SIGKILL, and unplugs the cables. What was written stays, as it is in the
+   * Ends everything inside at once, by SIGKILL, and takes the cables down. What was written stays, as it is in the
    * kernel's page cache, synced or not: this shows what a change has written when it dies, and in which order, but
    * not that it has called fsync. The kernel's rules are gone, with the network namespace they were in.
    */
