@@ -86,8 +86,10 @@ export async function passable(): Promise<void> {
 }
 
 function links(neighbourPid: number): string[] {
-  return names.map((name) => {
-    const end = (which: keyof Cable) => `name ${name} address ${mac(name, which)}`;
+  return names.map((name, i) => {
+    // Not the same index at both ends: the kernel would take an end for no cable's, and be a second later to raise it.
+    const index = { device: 11 + i, neighbour: 21 + i };
+    const end = (which: keyof Cable) => `name ${name} index ${index[which]} address ${mac(name, which)}`;
     return `link add ${end('device')} type veth peer ${end('neighbour')} netns ${neighbourPid}`;
   });
 }

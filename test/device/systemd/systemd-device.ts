@@ -22,8 +22,6 @@ import { ensureContainerPackages } from './packages';
 import type { SupervisorMethods } from './protocol';
 import { ensureTree, node, packageFolder, project } from './tree';
 
-export type SystemdDeviceOptions = DeviceOptions;
-
 export class SystemdDevice extends Machine {
   /** Owned by root, as a device's own. */
   readonly node = node;
@@ -35,7 +33,7 @@ export class SystemdDevice extends Machine {
    * Opens a device in the wanted state, booted. The first one on a machine takes a minute, for the base tree.
    * Rejects with what is missing on this machine, or what went wrong inside.
    */
-  static async open(options: SystemdDeviceOptions = {}): Promise<SystemdDevice> {
+  static async open(options: DeviceOptions = {}): Promise<SystemdDevice> {
     await ensureContainerPackages();
     await ensurePackages();
     await removeStale();
