@@ -6,7 +6,7 @@ import { type Kernel, readKernel } from './commit/kernel';
 import { deadlineIn, type Lease, readClock } from './commit/schedule';
 import { endLeases, settle, WEB_LEASE } from './commit/settle';
 import { readSnapshot, type Snapshot } from './commit/snapshot';
-import { type Committed, type Intent, transact } from './commit/transaction';
+import { type Committed, type Intent, takeBack, transact } from './commit/transaction';
 import { readListeners } from './host/listeners';
 import {
   type AgentRequest,
@@ -23,7 +23,7 @@ import {
 } from './messages';
 import { planProfile, planToggle, type ResolvedToggle, resolveToggle } from './plan/change';
 import { planWebPorts } from './plan/web';
-import { allRules, report, ruleReports } from './report';
+import { allRules, type Facts, report, ruleReports } from './report';
 import { type Registry, registryOf } from './services/registry';
 import { siteRefusal } from './web/refusal';
 import { listenersOfNginx } from './web/server';
@@ -32,11 +32,14 @@ type Call = AgentRequest['call'];
 
 /** How long after a deadline the engine looks, in ms. */
 const WAKE_MS = 200;
+/** How long it waits after a deadline that it could not meet, in ms. */
+const RETRY_MS = 10_000;
 
 export class Firewall {
   readonly #settings: Settings;
   #last: Promise<unknown> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
+  #wakesAt = 0;
   #isClosed = false;
 
   /** @throws FirewallError INVALID_INPUT, naming the setting. */
@@ -101,12 +104,20 @@ export class Firewall {
 
   /** Wakes up when the next lease is over. */
   #await({ leases }: State): void {
-    clearTimeout(this.#timer);
     if (leases.length === 0 || this.#isClosed) return;
     const next = Math.min(...leases.map(({ until }) => Date.parse(until)));
-    // A moment later than the moment itself, and once more soon where something kept a lease from ending.
-    const wait = Math.max(next - Date.now(), 0) + WAKE_MS;
-    this.#timer = setTimeout(() => void this.resume().catch(() => this.#await({ leases } as State)), wait).unref();
+    const at = Math.max(next, Date.now()) + WAKE_MS;
+    // A wake-up that is on its way is not put off by whoever looks meanwhile.
+    if (this.#timer && this.#wakesAt <= at) return;
+    clearTimeout(this.#timer);
+    this.#wakesAt = at;
+    this.#timer = setTimeout(() => this.#wake({ leases } as State), at - Date.now()).unref();
+  }
+
+  #wake(last: State): void {
+    this.#timer = undefined;
+    // What keeps a lease from ending now may not do so in a while; it is also told with the next result.
+    this.resume().catch(() => setTimeout(() => this.#await(last), RETRY_MS).unref());
   }
 }
 
@@ -115,16 +126,24 @@ const isDirect = ({ privilege }: Settings): boolean =>
 
 /** Does what a request asks for, here and now; the requests are valid and this process may do it. */
 export async function perform(settings: Settings, call: Call): Promise<State | ChangeResult> {
-  if (call.method === 'read') return stateOf(settings, await readSnapshot(settings), await readKernel());
-  const late = await settle(settings);
+  if (call.method === 'read') return currentState(settings);
+  const late = [...(await takeBack(settings)), ...(await settle(settings))];
   const done = await asked(settings, call);
   return 'warnings' in done ? { ...done, warnings: [...late, ...done.warnings] } : done;
+}
+
+/** Lines that are no rules are kept by this package, and not by ufw. */
+function foreignLines({ unreadable }: State): string[] {
+  if (unreadable.length === 0) return [];
+  return [
+    `Lines that are no rules of ufw's were kept, but ufw drops them when it next writes: ${unreadable.join('; ')}`,
+  ];
 }
 
 async function asked(settings: Settings, call: Exclude<Call, { method: 'read' }>): Promise<State | ChangeResult> {
   switch (call.method) {
     case 'settle':
-      return stateOf(settings, await readSnapshot(settings), await readKernel());
+      return currentState(settings);
     case 'setProfile': {
       const { request } = call;
       const plan: Intent['plan'] = (snapshot) => planProfile(snapshot, registryFor(settings, snapshot), request);
@@ -163,7 +182,8 @@ async function changeWebPorts(settings: Settings, request: ChangeWebPortsRequest
     return { ...planned, schedule: { ...snapshot.schedule, leases: [...snapshot.schedule.leases, lease] } };
   };
   const wanted = [request.http, request.https].filter((port) => port !== undefined).join(' ');
-  return change(settings, { action: `change-web-ports ${request.mode} ${wanted}`.trim(), plan }, request.dryRun);
+  const action = `change-web-ports ${request.mode} ${wanted}`.trim();
+  return change(settings, { action, plan, movesWeb: true }, request.dryRun);
 }
 
 /** A link would be replaced, or its target changed behind the back of whoever made it. */
@@ -181,8 +201,10 @@ async function refuseLink(path: string): Promise<void> {
 
 async function change(settings: Settings, intent: Intent, dryRun: boolean): Promise<ChangeResult> {
   const started = process.hrtime.bigint();
+  const surroundings = intent.movesWeb ? null : readSurroundings();
   const done = await transact(settings, intent, dryRun);
   const now = dryRun ? done.before : done.after;
+  const state = await stateOf(settings, now, done.kernel, await (surroundings ?? readSurroundings()));
   return {
     id: done.id,
     action: intent.action,
@@ -194,15 +216,36 @@ async function change(settings: Settings, intent: Intent, dryRun: boolean): Prom
     cut: 0,
     backup: done.backup,
     pending: null,
-    warnings: [...done.warnings],
-    state: await stateOf(settings, now, done.kernel),
+    warnings: [...done.warnings, ...(done.changed ? foreignLines(state) : [])],
+    state,
     durationMs: Number(process.hrtime.bigint() - started) / 1e6,
   };
 }
 
-async function stateOf(settings: Settings, snapshot: Snapshot, kernel: Kernel): Promise<State> {
-  const [listeners, nginx, clock] = await Promise.all([readListeners(), listenersOfNginx(), readClock()]);
-  return report({ snapshot, kernel, registry: registryFor(settings, snapshot), listeners, nginx, clock });
+/** Who listens, and what time it is: nothing a change of rules touches, so it is read while one is made. */
+type Surroundings = Pick<Facts, 'listeners' | 'nginx' | 'clock'>;
+
+async function readSurroundings(): Promise<Surroundings> {
+  const [listeners, clock] = await Promise.all([readListeners(), readClock()]);
+  return { listeners, clock, nginx: await listenersOfNginx(listeners) };
+}
+
+async function stateOf(
+  settings: Settings,
+  snapshot: Snapshot,
+  kernel: Kernel,
+  surroundings: Surroundings,
+): Promise<State> {
+  return report({ snapshot, kernel, registry: registryFor(settings, snapshot), ...surroundings });
+}
+
+async function currentState(settings: Settings): Promise<State> {
+  const [snapshot, kernel, surroundings] = await Promise.all([
+    readSnapshot(settings),
+    readKernel(),
+    readSurroundings(),
+  ]);
+  return stateOf(settings, snapshot, kernel, surroundings);
 }
 
 const registryFor = (settings: Settings, { web }: Snapshot): Registry => registryOf(settings, web?.ports ?? null);
@@ -210,10 +253,9 @@ const registryFor = (settings: Settings, { web }: Snapshot): Registry => registr
 function ruleChanges({ before, after }: Committed): Pick<ChangeResult, 'added' | 'removed'> {
   const [old, next] = [allRules(before), allRules(after)];
   const [oldSet, nextSet] = [new Set(old), new Set(next)];
-  const [oldReports, nextReports] = [ruleReports(old), ruleReports(next)];
   return {
-    added: nextReports.filter((_, at) => !oldSet.has(next[at] as (typeof next)[number])),
-    removed: oldReports.filter((_, at) => !nextSet.has(old[at] as (typeof old)[number])),
+    added: ruleReports(next, (rule) => !oldSet.has(rule)),
+    removed: ruleReports(old, (rule) => !nextSet.has(rule)),
   };
 }
 

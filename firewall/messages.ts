@@ -201,7 +201,7 @@ export const serviceReport = z.strictObject({
   out: openness,
   /** The same, per address family; a family ufw does not manage is left out. */
   families: z.array(z.strictObject({ family: z.enum(['ipv4', 'ipv6']), in: openness, out: openness })),
-  /** Interfaces and sources that rules about this service are limited to. */
+  /** Interfaces and remote addresses that rules which can decide about this service are limited to. */
   interfaces: z.array(z.string()),
   sources: z.array(z.string()),
   optional: z.boolean(),

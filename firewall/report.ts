@@ -4,13 +4,13 @@ import { type Clock, deadlineText } from './commit/schedule';
 import type { Snapshot } from './commit/snapshot';
 import type { Listener } from './host/listeners';
 import type { Difference, Openness, Policies, RuleReport, ServiceReport, State } from './messages';
-import { concerns, interfaceOf, isForAnyone, remoteOf } from './plan/concern';
+import { interfaceOf, isForAnyone, remoteOf } from './plan/concern';
 import { webProblems } from './plan/web';
 import { chainFor, combined, type Direction, opennessOf, regionOf } from './plan/world';
 import { otherOwners } from './rules/owners';
 import { commentText, type Family, numbered, type Rule } from './rules/rule';
 import { type RuleFile, unreadableLines } from './rules/rulefile';
-import type { Chain } from './rules/space';
+import { type Chain, within } from './rules/space';
 import type { Service } from './services/catalogue';
 import { ANY_SCOPE, allProfiles, type Profile } from './services/profiles';
 import { partsOf, type Registry } from './services/registry';
@@ -34,7 +34,19 @@ export async function report(facts: Facts): Promise<State> {
   const active = isActive(snapshot, kernel);
   const inSync = await isInSync(snapshot, kernel);
   const verdicts = verdictsOf(snapshot, active);
-  const services = registry.services.map((service) => serviceReport(service, snapshot, verdicts, listeners));
+  const services: ServiceReport[] = [];
+  for (const service of registry.services) {
+    services.push(serviceReport(service, verdicts, listeners));
+    await breathe();
+  }
+  const rules = ruleReports(allRules(snapshot));
+  await breathe();
+  const unreadable: string[] = [];
+  for (const family of snapshot.families) {
+    const name = family === 'ipv4' ? 'user.rules' : 'user6.rules';
+    unreadable.push(...unreadableLines(snapshot.ruleFiles[family] as RuleFile, name));
+    await breathe();
+  }
   const isOpen = ({ in: incoming }: ServiceReport): boolean => incoming !== 'closed';
   return {
     readAt: new Date().toISOString(),
@@ -45,13 +57,11 @@ export async function report(facts: Facts): Promise<State> {
     policies: snapshot.settings.policies,
     profile: profileReport(registry, snapshot, services, active),
     services,
-    rules: ruleReports(allRules(snapshot)),
+    rules,
     exposedInternal: services.filter((service) => service.internal && isOpen(service)).map(({ id }) => id),
     openUnused: services.filter((service) => service.listening === false && isOpen(service)).map(({ id }) => id),
     otherOwners: (Object.keys(kernel) as Family[]).flatMap((family) => otherOwners(kernel[family]?.text ?? '', family)),
-    unreadable: snapshot.families.flatMap((family) =>
-      unreadableLines(snapshot.ruleFiles[family] as RuleFile, family === 'ipv4' ? 'user.rules' : 'user6.rules'),
-    ),
+    unreadable,
     webPorts: webReport(snapshot, nginx),
     pending: null,
     leases: snapshot.schedule.leases.map(({ service, deadline }) => ({
@@ -69,15 +79,22 @@ function webReport(snapshot: Snapshot, nginx: readonly Listener[]): State['webPo
   return { http, https, redirectsTo, consistent: problems.length === 0, problems };
 }
 
+/** Node-RED's turn: with thousands of rules a report takes a while, and flows shall not notice. */
+const breathe = (): Promise<void> => new Promise(setImmediate);
+
 /** The rules of both families in the order `ufw status numbered` counts them. */
 export const allRules = (snapshot: Snapshot): Rule[] =>
   snapshot.families.flatMap((family) => snapshot.rules[family] ?? []);
 
-/** Rules as rows of `ufw status numbered`. */
-export function ruleReports(rules: readonly Rule[]): RuleReport[] {
+/** Rules as rows of `ufw status numbered`; of a long list perhaps only those that are `wanted`. */
+export function ruleReports(rules: readonly Rule[], wanted: (rule: Rule) => boolean = () => true): RuleReport[] {
   const numbers = numbered(rules);
-  return rules.map((rule, at) => ({
-    number: numbers[at] as number,
+  return rules.flatMap((rule, at) => (wanted(rule) ? [ruleReport(rule, numbers[at] as number)] : []));
+}
+
+function ruleReport(rule: Rule, number: number): RuleReport {
+  return {
+    number,
     action: rule.action,
     direction: rule.routed ? 'routed' : rule.direction,
     protocol: rule.protocol,
@@ -87,7 +104,7 @@ export function ruleReports(rules: readonly Rule[]): RuleReport[] {
     log: rule.log || null,
     family: rule.family,
     comment: commentText(rule),
-  }));
+  };
 }
 
 const routedInterfaces = ({ interfaceIn, interfaceOut }: Rule): string | null =>
@@ -104,12 +121,7 @@ function verdictsOf({ families, rules, settings }: Snapshot, active: boolean): V
   });
 }
 
-function serviceReport(
-  service: Service,
-  snapshot: Snapshot,
-  verdicts: Verdicts,
-  listeners: readonly Listener[],
-): ServiceReport {
+function serviceReport(service: Service, verdicts: Verdicts, listeners: readonly Listener[]): ServiceReport {
   const families = verdicts.map(({ family, chains }) => {
     const state = (direction: Direction): Openness =>
       opennessOf(
@@ -118,7 +130,14 @@ function serviceReport(
       );
     return { family, in: state('in'), out: state('out') };
   });
-  const about = allRules(snapshot).filter((rule) => DIRECTIONS.some((direction) => concerns(rule, service, direction)));
+  const own = verdicts.flatMap(({ family, chains }) =>
+    DIRECTIONS.flatMap((direction) =>
+      service.opens.flatMap((spec) => {
+        const region = regionOf(family, direction, spec, ANY_SCOPE);
+        return within(region, chains[direction]).deciders.map(({ rule }) => rule);
+      }),
+    ),
+  );
   return {
     id: service.id,
     label: service.label,
@@ -126,8 +145,8 @@ function serviceReport(
     in: combined(families.map((family) => family.in)),
     out: combined(families.map((family) => family.out)),
     families,
-    interfaces: [...new Set(about.map(interfaceOf).filter(Boolean))],
-    sources: [...new Set(about.filter((rule) => !isForAnyone(rule)).map(remoteOf))],
+    interfaces: [...new Set(own.map(interfaceOf).filter(Boolean))],
+    sources: [...new Set(own.filter((rule) => !isForAnyone(rule)).map(remoteOf))],
     optional: service.optional,
     internal: service.internal,
     listening: service.directions.includes('in') ? isListening(service, listeners) : null,

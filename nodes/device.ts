@@ -4,7 +4,7 @@ import { FirewallError } from '../firewall/errors';
 import { Firewall } from '../firewall/firewall';
 
 /** What the nodes need of a `Firewall`. */
-export type Device = Pick<Firewall, 'read' | 'setProfile' | 'toggleService'>;
+export type Device = Pick<Firewall, 'read' | 'setProfile' | 'toggleService' | 'changeWebPorts' | 'resume' | 'close'>;
 
 /** The config node `smartserver`. */
 export interface DeviceNode extends Node {
@@ -48,4 +48,16 @@ export function deviceOf(RED: NodeAPI, configId: string | undefined): Device {
     });
   }
   return config.device();
+}
+
+/** Has the node's device do what came due while nobody was running. A failure is a warning: the node itself works. */
+export function resumeDevice(RED: NodeAPI, node: Node, configId: string | undefined): void {
+  // When flows start, the config node may come after the node that names it.
+  setImmediate(async () => {
+    try {
+      await deviceOf(RED, configId).resume();
+    } catch (error) {
+      node.warn((error as Error).message);
+    }
+  });
 }

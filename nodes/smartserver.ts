@@ -22,5 +22,6 @@ export = (RED: NodeAPI): void => {
       opened ??= openDevice(settingsOf(def));
       return opened;
     };
+    this.on('close', () => opened?.close());
   });
 };

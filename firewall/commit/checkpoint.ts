@@ -3,11 +3,11 @@
  * is on disk as the journal. When the change is done the journal becomes its backup, in one rename. A journal that is
  * found at the start of a run is the trace of a change that died.
  */
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FirewallError } from '../errors';
-import { type FileText, readText, removeIfThere, replace, syncFolders } from '../host/files';
+import { asideOf, type FileText, readText, removeIfThere, replace, syncFolders } from '../host/files';
 import type { Settings } from '../messages';
 import type { Family } from '../rules/rule';
 
@@ -19,7 +19,7 @@ export interface Checkpoint {
   action: string;
   /** All files a change may write, as they were. */
   before: readonly FileText[];
-  /** The texts of the files the change writes, by path: tells its own half-done work from somebody else's. */
+  /** The hashes of the files the change writes, by path: tell its own half-done work from somebody else's. */
   after: Readonly<Record<string, string>>;
   /** Which of the files is nginx's, if any. */
   site: string | null;
@@ -34,6 +34,9 @@ const backupsOf = ({ stateDir }: Place): string => join(stateDir, 'backups');
 /** Root's alone: the files name who may reach what. */
 const PRIVATE_FOLDER = 0o700;
 const PRIVATE_FILE = 0o600;
+
+/** What tells two texts apart, in a form that is short on disk. */
+export const hashOf = (text: string): string => createHash('sha256').update(text, 'latin1').digest('hex');
 
 /** A new id: it sorts by time, and is safe as a file name. */
 export function newId(now: Date = new Date()): string {
@@ -62,6 +65,8 @@ export async function finish(place: Place, { id }: Checkpoint): Promise<void> {
 
 /** The change was taken back. */
 export async function drop(place: Place): Promise<void> {
+  await removeIfThere(asideOf(journalOf(place)));
+  if ((await readText(journalOf(place))) === null) return;
   await removeIfThere(journalOf(place));
   await syncFolders([journalOf(place)]);
 }

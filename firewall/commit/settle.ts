@@ -2,8 +2,8 @@
 import type { Settings } from '../messages';
 import { planWithoutOldPorts } from '../plan/web';
 import { type Lease, readClock, secondsLeft } from './schedule';
-import { readSnapshot } from './snapshot';
-import { type Intent, transact } from './transaction';
+import { readSchedule, type Snapshot } from './snapshot';
+import { type Intent, type Plan, transact } from './transaction';
 
 /** The key of the one lease about the web ports. */
 export const WEB_LEASE = 'web';
@@ -23,8 +23,8 @@ export async function settle(settings: Settings): Promise<string[]> {
 
 /** Ends the leases for which `isOver` holds, each in a transaction of its own. */
 export async function endLeases(settings: Settings, isOver: (lease: Lease) => boolean): Promise<void> {
-  const { schedule } = await readSnapshot(settings);
-  for (const lease of schedule.leases.filter(isOver)) {
+  const { leases } = await readSchedule(settings);
+  for (const lease of leases.filter(isOver)) {
     const plan: Intent['plan'] = (snapshot) => ({
       ...endOf(snapshot, lease),
       schedule: { ...snapshot.schedule, leases: snapshot.schedule.leases.filter(({ id }) => id !== lease.id) },
@@ -33,5 +33,4 @@ export async function endLeases(settings: Settings, isOver: (lease: Lease) => bo
   }
 }
 
-const endOf = (snapshot: Parameters<Intent['plan']>[0], { end }: Lease): ReturnType<Intent['plan']> =>
-  planWithoutOldPorts(snapshot, end.change);
+const endOf = (snapshot: Snapshot, { end }: Lease): Plan => planWithoutOldPorts(snapshot, end.change);

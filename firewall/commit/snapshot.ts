@@ -114,7 +114,7 @@ export async function readSnapshot(settings: Settings): Promise<Snapshot> {
     sources,
   };
   for (const family of families) {
-    const file = parseRuleFile(sources[family].text, family, sources[family].path);
+    const file = parsedFile(sources[family], family);
     snapshot.ruleFiles[family] = file;
     snapshot.rules[family] = rulesOf(file);
     const [before, after] = await Promise.all([
@@ -126,6 +126,26 @@ export async function readSnapshot(settings: Settings): Promise<Snapshot> {
     await new Promise(setImmediate);
   }
   return snapshot;
+}
+
+/**
+ * Rule files as they were last read and last planned, by path: a file whose text has not changed is not parsed again, and
+ * what was computed about its rules still holds. Never trusted beyond that: the text itself is read every time.
+ */
+const lastRead = new Map<string, { text: string; file: RuleFile }>();
+const lastPlanned = new Map<string, { text: string; file: RuleFile }>();
+
+function parsedFile({ path, text }: FileText, family: Family): RuleFile {
+  const known = [lastRead.get(path), lastPlanned.get(path)].find((one) => one?.text === text);
+  const file = known?.file ?? parseRuleFile(text, family, path);
+  lastRead.set(path, { text, file });
+  return file;
+}
+
+/** What is to happen later, without reading anything else. */
+export async function readSchedule(settings: Settings): Promise<Schedule> {
+  const path = scheduleFile(settings);
+  return parseSchedule((await readText(path))?.text ?? '', path);
 }
 
 /** The snapshot as it would be read after the files said what is wanted. */
@@ -152,7 +172,9 @@ export function withWanted(snapshot: Snapshot, { rules, policies, enable, schedu
     const nextFile = untouched && !pristine ? base : withRules(base, list);
     next.ruleFiles[family] = nextFile;
     next.rules[family] = list;
-    next.sources[family] = { ...snapshot.sources[family], text: formatRuleFile(nextFile) };
+    const text = nextFile === file ? snapshot.sources[family].text : formatRuleFile(nextFile);
+    next.sources[family] = { ...snapshot.sources[family], text };
+    if (nextFile !== file) lastPlanned.set(snapshot.sources[family].path, { text, file: nextFile });
   }
   const { defaultUfw, ufwConf } = snapshot.sources;
   next.sources.defaultUfw = {
@@ -195,9 +217,18 @@ function webSiteOf(text: string): WebSite {
 
 /** The filter table the kernel holds after ufw has loaded the snapshot's files. */
 export function expectedTable(snapshot: Snapshot, family: Family): Table {
-  if (!snapshot.families.includes(family)) return restored(IPV6_OFF_LOAD);
-  return restored(fullLoadOf(snapshot, family, null));
+  const file = snapshot.ruleFiles[family];
+  if (!file) return restored(IPV6_OFF_LOAD);
+  const text = JSON.stringify([snapshot.around[family], snapshot.settings.policies]);
+  const known = expectedByFile.get(file);
+  if (known?.text === text) return known.table;
+  const table = restored(fullLoadOf(snapshot, family, null));
+  expectedByFile.set(file, { text, table });
+  return table;
 }
+
+/** What a rule file leads to depends on the rest only by this text, and seldom changes between two readings. */
+const expectedByFile = new WeakMap<RuleFile, { text: string; table: Table }>();
 
 /** The text that brings up the whole firewall of a family. */
 export function fullLoadOf(snapshot: Snapshot, family: Family, present: Table | null): string {

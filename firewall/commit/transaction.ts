@@ -2,31 +2,21 @@
  * The transaction: one change of ufw's files and of the kernel, wholly or not at all.
  * Lock, take back what died, read, plan, test, journal, write, load, verify, file the backup, release, look once more.
  */
-import { constants } from 'node:fs';
-import { access } from 'node:fs/promises';
 import { FirewallError, notPermitted } from '../errors';
-import { asideOf, type FileText, readText, removeIfThere, replace } from '../host/files';
-import { replaceTable, restore, tryRestore } from '../host/iptables';
+import { type FileText, replace } from '../host/files';
+import { restore } from '../host/iptables';
 import { processesOf, readListeners } from '../host/listeners';
 import { type Lock, takeLock } from '../host/lock';
 import { ended, ufwProcesses } from '../host/processes';
 import { run } from '../host/run';
 import type { Settings } from '../messages';
-import { userLoad } from '../rules/loads';
-import type { Family } from '../rules/rule';
-import type { RuleFile } from '../rules/rulefile';
 import { listenersOfNginx, probe, reload as reloadNginx, settled, testAside } from '../web/server';
-import { begin, type Checkpoint, drop, finish, newId, unfinished } from './checkpoint';
-import { isActive, type Kernel, missingRules, readKernel } from './kernel';
-import {
-  changedFiles,
-  fullLoadOf,
-  type RuleLists,
-  readSnapshot,
-  type Snapshot,
-  type Wanted,
-  withWanted,
-} from './snapshot';
+import { begin, type Checkpoint, finish, hashOf, newId, unfinished } from './checkpoint';
+import { type Kernel, missingRules, readKernel } from './kernel';
+import { type Loads, load, loadsOf, textsOf, tryLoads } from './loading';
+import { oldSite, putBack, recover } from './recovery';
+import { changedFiles, type RuleLists, readSnapshot, type Snapshot, type Wanted, withWanted } from './snapshot';
+import { afterStart, beforeStart } from './start';
 
 export interface Plan extends Wanted {
   warnings: readonly string[];
@@ -48,8 +38,10 @@ export interface WebMove {
 export interface Intent {
   /** For the backup list: `toggle-service close ssh`. */
   action: string;
+  /** The running nginx may listen elsewhere afterwards. */
+  movesWeb?: boolean;
   /** Called again whenever the files have moved since the last call. Pure; throws what refuses the change. */
-  plan(snapshot: Snapshot, id: string): Plan;
+  plan(snapshot: Snapshot, id: string): Plan | Promise<Plan>;
 }
 
 export interface Committed {
@@ -79,8 +71,8 @@ const YIELDS = 3;
 export async function transact(settings: Settings, intent: Intent, dryRun: boolean): Promise<Committed> {
   const id = newId();
   const before = await readSnapshot(settings);
-  const first = planned(before, intent, id);
-  if (dryRun || (changedFiles(before, first.after).length === 0 && (await unfinished(settings)) === null)) {
+  const first = await planned(before, intent, id);
+  if (dryRun || changedFiles(before, first.after).length === 0) {
     const kernel = await readKernel();
     const changed = changedFiles(before, first.after).length > 0;
     if (dryRun || !first.after.settings.enabled || (await missingRules(first.after, kernel)) === null) {
@@ -92,8 +84,10 @@ export async function transact(settings: Settings, intent: Intent, dryRun: boole
       };
     }
   }
+  // While the lock is waited for, the kernel already says whether it would take the tables planned so far.
+  const tested = tryLoads(before, first.after);
   for (let round = 1; ; round++) {
-    const done = await underLock(settings, intent, id, before);
+    const done = await underLock(settings, intent, id, { before, tested });
     if (!(await isUndone(settings, intent, id))) return done;
     if (round === ROUNDS) {
       throw new FirewallError('BUSY', {
@@ -105,20 +99,41 @@ export async function transact(settings: Settings, intent: Intent, dryRun: boole
   }
 }
 
-function planned(snapshot: Snapshot, intent: Intent, id: string): { after: Snapshot; plan: Plan } {
-  const plan = intent.plan(snapshot, id);
+/** Takes back a change that died, if there is one: the next request does, whatever it is, and so can a boot. */
+export async function takeBack(settings: Settings): Promise<readonly string[]> {
+  if ((await unfinished(settings)) === null) return [];
+  const lock = await lockAfterUfw();
+  try {
+    return await recover(settings);
+  } finally {
+    await lock.release();
+  }
+}
+
+async function planned(snapshot: Snapshot, intent: Intent, id: string): Promise<{ after: Snapshot; plan: Plan }> {
+  const plan = await intent.plan(snapshot, id);
+  await new Promise(setImmediate);
   return { after: withWanted(snapshot, plan), plan };
 }
 
-async function underLock(settings: Settings, intent: Intent, id: string, first: Snapshot): Promise<Committed> {
-  const lock = await lockAfterUfw();
+interface Tried {
+  before: Snapshot;
+  tested: Promise<Loads>;
+}
+
+async function underLock(settings: Settings, intent: Intent, id: string, first: Tried): Promise<Committed> {
+  // The trial is awaited with the lock in hand; that it fails is not yet anybody's failure.
+  const [lock] = await Promise.all([lockAfterUfw(), first.tested.catch(() => null)]);
   try {
     const recovered = await recover(settings);
     const fresh = await readSnapshot(settings);
     // A plan is made for what the files say now; rules that did not move keep their identity by the same hash.
-    const before = fresh.hash === first.hash ? first : fresh;
-    const { after, plan } = planned(before, intent, id);
-    const { kernel, files } = await commit(settings, { id, action: intent.action, before, after, lock, web: plan.web });
+    const moved = fresh.hash !== first.before.hash;
+    const before = moved ? fresh : first.before;
+    const { after, plan } = await planned(before, intent, id);
+    const loads = await (moved ? tryLoads(before, after) : first.tested);
+    const step: Step = { id, action: intent.action, before, after, lock, loads, web: plan.web };
+    const { kernel, files } = await commit(settings, step);
     return {
       ...{ id, changed: true, before, after, kernel, backup: id },
       files: files.map(({ path }) => path),
@@ -150,10 +165,11 @@ async function isUndone(settings: Settings, intent: Intent, id: string): Promise
   if (late.length === 0) return false;
   await ended(late, LATE_UFW_MS);
   const now = await readSnapshot(settings);
-  return changedFiles(now, planned(now, intent, id).after).length > 0;
+  return changedFiles(now, (await planned(now, intent, id)).after).length > 0;
 }
 
 interface Step {
+  loads: Loads;
   id: string;
   action: string;
   before: Snapshot;
@@ -164,37 +180,32 @@ interface Step {
 
 async function commit(
   settings: Settings,
-  { id, action, before, after, lock, web }: Step,
+  { id, action, before, after, lock, loads: { texts, present }, web }: Step,
 ): Promise<{ kernel: Kernel; files: readonly FileText[] }> {
   const files = changedFiles(before, after);
   const starts = after.settings.enabled && !before.settings.enabled;
-  const present = starts ? await readKernel() : null;
-  const loads = after.settings.enabled ? loadsOf(after, present) : [];
-  await Promise.all(loads.map(([family, text]) => tryRestore(family, text)));
   const site = files.find(({ path }) => path === after.sources.site?.path);
-  if (site && web) {
-    await refuseBusy(web);
-    await testAside(site);
-  }
+  if (site && web) await refuseBusy(web);
   if (!lock.isHeld()) throw lockLost();
   const checkpoint: Checkpoint = {
     ...{ id, action, at: new Date().toISOString() },
     before: Object.values(before.sources) as FileText[],
-    after: Object.fromEntries(files.map(({ path, text }) => [path, text])),
+    after: Object.fromEntries(files.map(({ path, text }) => [path, hashOf(text)])),
     site: before.sources.site?.path ?? null,
     ...(present ? { kernel: textsOf(present) } : {}),
   };
-  await begin(settings, checkpoint).catch(refused);
   try {
+    await begin(settings, checkpoint);
+    if (site) await testAside(site);
     if (site && web) {
       await openBetween(before, web);
       // As the vendor's page has its readers do.
-      await replace([{ ...(before.sources.site as FileText), path: `${site.path}.old` }]);
+      await replace([{ ...(before.sources.site as FileText), path: oldSite(site.path) }]);
     }
     await replace(files);
     if (site && web?.reload === 'reload') await follow(web);
     if (starts) await beforeStart(settings, before);
-    const kernel = await load(after, loads);
+    const kernel = await load(after, texts);
     if (starts) await afterStart(settings, before);
     await finish(settings, checkpoint);
     if (site && web?.reload === 'reboot') await run('systemctl', ['reboot']);
@@ -205,35 +216,6 @@ async function commit(
     });
     return refused(error);
   }
-}
-
-/** Each family's text for the kernel: the rules and policies, or everything where the firewall is not yet up. */
-function loadsOf(snapshot: Snapshot, present: Kernel | null): (readonly [Family, string])[] {
-  return snapshot.families.map((family) => [
-    family,
-    present
-      ? fullLoadOf(snapshot, family, present[family]?.filter ?? null)
-      : userLoad(snapshot.ruleFiles[family] as RuleFile, snapshot.settings.policies),
-  ]);
-}
-
-/** Loads, and proves that the kernel holds what was loaded. */
-async function load(after: Snapshot, loads: readonly (readonly [Family, string])[]): Promise<Kernel> {
-  for (const [family, text] of loads) await restore(family, text);
-  let kernel = await readKernel();
-  if (!after.settings.enabled) return kernel;
-  if (!isActive(after, kernel)) {
-    // ufw is enabled, but somebody has flushed its chains: bring up everything, not only the rules.
-    for (const [family, text] of loadsOf(after, kernel)) await restore(family, text);
-    kernel = await readKernel();
-  }
-  const missing = await missingRules(after, kernel);
-  if (missing === null) return kernel;
-  throw new FirewallError('VERIFY_FAILED', {
-    what: `the kernel does not hold the rules that were loaded (${missing}).`,
-    state: 'The firewall was put back as it was.',
-    remedy: 'Look for another program that changes iptables, then try again.',
-  });
 }
 
 /** A port that nginx shall take must be nobody else's: nginx itself would not say so. */
@@ -264,99 +246,6 @@ async function follow({ listening, left, pages }: WebMove): Promise<void> {
   await settled({ listening, left });
   await probe(pages);
 }
-
-/** What `ufw-init start` does besides loading rules. */
-async function beforeStart(settings: Settings, { sources }: Snapshot): Promise<void> {
-  await hook(`${settings.etcUfw}/before.init`);
-  const modules = /^IPT_MODULES="?([\w\s-]*)"?$/m.exec(sources.defaultUfw.text)?.[1] ?? '';
-  for (const name of modules.split(/\s+/).filter(Boolean)) await run('modprobe', [name]);
-}
-
-async function afterStart(settings: Settings, { sources }: Snapshot): Promise<void> {
-  const sysctl = /^IPT_SYSCTL="?([^"\n]+)"?$/m.exec(sources.defaultUfw.text)?.[1];
-  if (sysctl) await run('sysctl', ['-e', '-q', '-p', sysctl]);
-  await hook(`${settings.etcUfw}/after.init`);
-}
-
-/** Runs a site's own start script; ufw runs only those made executable. */
-async function hook(path: string): Promise<void> {
-  const isExecutable = await access(path, constants.X_OK).then(
-    () => true,
-    () => false,
-  );
-  if (isExecutable) await run(path, ['start']);
-}
-
-/** Takes a change back: files, then the kernel. */
-async function putBack(settings: Settings, checkpoint: Checkpoint, files: readonly { path: string }[]): Promise<void> {
-  const touched = checkpoint.before.filter(({ path }) => files.some((file) => file.path === path));
-  for (const { path } of touched) await removeIfThere(asideOf(path));
-  const changed = await differing(touched);
-  await replace(changed);
-  // Only a site file is nginx's; an nginx that does not run reads it when it starts.
-  const isSite = changed.some(({ path }) => path === checkpoint.site);
-  if (isSite && (await listenersOfNginx()).length > 0) await reloadNginx();
-  if (checkpoint.kernel) await restoreTables(checkpoint.kernel);
-  else await reload(settings);
-  await drop(settings);
-}
-
-/** Of these texts, those that are not what their files hold. */
-async function differing(files: readonly FileText[]): Promise<FileText[]> {
-  const current = await Promise.all(files.map(({ path }) => readText(path)));
-  return files.filter(({ text }, at) => current[at]?.text !== text);
-}
-
-async function restoreTables(kernel: NonNullable<Checkpoint['kernel']>): Promise<void> {
-  for (const [family, text] of Object.entries(kernel) as [Family, string][]) await replaceTable(family, text);
-}
-
-/** Makes the kernel hold what ufw's files say. */
-async function reload(settings: Settings): Promise<void> {
-  const snapshot = await readSnapshot(settings);
-  if (snapshot.settings.enabled) await load(snapshot, loadsOf(snapshot, null));
-}
-
-/**
- * Takes back a change that died half-way. Files that somebody else has written since are theirs and stay.
- * @returns warnings for the next result.
- */
-async function recover(settings: Settings): Promise<string[]> {
-  const checkpoint = await unfinished(settings);
-  if (!checkpoint) return [];
-  const paths = Object.keys(checkpoint.after);
-  const current = await Promise.all(checkpoint.before.map(({ path }) => readText(path)));
-  const foreign = checkpoint.before.filter(
-    ({ path, text }, at) => current[at]?.text !== text && current[at]?.text !== checkpoint.after[path],
-  );
-  if (foreign.length === 0) {
-    await putBack(
-      settings,
-      checkpoint,
-      paths.map((path) => ({ path })),
-    );
-    return [`The change "${checkpoint.action}" of ${checkpoint.at} had not finished and was taken back.`];
-  }
-  for (const path of paths) await removeIfThere(asideOf(path));
-  await reload(settings);
-  await drop(settings);
-  return [
-    `The change "${checkpoint.action}" of ${checkpoint.at} had not finished, and ${foreign
-      .map(({ path }) => path)
-      .join(', ')} changed after it: what the files say now was kept and loaded.`,
-  ];
-}
-
-/** A kernel without a filter table lets everything through; restoring an empty text would leave what was loaded since. */
-const NO_FILTER = '*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n';
-
-const textsOf = (kernel: Kernel): Partial<Record<Family, string>> =>
-  Object.fromEntries(
-    (Object.entries(kernel) as [Family, { text: string }][]).map(([family, { text }]) => [
-      family,
-      text.includes('*filter') ? text : text + NO_FILTER,
-    ]),
-  );
 
 function refused(error: unknown): never {
   if (error instanceof FirewallError) throw error;

@@ -1,6 +1,6 @@
 /** Files as this package reads and replaces them: whole, with owner and mode, and never half. */
 import { constants } from 'node:fs';
-import { type FileHandle, open, readFile, realpath, rename, stat, unlink } from 'node:fs/promises';
+import { type FileHandle, lstat, open, readFile, realpath, rename, stat, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { FirewallError, notPermitted } from '../errors';
 
@@ -89,7 +89,10 @@ export async function syncFolders(paths: readonly string[]): Promise<void> {
 }
 
 export async function removeIfThere(path: string): Promise<void> {
-  await unlink(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ENOENT') throw error;
-  });
+  const missing = (error: NodeJS.ErrnoException): null => {
+    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return null;
+    throw error;
+  };
+  // Looked at first: a read-only file system refuses to remove even what is not there.
+  if ((await lstat(path).catch(missing)) !== null) await unlink(path).catch(missing);
 }

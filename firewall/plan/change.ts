@@ -9,7 +9,7 @@ import { FAMILIES, type Family, type Rule } from '../rules/rule';
 import type { Service } from '../services/catalogue';
 import { ANY_SCOPE, type Expectation, type Profile, profileNamed, type Scope } from '../services/profiles';
 import { type Registry, serviceNamed } from '../services/registry';
-import { concerns, isForAnyone, isStructural, OWN_INTERFACES, remoteOf } from './concern';
+import { about, isForAnyone, isStructural, OWN_INTERFACES, remoteOf } from './concern';
 import { guarded } from './guard';
 import { closed, opened, type Target, withoutRulesOf } from './service';
 import { chainFor, combined, type Direction, opennessOf, regionOf } from './world';
@@ -19,12 +19,14 @@ const DIRECTIONS: readonly Direction[] = ['in', 'out'];
 /**
  * @throws FirewallError UNKNOWN_PROFILE, INVALID_INPUT, LOCKOUT, WOULD_OPEN
  */
-export function planProfile(snapshot: Snapshot, registry: Registry, request: SetProfileRequest): Plan {
+export async function planProfile(snapshot: Snapshot, registry: Registry, request: SetProfileRequest): Promise<Plan> {
   const profile = profileNamed(registry, request.profile, request.optionalServices);
   const policies: Policies = { ...snapshot.settings.policies, ...profile.policies };
   const rules: RuleLists = {};
   for (const family of snapshot.families) {
     rules[family] = underProfile(snapshot.rules[family] ?? [], { family, profile, policies, registry, request });
+    // With thousands of rules a family takes a while; Node-RED gets its turn in between.
+    await new Promise(setImmediate);
   }
   const warnings = snapshot.settings.enabled ? [] : ['The firewall was off and is now on, also after the next boot.'];
   return guarded(snapshot, { rules, policies, enable: true, warnings }, registry, request);
@@ -41,9 +43,8 @@ interface ProfileTask {
 function underProfile(rules: readonly Rule[], task: ProfileTask): readonly Rule[] {
   const { family, profile, policies, registry, request } = task;
   const removesOwn = profile.removesOwnRules || request.ownRules === 'remove';
-  const isOwn = (rule: Rule): boolean =>
-    !isStructural(rule) &&
-    !registry.services.some((service) => DIRECTIONS.some((direction) => concerns(rule, service, direction)));
+  const abouts = registry.services.flatMap((service) => DIRECTIONS.map((direction) => about(service, direction)));
+  const isOwn = (rule: Rule): boolean => !isStructural(rule) && !abouts.some((isAbout) => isAbout(rule));
   // Own rules that only block are no danger, unless the user asked for a clean slate.
   const isUnwanted = (rule: Rule): boolean =>
     isOwn(rule) && (request.ownRules === 'remove' || rule.action === 'allow' || rule.action === 'limit');
@@ -70,7 +71,7 @@ function meeting(
 }
 
 function letsOthersIn(rule: Rule, service: Service, direction: Direction, scopes: readonly Scope[]): boolean {
-  if (rule.action === 'deny' || rule.action === 'reject' || !concerns(rule, service, direction)) return false;
+  if (rule.action === 'deny' || rule.action === 'reject' || !about(service, direction)(rule)) return false;
   const on = direction === 'in' ? rule.interfaceIn : rule.interfaceOut;
   const remote = isForAnyone(rule) ? '' : remoteOf(rule);
   return !scopes.some((scope) => scope.interface === on && normalScope(scope).from === remote);
@@ -155,7 +156,7 @@ function warningsOf(snapshot: Snapshot, rules: RuleLists, { service, action, dir
       ? []
       : FAMILIES.flatMap((family) => rules[family] ?? []).filter(
           (rule) =>
-            directions.some((direction) => concerns(rule, service, direction)) &&
+            directions.some((direction) => about(service, direction)(rule)) &&
             !isForAnyone(rule) &&
             (rule.action === 'deny' || rule.action === 'reject'),
         );

@@ -1,16 +1,15 @@
 /** One family's rules, changed the way ufw changes its own lists: one rule per identity, first match wins. */
-import { appKey, identity, type Rule } from '../rules/rule';
+import { appKey, type Rule, sameIdentity } from '../rules/rule';
 
 /**
  * Adds a rule as `ufw allow …` does: a rule of the same identity is replaced where it stands, else the new one comes
  * last. The same list comes back where nothing changes.
  */
 export function added(rules: readonly Rule[], rule: Rule): readonly Rule[] {
-  const key = identity(rule);
-  const known = rules.filter((other) => identity(other) === key);
+  const known = rules.filter((other) => sameIdentity(other, rule));
   if (known.length === 0) return [...rules, rule];
   if (known.every((other) => sameRule(other, rule))) return rules;
-  return rules.map((other) => (identity(other) === key ? rule : other));
+  return rules.map((other) => (sameIdentity(other, rule) ? rule : other));
 }
 
 /**
@@ -18,8 +17,7 @@ export function added(rules: readonly Rule[], rule: Rule): readonly Rule[] {
  * and not at all where one of the same identity exists.
  */
 export function inserted(rules: readonly Rule[], rule: Rule, at: number): readonly Rule[] {
-  const key = identity(rule);
-  if (rules.some((other) => identity(other) === key)) return rules;
+  if (rules.some((other) => sameIdentity(other, rule))) return rules;
   let place = at;
   while (place > 0 && place < rules.length && splitsApplication(rules[place - 1] as Rule, rules[place] as Rule))
     place++;
@@ -38,7 +36,7 @@ export function removed(rules: readonly Rule[], rule: Rule): readonly Rule[] {
 export const sameRule = (a: Rule, b: Rule): boolean => a.comment === b.comment && sameButComment(a, b);
 
 function sameButComment(a: Rule, b: Rule): boolean {
-  return a.action === b.action && a.log === b.log && identity(a) === identity(b);
+  return a.action === b.action && a.log === b.log && sameIdentity(a, b);
 }
 
 /** As ufw compares neighbours: the same addresses and applications, and at least one application. */

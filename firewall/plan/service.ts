@@ -2,14 +2,14 @@
 
 import type { Policies } from '../messages';
 import type { Family } from '../rules/rule';
-import { identity, type Rule } from '../rules/rule';
-import { type Box, boxesOf, type Chain, decide, intersect, LEVEL, subtract } from '../rules/space';
+import { type Rule, sameIdentity } from '../rules/rule';
+import { type Box, boxesOf, type Chain, decide, LEVEL, subtract } from '../rules/space';
 import type { Service } from '../services/catalogue';
 import type { Scope } from '../services/profiles';
 import { singleRuleSpecs } from '../services/registry';
-import { concerns, interfaceOf, isForAnyone, remoteOf } from './concern';
+import { about, interfaceOf, isForAnyone, remoteOf } from './concern';
 import { added, inserted } from './rulelist';
-import { chainFor, type Direction, regionOf, ruleFor } from './world';
+import { chainWithin, type Direction, regionOf, ruleFor } from './world';
 
 export interface Target {
   family: Family;
@@ -25,14 +25,13 @@ export interface Target {
  */
 export function opened(rules: readonly Rule[], target: Target, action: 'allow' | 'limit'): readonly Rule[] {
   const { family, service, direction, scope, policies } = target;
-  let list: readonly Rule[] = rules.filter(
-    (rule) => !(isBlock(rule) && concerns(rule, service, direction) && fillsScope(rule, scope)),
-  );
+  const isAbout = about(service, direction);
+  let list: readonly Rule[] = rules.filter((rule) => !(isBlock(rule) && isAbout(rule) && fillsScope(rule, scope)));
   for (const spec of singleRuleSpecs(service.opens)) {
     const wanted = ruleFor(family, direction, spec, scope, { action });
     const region = regionOf(family, direction, spec, scope);
     const blocker = (from: readonly Rule[]): Rule | null | undefined =>
-      otherwiseDecided(region, chainFor(from, policies, direction), LEVEL[action], isNarrowBlock);
+      otherwiseDecided(region, chainWithin(region, from, policies, direction), LEVEL[action], isNarrowBlock);
     if (blocker(list) === undefined) continue;
     // In place or at the end, as ufw would; in front of what still stands in the way, where that is not enough.
     const simple = added(list, keepingComment(wanted, list));
@@ -48,7 +47,7 @@ export function closed(rules: readonly Rule[], target: Target): readonly Rule[] 
   let list = withoutRulesOf(rules, target);
   for (const spec of singleRuleSpecs([...service.closesToo, ...service.opens])) {
     const region = regionOf(family, direction, spec, scope);
-    const offender = otherwiseDecided(region, chainFor(list, policies, direction), LEVEL.deny, () => false);
+    const offender = otherwiseDecided(region, chainWithin(region, list, policies, direction), LEVEL.deny, () => false);
     if (offender === undefined) continue;
     const deny = ruleFor(family, direction, spec, scope, { action: 'deny' });
     list = offender === null ? added(list, deny) : movedBefore(list, deny, offender);
@@ -58,7 +57,8 @@ export function closed(rules: readonly Rule[], target: Target): readonly Rule[] 
 
 /** The rules without those that let this service, and nothing else, in within the scope. */
 export function withoutRulesOf(rules: readonly Rule[], { service, direction, scope }: Target): readonly Rule[] {
-  const list = rules.filter((rule) => isBlock(rule) || !concerns(rule, service, direction) || !isWithin(rule, scope));
+  const isAbout = about(service, direction);
+  const list = rules.filter((rule) => isBlock(rule) || !isAbout(rule) || !isWithin(rule, scope));
   return list.length === rules.length ? rules : list;
 }
 
@@ -68,15 +68,14 @@ export function withoutRulesOf(rules: readonly Rule[], { service, direction, sco
  */
 function otherwiseDecided(
   region: Box,
-  chain: Chain,
+  chain: Pick<Chain, 'deciders' | 'policy'>,
   wanted: number,
   passes: (rule: Rule) => boolean,
 ): Rule | null | undefined {
   let found: { at: number; rule: Rule | null } | undefined;
-  const touching = { ...chain, deciders: chain.deciders.filter(({ box }) => intersect(region, box)) };
-  for (const { level, rule } of decide(region, touching)) {
+  for (const { level, rule } of decide(region, chain)) {
     if (level === wanted || (rule && passes(rule))) continue;
-    const at = rule ? touching.deciders.findIndex((decider) => decider.rule === rule) : Number.POSITIVE_INFINITY;
+    const at = rule ? chain.deciders.findIndex((decider) => decider.rule === rule) : Number.POSITIVE_INFINITY;
     if (!found || at < found.at) found = { at, rule };
   }
   return found?.rule;
@@ -103,15 +102,13 @@ function isWithin(rule: Rule, scope: Scope): boolean {
 
 /** The rule in front of another, wherever one of its identity stood before. */
 function movedBefore(rules: readonly Rule[], rule: Rule, other: Rule): readonly Rule[] {
-  const key = identity(rule);
-  const rest = rules.filter((known) => identity(known) !== key);
+  const rest = rules.filter((known) => !sameIdentity(known, rule));
   return inserted(rest, rule, rest.indexOf(other));
 }
 
 /** The rule with the comment of the one it replaces. */
 function keepingComment(rule: Rule, rules: readonly Rule[]): Rule {
-  const key = identity(rule);
-  const known = rules.find((other) => identity(other) === key);
+  const known = rules.find((other) => sameIdentity(other, rule));
   return known ? { ...rule, comment: known.comment, log: known.log } : rule;
 }
 

@@ -9,9 +9,9 @@ import {
   chainOfRules,
   decide,
   EVERYTHING,
-  intersect,
   LEVEL,
   type Level,
+  within,
 } from '../rules/space';
 
 export interface Side {
@@ -42,7 +42,7 @@ export function widening(before: Side, after: Side): Rule | keyof Policies | nul
 function widened(old: Chain, next: Chain): Rule | undefined | null {
   for (const region of suspects(old, next)) {
     // Only what touches the region can decide about it; with thousands of rules that is a handful.
-    const [oldHere, nextHere] = [touching(old, region), touching(next, region)];
+    const [oldHere, nextHere] = [within(region, old), within(region, next)];
     for (const { box, level, rule } of decide(region, nextHere)) {
       if (level === LEVEL.deny) continue;
       for (const part of decide(box, oldHere)) if (part.level < level) return rule ?? undefined;
@@ -67,8 +67,3 @@ function suspects(old: Chain, next: Chain): Box[] {
   const gone = old.deciders.filter(({ level, rule }) => level < LEVEL.allow && (moved || !nextKeys.has(key(rule))));
   return [...fresh, ...gone].flatMap(({ rule }) => boxesOf(rule));
 }
-
-const touching = (chain: Chain, region: Box): Chain => ({
-  ...chain,
-  deciders: chain.deciders.filter(({ box }) => intersect(region, box)),
-});

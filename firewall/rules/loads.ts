@@ -95,7 +95,7 @@ function table(lines: readonly string[]): string {
   // A chain must be declared before a rule names it, and a later declaration would empty it again.
   const declared = [...new Set(lines.filter((line) => line.startsWith(':')))];
   const rules = lines.filter((line) => line.startsWith('-'));
-  return `*filter\n${[...declared, ...rules].join('\n')}\nCOMMIT\n`;
+  return `*filter\n${declared.join('\n')}\n${rules.join('\n')}\nCOMMIT\n`;
 }
 
 /** The lines of a file's filter table, without comments. */

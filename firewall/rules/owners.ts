@@ -10,7 +10,8 @@ const OURS = /^ufw6?-/;
  */
 export function otherOwners(saved: string, family: Family): string[] {
   const found: string[] = [];
-  const lines = saved.split('\n');
+  // ufw's own rules are most of the lines.
+  const lines = saved.split('\n').filter((line) => !line.startsWith('-A ufw'));
   const lenient = new Set<string>();
   // Chains that accept something, and those that lead to them, whatever order they are printed in.
   for (let grown = true; grown; ) {

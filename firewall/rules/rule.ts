@@ -57,9 +57,27 @@ export function identity(rule: Rule): string {
   return [family, routed, direction, protocol, dport, dst, sport, src, dapp, sapp, interfaceIn, interfaceOut].join(' ');
 }
 
+/** Whether two rules have the same identity; quicker than comparing texts. */
+export function sameIdentity(a: Rule, b: Rule): boolean {
+  return (
+    a.dport === b.dport &&
+    a.protocol === b.protocol &&
+    a.family === b.family &&
+    a.routed === b.routed &&
+    a.direction === b.direction &&
+    a.dst === b.dst &&
+    a.sport === b.sport &&
+    a.src === b.src &&
+    a.dapp === b.dapp &&
+    a.sapp === b.sapp &&
+    a.interfaceIn === b.interfaceIn &&
+    a.interfaceOut === b.interfaceOut
+  );
+}
+
 /** The text of a rule's comment. */
 export function commentText(rule: Rule): string {
-  return Buffer.from(rule.comment, 'hex').toString('utf8');
+  return rule.comment === '' ? '' : Buffer.from(rule.comment, 'hex').toString('utf8');
 }
 
 /**

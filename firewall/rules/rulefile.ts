@@ -53,8 +53,14 @@ export function formatRuleFile(file: RuleFile): string {
   return file.head + file.lead + file.items.map((item) => item.raw + item.foreign).join('') + file.tail;
 }
 
-/** The rules of a file in their order. */
-export const rulesOf = (file: RuleFile): Rule[] => file.items.map((item) => item.rule);
+const rulesByItems = new WeakMap<readonly Item[], readonly Rule[]>();
+
+/** The rules of a file in their order; the same list each time, so that what is computed about it is computed once. */
+export function rulesOf({ items }: RuleFile): readonly Rule[] {
+  const rules = rulesByItems.get(items) ?? items.map((item) => item.rule);
+  rulesByItems.set(items, rules);
+  return rules;
+}
 
 /**
  * The file with the rules in the given order. An item whose rule is the same object keeps its text, others get ufw's;
@@ -132,6 +138,7 @@ export function unreadableLines(file: RuleFile, name: string): string[] {
   return [
     ...foreign(file.lead),
     ...file.items.flatMap(({ rule, raw, foreign: after }) => {
+      if (after === '' && raw === newItem(rule).raw) return NONE;
       const derived = ruleLines(rule);
       const [, ...own] = raw.replace(/^\n+/, '').split('\n').slice(0, -1);
       if (own.length === derived.length && own.every((line, at) => line === derived[at])) return foreign(after);
@@ -140,6 +147,7 @@ export function unreadableLines(file: RuleFile, name: string): string[] {
   ];
 }
 
+const NONE: readonly string[] = [];
 const linesOf = (raw: string): string[] => raw.split('\n').filter((line) => line.trim() !== '');
 const joined = (lines: readonly string[]): string => lines.map((line) => `${line}\n`).join('');
 
@@ -151,8 +159,9 @@ function faultOf(lines: readonly string[], rulesAt: number, family: Family): str
   if (!lines.includes(`:${chainPrefix(family)}-user-input - [0:0]`)) {
     return `it does not declare the chain ${chainPrefix(family)}-user-input`;
   }
-  const ends = [...lines].reverse().find((line) => line.trim() !== '');
-  if (ends !== 'COMMIT') return 'it is cut off: its last line is not COMMIT';
+  let last = lines.length - 1;
+  while (last > 0 && lines[last]?.trim() === '') last--;
+  if (lines[last] !== 'COMMIT') return 'it is cut off: its last line is not COMMIT';
   return null;
 }
 

@@ -48,12 +48,17 @@ export function restored(text: string, start: Table = { chains: new Map(), polic
   return { chains, policies };
 }
 
+const PROTOCOL_MATCH = / -m (?:tcp|udp)\b/;
+
 /** Where two lists of rule specs first mean something else to the kernel; -1 where they are the same. */
 export function firstDifference(a: readonly string[], b: readonly string[]): number {
   for (let at = 0; at < Math.max(a.length, b.length); at++) {
     const [one, other] = [a[at], b[at]];
     if (one === other) continue;
-    if (one === undefined || other === undefined || canonical(one) !== canonical(other)) return at;
+    if (one === undefined || other === undefined) return at;
+    // What iptables-save adds to most of ufw's lines; the long way round only for the others.
+    if (one === other.replace(PROTOCOL_MATCH, '')) continue;
+    if (canonical(one) !== canonical(other)) return at;
   }
   return -1;
 }

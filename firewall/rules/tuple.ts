@@ -84,6 +84,7 @@ function formatScope(rule: Rule): string {
 
 function isPorts(field: string): boolean {
   if (field === 'any') return true;
+  if (/^\d{1,5}$/.test(field)) return Number(field) >= 1 && Number(field) <= 65535;
   if (!/^\d+(?::\d+)?(?:,\d+(?::\d+)?)*$/.test(field) || field.split(/[,:]/).length > MAX_PORTS) return false;
   return field.split(',').every((part) => {
     const [first, last] = part.split(':').map(Number) as [number, number?];

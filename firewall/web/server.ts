@@ -17,6 +17,8 @@ import { parseSite } from './site';
 
 /** Where Debian's and Ubuntu's nginx has its configuration. */
 const MAIN = '/etc/nginx/nginx.conf';
+/** The copy of it that includes a site file which is not live yet. */
+const CHECK = join(dirname(MAIN), 'smartserver-check.conf');
 /** How long a reload may take until nginx listens as the file says, in ms. */
 const RELOAD_MS = 10_000;
 /** How long one page may take, in ms. */
@@ -30,7 +32,7 @@ const PAGE_MS = 5_000;
 export async function testAside(site: FileText): Promise<void> {
   const main = await readText(MAIN);
   if (!main) throw nginxNotFound();
-  const copy = { ...main, path: join(dirname(main.path), 'smartserver-check.conf') };
+  const copy = { ...main, path: CHECK };
   try {
     await writeAside(site);
     await writeAside({ ...copy, text: await including(main.text, site.path, asideOf(site.path)) });
@@ -39,10 +41,13 @@ export async function testAside(site: FileText): Promise<void> {
     const reason = stderr.split('\n').find((line) => line.includes('[emerg]')) ?? stderr;
     throw siteRefusal(`nginx refuses the new site file: ${reason.trim().slice(0, 300)}.`);
   } finally {
-    await removeIfThere(asideOf(copy.path));
+    await removeCheck();
     await removeIfThere(asideOf(site.path));
   }
 }
+
+/** Removes the copy that a check which died has left. */
+export const removeCheck = (): Promise<void> => removeIfThere(asideOf(CHECK));
 
 /** The main configuration's text with the live site's place taken by another file. */
 async function including(text: string, live: string, instead: string): Promise<string> {
@@ -94,9 +99,9 @@ export async function settled(ports: { listening: readonly number[]; left: reado
   }
 }
 
-/** The TCP sockets nginx listens on. */
-export async function listenersOfNginx(): Promise<Listener[]> {
-  const tcp = (await readListeners()).filter(({ protocol }) => protocol === 'tcp');
+/** Of the sockets that listen now, the TCP ones of nginx. */
+export async function listenersOfNginx(listeners?: readonly Listener[]): Promise<Listener[]> {
+  const tcp = (listeners ?? (await readListeners())).filter(({ protocol }) => protocol === 'tcp');
   const processes = await processesOf(tcp.map(({ inode }) => inode));
   return tcp.filter(({ inode }) => processes.get(inode)?.name === 'nginx');
 }

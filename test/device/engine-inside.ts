@@ -16,7 +16,7 @@ export interface Edit {
 
 export interface EngineCall {
   id: number;
-  method: 'read' | 'setProfile' | 'toggleService' | 'changeWebPorts' | 'edit';
+  method: 'read' | 'setProfile' | 'toggleService' | 'changeWebPorts' | 'resume' | 'edit';
   request: unknown;
 }
 
@@ -50,7 +50,8 @@ async function edit(edits: readonly Edit[]): Promise<boolean> {
 
 function perform({ method, request }: EngineCall): Promise<unknown> {
   if (method === 'edit') return edit(request as Edit[]);
-  return method === 'read' ? firewall.read() : firewall[method](request);
+  if (method === 'read' || method === 'resume') return firewall[method]();
+  return firewall[method](request);
 }
 
 async function answer(line: string): Promise<void> {

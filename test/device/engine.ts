@@ -19,6 +19,8 @@ export class EngineError extends Error {
 export class Engine {
   private readonly waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
   private last = 0;
+  /** How many steps the engine has made, where STEP in its environment has them counted. */
+  steps = 0;
   private text = '';
 
   /** Starts the engine in the device with the given settings of the node `smartserver`. */
@@ -27,8 +29,9 @@ export class Engine {
     settings: Record<string, unknown> = {},
     options: RunOptions = {},
   ): Promise<Engine> {
-    const program = device.inside(join(__dirname, 'engine-inside.js'));
-    const argv = [device.node, program, JSON.stringify(settings)];
+    const compiled = (name: string) => device.inside(join(__dirname, name));
+    const preload = options.env?.STEP === undefined ? [] : ['-r', compiled('steps.js')];
+    const argv = [device.node, ...preload, compiled('engine-inside.js'), JSON.stringify(settings)];
     return new Engine(await device.spawn(argv, options));
   }
 
@@ -37,6 +40,7 @@ export class Engine {
     process.on('stdout', (chunk: string) => this.receive(chunk));
     process.on('stderr', (chunk: string) => {
       said = (said + chunk).slice(-4000);
+      for (const [, step] of chunk.matchAll(/^step (\d+)$/gm)) this.steps = Math.max(this.steps, Number(step));
     });
     process.on('end', () => {
       for (const { reject } of this.waiting.values()) reject(new Error(`The engine ended: ${said}`));
@@ -58,6 +62,11 @@ export class Engine {
 
   changeWebPorts(request: unknown = {}): Promise<ChangeResult> {
     return this.call({ method: 'changeWebPorts', request }) as Promise<ChangeResult>;
+  }
+
+  /** Takes back what died, and ends what has come due. */
+  resume(): Promise<void> {
+    return this.call({ method: 'resume', request: {} }) as Promise<void>;
   }
 
   /** Changes single rules through the engine's transaction, with ufw's own semantics. True where anything changed. */

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 const exec = promisify(execFile);
 
 /** A Debian or Ubuntu package, and a file that is there when it is. */
-export interface Package {
+interface Package {
   name: string;
   proof: string;
 }
@@ -25,8 +25,27 @@ const packages: readonly Package[] = [
   { name: 'mosquitto-clients', proof: '/usr/bin/mosquitto_pub' },
 ];
 
+/** What the browser tests need besides. */
+const testPackages: readonly Package[] = [{ name: 'chromium', proof: '/usr/bin/chromium' }];
+
+/** What the benchmark needs besides, to count processes. */
+const benchPackages: readonly Package[] = [{ name: 'strace', proof: '/usr/bin/strace' }];
+
+/** What the device with systemd needs besides. */
+const containerPackages: readonly Package[] = [
+  { name: 'debootstrap', proof: '/usr/sbin/debootstrap' },
+  { name: 'systemd-container', proof: '/usr/bin/systemd-nspawn' },
+];
+
+const wanted = {
+  device: packages,
+  container: [...packages, ...containerPackages],
+  tests: [...packages, ...testPackages],
+  bench: [...packages, ...benchPackages],
+};
+
 /** Debian's way of saying "start no service": while this file is there and exits with 101. The trap takes it away. */
-const installer = `
+const install = `
 policy=/usr/sbin/policy-rc.d
 if [ ! -e "$policy" ]; then
   trap 'rm -f "$policy"' EXIT
@@ -38,15 +57,16 @@ get() { apt-get -y -o DPkg::Lock::Timeout=300 install --no-install-recommends "$
 get "$@" || { apt-get update && get "$@"; }
 `;
 
-let ensured: Promise<void> | undefined;
+const ensured = new Map<string, Promise<void>>();
 
 /**
  * Installs what is missing, as root; an ordinary user gets an Error with the line to type.
  * No service is started by it. Also tries whether namespaces are to be had. Looks once per process.
  */
-export function ensurePackages(): Promise<void> {
-  ensured ??= ensure();
-  return ensured;
+export function ensurePackages(purpose: keyof typeof wanted = 'device'): Promise<void> {
+  const known = ensured.get(purpose) ?? ensure(wanted[purpose]);
+  ensured.set(purpose, known);
+  return known;
 }
 
 /** The arguments of `unshare` for a device of this user. An ordinary user is root in a user namespace. */
@@ -55,21 +75,16 @@ export function unshareArguments(): string[] {
   return [...user, '--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc'];
 }
 
-async function ensure(): Promise<void> {
-  await install(packages);
-  await ensureNamespaces();
-}
-
-/** Installs those that are missing, as root; starts no service. An ordinary user gets an Error with the line to type. */
-export async function install(wanted: readonly Package[]): Promise<void> {
-  const missing = wanted.filter(({ proof }) => !existsSync(proof)).map(({ name }) => name);
+async function ensure(needed: readonly Package[]): Promise<void> {
+  const missing = needed.filter(({ proof }) => !existsSync(proof)).map(({ name }) => name);
   if (missing.length > 0) {
     if (process.getuid?.() !== 0) {
       const line = `sudo apt-get install --no-install-recommends ${missing.join(' ')}`;
       throw new Error(`The test device needs packages that are not installed. Type: ${line}`);
     }
-    await exec('sh', ['-c', installer, 'sh', ...missing], { maxBuffer: 64 * 1024 * 1024 });
+    await exec('sh', ['-c', install, 'sh', ...missing], { maxBuffer: 64 * 1024 * 1024 });
   }
+  await ensureNamespaces();
 }
 
 async function ensureNamespaces(): Promise<void> {

@@ -197,6 +197,33 @@ describe('the dialogs', function () {
     await close('#node-dialog-cancel');
   });
 
+  it('of change-web-ports shows the ports, or who follows whom in a repair', async () => {
+    const id = await drop('change-web-ports', 430);
+    await open(id);
+    await picture('change-web-ports');
+    await typed('http').fill('1780');
+    await typed('https').fill('1443');
+    await page.fill('#node-input-keepOldOpen', '600');
+    assert.equal(await page.isVisible('#node-input-repairTo'), false);
+    await roundTrip(id);
+    const saved = {
+      http: '1780',
+      httpType: 'num',
+      https: '1443',
+      httpsType: 'num',
+      keepOldOpen: '600',
+      mode: 'change',
+    };
+    await assertStored(id, saved);
+    await page.selectOption('#node-input-mode', 'repair');
+    assert.equal(await page.isVisible('#node-input-keepOldOpen'), false);
+    await page.selectOption('#node-input-repairTo', 'firewall');
+    await picture('change-web-ports-repair');
+    await roundTrip(id);
+    await assertStored(id, { ...saved, mode: 'repair', repairTo: 'firewall' });
+    await close('#node-dialog-cancel');
+  });
+
   it('of toggle-service marks a node whose service, interface or source cannot be right, with a reason', async () => {
     const id = await drop('toggle-service', 360);
     await open(id);

@@ -274,7 +274,8 @@ describe('Reading the firewall', () => {
     await device.write(path, text.replace('\n### END RULES ###', `\n${malformed}\n${odd}\n\n### END RULES ###`));
     const { unreadable } = await engine.read();
     assert.deepEqual(unreadable, [`user.rules: ${malformed}`, `user.rules: ${odd}`]);
-    await engine.toggleService({ service: 'ssh', action: 'close' });
+    const { warnings } = await engine.toggleService({ service: 'ssh', action: 'close' });
+    assert.match(warnings.join(), /ufw drops them when it next writes: .*--dport 4711/);
     const after = await device.read(path);
     assert.ok(after.includes(odd) && after.includes(malformed));
     assert.match(await device.save('ipv4'), /--dport 4711 -j ACCEPT/);

@@ -16,6 +16,17 @@ export async function assertReloadChangesNothing(device: Device): Promise<void> 
   assert.deepEqual(await everything(device), before);
 }
 
+/** Puts the state back that `everything` told, files and tables at once; quicker than asking ufw. */
+export async function restore(device: Device, state: Record<string, string>): Promise<void> {
+  for (const path of UFW_FILES) await device.write(path, state[path] as string);
+  for (const [program, input] of [
+    ['iptables-restore', state.ipv4],
+    ['ip6tables-restore', state.ipv6],
+  ] as const) {
+    assert.equal((await device.run([program], { input })).code, 0);
+  }
+}
+
 /** Puts the state back that `everything` told, ufw's way: the files, then a reload. */
 export async function putBack(device: Device, state: Record<string, string>): Promise<void> {
   for (const path of UFW_FILES) await device.write(path, state[path] as string);

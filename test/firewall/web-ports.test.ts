@@ -138,8 +138,17 @@ describe('Moving the web ports', () => {
     assert.equal(closed, true);
     assert.deepEqual(await knock(80, 443, 1780, 1443), ['filtered', 'filtered', 'in', 'in']);
     const [old, fresh] = await Promise.all(probes.map((probe) => probe.stop()));
-    const dark = old?.times.filter(({ answered }, at) => !answered && !fresh?.times[at]?.answered) ?? [];
-    assert.deepEqual(dark, [], 'moments at which neither port answered');
+    const firstNew = fresh?.times.find(({ answered }) => answered)?.at ?? Number.NaN;
+    const silent = (probe: typeof old) =>
+      probe?.times.filter(({ answered }) => !answered).map(({ at }) => at - firstNew) ?? [];
+    assert.ok(
+      silent(fresh).every((at) => at < 0),
+      `the new port fell silent after it had answered: ${silent(fresh).filter((at) => at >= 0)}`,
+    );
+    assert.ok(
+      silent(old).every((at) => at > 0),
+      `the old port fell silent before the new one answered: ${silent(old).filter((at) => at <= 0)}`,
+    );
     const direct = await engine.changeWebPorts({ http: 1780, https: 1443 });
     assert.equal(direct.changed, false);
     await assertReloadChangesNothing(device);
@@ -243,9 +252,35 @@ describe('Moving the web ports', () => {
     await missing.stop();
   });
 
-  it('puts everything back when nginx cannot take the new port after all', async () => {
+  it('puts everything back when the port is taken between the check and the reload', async () => {
     const before = await state();
-    // Taken after the check: another address of the port, which the check for 1443 cannot foresee, is bound in between.
+    const codes: string[] = [];
+    // From the first step on, until the port is taken so late that the check has seen it free.
+    for (let step = 1; !codes.includes('VERIFY_FAILED'); step++) {
+      const late = await Engine.start(device, {}, { env: { STEP: String(step), STEP_ACTION: 'listen 1443' } });
+      await assert.rejects(late.changeWebPorts({ https: 1443 }), (error: EngineError) => {
+        codes.push(error.code);
+        return true;
+      });
+      await late.stop();
+      assert.deepEqual(await state(), before, `step ${step}`);
+      assert.equal((await answers('https://192.0.2.1/')).status, 200);
+    }
+    assert.deepEqual([...new Set(codes)], ['PORT_IN_USE', 'VERIFY_FAILED']);
+  });
+
+  it('refuses to change a site file on a read-only file system', async () => {
+    await device.ok('mount', '--bind', '/etc/nginx/sites-available', '/etc/nginx/sites-available');
+    await device.ok('mount', '-o', 'remount,ro,bind', '/etc/nginx/sites-available');
+    const before = await state();
+    await assert.rejects(engine.changeWebPorts({ https: 1443 }), { code: 'NOT_PERMITTED' });
+    assert.deepEqual(await state(), before);
+    await device.ok('umount', '/etc/nginx/sites-available');
+    assert.equal((await answers('https://192.0.2.1/')).status, 200);
+  });
+
+  it('puts everything back when nginx does not run', async () => {
+    const before = await state();
     const real = await device.read('/etc/nginx/nginx.conf');
     await device.ok('sh', '-c', 'kill $(cat /run/nginx.pid) && while [ -e /run/nginx.pid ]; do :; done');
     await assert.rejects(engine.changeWebPorts({ https: 1443 }), { code: 'VERIFY_FAILED' });

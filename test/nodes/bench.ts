@@ -5,6 +5,7 @@ import type { Node, NodeInitializer, NodeMessage, NodeStatus } from 'node-red';
 import helper from 'node-red-node-test-helper';
 import { openDevicesWith } from '../../nodes/device';
 
+import changeWebPorts = require('../../nodes/change-web-ports');
 import readFirewall = require('../../nodes/read-firewall');
 import setProfile = require('../../nodes/set-profile');
 import smartserver = require('../../nodes/smartserver');
@@ -46,7 +47,7 @@ export async function start(nodes: { id: string; type: string; [property: string
   const own = nodes.map((node) => (node.type === 'smartserver' ? node : { ...place, wires: [['out']], ...node }));
   const scope = nodes.filter(({ type }) => type !== 'smartserver').map(({ id }) => id);
   await helper.load(
-    [smartserver, readFirewall, setProfile, toggleService, ...coreNodes],
+    [smartserver, readFirewall, setProfile, toggleService, changeWebPorts, ...coreNodes],
     [
       TAB,
       ...own,

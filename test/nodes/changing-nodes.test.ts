@@ -249,4 +249,39 @@ describe('the configuration', () => {
       assert.equal(devices.length, 0);
     });
   }
+
+  it('of the web ports leaves out empty ports, and names none in a repair', async () => {
+    const web = {
+      type: 'change-web-ports',
+      httpType: 'num',
+      httpsType: 'num',
+      keepOldOpen: '600',
+      fixRedirect: true,
+      reload: 'reload',
+    };
+    await start([
+      { id: 'move', ...web, mode: 'change', http: '', https: '1443', repairTo: 'nginx' },
+      { id: 'repair', ...web, mode: 'repair', http: '1780', https: '1443', repairTo: 'firewall' },
+    ]);
+    assert.equal((await send('move', {})).sent?.payload.changed, true);
+    await send('repair', {});
+    assert.deepEqual(devices[0]?.requests, [
+      { https: 1443, mode: 'change', fixRedirect: true, reload: 'reload', keepOldOpen: 600 },
+      { mode: 'repair', fixRedirect: true, reload: 'reload', repairTo: 'firewall' },
+    ]);
+  });
+
+  it('of the web ports takes them from the message, and refuses what is no port', async () => {
+    await start([{ id: 'move', type: 'change-web-ports', http: '', https: 'payload', httpsType: 'msg' }]);
+    assert.deepEqual((await send('move', { payload: 1443 })).sent?.payload.changed, true);
+    for (const payload of ['1443', 1443.5, 0, 65536, null, [], {}]) {
+      assert.match((await send('move', { payload })).caught?.error.message ?? '', /^INVALID_INPUT: https/);
+    }
+  });
+
+  it('of the web ports has its device do what came due while flows were stopped', async () => {
+    await start([{ id: 'move', type: 'change-web-ports', http: '', https: '1443', httpsType: 'num' }]);
+    await send('move', {});
+    assert.equal(devices[0]?.resumed, 1);
+  });
 });

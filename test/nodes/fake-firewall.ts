@@ -2,6 +2,7 @@
 import {
   type ChangeResult,
   changeResult,
+  changeWebPortsRequest,
   check,
   type Openness,
   type State,
@@ -26,6 +27,10 @@ export class FakeFirewall implements Device {
   /** What the next request fails with, instead of being carried out. */
   failure: unknown;
   active = true;
+  webPorts: (number | undefined)[] = [80, 443];
+  /** How often it was asked to do what came due. */
+  resumed = 0;
+  closed = false;
   profile: string | null = 'enhanced';
   comment = 'from the plant';
   readonly #registry: Registry;
@@ -76,6 +81,26 @@ export class FakeFirewall implements Device {
       if (changed && !close) this.#closed.delete(service);
       return this.#result(`toggle-service ${action} ${service}`, changed, dryRun);
     });
+  }
+
+  async changeWebPorts(request: unknown): Promise<ChangeResult> {
+    this.requests.push(request);
+    const { mode, http, https, dryRun } = check(changeWebPortsRequest, request);
+    return this.#queued(() => {
+      const wanted = [http ?? this.webPorts[0], https ?? this.webPorts[1]];
+      const changed = !dryRun && mode === 'change' && wanted.join() !== this.webPorts.join();
+      if (changed) this.webPorts = wanted;
+      return this.#result(`change-web-ports ${mode} ${wanted.join(' ')}`, changed, dryRun);
+    });
+  }
+
+  async resume(): Promise<void> {
+    this.resumed += 1;
+    if (this.failure !== undefined) throw this.failure;
+  }
+
+  close(): void {
+    this.closed = true;
   }
 
   #queued<Result>(work: () => Result): Promise<Result> {

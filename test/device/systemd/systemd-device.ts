@@ -12,7 +12,7 @@ import { isStale, makeFolder, place, placeFolder, removeStale } from '../folder'
 import type { InsideProcess } from '../inside-process';
 import { Machine } from '../machine';
 import { cables } from '../network';
-import { ensurePackages, unshareArguments } from '../packages';
+import { unshareArguments } from '../packages';
 import { check } from '../processes';
 import type { RunOptions, RunResult } from '../protocol';
 import type { Channel } from '../rpc';
@@ -35,7 +35,6 @@ export class SystemdDevice extends Machine {
    */
   static async open(options: DeviceOptions = {}): Promise<SystemdDevice> {
     await ensureContainerPackages();
-    await ensurePackages();
     await removeStale();
     const [tree, state] = await Promise.all([ensureTree(), stateOf(options)]);
     const folder = await makeFolder();

@@ -193,10 +193,14 @@ describe('a site file', () => {
 
   it('names the files it includes, which are left alone', () => {
     const text = 'include a.conf;\nserver { listen 80;\n include "snippets/*.conf"; }';
-    assert.deepEqual(parse(text).includes, [
-      { path: 'a.conf', line: 1 },
-      { path: 'snippets/*.conf', line: 3 },
-    ]);
+    const { includes } = parse(text);
+    assert.deepEqual(
+      includes.map(({ path, line, start, end }) => [path, line, text.slice(start, end)]),
+      [
+        ['a.conf', 1, 'include a.conf;'],
+        ['snippets/*.conf', 3, 'include "snippets/*.conf";'],
+      ],
+    );
   });
 
   it('with a byte order mark is read as nginx reads it: its first word is no directive nginx knows', () => {

@@ -1,0 +1,111 @@
+/** What was measured, in the shape of `results.json`, and the targets it is held to. */
+import { ENGINE, type OperationName, UFW_CALLS, UFW_STATUS, UFW_STATUS_NUMBERED } from './operations';
+
+export interface Figure {
+  otherRules: number;
+  operation: OperationName;
+  contestant: string;
+  /** All changes of the operation together, over the repetitions. */
+  ms: { median: number; min: number; max: number; repetitions: number };
+  /** The median's multiple of this package's. */
+  timesThisPackage: number;
+  /** Programs started: by all changes of the operation, and by the one that starts most. */
+  processes: { total: number; perChange: number };
+  /** Knocks during the operation, one every ms on each port, over its repetitions; null for readings. */
+  probes: {
+    repetitions: number;
+    closedKnocks: number;
+    leaked: number;
+    openKnocks: number;
+    dropped: number;
+  } | null;
+  /** The longest block of the event loop, the median and the largest of the repetitions; null where no engine ran in it. */
+  blockMs: { median: number; max: number } | null;
+}
+
+export interface Target {
+  what: string;
+  target: string;
+  figure: string;
+  met: boolean;
+}
+
+export interface Results {
+  machine: { cores: number; node: string; ufw: string; iptables: string };
+  figures: readonly Figure[];
+  targets: readonly Target[];
+}
+
+/** The middle of a list, which must not be empty; the mean of the two middle ones of an even one. */
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const half = Math.floor(sorted.length / 2);
+  const upper = sorted[half] as number;
+  return sorted.length % 2 === 1 ? upper : ((sorted[half - 1] as number) + upper) / 2;
+}
+
+/** To a tenth. */
+export const rounded = (value: number): number => Math.round(value * 10) / 10;
+
+const MANY = 3000;
+const SOME = 30;
+
+/** The targets with what was reached. A missed one is a figure like any other, not an error. */
+export function targetsOf(figures: readonly Figure[]): Target[] {
+  const engine = figures.filter(({ contestant }) => contestant === ENGINE);
+  const sizes = [...new Set(figures.map(({ otherRules }) => otherRules))];
+  const ms = (operation: OperationName, contestant: string, otherRules: number): number =>
+    figures.find((one) => one.operation === operation && one.contestant === contestant && one.otherRules === otherRules)
+      ?.ms.median ?? Number.NaN;
+  const faster = (operation: OperationName, others: readonly string[], size: number): number =>
+    Math.min(...others.map((other) => ms(operation, other, size))) / ms(operation, ENGINE, size);
+  const atLeast = (what: string, factor: number, reached: number): Target => ({
+    what,
+    target: `≥ ${factor}× faster`,
+    figure: `${reached.toFixed(reached < 10 ? 2 : 0)}×`,
+    met: reached >= factor,
+  });
+  const changes = engine.filter(({ operation }) => operation !== 'read');
+  const sum = (key: 'leaked' | 'dropped' | 'closedKnocks' | 'openKnocks'): number =>
+    changes.reduce((total, { probes }) => total + (probes?.[key] ?? 0), 0);
+  const most = Math.max(...changes.map(({ processes }) => processes.perChange));
+  const growth = ms('toggle', ENGINE, MANY) / ms('toggle', ENGINE, SOME);
+  const block = Math.max(
+    ...engine.filter(({ otherRules }) => otherRules === MANY).map(({ blockMs }) => blockMs?.median ?? Number.NaN),
+  );
+  const readers = [UFW_STATUS, UFW_STATUS_NUMBERED];
+  return [
+    atLeast('set-profile, factory → lockdown, to ufw calls', 40, faster('lockdown', [UFW_CALLS], 0)),
+    ...sizes.map((size) =>
+      atLeast(`toggle-service, ${size} other rules, to ufw calls`, 2, faster('toggle', [UFW_CALLS], size)),
+    ),
+    ...sizes.map((size) =>
+      atLeast(`read, ${size} other rules, to ufw status`, size >= MANY ? 2 : 1, faster('read', readers, size)),
+    ),
+    { what: 'processes per change', target: '≤ 8', figure: String(most), met: most <= 8 },
+    {
+      what: 'knocks let in on a closed port in any change',
+      target: '0',
+      figure: `${sum('leaked')} of ${sum('closedKnocks')}`,
+      met: sum('leaked') === 0,
+    },
+    {
+      what: 'knocks dropped on an open port in any change',
+      target: '0',
+      figure: `${sum('dropped')} of ${sum('openKnocks')}`,
+      met: sum('dropped') === 0,
+    },
+    {
+      what: `toggle-service at ${MANY} other rules, to ${SOME}`,
+      target: '≤ 2× the time',
+      figure: `${growth.toFixed(2)}×`,
+      met: growth <= 2,
+    },
+    {
+      what: `event loop's longest block at ${MANY} other rules`,
+      target: '< 20 ms',
+      figure: `${block.toFixed(1)} ms`,
+      met: block < 20,
+    },
+  ];
+}

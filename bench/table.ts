@@ -1,0 +1,39 @@
+/** Figures as text in columns. */
+import type { Figure, Target } from './figures';
+
+/** Rows under a heading, the first column to the left and the others to the right. */
+function columns(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] as string).length)));
+  const pad = (text: string, column: number): string =>
+    column < 2 ? text.padEnd(widths[column] as number) : text.padStart(widths[column] as number);
+  return `${rows.map((row) => row.map(pad).join('  ').trimEnd()).join('\n')}\n`;
+}
+
+const HEADING = ['operation', 'by', 'ms', '(min–max)', 'times', 'processes', 'leaked', 'dropped', 'longest block'];
+
+/** The figures of one number of other rules. Leaked and dropped are per repetition of the operation. */
+export function figureTable(figures: readonly Figure[]): string {
+  const rows = figures.map(({ operation, contestant, ms, timesThisPackage, processes, probes, blockMs }) => [
+    operation,
+    contestant,
+    ms.median.toFixed(0),
+    `(${ms.min.toFixed(0)}–${ms.max.toFixed(0)})`,
+    `${timesThisPackage.toFixed(1)}×`,
+    String(processes.total),
+    probes ? each(probes.leaked, probes.repetitions) : '',
+    probes ? each(probes.dropped, probes.repetitions) : '',
+    blockMs ? `${blockMs.median.toFixed(1)} ms` : '',
+  ]);
+  return columns([HEADING, ...rows]);
+}
+
+const each = (count: number, repetitions: number): string => {
+  const mean = count / repetitions;
+  return Number.isInteger(mean) || mean >= 10 ? mean.toFixed(0) : mean.toFixed(1);
+};
+
+/** The targets, each with its figure and whether it is met. */
+export function targetTable(targets: readonly Target[]): string {
+  const rows = targets.map(({ what, target, figure, met }) => [what, met ? 'met' : 'NOT MET', figure, target]);
+  return columns([['target', '', 'figure', 'wanted'], ...rows]);
+}

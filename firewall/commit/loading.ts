@@ -1,0 +1,64 @@
+/** Bringing rules into the kernel, and proving that they are there. */
+import { FirewallError } from '../errors';
+import { restore, tryRestore } from '../host/iptables';
+import { userLoad } from '../rules/loads';
+import type { Family } from '../rules/rule';
+import type { RuleFile } from '../rules/rulefile';
+import { isActive, type Kernel, missingRules, readKernel } from './kernel';
+import { fullLoadOf, type Snapshot } from './snapshot';
+
+/** Each family's text for the kernel, and what the kernel held before where the firewall is being started. */
+export interface Loads {
+  texts: readonly (readonly [Family, string])[];
+  present: Kernel | null;
+}
+
+/** Makes the texts, and has iptables try each without effect. */
+export async function tryLoads(before: Snapshot, after: Snapshot): Promise<Loads> {
+  if (!after.settings.enabled) return { texts: [], present: null };
+  const present = before.settings.enabled ? null : await readKernel();
+  const texts = loadsOf(after, present);
+  await Promise.all(texts.map(([family, text]) => tryRestore(family, text)));
+  return { texts, present };
+}
+
+/** Each family's text for the kernel: the rules and policies, or everything where the firewall is not yet up. */
+export function loadsOf(snapshot: Snapshot, present: Kernel | null): (readonly [Family, string])[] {
+  return snapshot.families.map((family) => [
+    family,
+    present
+      ? fullLoadOf(snapshot, family, present[family]?.filter ?? null)
+      : userLoad(snapshot.ruleFiles[family] as RuleFile, snapshot.settings.policies),
+  ]);
+}
+
+/** Loads, and proves that the kernel holds what was loaded. */
+export async function load(after: Snapshot, loads: readonly (readonly [Family, string])[]): Promise<Kernel> {
+  // Not both at once: two commits at the same time make one of them start again.
+  for (const [family, text] of loads) await restore(family, text);
+  let kernel = await readKernel();
+  if (!after.settings.enabled) return kernel;
+  if (!isActive(after, kernel)) {
+    // ufw is enabled, but somebody has flushed its chains: bring up everything, not only the rules.
+    for (const [family, text] of loadsOf(after, kernel)) await restore(family, text);
+    kernel = await readKernel();
+  }
+  const missing = await missingRules(after, kernel);
+  if (missing === null) return kernel;
+  throw new FirewallError('VERIFY_FAILED', {
+    what: `the kernel does not hold the rules that were loaded (${missing}).`,
+    state: 'The firewall was put back as it was.',
+    remedy: 'Look for another program that changes iptables, then try again.',
+  });
+}
+
+/** A kernel without a filter table lets everything through; restoring an empty text would leave what was loaded since. */
+const NO_FILTER = '*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n';
+
+export const textsOf = (kernel: Kernel): Partial<Record<Family, string>> =>
+  Object.fromEntries(
+    (Object.entries(kernel) as [Family, { text: string }][]).map(([family, { text }]) => [
+      family,
+      text.includes('*filter') ? text : text + NO_FILTER,
+    ]),
+  );

@@ -1,0 +1,85 @@
+/** The way back: of a change that failed, and of one that died. */
+import { asideOf, type FileText, readText, removeIfThere, replace } from '../host/files';
+import { replaceTable } from '../host/iptables';
+import type { Settings } from '../messages';
+import type { Family } from '../rules/rule';
+import { listenersOfNginx, reload as reloadNginx, removeCheck } from '../web/server';
+import { type Checkpoint, drop, hashOf, unfinished } from './checkpoint';
+import { load, loadsOf } from './loading';
+import { readSnapshot } from './snapshot';
+
+/** Takes a change back: files, then the kernel. */
+export async function putBack(
+  settings: Settings,
+  checkpoint: Checkpoint,
+  files: readonly { path: string }[],
+): Promise<void> {
+  const touched = checkpoint.before.filter(({ path }) => files.some((file) => file.path === path));
+  await tidy(checkpoint);
+  const changed = await differing(touched);
+  await replace(changed);
+  // Only a site file is nginx's; an nginx that does not run reads it when it starts.
+  const isSite = changed.some(({ path }) => path === checkpoint.site);
+  if (isSite && (await listenersOfNginx()).length > 0) await reloadNginx();
+  if (checkpoint.kernel) await restoreTables(checkpoint.kernel);
+  else await reload(settings);
+  await drop(settings);
+}
+
+/** Where the vendor's page has its readers keep the site file as it was. */
+export const oldSite = (site: string): string => `${site}.old`;
+
+/** Removes what was prepared and not swapped in. */
+async function tidy({ after, site }: Checkpoint): Promise<void> {
+  for (const path of Object.keys(after)) await removeIfThere(asideOf(path));
+  if (site === null) return;
+  await removeIfThere(asideOf(oldSite(site)));
+  await removeCheck();
+}
+
+/** Of these texts, those that are not what their files hold. */
+async function differing(files: readonly FileText[]): Promise<FileText[]> {
+  const current = await Promise.all(files.map(({ path }) => readText(path)));
+  return files.filter(({ text }, at) => current[at]?.text !== text);
+}
+
+async function restoreTables(kernel: NonNullable<Checkpoint['kernel']>): Promise<void> {
+  for (const [family, text] of Object.entries(kernel) as [Family, string][]) await replaceTable(family, text);
+}
+
+/** Makes the kernel hold what ufw's files say. */
+async function reload(settings: Settings): Promise<void> {
+  const snapshot = await readSnapshot(settings);
+  if (snapshot.settings.enabled) await load(snapshot, loadsOf(snapshot, null));
+}
+
+/**
+ * Takes back a change that died half-way. Files that somebody else has written since are theirs and stay.
+ * @returns warnings for the next result.
+ */
+export async function recover(settings: Settings): Promise<string[]> {
+  const checkpoint = await unfinished(settings);
+  if (!checkpoint) return [];
+  const paths = Object.keys(checkpoint.after);
+  const current = await Promise.all(checkpoint.before.map(({ path }) => readText(path)));
+  const foreign = checkpoint.before.filter(({ path, text }, at) => {
+    const now = current[at]?.text ?? '';
+    return now !== text && hashOf(now) !== checkpoint.after[path];
+  });
+  if (foreign.length === 0) {
+    await putBack(
+      settings,
+      checkpoint,
+      paths.map((path) => ({ path })),
+    );
+    return [`The change "${checkpoint.action}" of ${checkpoint.at} had not finished and was taken back.`];
+  }
+  await tidy(checkpoint);
+  await reload(settings);
+  await drop(settings);
+  return [
+    `The change "${checkpoint.action}" of ${checkpoint.at} had not finished, and ${foreign
+      .map(({ path }) => path)
+      .join(', ')} changed after it: what the files say now was kept and loaded.`,
+  ];
+}

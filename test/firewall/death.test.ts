@@ -1,0 +1,131 @@
+/** A change that dies or fails at any of its steps: what was there before is there again, or what was wanted is, entirely. */
+import { strict as assert } from 'node:assert';
+import { after, before, describe, it } from 'mocha';
+import { Device } from '../device/device';
+import { Engine, type EngineError } from '../device/engine';
+import { assertReloadChangesNothing, everything, restore } from './stable';
+
+const SITE = '/etc/nginx/sites-available/apollo.conf';
+const STATE = '/var/lib/smartserver-firewall';
+
+type Change = (engine: Engine) => Promise<unknown>;
+
+const changes: [name: string, change: Change][] = [
+  ['toggle-service', (engine) => engine.toggleService({ action: 'close' })],
+  ['set-profile', (engine) => engine.setProfile({ profile: 'standard', optionalServices: 'open' })],
+  ['change-web-ports', (engine) => engine.changeWebPorts({ http: 1780, https: 1443 })],
+  [
+    'change-web-ports, keeping the old ones',
+    (engine) => engine.changeWebPorts({ http: 1780, https: 1443, keepOldOpen: 3600 }),
+  ],
+];
+
+describe('A change that dies at any step', function () {
+  this.timeout(1_800_000);
+  let device: Device;
+  let old: Record<string, string>;
+
+  const state = async (): Promise<Record<string, string>> => ({
+    ...(await everything(device)),
+    site: await device.read(SITE),
+  });
+  const reset = async () => {
+    await device.write(SITE, old.site as string);
+    await device.remove(STATE);
+    await device.ok('nginx', '-s', 'reload');
+    await restore(device, old);
+  };
+  const dead = (engine: Engine) => engine.process.exited.then(({ signal }) => signal);
+
+  before(async () => {
+    device = await Device.open();
+    await device.startNginx();
+    old = await state();
+  });
+
+  after(() => device?.close());
+
+  for (const [name, change] of changes) {
+    describe(name, () => {
+      let steps = 0;
+      let wanted: Record<string, string>;
+
+      before(async () => {
+        const engine = await Engine.start(device, {}, { env: { STEP: '0' } });
+        await change(engine);
+        steps = engine.steps;
+        await engine.stop();
+        wanted = await state();
+        await reset();
+        assert.ok(steps > 15, `${steps} steps`);
+      });
+
+      for (const moment of ['kill', 'kill-after']) {
+        it(`leaves the old or the new state, and pages that answer (${moment})`, async () => {
+          const outcomes = { old: 0, new: 0 };
+          for (let step = 1; step <= steps; step++) {
+            const engine = await Engine.start(device, {}, { env: { STEP: String(step), STEP_ACTION: moment } });
+            // The holder of the lock ends after the change has answered: then the change is complete.
+            const answered = await change(engine).then(
+              () => true,
+              (error: Error) => {
+                assert.match(error.message, /The engine ended/, `step ${step}`);
+                return false;
+              },
+            );
+            if (answered) await engine.stop();
+            else assert.equal(await dead(engine), 'SIGKILL', `step ${step}`);
+            const next = await Engine.start(device);
+            await next.resume();
+            const { inSync, webPorts } = await next.read();
+            await next.stop();
+            const now = await state();
+            const isNew = now.site === wanted.site && now['/etc/ufw/user.rules'] === wanted['/etc/ufw/user.rules'];
+            if (answered) assert.equal(isNew, true, `answered, and not there after ${moment} at step ${step}`);
+            assert.deepEqual(now, isNew ? wanted : old, `after ${moment} at step ${step} of ${steps}`);
+            assert.equal(inSync, true, `in sync after ${moment} at step ${step}`);
+            assert.equal(await device.exists(`${STATE}/journal.json`), false);
+            assert.equal(
+              (await device.ok('find', '/etc/ufw', '/etc/default', '/etc/nginx', '-name', '*smartserver*')).trim(),
+              '',
+            );
+            const { status } = await device.neighbour.fetch(`https://192.0.2.1:${webPorts?.https}/`);
+            assert.equal(status, 200, `the pages after ${moment} at step ${step}`);
+            outcomes[isNew ? 'new' : 'old']++;
+            await reset();
+          }
+          assert.ok(outcomes.old > 5, JSON.stringify(outcomes));
+        });
+      }
+
+      it('fails with a code and leaves the old state when a disk is full, broken or read-only', async () => {
+        for (const [code, expected] of [
+          ['ENOSPC', 'INTERNAL'],
+          ['EIO', 'INTERNAL'],
+          ['EROFS', 'NOT_PERMITTED'],
+        ] as const) {
+          let failed = 0;
+          for (let step = 1; step <= steps; step++) {
+            const engine = await Engine.start(device, {}, { env: { STEP: String(step), STEP_ACTION: code } });
+            const error = await change(engine).then(
+              () => null,
+              (refusal: EngineError) => refusal,
+            );
+            await engine.stop();
+            if (error) {
+              failed++;
+              assert.equal(error.code, expected, `${code} at step ${step}: ${error.message}`);
+              assert.deepEqual(await state(), old, `${code} at step ${step}`);
+              assert.equal(await device.exists(`${STATE}/journal.json`), false, `${code} at step ${step}`);
+            } else {
+              // A step that starts a program, or only tidies up, does not fail the change.
+              await assertReloadChangesNothing(device);
+              await reset();
+            }
+          }
+          assert.ok(failed > 8, `${failed} steps failed with ${code}`);
+        }
+      });
+    });
+  }
+});
