@@ -3,23 +3,18 @@
  * a neighbour at the other end of its cables who knocks on its ports. Opened by root or by an ordinary user.
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { rmSync } from 'node:fs';
 import { readdir, readFile, realpath, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import { factoryPolicies, factoryRules } from './factory';
 import { makeFolder, place, placeFolder, removeStale } from './folder';
-import { InsideProcess } from './inside-process';
-import { type Loopback, openLoopback } from './loopback';
+import type { InsideProcess } from './inside-process';
+import { Machine } from './machine';
 import { hostVarLib, privateFolders } from './mounts';
-import { Neighbour } from './neighbour-handle';
 import { ensurePackages, unshareArguments } from './packages';
 import { type Files, pristine } from './pristine';
-import { check } from './processes';
-import type { Family, FileStat, HostMethods, InitMethods, Proto, RunOptions, RunResult, Target } from './protocol';
-import { Channel } from './rpc';
+import type { InitMethods } from './protocol';
+import type { Channel } from './rpc';
 import { certificate, nginxFiles } from './site';
 import { recall, type Snapshot } from './snapshot';
 
@@ -32,42 +27,19 @@ export interface DeviceOptions {
   active?: boolean;
 }
 
-/** Something listening, until closed. */
-export interface Listener {
-  port: number;
-  close(): Promise<void>;
-}
-
-/** How long a device may take to end by itself, in milliseconds, before it is killed. */
-const endMs = 5_000;
-
 /** What ufw changes; the rest of `/etc/ufw` is as installed. */
 const ufwState = ['/etc/default/ufw', '/etc/ufw/ufw.conf', '/etc/ufw/user.rules', '/etc/ufw/user6.rules'];
 
-const open = new Set<Device>();
-
-export class Device {
-  /** The machine at the other end of the cables. */
-  readonly neighbour: Neighbour;
-  private readonly child: ChildProcess;
-  private readonly init: Channel<InitMethods>;
-  private readonly processes = new Map<number, InsideProcess>();
-  private readonly loopbacks: Loopback[] = [];
-  private readonly ended: Promise<void>;
-  private lastProcess = 0;
-  private said = '';
-  private closing: Promise<void> | undefined;
+export class Device extends Machine {
+  /** The host's own: its files are seen inside, at the same paths. */
+  readonly node = process.execPath;
+  declare protected readonly init: Channel<InitMethods>;
 
   /** Opens a device in the wanted state. Rejects with what is missing on this machine, or what went wrong inside. */
   static async open(options: DeviceOptions = {}): Promise<Device> {
-    const wanted = { ipv6: true, rules: 'factory', active: true, ...options } as const;
     await ensurePackages();
     await removeStale();
-    if (wanted.rules === 'none' && !wanted.active) return Device.start({ files: await pristine(wanted.ipv6) });
-    const files = await pristine(wanted.ipv6);
-    const key = { wanted, files, factoryPolicies, factoryRules, tools: await tools() };
-    const snapshot = await recall(key, () => makeSnapshot(wanted, files));
-    return Device.start({ ...snapshot, files: { ...files, ...snapshot.files } });
+    return Device.start(await stateOf(options));
   }
 
   private static async start(snapshot: Snapshot): Promise<Device> {
@@ -85,104 +57,12 @@ export class Device {
     }
   }
 
-  private constructor(
-    /** A folder on the host's disk with the same path inside; gone when the device is closed. */
-    readonly folder: string,
-  ) {
-    const child = startInit(folder);
-    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-      this.said = (this.said + text).slice(-4096);
-    });
-    const host: HostMethods = {
-      output: (id, stream, data) => this.processes.get(id)?.receive(stream, data),
-      exited: (id, code, signal) => this.finish(id, code, signal),
-    };
-    this.init = new Channel<InitMethods>(child, host);
-    this.neighbour = new Neighbour(this.init);
-    // Not 'close': that never comes when it was this end that closed the channel.
-    this.ended = Promise.all([once(child, 'exit'), once(child.stderr as Readable, 'close')]).then(() => this.lose());
-    this.child = child;
-    open.add(this);
+  private constructor(folder: string) {
+    super(folder, startInit(folder));
   }
 
-  /** Runs a program to its end. Rejects only when the device is gone. */
-  run(argv: string[], options: RunOptions = {}): Promise<RunResult> {
-    return this.init.call('run', argv, options);
-  }
-
-  /** Runs a program that has to exit with 0, and answers its stdout. */
-  async ok(...argv: string[]): Promise<string> {
-    return check(argv, await this.run(argv));
-  }
-
-  /** Runs `ufw` in English and answers what it printed. Throws unless it exits with 0. */
-  async ufw(...args: string[]): Promise<string> {
-    const argv = ['ufw', ...args];
-    return check(argv, await this.run(argv, { env: { LC_ALL: 'C' } }));
-  }
-
-  /** Starts a program and leaves it running; it ends with the device at the latest. Rejects when it cannot be started. */
-  async spawn(argv: string[], options: RunOptions = {}): Promise<InsideProcess> {
-    this.lastProcess += 1;
-    const id = this.lastProcess;
-    const inside = new InsideProcess(this.init, id);
-    this.processes.set(id, inside);
-    try {
-      inside.pid = await this.init.call('spawn', id, argv, options);
-    } catch (error) {
-      this.processes.delete(id);
-      throw error;
-    }
-    return inside;
-  }
-
-  /** A file's text. Rejects with the code `ENOENT` when there is none. */
-  read(path: string): Promise<string> {
-    return this.init.call('read', path);
-  }
-
-  /** Writes a file in place; with `mode` also sets its permission bits. */
-  write(path: string, text: string, mode?: number): Promise<void> {
-    return this.init.call('write', path, text, mode);
-  }
-
-  /** What `lstat` tells. Rejects with the code `ENOENT` when there is nothing. */
-  stat(path: string): Promise<FileStat> {
-    return this.init.call('stat', path);
-  }
-
-  /** Whether there is anything at a path. */
-  async exists(path: string): Promise<boolean> {
-    try {
-      await this.stat(path);
-      return true;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
-      throw error;
-    }
-  }
-
-  /** Removes a file, or a folder with all that is in it; content with there being nothing. */
-  remove(path: string): Promise<void> {
-    return this.init.call('remove', path);
-  }
-
-  /** The kernel's filter table as `iptables-save` prints it, without comments and with counters at zero. */
-  async save(family: Family): Promise<string> {
-    const text = await this.ok(family === 'ipv4' ? 'iptables-save' : 'ip6tables-save', '-t', 'filter');
-    return text.replace(/^#.*\n/gm, '').replace(/\[\d+:\d+\]/g, '[0:0]');
-  }
-
-  /** Knocks on the neighbour's ports, all at once: whether the device's packets got out. */
-  async outward(targets: Target[]): Promise<('out' | 'filtered')[]> {
-    const answers = await this.init.call('outward', targets);
-    return answers.map((answered) => (answered ? 'out' : 'filtered'));
-  }
-
-  /** Listens on all the device's addresses and sends back what comes. Port 0 is any free one. */
-  async listen(proto: Proto, port: number): Promise<Listener> {
-    const listening = await this.init.call('listen', proto, port);
-    return { port: listening.port, close: () => this.init.call('unlisten', listening.id) };
+  inside(path: string): string {
+    return path;
   }
 
   /** Starts nginx with the vendor's site: a redirect on 80, a page on 443. Resolves when it listens. */
@@ -204,63 +84,7 @@ export class Device {
     await broker.until(/mosquitto version \S+ running/);
     return broker;
   }
-
-  /**
-   * Brings a TCP port of the device's loopback to 127.0.0.1 of the host: on the preferred port or the next free one
-   * above it, or on any when that is 0.
-   */
-  async forward(devicePort: number, preferred = 0): Promise<Loopback> {
-    const { id, path } = await this.init.call('forward', devicePort);
-    const loopback = await openLoopback(path, preferred);
-    this.loopbacks.push(loopback);
-    const close = async () => {
-      await loopback.close();
-      await this.init.call('unlisten', id);
-    };
-    return { port: loopback.port, close };
-  }
-
-  /** Ends everything inside and removes everything outside. May be called again. */
-  close(): Promise<void> {
-    this.closing ??= this.end();
-    return this.closing;
-  }
-
-  /** Closes what is still open: for a hook after tests, since a test that ran out of time may have left its device. */
-  static async closeAll(): Promise<void> {
-    await Promise.all([...open].map((device) => device.close()));
-  }
-
-  /** What can still be done while the host's process exits. */
-  drop(): void {
-    this.child.kill('SIGKILL');
-    rmSync(this.folder, { recursive: true, force: true });
-  }
-
-  private async end(): Promise<void> {
-    await Promise.all(this.loopbacks.map((loopback) => loopback.close()));
-    if (this.child.connected) this.child.disconnect();
-    const timer = setTimeout(() => this.child.kill('SIGKILL'), endMs);
-    await this.ended;
-    clearTimeout(timer);
-    await rm(this.folder, { recursive: true, force: true });
-    open.delete(this);
-  }
-
-  private lose(): void {
-    this.init.lose(new Error(`The device has ended. ${this.said}`));
-    for (const id of [...this.processes.keys()]) this.finish(id, null, 'SIGKILL');
-  }
-
-  private finish(id: number, code: number | null, signal: string | null): void {
-    this.processes.get(id)?.finish({ code, signal });
-    this.processes.delete(id);
-  }
 }
-
-process.on('exit', () => {
-  for (const device of open) device.drop();
-});
 
 /** Starts init in its namespaces. A shell is process 1, because it reaps orphans and Node does not. */
 function startInit(folder: string): ChildProcess {
@@ -289,6 +113,16 @@ async function fill(root: string, files: Files): Promise<void> {
   for (const [path, { text, mode }] of Object.entries(files)) await place(root, path, text, mode);
   await placeFolder(root, '/etc/nginx/sites-enabled');
   await symlink('/etc/nginx/sites-available/apollo.conf', join(root, '/etc/nginx/sites-enabled/apollo.conf'));
+}
+
+/** ufw in the wanted state, made by the real ufw once and remembered. */
+export async function stateOf(options: DeviceOptions): Promise<Snapshot> {
+  const wanted = { ipv6: true, rules: 'factory', active: true, ...options } as const;
+  const files = await pristine(wanted.ipv6);
+  if (wanted.rules === 'none' && !wanted.active) return { files };
+  const key = { wanted, files, factoryPolicies, factoryRules, tools: await tools() };
+  const snapshot = await recall(key, () => makeSnapshot(wanted, files));
+  return { ...snapshot, files: { ...files, ...snapshot.files } };
 }
 
 /** Lets the real ufw make the wanted state, call by call, in a device of its own. */

@@ -1,9 +1,9 @@
 /** The engine inside a device: a program of its own there, asked from the test over its standard streams. */
 import { join } from 'node:path';
 import type { BackupReport, ChangeResult, Confirmation, State } from '../../firewall/messages';
-import type { Device } from './device';
 import type { Edit, EngineAnswer, EngineCall } from './engine-inside';
 import type { InsideProcess } from './inside-process';
+import type { Machine } from './machine';
 import type { RunOptions } from './protocol';
 
 /** An error as the engine threw it: its code and message. */
@@ -25,13 +25,13 @@ export class Engine {
 
   /** Starts the engine in the device with the given settings of the node `smartserver`. */
   static async start(
-    device: Device,
+    device: Machine,
     settings: Record<string, unknown> = {},
     options: RunOptions = {},
   ): Promise<Engine> {
-    const program = join(__dirname, 'engine-inside.js');
-    const preload = options.env?.STEP === undefined ? [] : ['-r', join(__dirname, 'steps.js')];
-    const argv = [process.execPath, ...preload, program, JSON.stringify(settings)];
+    const compiled = (name: string) => device.inside(join(__dirname, name));
+    const preload = options.env?.STEP === undefined ? [] : ['-r', compiled('steps.js')];
+    const argv = [device.node, ...preload, compiled('engine-inside.js'), JSON.stringify(settings)];
     return new Engine(await device.spawn(argv, options));
   }
 

@@ -15,8 +15,7 @@ export async function makeFolder(): Promise<string> {
 
 /** Removes this user's folders whose owners have died without closing their devices. */
 export async function removeStale(): Promise<void> {
-  const names = (await readdir(base())).filter((name) => name.startsWith(prefix));
-  await Promise.all(names.map(removeIfStale));
+  await Promise.all((await readdir(base())).map(removeIfStale));
 }
 
 /** Writes a file below `root` with exactly this mode, whatever the umask; makes its folders. */
@@ -42,9 +41,15 @@ function base(): string {
   return hidden.test(tmpdir()) ? '/tmp' : tmpdir();
 }
 
-async function removeIfStale(name: string): Promise<void> {
+/** Whether a name is a device's folder's, and its owner has died. */
+export async function isStale(name: string): Promise<boolean> {
+  if (!name.startsWith(prefix)) return false;
   const [pid, started] = name.slice(prefix.length).split('-');
-  if ((await startTime(Number(pid))) === started) return;
+  return (await startTime(Number(pid))) !== started;
+}
+
+async function removeIfStale(name: string): Promise<void> {
+  if (!(await isStale(name))) return;
   const folder = join(base(), name);
   const owner = await stat(folder).then(
     (stats) => stats.uid,

@@ -1,7 +1,7 @@
 /** A program that runs inside the device, seen from the host. */
 import { EventEmitter } from 'node:events';
 import { StringDecoder } from 'node:string_decoder';
-import type { InitMethods } from './protocol';
+import type { MachineMethods } from './protocol';
 import type { Channel } from './rpc';
 
 /** How many characters of output `until` can look back on. */
@@ -24,7 +24,7 @@ export class InsideProcess extends EventEmitter {
   private tellEnd: (exit: Exit) => void = () => undefined;
 
   constructor(
-    private readonly init: Channel<InitMethods>,
+    private readonly init: Channel<MachineMethods>,
     private readonly id: number,
   ) {
     super();

@@ -1,9 +1,9 @@
 /** The neighbour, seen from the host. */
-import type { Listener } from './device';
+import type { Listener } from './machine';
 import type {
   FetchOptions,
   FetchResult,
-  InitMethods,
+  MachineMethods,
   NeighbourMethods,
   ProbeOptions,
   ProbeResult,
@@ -21,7 +21,7 @@ export interface RunningProbe {
 }
 
 export class Neighbour {
-  constructor(private readonly init: Channel<InitMethods>) {}
+  constructor(private readonly init: Channel<MachineMethods>) {}
 
   /**
    * Knocks on the device's ports, all at once. TCP accepted or reset, UDP answered or "port unreachable": `in`.

@@ -1,8 +1,9 @@
 /** The cables between the device and its neighbour, and their addresses. */
 import { writeFile } from 'node:fs/promises';
+import { setTimeout as pause } from 'node:timers/promises';
 import { knock } from './knock';
 import { check, run } from './processes';
-import type { Family, InterfaceName } from './protocol';
+import type { Family, InterfaceName, RunResult } from './protocol';
 
 /** The two ends of a cable. The addresses are from the ranges reserved for documentation. */
 export interface Cable {
@@ -34,11 +35,35 @@ const names = Object.keys(cables) as InterfaceName[];
  */
 export async function connect(neighbourPid: number): Promise<void> {
   await quiet();
-  const links = names.map((name) => {
-    const end = (which: keyof Cable) => `name ${name} address ${mac(name, which)}`;
-    return `link add ${end('device')} type veth peer ${end('neighbour')} netns ${neighbourPid}`;
-  });
-  await ip([...links, ...settings('device', 'neighbour')]);
+  await ip([...links(neighbourPid), ...settings('device', 'neighbour')]);
+}
+
+/** Makes the cables and leaves the device's ends down: they may be handed on. */
+export async function plug(neighbourPid: number): Promise<void> {
+  await quiet();
+  await ip(links(neighbourPid));
+}
+
+/** Puts the device's ends, which are in this namespace, into that of another process; they are down there. */
+export async function handOver(pid: number): Promise<void> {
+  await ip(names.map((name) => `link set ${name} netns ${pid}`));
+}
+
+/** What brings up the device's ends of plugged cables, as input of `ip -batch`. */
+export const deviceSettings = (): string => `${settings('device', 'neighbour').join('\n')}\n`;
+
+/** Resolves when every cable is up at the end where `runThere` runs programs: the kernel is later than `ip`. */
+export async function raised(runThere: (argv: string[]) => Promise<RunResult>): Promise<void> {
+  const argv = ['ip', '-oneline', 'link', 'show'];
+  for (let tries = 0; ; tries += 1) {
+    const lines = check(argv, await runThere(argv)).split('\n');
+    const down = names.filter(
+      (name) => !lines.some((line) => line.includes(` ${name}@`) && line.includes(' state UP ')),
+    );
+    if (down.length === 0) return;
+    if (tries === 100) throw new Error(`These cables stay down: ${down.join(', ')}.`);
+    await pause(20);
+  }
 }
 
 /** Brings up the neighbour's ends. Runs in the neighbour's namespace. */
@@ -58,6 +83,15 @@ export async function passable(): Promise<void> {
       }
     }),
   );
+}
+
+function links(neighbourPid: number): string[] {
+  return names.map((name, i) => {
+    // Not the same index at both ends: the kernel would take an end for no cable's, and be a second later to raise it.
+    const index = { device: 11 + i, neighbour: 21 + i };
+    const end = (which: keyof Cable) => `name ${name} index ${index[which]} address ${mac(name, which)}`;
+    return `link add ${end('device')} type veth peer ${end('neighbour')} netns ${neighbourPid}`;
+  });
 }
 
 function settings(own: keyof Cable, other: keyof Cable): string[] {
@@ -83,7 +117,7 @@ async function ip(lines: string[]): Promise<void> {
 }
 
 /** Takes the brakes off ICMP, which would make a knock on UDP look filtered when many knock at once. */
-async function quiet(): Promise<void> {
+export async function quiet(): Promise<void> {
   await Promise.all([
     writeFile('/proc/sys/net/ipv4/icmp_ratelimit', '0'),
     writeFile('/proc/sys/net/ipv4/icmp_ratemask', '0'),

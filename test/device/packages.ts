@@ -31,8 +31,15 @@ const testPackages: readonly Package[] = [{ name: 'chromium', proof: '/usr/bin/c
 /** What the benchmark needs besides, to count processes. */
 const benchPackages: readonly Package[] = [{ name: 'strace', proof: '/usr/bin/strace' }];
 
+/** What the device with systemd needs besides. */
+const containerPackages: readonly Package[] = [
+  { name: 'debootstrap', proof: '/usr/sbin/debootstrap' },
+  { name: 'systemd-container', proof: '/usr/bin/systemd-nspawn' },
+];
+
 const wanted = {
   device: packages,
+  container: [...packages, ...containerPackages],
   tests: [...packages, ...testPackages],
   bench: [...packages, ...benchPackages],
 };

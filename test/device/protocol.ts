@@ -1,4 +1,4 @@
-/** What the three processes of a device say to each other: the host, the device's init and the neighbour. */
+/** What the processes of a device say to each other: the host, the device's own and the neighbour. */
 
 export type Family = 'ipv4' | 'ipv6';
 export type Proto = 'tcp' | 'udp';
@@ -100,9 +100,8 @@ export interface StartPlan {
   kernel?: Kernel;
 }
 
-/** What the device's init does for the host. */
-export interface InitMethods {
-  start(plan: StartPlan): Promise<void>;
+/** What a process inside the device does for the host. */
+export interface InsideMethods {
   run(argv: string[], options: RunOptions): Promise<RunResult>;
   /** Starts a program and answers its pid inside. `id` is the host's name for it. */
   spawn(id: number, argv: string[], options: RunOptions): Promise<number>;
@@ -117,10 +116,19 @@ export interface InitMethods {
   unlisten(id: number): Promise<void>;
   /** Opens a unix socket that leads to a TCP port of the device's loopback, and answers its path. */
   forward(port: number): Promise<{ id: number; path: string }>;
+}
+
+/** What the host can ask of a device of either kind. */
+export interface MachineMethods extends InsideMethods {
   neighbour(method: keyof NeighbourMethods, args: unknown[]): Promise<unknown>;
 }
 
-/** What the host does for the device's init. */
+/** What the embedded device's init does for the host. */
+export interface InitMethods extends MachineMethods {
+  start(plan: StartPlan): Promise<void>;
+}
+
+/** What the host does for the device. */
 export interface HostMethods {
   output(id: number, stream: 'stdout' | 'stderr', data: Uint8Array): void;
   exited(id: number, code: number | null, signal: string | null): void;

@@ -12,7 +12,7 @@ export interface Snapshot {
 }
 
 /** `dist/.cache`: beside the compiled code, gone when that is thrown away. */
-const cache = join(__dirname, '..', '..', '.cache');
+export const cache = join(__dirname, '..', '..', '.cache');
 
 const made = new Map<string, Promise<Snapshot>>();
 
