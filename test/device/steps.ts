@@ -2,8 +2,9 @@
  * Loaded before the engine (`node -r`): counts the steps by which a change touches the machine — a file opened for
  * writing, renamed or removed, a folder made, a program started — and at the step named by STEP ends the process or
  * fails that step. The engine itself knows nothing of it.
- * STEP_ACTION: `kill` (before the step), `kill-after` (when it is done), an error code like ENOSPC, or `listen PORT`: from
- * that step on the port is taken.
+ * STEP_ACTION: `kill` (before the step), `kill-after` (when it is done), `halt` (before the step the process stands still
+ * and says so, until its machine loses power), an error code like ENOSPC, or `listen PORT`: from that step on the port is
+ * taken.
  */
 import childProcess from 'node:child_process';
 import promises from 'node:fs/promises';
@@ -19,12 +20,18 @@ const end = (): void => {
   for (;;);
 };
 
+const halt = (): void => {
+  process.stderr.write('halted\n');
+  process.kill(process.pid, 'SIGSTOP');
+};
+
 /** Whether this step is to fail with an error code. */
 function fails(isFile: boolean): string | null {
   step++;
   process.stderr.write(`step ${step}\n`);
   if (step !== wanted) return null;
   if (action === 'kill') end();
+  if (action === 'halt') halt();
   const port = /^listen (\d+)$/.exec(action)?.[1];
   if (port) createServer().listen(Number(port)).unref();
   if (port) return null;

@@ -1,23 +1,23 @@
 /** What every change is held to: ufw, asked to load its files again, changes neither them nor the kernel. */
 import { strict as assert } from 'node:assert';
-import type { Device } from '../device/device';
+import type { Machine } from '../device/machine';
 
 export const UFW_FILES = ['/etc/ufw/user.rules', '/etc/ufw/user6.rules', '/etc/default/ufw', '/etc/ufw/ufw.conf'];
 
 /** ufw's files and the kernel's tables, as one value to compare. */
-export async function everything(device: Device): Promise<Record<string, string>> {
+export async function everything(device: Machine): Promise<Record<string, string>> {
   const files = await Promise.all(UFW_FILES.map(async (path) => [path, await device.read(path)] as const));
   return { ...Object.fromEntries(files), ipv4: await device.save('ipv4'), ipv6: await device.save('ipv6') };
 }
 
-export async function assertReloadChangesNothing(device: Device): Promise<void> {
+export async function assertReloadChangesNothing(device: Machine): Promise<void> {
   const before = await everything(device);
   await device.ufw('reload');
   assert.deepEqual(await everything(device), before);
 }
 
 /** Puts the state back that `everything` told, files and tables at once; quicker than asking ufw. */
-export async function restore(device: Device, state: Record<string, string>): Promise<void> {
+export async function restore(device: Machine, state: Record<string, string>): Promise<void> {
   for (const path of UFW_FILES) await device.write(path, state[path] as string);
   for (const [program, input] of [
     ['iptables-restore', state.ipv4],
@@ -28,7 +28,7 @@ export async function restore(device: Device, state: Record<string, string>): Pr
 }
 
 /** Puts the state back that `everything` told, ufw's way: the files, then a reload. */
-export async function putBack(device: Device, state: Record<string, string>): Promise<void> {
+export async function putBack(device: Machine, state: Record<string, string>): Promise<void> {
   for (const path of UFW_FILES) await device.write(path, state[path] as string);
   await device.ufw('reload');
 }
