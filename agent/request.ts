@@ -1,18 +1,54 @@
 /** The privileged program: reads one request from standard input, makes it, answers on standard output, ends. */
 import { FirewallError } from '../firewall/errors';
 import { perform } from '../firewall/firewall';
-import { agentRequest, check, type Settings, settings as settingsSchema } from '../firewall/messages';
+import {
+  type AgentRequest,
+  agentRequest,
+  check,
+  type Settings,
+  settings as settingsSchema,
+} from '../firewall/messages';
 
 /** No request comes near this size, in bytes; settings with a hundred services are a few kilobytes. */
 const MAX_REQUEST = 1024 * 1024;
 
-async function request(): Promise<unknown> {
-  let text = '';
-  for await (const chunk of process.stdin) {
-    text += chunk;
-    if (text.length > MAX_REQUEST)
-      throw new FirewallError('INVALID_INPUT', { what: 'the request is larger than 1 MB.' });
+/** Reads a request, makes it, answers. */
+export async function agent(): Promise<void> {
+  try {
+    const { settings, call } = requestOf(await input());
+    process.stdout.write(JSON.stringify({ result: await perform(settings, call) }));
+  } catch (error) {
+    const { code, message } =
+      error instanceof FirewallError
+        ? error
+        : new FirewallError('INTERNAL', { what: `${(error as Error).message}.`, state: '' });
+    process.stdout.write(JSON.stringify({ error: { code, message } }));
+    process.exitCode = 1;
   }
+}
+
+/**
+ * The request that a text is: the caller is not trusted, whoever it is.
+ * @throws FirewallError INVALID_INPUT
+ */
+export function requestOf(text: string): AgentRequest {
+  const request = check(agentRequest, parsed(text));
+  refuseOtherPlaces(request.settings);
+  return request;
+}
+
+async function input(): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of process.stdin) {
+    chunks.push(chunk as Buffer);
+    size += (chunk as Buffer).length;
+    if (size > MAX_REQUEST) throw new FirewallError('INVALID_INPUT', { what: 'the request is larger than 1 MB.' });
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function parsed(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
@@ -29,21 +65,5 @@ function refuseOtherPlaces(asked: Settings): void {
       what: `${place}: through sudo only the usual place, ${usual[place]}, can be used.`,
       remedy: 'Leave it empty in the configuration node, or run Node-RED as root.',
     });
-  }
-}
-
-/** Reads a request, makes it, answers. */
-export async function agent(): Promise<void> {
-  try {
-    const { settings, call } = check(agentRequest, await request());
-    refuseOtherPlaces(settings);
-    process.stdout.write(JSON.stringify({ result: await perform(settings, call) }));
-  } catch (error) {
-    const { code, message } =
-      error instanceof FirewallError
-        ? error
-        : new FirewallError('INTERNAL', { what: `${(error as Error).message}.`, state: '' });
-    process.stdout.write(JSON.stringify({ error: { code, message } }));
-    process.exitCode = 1;
   }
 }

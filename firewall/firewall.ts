@@ -55,8 +55,18 @@ const WAKE_MS = 200;
 /** How long it waits after a deadline that it could not meet, in ms. */
 const RETRY_MS = 10_000;
 
+/** What is known after a request, or after something was done by itself. */
+export interface Seen {
+  pending: State['pending'];
+  /** The id of the change that was just confirmed. */
+  confirmed: string | null;
+  /** What was done because it had come due, in sentences. */
+  said: readonly string[];
+}
+
 export class Firewall {
   readonly #settings: Settings;
+  readonly #observers = new Set<(seen: Seen) => void>();
   #last: Promise<unknown> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
   #wakesAt = 0;
@@ -122,6 +132,12 @@ export class Firewall {
     return warnings;
   }
 
+  /** Tells the observer from now on what is seen; gives back what ends that. */
+  observe(observer: (seen: Seen) => void): () => void {
+    this.#observers.add(observer);
+    return () => this.#observers.delete(observer);
+  }
+
   /** Stops waiting for deadlines; they are kept on disk, and met by the next one to run. */
   close(): void {
     clearTimeout(this.#timer);
@@ -134,13 +150,21 @@ export class Firewall {
       const done = isDirect(this.#settings)
         ? await perform(this.#settings, call)
         : await remote({ settings: this.#settings, call });
-      if ('state' in done) this.#await(done.state);
-      else if ('leases' in done) this.#await(done);
+      this.#look(done);
       return done;
     };
     const result = this.#last.then(run, run);
     this.#last = result.catch(() => undefined);
     return result;
+  }
+
+  #look(done: Result): void {
+    const state = 'state' in done ? done.state : 'leases' in done ? done : null;
+    if (!state) return;
+    this.#await(state);
+    const confirmed = 'confirmed' in done ? done.id : null;
+    const said = 'failed' in done ? done.warnings : [];
+    for (const observer of [...this.#observers]) observer({ pending: state.pending, confirmed, said });
   }
 
   /** Wakes up when the next deadline has come. systemd may have been quicker, and nothing is left to do. */

@@ -2,7 +2,7 @@
 import type { Node, NodeAPI, NodeMessageInFlow } from 'node-red';
 import { FirewallError } from '../firewall/errors';
 import { printable } from '../firewall/messages';
-import { type Outcome, statusOf } from './status';
+import { type Outcome, type ShowStatus, statusOf } from './status';
 
 export interface Answer {
   outcome: Outcome;
@@ -12,11 +12,14 @@ export interface Answer {
   payload?: unknown;
 }
 
+type Work = (msg: NodeMessageInFlow) => Promise<Answer>;
+
 /**
  * Answers each message with what `work` makes of it. Whatever `work` throws goes to `done`, so no message can end
  * Node-RED, and a Catch node gets it.
+ * @returns what shows a status of the node's.
  */
-export function answerMessages(RED: NodeAPI, node: Node, work: (msg: NodeMessageInFlow) => Promise<Answer>): void {
+export function answerMessages(RED: NodeAPI, node: Node, work: Work): ShowStatus {
   const show = statusOf(RED, node);
   node.on('input', async (msg, send, done) => {
     try {
@@ -34,6 +37,7 @@ export function answerMessages(RED: NodeAPI, node: Node, work: (msg: NodeMessage
       done(err);
     }
   });
+  return show;
 }
 
 /** Whatever was thrown, with a code. */

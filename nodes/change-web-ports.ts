@@ -1,5 +1,6 @@
 import type { Node, NodeAPI } from 'node-red';
 import { type ChangingDef, changingNode } from './changing-node';
+import { asNumber } from './request';
 
 const PORTS = ['http', 'https'] as const;
 
@@ -14,13 +15,8 @@ export = (RED: NodeAPI): void => {
       numbers: PORTS,
       fixed: {
         ...{ mode, fixRedirect, reload },
-        // The editor's form gives numbers as text.
-        ...(repairs
-          ? { repairTo }
-          : { keepOldOpen: typeof keepOldOpen === 'string' ? Number(keepOldOpen) : keepOldOpen }),
+        ...(repairs ? { repairTo } : { keepOldOpen: asNumber(keepOldOpen) }),
       },
-      // Old ports that were to close while Node-RED was down.
-      leavesWork: true,
       apply: (device, request) => device.changeWebPorts(request),
     });
   });

@@ -3,7 +3,8 @@ import type { Node, NodeAPI, NodeDef } from 'node-red';
 import type { ChangeResult } from '../firewall/messages';
 import { type Answer, answerMessages } from './answer';
 import { type Device, resumeDevice, useDevice } from './device';
-import { defined, evaluate } from './request';
+import { asNumber, defined, evaluate } from './request';
+import { waitingOf } from './waiting';
 
 /** A changing node as the flow stores it: every property may be missing, or of the wrong type, in a hand-written flow. */
 export type ChangingDef = NodeDef & { device?: string } & Record<string, unknown>;
@@ -15,17 +16,17 @@ interface Change {
   numbers?: readonly string[];
   /** Properties that are what they are. */
   fixed: Record<string, unknown>;
-  /** Part of what it does is left for later, and may have come due while flows were stopped. */
-  leavesWork?: boolean;
   apply(device: Device, request: Record<string, unknown>): Promise<ChangeResult>;
 }
 
 /** Makes the node apply `change` at each message. */
 export function changingNode(RED: NodeAPI, node: Node, def: ChangingDef, change: Change): void {
   const device = useDevice(RED, node, def.device);
-  if (change.leavesWork) resumeDevice(node, device);
-  const options = { dryRun: def.dryRun, onlyTighten: def.onlyTighten, force: def.force };
-  answerMessages(RED, node, async (msg) => {
+  // What an earlier change left for later may have come due while flows were stopped.
+  resumeDevice(node, device);
+  const { dryRun, onlyTighten, cutConnections, force } = def;
+  const options = { dryRun, onlyTighten, cutConnections, force, confirmWithin: asNumber(def.confirmWithin) };
+  const show = answerMessages(RED, node, async (msg) => {
     const request: Record<string, unknown> = { ...change.fixed, ...options };
     for (const property of change.typed) {
       const input = {
@@ -36,9 +37,13 @@ export function changingNode(RED: NodeAPI, node: Node, def: ChangingDef, change:
       };
       request[property] = await evaluate(RED, node, msg, input);
     }
-    const result = await change.apply(device(), defined(request));
+    const used = device();
+    const result = await change.apply(used, defined(request));
+    // After the answer has been sent and shown.
+    setImmediate(() => wait(used, result));
     return { payload: result, ...outcomeOf(RED, result) };
   });
+  const wait = waitingOf(RED, node, show);
 }
 
 function outcomeOf(RED: NodeAPI, { changed, dryRun }: ChangeResult): Pick<Answer, 'outcome' | 'text'> {

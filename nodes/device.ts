@@ -5,7 +5,19 @@ import { Firewall } from '../firewall/firewall';
 import { asFirewallError } from './answer';
 
 /** What the nodes need of a `Firewall`. */
-export type Device = Pick<Firewall, 'read' | 'setProfile' | 'toggleService' | 'changeWebPorts' | 'resume' | 'close'>;
+export type Device = Pick<
+  Firewall,
+  | 'read'
+  | 'setProfile'
+  | 'toggleService'
+  | 'changeWebPorts'
+  | 'confirm'
+  | 'restore'
+  | 'backups'
+  | 'resume'
+  | 'observe'
+  | 'close'
+>;
 
 /** The config node `smartserver`. */
 export interface DeviceNode extends Node {
@@ -22,9 +34,13 @@ const users = new Set<Node>();
 /** Devices that were asked once to do what came due. */
 const resumed = new WeakSet<Device>();
 
-/** Opens a device with these settings, unchecked as they come. */
-export function openDevice(settings: unknown): Device {
-  return opener(settings);
+/** Opens a device with these settings, unchecked as they come. What it does by itself is told in Node-RED's log. */
+export function openDevice(RED: NodeAPI, settings: unknown): Device {
+  const device = opener(settings);
+  device.observe(({ said }) => {
+    for (const text of said) RED.log.warn(`SmartServer firewall: ${text}`);
+  });
+  return device;
 }
 
 /** From now on devices are opened with `open`, and the shared one anew; gives back what opened them before. For tests. */
@@ -55,7 +71,7 @@ export function useDevice(RED: NodeAPI, node: Node, configId: string | undefined
  */
 function deviceOf(RED: NodeAPI, configId: string | undefined): Device {
   if (!configId) {
-    shared ??= openDevice({});
+    shared ??= openDevice(RED, {});
     return shared;
   }
   const config = RED.nodes.getNode(configId) as DeviceNode | null;

@@ -8,6 +8,12 @@ export function defined(values: Record<string, unknown>): Record<string, unknown
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
 }
 
+/** The editor's forms give numbers as text, and an empty one for none. */
+export function asNumber(value: unknown): unknown {
+  if (value === '') return undefined;
+  return typeof value === 'string' ? Number(value) : value;
+}
+
 /** A property of a node with its `…Type` companion. */
 export interface TypedInput {
   property: string;

@@ -19,7 +19,7 @@ export = (RED: NodeAPI): void => {
     let opened: Device | undefined;
     // Opened on first use, so that a wrong setting is an error of each message that meets it, and can be caught.
     this.device = () => {
-      opened ??= openDevice(settingsOf(def));
+      opened ??= openDevice(RED, settingsOf(def));
       return opened;
     };
     this.on('close', () => opened?.close());

@@ -5,7 +5,7 @@ import type { Node, NodeAPI, NodeStatusFill, NodeStatusShape } from 'node-red';
 const LONGEST = 20;
 
 /** How a message ended, or that it has not yet. */
-export type Outcome = 'ready' | 'working' | 'success' | 'unchanged' | 'error';
+export type Outcome = 'ready' | 'working' | 'success' | 'unchanged' | 'waiting' | 'error';
 
 /** Dots for fine, rings for what needs a look; the text says it too, for those who do not see the colour. */
 const LOOKS: Readonly<Record<Outcome, { fill: NodeStatusFill; shape: NodeStatusShape }>> = {
@@ -13,6 +13,7 @@ const LOOKS: Readonly<Record<Outcome, { fill: NodeStatusFill; shape: NodeStatusS
   working: { fill: 'blue', shape: 'ring' },
   success: { fill: 'green', shape: 'dot' },
   unchanged: { fill: 'grey', shape: 'dot' },
+  waiting: { fill: 'yellow', shape: 'ring' },
   error: { fill: 'red', shape: 'ring' },
 };
 

@@ -89,6 +89,8 @@ window.smartserverFirewall = {
   isPath: (value) => /^\//.test(value ?? ''),
   isName: (value) => /^[a-z][a-z0-9-]{0,40}$/.test(value ?? ''),
   isService: (value) => /^([a-z][a-z0-9-]*|\d{1,5}(:\d{1,5})?(\/(tcp|udp))?)$/.test(value ?? ''),
+  /** Whole seconds up to a week, or nothing. */
+  isSeconds: (value) => /^\d{0,6}$/.test(value ?? '') && Number(value ?? 0) <= 604800,
   /** A port number, or nothing. */
   isWebPort: (value) =>
     (value ?? '') === '' || (/^\d{1,5}$/.test(value) && Number(value) >= 1 && Number(value) <= 65535),

@@ -6,7 +6,9 @@ import helper from 'node-red-node-test-helper';
 import { openDevicesWith } from '../../nodes/device';
 
 import changeWebPorts = require('../../nodes/change-web-ports');
+import confirmChange = require('../../nodes/confirm-change');
 import readFirewall = require('../../nodes/read-firewall');
+import restoreFirewall = require('../../nodes/restore-firewall');
 import setProfile = require('../../nodes/set-profile');
 import smartserver = require('../../nodes/smartserver');
 import toggleService = require('../../nodes/toggle-service');
@@ -56,7 +58,10 @@ export async function start(nodes: { id: string; type: string; [property: string
   const own = nodes.map((node) => (node.type === 'smartserver' ? node : { ...place, wires: [['out']], ...node }));
   const scope = nodes.filter(({ type }) => type !== 'smartserver').map(({ id }) => id);
   await helper.load(
-    [smartserver, readFirewall, setProfile, toggleService, changeWebPorts, ...coreNodes],
+    [
+      ...[smartserver, readFirewall, setProfile, toggleService, changeWebPorts, confirmChange, restoreFirewall],
+      ...coreNodes,
+    ],
     [
       TAB,
       ...own,

@@ -8,6 +8,8 @@ import { devices, type Message, nodeOf, start, stop } from './bench';
 const root = resolve(__dirname, '..', '..', '..');
 /** The bench has a tab and a Catch node of its own. */
 const LEFT_OUT = ['tab', 'comment', 'catch'];
+/** Messages are sent by the test instead, and seen where they would be printed, or answered to a browser. */
+const STANDS = ['inject', 'debug', 'http in', 'http response'];
 
 interface FlowNode {
   id: string;
@@ -19,17 +21,16 @@ let flow: FlowNode[];
 async function startExample(name: string): Promise<void> {
   flow = JSON.parse(readFileSync(join(root, 'examples', `${name}.json`), 'utf8'));
   const nodes = flow.filter(({ type }) => !LEFT_OUT.includes(type));
-  // Messages are sent by the test, and seen where they would be printed.
-  const stands = (type: string) => (type === 'inject' || type === 'debug' ? 'helper' : type);
+  const stands = (type: string) => (STANDS.includes(type) ? 'helper' : type);
   await start(nodes.map((node) => ({ ...node, z: 'flow', type: stands(node.type) })));
 }
 
 const named = (name: string) => nodeOf(flow.find((node) => node.name === name)?.id ?? name);
 
 /** Sends a message out of one node and waits until it is printed by another. */
-async function follow(from: string, to: string): Promise<Message> {
+async function follow(from: string, to: string, sent: Partial<Message> = {}): Promise<Message> {
   const printed = once(named(to), 'input');
-  named(from).send({});
+  named(from).send(sent);
   const [message] = await printed;
   return message;
 }
@@ -41,11 +42,45 @@ describe('the example', () => {
     await startExample('move-web-ports');
     const device = devices[0];
     assert.ok(device);
-    assert.equal((await follow('Move now', 'The new address')).payload, 'https://DEVICE:1443/');
+    const link = 'https://DEVICE:1443/node-red/firewall/confirm?id=1';
+    assert.equal((await follow('Move now', 'Open this to confirm')).payload, link);
     assert.deepEqual(device.webPorts, { http: 1780, https: 1443 });
+    await follow('GET /firewall/confirm', 'not found', { payload: {} });
+    assert.equal(device.pending?.id, '1');
+    const { payload } = await follow('GET /firewall/confirm', 'to the browser', { payload: { id: '1' } });
+    assert.equal(payload, 'Confirmed: change-web-ports change');
+    assert.equal(device.pending, null);
     assert.equal((await follow('Move back', 'The new address')).payload, 'https://DEVICE/');
     assert.deepEqual(device.webPorts, { http: 80, https: 443 });
-    for (const request of device.requests as { keepOldOpen: number }[]) assert.equal(request.keepOldOpen, 600);
+    const moves = device.requests as { keepOldOpen?: number; confirmWithin?: number }[];
+    assert.deepEqual(
+      moves.map(({ keepOldOpen, confirmWithin }) => [keepOldOpen, confirmWithin]),
+      [
+        [600, 180],
+        [undefined, undefined],
+        [600, 0],
+      ],
+    );
+  });
+
+  it('ssh-for-a-visit opens SSH for half an hour, and closes it with its sessions', async () => {
+    await startExample('ssh-for-a-visit');
+    const device = devices[0];
+    assert.ok(device);
+    assert.equal((await follow('Approve a visit', 'SSH is open until')).payload, '2026-01-01T00:30:00.000Z');
+    assert.equal((await follow('Visit is over', 'Sessions ended')).payload, 0);
+    const [open, close] = device.requests as Record<string, unknown>[];
+    assert.deepEqual(
+      [open?.action, open?.duration, close?.action, close?.cutConnections],
+      ['open', 1800, 'close', true],
+    );
+  });
+
+  it('undo-button undoes, mends and lists', async () => {
+    await startExample('undo-button');
+    assert.equal((await follow('Undo', 'What changed')).payload.action, 'undo');
+    assert.equal((await follow('Mend', 'What changed')).payload.action, 'restore latest');
+    assert.equal((await follow('List the backups', 'Backups')).payload[0].id, '20260101T000000000Z-0a1b2c');
   });
 
   it('web-ports-daily-check tells whether nginx and the firewall agree, and repairs on request', async () => {

@@ -1,10 +1,18 @@
 /** A device without a machine. It obeys the engine's schemas: what the engine refuses it refuses, in the same words. */
+
+import { FirewallError } from '../../firewall/errors';
+import type { Seen } from '../../firewall/firewall';
 import {
+  type BackupReport,
   type ChangeResult,
+  type Confirmation,
   changeResult,
   changeWebPortsRequest,
   check,
+  confirmRequest,
   type Openness,
+  restoreRequest,
+  type SetProfileRequest,
   type State,
   setProfileRequest,
   settings as settingsSchema,
@@ -35,6 +43,10 @@ export class FakeFirewall implements Device {
   closed = false;
   profile: string | null = 'enhanced';
   comment = 'from the plant';
+  /** The change that waits to be confirmed. */
+  pending: State['pending'] = null;
+  leases: State['leases'] = [];
+  readonly #observers = new Set<(seen: Seen) => void>();
   readonly #registry: Registry;
   readonly #closed = new Set<string>();
   #atWork = 0;
@@ -62,18 +74,20 @@ export class FakeFirewall implements Device {
 
   async setProfile(request: unknown): Promise<ChangeResult> {
     this.requests.push(request);
-    const { profile, dryRun } = check(setProfileRequest, request);
+    const asked = check(setProfileRequest, request);
+    const { profile, dryRun } = asked;
     profileNamed(this.#registry, profile, 'keep');
     return this.#queued(() => {
       const changed = this.profile !== profile && !dryRun;
       if (changed) this.profile = profile;
-      return this.#result(`set-profile ${profile}`, changed, dryRun);
+      return this.#result(`set-profile ${profile}`, changed, asked);
     });
   }
 
   async toggleService(request: unknown): Promise<ChangeResult> {
     this.requests.push(request);
-    const { service, action, dryRun } = check(toggleServiceRequest, request);
+    const asked = check(toggleServiceRequest, request);
+    const { service, action, dryRun, duration } = asked;
     serviceNamed(this.#registry, service);
     return this.#queued(() => {
       const isClosed = this.#closed.has(service);
@@ -81,21 +95,61 @@ export class FakeFirewall implements Device {
       const changed = close !== isClosed && !dryRun;
       if (changed && close) this.#closed.add(service);
       if (changed && !close) this.#closed.delete(service);
-      return this.#result(`toggle-service ${action} ${service}`, changed, dryRun);
+      this.leases = duration > 0 ? [{ service, until: '2026-01-01T00:30:00.000Z' }] : [];
+      return this.#result(`toggle-service ${action} ${service}`, changed, asked);
     });
   }
 
   async changeWebPorts(request: unknown): Promise<ChangeResult> {
     this.requests.push(request);
-    const { mode, http, https, dryRun } = check(changeWebPortsRequest, request);
+    const asked = check(changeWebPortsRequest, request);
+    const { mode, http, https, dryRun } = asked;
     return this.#queued(() => {
       const wanted = { http: http ?? this.webPorts.http, https: https ?? this.webPorts.https };
       const differs = wanted.http !== this.webPorts.http || wanted.https !== this.webPorts.https;
       const changed = !dryRun && (mode === 'change' ? differs : this.webProblems?.length !== 0);
       if (changed) this.webPorts = wanted;
       if (changed) this.webProblems = [];
-      return this.#result(`change-web-ports ${mode}`, changed, dryRun);
+      return this.#result(`change-web-ports ${mode}`, changed, asked);
     });
+  }
+
+  async confirm(request: unknown): Promise<Confirmation> {
+    this.requests.push(request);
+    const { id } = check(confirmRequest, request);
+    return this.#queued(() => {
+      const waiting = this.pending;
+      if (!waiting || (id !== undefined && id !== waiting.id)) {
+        throw new FirewallError('NOTHING_PENDING', { what: 'no change waits to be confirmed.' });
+      }
+      this.pending = null;
+      this.see({ confirmed: waiting.id });
+      return { id: waiting.id, action: waiting.action, confirmed: true, state: this.#state() };
+    });
+  }
+
+  async restore(request: unknown): Promise<ChangeResult> {
+    this.requests.push(request);
+    const asked = check(restoreRequest, request);
+    const { action, backup, dryRun } = asked;
+    return this.#queued(() => this.#result(`${action} ${backup}`.trim(), !dryRun, asked));
+  }
+
+  backups(): Promise<BackupReport[]> {
+    const id = '20260101T000000000Z-0a1b2c';
+    const at = '2026-01-01T00:00:00.000Z';
+    return this.#queued(() => [{ id, at, action: 'set-profile lockdown', reason: 'requested', rules: 45 }]);
+  }
+
+  observe(observer: (seen: Seen) => void): () => void {
+    this.#observers.add(observer);
+    return () => this.#observers.delete(observer);
+  }
+
+  /** Tells the observers what a device would after a request, or by itself. */
+  see(seen: Partial<Seen>): void {
+    for (const observer of [...this.#observers])
+      observer({ pending: this.pending, confirmed: null, said: [], ...seen });
   }
 
   async resume(): Promise<readonly string[]> {
@@ -174,14 +228,20 @@ export class FakeFirewall implements Device {
         consistent: this.webProblems.length === 0,
         problems: this.webProblems,
       },
-      pending: null,
-      leases: [],
+      pending: this.pending,
+      leases: this.leases,
       leftovers: [],
       inSync: true,
     });
   }
 
-  #result(action: string, changed: boolean, dryRun: boolean): ChangeResult {
+  #result(
+    action: string,
+    changed: boolean,
+    { dryRun, confirmWithin }: Pick<SetProfileRequest, 'dryRun' | 'confirmWithin'>,
+  ): ChangeResult {
+    const confirmBy = new Date(Date.now() + confirmWithin * 1000).toISOString();
+    if (changed && confirmWithin > 0) this.pending = { id: '1', action, confirmBy };
     return changeResult.parse({
       id: '1',
       action,
@@ -193,7 +253,7 @@ export class FakeFirewall implements Device {
       files: changed ? ['user.rules'] : [],
       cut: 0,
       backup: changed ? '1' : null,
-      pending: null,
+      pending: changed && confirmWithin > 0 ? { confirmBy, guard: 'node-red' } : null,
       warnings: [],
       state: this.#state(),
       durationMs: 1,

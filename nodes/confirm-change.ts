@@ -1,0 +1,16 @@
+import type { Node, NodeAPI, NodeDef } from 'node-red';
+import { answerMessages } from './answer';
+import { useDevice } from './device';
+
+export = (RED: NodeAPI): void => {
+  RED.nodes.registerType('confirm-change', function (this: Node, def: NodeDef & { device?: string }) {
+    RED.nodes.createNode(this, def);
+    const device = useDevice(RED, this, def.device);
+    answerMessages(RED, this, async (msg) => {
+      // A page that was opened gives its query as payload; an id in it must be that of the change that waits.
+      const id = (msg.payload as { id?: unknown } | null | undefined)?.id;
+      const payload = await device().confirm(id === undefined ? {} : { id });
+      return { payload, outcome: 'success', text: RED._('status.confirmed') };
+    });
+  });
+};

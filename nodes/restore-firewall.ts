@@ -1,0 +1,24 @@
+import type { Node, NodeAPI } from 'node-red';
+import { answerMessages } from './answer';
+import { type ChangingDef, changingNode } from './changing-node';
+import { useDevice } from './device';
+
+export = (RED: NodeAPI): void => {
+  RED.nodes.registerType('restore-firewall', function (this: Node, def: ChangingDef) {
+    RED.nodes.createNode(this, def);
+    if (def.action !== 'list') {
+      const typed = def.action === 'restore' ? ['backup'] : [];
+      changingNode(RED, this, def, {
+        typed,
+        fixed: { action: def.action },
+        apply: (device, request) => device.restore(request),
+      });
+      return;
+    }
+    const device = useDevice(RED, this, def.device);
+    answerMessages(RED, this, async () => {
+      const payload = await device().backups();
+      return { payload, outcome: 'success', text: RED._('status.backups', { count: payload.length }) };
+    });
+  });
+};

@@ -1,0 +1,95 @@
+/** Changes that wait, and the way back, as the nodes show and send them. */
+import assert from 'node:assert/strict';
+import { backupReport, check, confirmation } from '../../firewall/messages';
+import { devices, send, start, stop, watchStatus } from './bench';
+
+const TOGGLE = { id: 'toggle', type: 'toggle-service', action: 'close', confirmWithin: '90' };
+const CONFIRM = { id: 'confirm', type: 'confirm-change' };
+const RING = { fill: 'yellow', shape: 'ring' };
+
+describe('a change that waits', () => {
+  afterEach(stop);
+
+  const begin = async () => {
+    await start([TOGGLE, CONFIRM]);
+    const { sent } = await send('toggle', {});
+    const shown = watchStatus('toggle');
+    await new Promise(setImmediate);
+    return { sent, shown };
+  };
+
+  it('is asked for with the seconds of the form, and counted down below its node', async () => {
+    const { sent, shown } = await begin();
+    assert.equal(
+      (devices[0] as { requests: unknown[] }).requests.map(
+        (one) => (one as { confirmWithin?: number }).confirmWithin,
+      )[0],
+      90,
+    );
+    assert.equal(sent?.payload.pending.guard, 'node-red');
+    await new Promise((resolve) => setTimeout(resolve, 1100));
+    assert.deepEqual(shown.slice(-1), [{ ...RING, text: 'status.waiting' }]);
+  });
+
+  it('is confirmed by its id, by any other not', async () => {
+    const { shown } = await begin();
+    for (const payload of [{ id: 'another' }, { id: 7 }, { id: ['1'] }, { id: null }]) {
+      const { caught } = await send('confirm', { payload });
+      assert.match(caught?.error.code ?? '', /^(NOTHING_PENDING|INVALID_INPUT)$/);
+    }
+    const { sent, statuses } = await send('confirm', { payload: { id: '1' }, topic: 'kept' });
+    assert.equal(check(confirmation, sent?.payload).id, '1');
+    assert.equal(sent?.topic, 'kept');
+    assert.equal(statuses.pop()?.fill, 'green');
+    assert.deepEqual(shown.slice(-1), [{ fill: 'green', shape: 'dot', text: 'status.confirmed' }]);
+    assert.equal((await send('confirm', {})).caught?.error.code, 'NOTHING_PENDING');
+  });
+
+  it('is confirmed by a message about nothing', async () => {
+    for (const payload of [undefined, null, 'now', 1234, {}]) {
+      await begin();
+      assert.equal((await send('confirm', { payload })).sent?.payload.confirmed, true, String(payload));
+      await stop();
+    }
+  });
+
+  it('shows that it waits no longer when it has gone back', async () => {
+    const { shown } = await begin();
+    const [device] = devices;
+    assert.ok(device);
+    device.see({});
+    assert.equal(shown.slice(-1)[0]?.fill ?? 'yellow', 'yellow');
+    device.pending = null;
+    device.see({ said: ['The change was not confirmed and was taken back.'] });
+    assert.deepEqual(shown.slice(-1), [{ fill: 'grey', shape: 'dot', text: 'status.over' }]);
+  });
+});
+
+describe('restore-firewall', () => {
+  afterEach(stop);
+
+  it('undoes with nothing configured', async () => {
+    await start([{ id: 'restore', type: 'restore-firewall' }]);
+    assert.equal((await send('restore', { payload: 'x' })).sent?.payload.action, 'undo');
+    assert.deepEqual(devices[0]?.requests, [{}]);
+  });
+
+  it('restores the backup that the message names, and judges nothing itself', async () => {
+    await start([
+      { id: 'restore', type: 'restore-firewall', action: 'restore', backup: 'payload.backup', backupType: 'msg' },
+    ]);
+    for (const backup of ['latest', '../../etc/passwd', '20260101T000000000Z-0a1b2c']) {
+      await send('restore', { payload: { backup } });
+      assert.deepEqual(devices[0]?.requests.pop(), { action: 'restore', backup });
+    }
+    assert.equal((await send('restore', { payload: {} })).caught?.error.code, 'INVALID_INPUT');
+    assert.equal((await send('restore', { payload: { backup: { a: 1 } } })).caught?.error.code, 'INVALID_INPUT');
+  });
+
+  it('lists the backups', async () => {
+    await start([{ id: 'restore', type: 'restore-firewall', action: 'list' }]);
+    const { sent, statuses } = await send('restore', {});
+    assert.equal(check(backupReport.array(), sent?.payload).length, 1);
+    assert.equal(statuses.pop()?.text, 'status.backups');
+  });
+});
