@@ -36,6 +36,7 @@ function commands(): Command {
     .description('The firewall of this device, as its Node-RED nodes see and change it.')
     .option('--json', 'print JSON')
     .option('--settings <json>', 'settings of the node smartserver that are not the factory’s')
+    .allowExcessArguments(false)
     .exitOverride();
   const options = (): Options => program.opts<Options>();
   const firewall = (): Firewall => new Firewall(settingsOf(options()));

@@ -3,4 +3,4 @@
  * uses, so that `setup` can install it as one file that needs nothing beside it.
  */
 export { commandLine } from './command-line';
-export { agent } from './request';
+export { agent, requestOf } from './request';

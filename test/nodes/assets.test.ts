@@ -159,7 +159,11 @@ describe('the labels', () => {
     it(`of the status fit below a node in ${language}`, () => {
       for (const name of nodes) {
         const labels = json('dist', 'nodes', 'locales', language, `${name}.json`);
-        for (const text of Object.values<string>(labels.status)) assert.ok(text.length <= 20, text);
+        // A countdown of a week is as long as a countdown gets.
+        const texts = Object.values<string>(labels.status).map((text) =>
+          text.replace('__seconds__', '604800').replace('__count__', '1000'),
+        );
+        for (const text of texts) assert.ok(text.length <= 20, text);
       }
     });
   }
