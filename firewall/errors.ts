@@ -1,4 +1,4 @@
-/** The codes an error of this package carries. Every one of them is documented in the README's troubleshooting table. */
+/** The codes an error of this package carries. The README's troubleshooting table tells of each that occurs. */
 export const ERROR_CODES = [
   'INVALID_INPUT',
   'UNKNOWN_SERVICE',
@@ -54,6 +54,6 @@ export class FirewallError extends Error {
 
 /** The error for what this user may not do. `what` is one sentence. */
 export function notPermitted(what: string, cause?: unknown): FirewallError {
-  const remedy = 'Run "npx smartserver-firewall setup" as root on the device, or Node-RED as root.';
+  const remedy = 'Run Node-RED as root, or allow the agent in /etc/sudoers.d as the README of this package says.';
   return new FirewallError('NOT_PERMITTED', { what, remedy }, cause);
 }

@@ -106,7 +106,8 @@ export class Firewall {
   #await({ leases }: State): void {
     if (leases.length === 0 || this.#isClosed) return;
     const next = Math.min(...leases.map(({ until }) => Date.parse(until)));
-    const at = Math.max(next, Date.now()) + WAKE_MS;
+    // One that is overdue could not end just now: it is not tried again at once.
+    const at = next > Date.now() ? next + WAKE_MS : Date.now() + RETRY_MS;
     // A wake-up that is on its way is not put off by whoever looks meanwhile.
     if (this.#timer && this.#wakesAt <= at) return;
     clearTimeout(this.#timer);

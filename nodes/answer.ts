@@ -36,7 +36,8 @@ export function answerMessages(RED: NodeAPI, node: Node, work: (msg: NodeMessage
   });
 }
 
-function asFirewallError(cause: unknown): FirewallError {
+/** Whatever was thrown, with a code. */
+export function asFirewallError(cause: unknown): FirewallError {
   if (cause instanceof FirewallError) return cause;
   const said = cause instanceof Error ? cause.message : cause;
   return new FirewallError(

@@ -1,6 +1,7 @@
 import type { Node, NodeAPI } from 'node-red';
 import { type ChangingDef, changingNode } from './changing-node';
-import { resumeDevice } from './device';
+
+const PORTS = ['http', 'https'] as const;
 
 export = (RED: NodeAPI): void => {
   RED.nodes.registerType('change-web-ports', function (this: Node, def: ChangingDef) {
@@ -9,7 +10,8 @@ export = (RED: NodeAPI): void => {
     const repairs = mode === 'repair';
     changingNode(RED, this, def, {
       // An empty port stays as it is, which a request says by naming none; a repair finds the ports itself.
-      typed: repairs ? [] : ['http', 'https'].filter((property) => def[property] !== ''),
+      typed: repairs ? [] : PORTS.filter((property) => def[property] !== ''),
+      numbers: PORTS,
       fixed: {
         ...{ mode, fixRedirect, reload },
         // The editor's form gives numbers as text.
@@ -17,9 +19,9 @@ export = (RED: NodeAPI): void => {
           ? { repairTo }
           : { keepOldOpen: typeof keepOldOpen === 'string' ? Number(keepOldOpen) : keepOldOpen }),
       },
+      // Old ports that were to close while Node-RED was down.
+      leavesWork: true,
       apply: (device, request) => device.changeWebPorts(request),
     });
-    // Old ports that were to close while Node-RED was down close now.
-    resumeDevice(RED, this, def.device);
   });
 };

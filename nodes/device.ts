@@ -2,6 +2,7 @@
 import type { Node, NodeAPI } from 'node-red';
 import { FirewallError } from '../firewall/errors';
 import { Firewall } from '../firewall/firewall';
+import { asFirewallError } from './answer';
 
 /** What the nodes need of a `Firewall`. */
 export type Device = Pick<Firewall, 'read' | 'setProfile' | 'toggleService' | 'changeWebPorts' | 'resume' | 'close'>;
@@ -15,7 +16,11 @@ export interface DeviceNode extends Node {
 type Opener = (settings: unknown) => Device;
 
 let opener: Opener = (settings) => new Firewall(settings);
+/** The device of all nodes without a config node, closed with the last of these users. */
 let shared: Device | undefined;
+const users = new Set<Node>();
+/** Devices that were asked once to do what came due. */
+const resumed = new WeakSet<Device>();
 
 /** Opens a device with these settings, unchecked as they come. */
 export function openDevice(settings: unknown): Device {
@@ -30,12 +35,25 @@ export function openDevicesWith(open: Opener): Opener {
   return before;
 }
 
+/** Gives the node its device, for each message anew; see `deviceOf`. */
+export function useDevice(RED: NodeAPI, node: Node, configId: string | undefined): () => Device {
+  if (!configId) {
+    users.add(node);
+    node.on('close', () => {
+      if (!users.delete(node) || users.size > 0) return;
+      shared?.close();
+      shared = undefined;
+    });
+  }
+  return () => deviceOf(RED, configId);
+}
+
 /**
  * The device of the config node with this id; without an id the one factory device, so that all nodes without a config
  * node share one queue.
  * @throws FirewallError INVALID_INPUT where the config node is missing or its settings are wrong: never another device.
  */
-export function deviceOf(RED: NodeAPI, configId: string | undefined): Device {
+function deviceOf(RED: NodeAPI, configId: string | undefined): Device {
   if (!configId) {
     shared ??= openDevice({});
     return shared;
@@ -50,14 +68,24 @@ export function deviceOf(RED: NodeAPI, configId: string | undefined): Device {
   return config.device();
 }
 
-/** Has the node's device do what came due while nobody was running. A failure is a warning: the node itself works. */
-export function resumeDevice(RED: NodeAPI, node: Node, configId: string | undefined): void {
+/**
+ * Has the device do what came due while nobody was running; once, however many nodes ask for it as flows start. A failure
+ * is a warning: the node itself works, and the next one that asks tries again.
+ */
+export function resumeDevice(node: Node, device: () => Device): void {
   // When flows start, the config node may come after the node that names it.
-  setImmediate(async () => {
+  const soon = setImmediate(async () => {
     try {
-      await deviceOf(RED, configId).resume();
+      const opened = device();
+      if (resumed.has(opened)) return;
+      resumed.add(opened);
+      await opened.resume().catch((error) => {
+        resumed.delete(opened);
+        throw error;
+      });
     } catch (error) {
-      node.warn((error as Error).message);
+      node.warn(asFirewallError(error).message);
     }
   });
+  node.on('close', () => clearImmediate(soon));
 }

@@ -2,7 +2,7 @@ import type { Node, NodeAPI, NodeDef } from 'node-red';
 import { FirewallError } from '../firewall/errors';
 import { printable, type State } from '../firewall/messages';
 import { type Answer, answerMessages } from './answer';
-import { deviceOf } from './device';
+import { useDevice } from './device';
 
 type Definition = NodeDef & { device?: string; output?: unknown; onlyChanges?: unknown };
 
@@ -27,6 +27,7 @@ export = (RED: NodeAPI): void => {
 
   RED.nodes.registerType('read-firewall', function (this: Node, def: Definition) {
     RED.nodes.createNode(this, def);
+    const device = useDevice(RED, this, def.device);
     let lastSent: string | undefined;
     answerMessages(RED, this, async (): Promise<Answer> => {
       const part = PARTS.get(def.output ?? 'state');
@@ -34,7 +35,7 @@ export = (RED: NodeAPI): void => {
         const what = `output: must be state, services, rules or profile (got ${printable(def.output)}).`;
         throw new FirewallError('INVALID_INPUT', { what });
       }
-      const state = await deviceOf(RED, def.device).read();
+      const state = await device().read();
       const payload = part(state);
       const now = comparable(payload);
       if (def.onlyChanges === true && now === lastSent) {

@@ -14,6 +14,8 @@ export interface TypedInput {
   value: unknown;
   /** As the editor's TypedInput names it; `str` where a flow has none. */
   type: unknown;
+  /** The property is a number. */
+  isNumber?: boolean;
 }
 
 /** What a TypedInput may be that stands in the node itself and not in the message, the context or the environment. */
@@ -37,6 +39,8 @@ export async function evaluate(RED: NodeAPI, node: Node, msg: NodeMessageInFlow,
   if (missing && !FIXED.includes(type)) {
     throw new FirewallError('INVALID_INPUT', { what: `${source} has no value.` });
   }
+  // The environment holds nothing but text.
+  if (type === 'env' && input.isNumber && /^\d+$/.test(String(result))) return Number(result);
   return result;
 }
 

@@ -91,6 +91,6 @@ window.smartserverFirewall = {
   isService: (value) => /^([a-z][a-z0-9-]*|\d{1,5}(:\d{1,5})?(\/(tcp|udp))?)$/.test(value ?? ''),
   /** A port number, or nothing. */
   isWebPort: (value) =>
-    /^\d{0,5}$/.test(value ?? '') && (value === '' || (Number(value) >= 1 && Number(value) <= 65535)),
+    (value ?? '') === '' || (/^\d{1,5}$/.test(value) && Number(value) >= 1 && Number(value) <= 65535),
   isPort: (value) => /^\d{1,5}(:\d{1,5})?(\/(tcp|udp))?$/.test(value ?? ''),
 };

@@ -4,21 +4,27 @@
  */
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import type { ServiceReport, State } from '../firewall/messages';
+import type { State } from '../firewall/messages';
 import { Device } from '../test/device/device';
+import { type Finding, knockOnAll } from '../test/device/doors';
 import { Engine } from '../test/device/engine';
+import type { InsideProcess } from '../test/device/inside-process';
 import { example, NODE_RED_PORT, startNodeRed } from '../test/device/node-red';
-import type { Target } from '../test/device/protocol';
+import { ensurePackages } from '../test/device/packages';
 
 const EXAMPLES = ['lockdown-on-alarm', 'ssh-evening-morning', 'firewall-report'];
 const ALARM_TOPIC = 'glp/0/demo/ev/alarm';
-/** How long the flow may take from the alarm to the lockdown, in ms. */
-const PATIENCE_MS = 30_000;
 
-interface Row {
-  service: ServiceReport;
-  /** What the neighbour found: every port reached, none, or some. */
-  heard: 'open' | 'closed' | 'partial';
+/** The firewall at one moment: what it reports, and what the neighbour found. */
+interface Look {
+  state: State;
+  findings: Finding[];
+}
+
+interface Outcome {
+  device: Device;
+  nodeRed: InsideProcess;
+  isAsPromised: boolean;
 }
 
 const say = (text = ''): void => {
@@ -26,114 +32,116 @@ const say = (text = ''): void => {
 };
 
 async function main(): Promise<number> {
-  const once = process.argv.includes('--once');
-  const stopped = new Promise<void>((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
+  const stopped = new Promise<'stopped'>((resolve) => {
+    // Not `once`: npm hands a Ctrl-C on to a process that the terminal has told already.
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => resolve('stopped'));
   });
-  say(
-    'Opening a private device with the real ufw, nginx, mosquitto and Node-RED (no port of this machine is touched) …',
-  );
-  const device = await Device.open();
   try {
-    await device.startNginx();
-    await device.startMosquitto();
-    const engine = await Engine.start(device);
-    const flows = (await Promise.all(EXAMPLES.map(example))).flat();
-    const nodeRed = await startNodeRed(device, flows);
-    await nodeRed.until(/Connected to broker/);
-    const before = await look(device, engine);
-    await raiseAlarm(device);
-    await until(async () => (await engine.read()).profile.name === 'lockdown');
-    const after = await look(device, engine);
-    print(before.rows, after.rows);
-    const agrees = [before, after].every(({ rows }) => rows.every(({ service, heard }) => service.in === heard));
-    say();
-    say(`Profile before the alarm: ${before.state.profile.name}; after it: ${after.state.profile.name}.`);
-    say(
-      agrees
-        ? 'Every knock agrees with the report of read-firewall.'
-        : 'SOME KNOCKS DISAGREE with the report of read-firewall.',
-    );
-    if (once) return agrees && after.state.profile.name === 'lockdown' ? 0 : 1;
-    const { port } = await device.forward(NODE_RED_PORT, NODE_RED_PORT);
-    say();
-    say(`The editor of the device's Node-RED: http://127.0.0.1:${port}/   (Ctrl-C ends everything)`);
-    say(`The firewall report flow:            http://127.0.0.1:${port}/firewall`);
-    await stopped;
-    return 0;
+    const outcome = await Promise.race([raiseAlarmAndLook(), stopped]);
+    if (outcome === 'stopped') return 130;
+    if (!process.argv.includes('--once')) await showEditor(outcome, stopped);
+    return outcome.isAsPromised ? 0 : 1;
   } finally {
-    await device.close();
+    await Device.closeAll();
   }
 }
 
-async function look(device: Device, engine: Engine): Promise<{ state: State; rows: Row[] }> {
+async function raiseAlarmAndLook(): Promise<Outcome> {
+  say('An alarm will lock down a firewall. All of it happens on a private test device inside this machine;');
+  say('the firewall and the ports of the machine itself are not touched.');
+  say();
+  await ensurePackages();
+  say('1. Starting the device: ufw (its firewall), nginx (web pages), mosquitto (messages), Node-RED (flows) …');
+  const device = await Device.open();
+  const engine = await Engine.start(device);
+  await Promise.all([device.startNginx(), device.startMosquitto()]);
+  const nodeRed = await startNodeRed(device, (await Promise.all(EXAMPLES.map(example))).flat());
+  await nodeRed.until(/Connected to broker/);
+  say('2. A neighbour on the network knocks on the ports of every service …');
+  const before = await look(device, engine);
+  await raiseAlarm(device, nodeRed);
+  say('4. The neighbour knocks again …');
+  const after = await look(device, engine);
+  const isAsPromised = tell(before, after);
+  return { device, nodeRed, isAsPromised };
+}
+
+async function look(device: Device, engine: Engine): Promise<Look> {
   const state = await engine.read();
-  // Services that only call out have nothing to knock on.
-  const services = state.services.filter(({ listening }) => listening !== null);
-  const answers = await device.neighbour.knock(services.flatMap(targetsOf));
-  const rows = services.map((service): Row => {
-    const own = answers.splice(0, targetsOf(service).length);
-    const open = own.filter((answer) => answer === 'in').length;
-    return { service, heard: open === 0 ? 'closed' : open === own.length ? 'open' : 'partial' };
-  });
-  return { state, rows };
+  return { state, findings: await knockOnAll(device, state.services) };
 }
 
-/** Both families, both interfaces; of a range its two ends. */
-function targetsOf({ ports }: ServiceReport): Target[] {
-  return ports.flatMap((spec) => {
-    const [range = '', protocol] = spec.split('/');
-    const protocols = protocol ? [protocol as 'tcp' | 'udp'] : (['tcp', 'udp'] as const);
-    return protocols.flatMap((proto) =>
-      range
-        .split(':')
-        .flatMap((port) =>
-          (['ipv4', 'ipv6'] as const).flatMap((family) =>
-            (['eth0', 'eth1'] as const).map((on) => ({ proto, port: Number(port), family, interface: on })),
-          ),
-        ),
-    );
-  });
-}
-
-/** Publishes an event of the vendor's shape, with the category that the flow waits for. */
-async function raiseAlarm(device: Device): Promise<void> {
+/** Publishes an event of the vendor's shape, in the category that the flow waits for, and waits for the flow. */
+async function raiseAlarm(device: Device, nodeRed: InsideProcess): Promise<void> {
   const shape = JSON.parse(
     await readFile(join(resolve(__dirname, '..', '..'), 'test', 'fixtures', 'iap-event.json'), 'utf8'),
   );
   const event = { ...shape, cat: 'alarm', message: 'Unsuccessful logon', urgent: true };
-  say(`Raising an alarm: ${ALARM_TOPIC} "${event.message}" …`);
+  say(
+    `3. The device raises an alarm, "${event.message}" (MQTT topic ${ALARM_TOPIC}), and a flow closes the firewall …`,
+  );
   await device.ok('mosquitto_pub', '-h', '127.0.0.1', '-q', '1', '-t', ALARM_TOPIC, '-m', JSON.stringify(event));
+  const [, , error] = await nodeRed.until(/\[debug:What changed\]|\[debug:Error\][\s\S]*?message: (['"`])(.*)\1/);
+  if (error) throw new Error(`the flow reported an error: ${error}`);
 }
 
-async function until(holds: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + PATIENCE_MS;
-  while (!(await holds())) {
-    if (Date.now() > deadline) throw new Error('the flow did not lock the firewall down in time.');
-  }
-}
-
-const WORDS = { open: 'open', closed: 'closed', partial: 'open for some' } as const;
-
-function print(before: readonly Row[], after: readonly Row[]): void {
+/** Prints what was found. Answers whether the flow locked the firewall down and every knock agrees with the report. */
+function tell(before: Look, after: Look): boolean {
+  const rows = before.findings.map((finding, at) => [finding, after.findings[at] as Finding] as const);
+  const shown = rows.filter((pair) =>
+    pair.some((finding) => heard(finding) !== 'closed' || said(finding) !== 'closed'),
+  );
   say();
-  say('What a neighbour on the network gets in to                      before        after the alarm');
-  for (const [at, { service, heard }] of before.entries()) {
-    const now = after[at]?.heard ?? 'closed';
-    if (heard === 'closed' && now === 'closed') continue;
-    const name = `${service.label} (${service.ports.join(', ')})`;
-    say(`  ${name.slice(0, 60).padEnd(60)}  ${WORDS[heard].padEnd(13)} ${WORDS[now]}`);
+  say(line('', '', ['before the alarm', 'after the alarm'], 20));
+  say(line('service', 'ports', ['knock', 'report', 'knock', 'report']));
+  for (const pair of shown) {
+    const { label, ports } = pair[0].service;
+    say(
+      line(
+        label,
+        ports.join(' '),
+        pair.flatMap((finding) => [heard(finding), said(finding)]),
+      ),
+    );
   }
-  const silent = before.filter(({ heard }, at) => heard === 'closed' && after[at]?.heard === 'closed').length;
-  say(`  ${silent} further services are closed before and after.`);
+  say();
+  say('knock: whether the neighbour got in. report: what the node read-firewall says. Both over IPv4 and IPv6.');
+  say(`${rows.length - shown.length} further services are closed before and after, by knock and by report.`);
+  say(`The firewall's profile was "${before.state.profile.name}" and is "${after.state.profile.name}" now.`);
+  const disagreeing = rows.flat().filter((finding) => heard(finding) !== said(finding));
+  const isLockedDown = after.state.profile.name === 'lockdown';
+  if (!isLockedDown) say('THE FLOW DID NOT LOCK THE FIREWALL DOWN.');
+  if (disagreeing.length > 0) say(`${disagreeing.length} KNOCKS DISAGREE WITH THE REPORT.`);
+  if (isLockedDown && disagreeing.length === 0) say('Every knock agrees with the report.');
+  return isLockedDown && disagreeing.length === 0;
 }
 
-main().then(
-  (code) => {
-    process.exitCode = code;
-  },
-  (error: Error) => {
+const heard = (finding: Finding): string => words(finding.in, finding.interfaces);
+const said = ({ service }: Finding): string => words(service.in, service.interfaces);
+
+function words(openness: Finding['in'], interfaces: readonly string[]): string {
+  if (openness !== 'partial') return openness;
+  return interfaces.length > 0 ? `${interfaces.join(', ')} only` : 'partly';
+}
+
+function line(service: string, ports: string, columns: readonly string[], width = 10): string {
+  return `  ${service.padEnd(46)}${ports.padEnd(22)}${columns.map((text) => text.padEnd(width)).join('')}`.trimEnd();
+}
+
+async function showEditor({ device, nodeRed }: Outcome, stopped: Promise<unknown>): Promise<void> {
+  const { port } = await device.forward(NODE_RED_PORT, NODE_RED_PORT);
+  say();
+  say(`The editor of the device's Node-RED:  http://127.0.0.1:${port}/`);
+  say(`The report as a page, from a flow:    http://127.0.0.1:${port}/firewall`);
+  say('Ctrl-C ends everything.');
+  const ended = await Promise.race([stopped, nodeRed.exited]);
+  if (ended !== 'stopped') throw new Error('Node-RED on the device has ended.');
+}
+
+main()
+  .catch((error: Error) => {
     process.stderr.write(`npm start failed: ${error.message}\n`);
-    process.exitCode = 1;
-  },
-);
+    return 1;
+  })
+  // At once: what a Ctrl-C interrupted may still be on its way.
+  .then((code) => process.exit(code));

@@ -1,23 +1,28 @@
 /**
- * `npm test`: the linter, then every test file in a mocha process of its own, two at a time. Prints what a file said when
- * it is through, and at the end how many tests passed and failed; a file without a test counts as failed.
+ * `npm test`: the linter, then every test file in a mocha process of its own, several at a time. Prints what a file said
+ * when it fails, and at the end how many tests passed and failed; a file without a test, or with a skipped one, has failed.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join, relative, resolve } from 'node:path';
+import { removeStale } from '../test/device/folder';
 import { ensurePackages } from '../test/device/packages';
+import { DYING } from '../test/firewall/dying';
 
 const root = resolve(__dirname, '..', '..');
 const compiled = join(root, 'dist', 'test');
-/** Half of the tests' time is waiting: for knocks that nobody answers, and for ufw. */
+const modules = join(root, 'node_modules');
 const WORKERS = Math.max(2, cpus().length);
 const SHARDS = 6;
 const SEQUENCES = Number(process.env.DIFFERENTIAL_SEQUENCES ?? 300);
 const SEED = Number(process.env.DIFFERENTIAL_SEED ?? Date.now() % 1_000_000);
+/** A process of tests that takes longer hangs, in ms. */
+const PATIENCE_MS = 20 * 60_000;
 /** The longest first, so that none of them is what everybody waits for at the end. */
-const LONG = ['death', 'web-ports', 'change', 'read', 'packets', 'dialogs'];
+const LONGEST = ['death', 'differential', 'web-ports', 'change', 'read', 'packets', 'dialogs'];
 
+/** One mocha process. */
 interface Job {
   title: string;
   arguments: string[];
@@ -31,46 +36,42 @@ interface Outcome {
 }
 
 const running = new Set<ChildProcess>();
+let isStopped = false;
 
 function jobs(): Job[] {
-  const files = testFiles(compiled);
   const rank = (file: string): number => {
-    const at = LONG.findIndex((name) => file.endsWith(`${name}.test.js`));
-    return at < 0 ? LONG.length : at;
+    const at = LONGEST.findIndex((name) => file.endsWith(`/${name}.test.js`));
+    return at < 0 ? LONGEST.length : at;
   };
-  const plain = files
-    .filter((file) => !file.endsWith('differential.test.js') && !file.endsWith('death.test.js'))
+  return testFiles(compiled)
     .sort((a, b) => rank(a) - rank(b))
-    .map((file): Job => ({ title: relative(compiled, file), arguments: [file], env: {} }));
-  const death = files
-    .filter((file) => file.endsWith('death.test.js'))
-    .flatMap((file) =>
-      DYING.map(
-        (name): Job => ({
-          title: `${relative(compiled, file)}: ${name}`,
-          arguments: [file, '-f', `step ${name} `],
-          env: {},
-        }),
-      ),
-    );
-  const each = Math.ceil(SEQUENCES / SHARDS);
-  const differential = files
-    .filter((file) => file.endsWith('differential.test.js'))
-    .flatMap((file) =>
-      Array.from(
-        { length: SHARDS },
-        (_, shard): Job => ({
-          title: `${relative(compiled, file)} ${shard + 1} of ${SHARDS}`,
-          arguments: [file],
-          env: { DIFFERENTIAL_SEQUENCES: String(each), DIFFERENTIAL_SEED: String(SEED + shard * each) },
-        }),
-      ),
-    );
-  return [...death, ...differential, ...plain];
+    .flatMap(jobsOf);
 }
 
-/** The changes of death.test.ts, each with a device of its own. */
-const DYING = ['toggle-service', 'set-profile', 'change-web-ports', 'change-web-ports, keeping the old ones'];
+/** Most files are one job. Two would be what everybody waits for, and are shared out. */
+function jobsOf(file: string): Job[] {
+  const job: Job = { title: relative(compiled, file), arguments: [file], env: {} };
+  if (file.endsWith('/death.test.js')) {
+    return DYING.map(([name]) => ({
+      ...job,
+      title: `${job.title}: ${name}`,
+      arguments: [file, '-f', `step ${name} `],
+    }));
+  }
+  if (file.endsWith('/differential.test.js')) {
+    const shards = Math.min(SHARDS, SEQUENCES);
+    const firsts = Array.from({ length: shards + 1 }, (_, shard) => SEED + Math.floor((shard * SEQUENCES) / shards));
+    return firsts.slice(0, -1).map((first, shard) => ({
+      ...job,
+      title: `${job.title} ${shard + 1} of ${shards}`,
+      env: {
+        DIFFERENTIAL_SEED: String(first),
+        DIFFERENTIAL_SEQUENCES: String((firsts[shard + 1] as number) - first),
+      },
+    }));
+  }
+  return [job];
+}
 
 function testFiles(folder: string): string[] {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
@@ -80,27 +81,31 @@ function testFiles(folder: string): string[] {
   });
 }
 
+/** Runs a program of node_modules; answers when it has ended and nobody writes to its output any more. */
 function run(
-  command: string,
+  program: string[],
   args: readonly string[],
-  env: Record<string, string>,
+  env: Record<string, string> = {},
 ): Promise<{ code: number; output: string }> {
-  const child = spawn(command, args, {
+  const child = spawn(process.execPath, [join(modules, ...program), ...args], {
     cwd: root,
     env: { ...process.env, FORCE_COLOR: '0', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: PATIENCE_MS,
+    killSignal: 'SIGKILL',
   });
   running.add(child);
   let output = '';
-  const collect = (chunk: Buffer): void => {
+  const collect = (chunk: string): void => {
     output += chunk;
   };
-  child.stdout.on('data', collect);
-  child.stderr.on('data', collect);
+  child.stdout.setEncoding('utf8').on('data', collect);
+  child.stderr.setEncoding('utf8').on('data', collect);
   return new Promise((resolve, reject) => {
     child.once('error', reject);
-    child.once('close', (code) => {
+    child.once('close', (code, signal) => {
       running.delete(child);
+      if (signal) output += `\nEnded by ${signal}.`;
       resolve({ code: code ?? 1, output });
     });
   });
@@ -108,37 +113,41 @@ function run(
 
 async function test({ title, arguments: args, env }: Job): Promise<Outcome> {
   const started = Date.now();
-  const { code, output } = await run(
-    process.execPath,
-    [join(root, 'node_modules', 'mocha', 'bin', 'mocha.js'), ...args],
-    env,
-  );
+  const { code, output } = await run(['mocha', 'bin', 'mocha.js'], args, env);
   const count = (word: string): number => Number(new RegExp(`^ +(\\d+) ${word}`, 'm').exec(output)?.[1] ?? 0);
   const passed = count('passing');
-  const failed = Math.max(count('failing'), code === 0 && passed > 0 ? 0 : 1);
-  process.stdout.write(
-    `== ${title}: ${passed} passed, ${failed} failed, ${Math.round((Date.now() - started) / 1000)} s\n`,
-  );
+  const isComplete = code === 0 && passed > 0;
+  const failed = Math.max(count('failing') + count('pending'), isComplete ? 0 : 1);
+  if (isStopped) return { title, passed, failed };
+  const seconds = Math.round((Date.now() - started) / 1000);
+  process.stdout.write(`== ${title}: ${passed} passed, ${failed} failed, ${seconds} s\n`);
   if (failed > 0) process.stdout.write(`${output}\n`);
   return { title, passed, failed };
 }
 
-async function main(): Promise<number> {
-  await ensurePackages('tests');
-  const lint = await run(
-    process.execPath,
-    [join(root, 'node_modules', '@biomejs', 'biome', 'bin', 'biome'), 'check', '.'],
-    {},
-  );
-  process.stdout.write(`== biome check: ${lint.code === 0 ? 'clean' : `failed\n${lint.output}`}\n`);
-  process.stdout.write(`== differential test: ${SEQUENCES} sequences from seed ${SEED}\n`);
+/** Works the list off with as many processes at a time as there are cores. */
+async function testAll(): Promise<Outcome[]> {
   const left = jobs();
   const outcomes: Outcome[] = [];
-  await Promise.all(
-    Array.from({ length: WORKERS }, async () => {
-      for (let job = left.shift(); job; job = left.shift()) outcomes.push(await test(job));
-    }),
-  );
+  const work = async (): Promise<void> => {
+    for (let job = left.shift(); job && !isStopped; job = left.shift()) outcomes.push(await test(job));
+  };
+  await Promise.all(Array.from({ length: WORKERS }, work));
+  return outcomes;
+}
+
+async function main(): Promise<number> {
+  if (!Number.isInteger(SEQUENCES) || SEQUENCES < 1) throw new Error('DIFFERENTIAL_SEQUENCES must be a number from 1.');
+  if (!Number.isInteger(SEED)) throw new Error('DIFFERENTIAL_SEED must be a whole number.');
+  await ensurePackages('tests');
+  const lint = await run(['@biomejs', 'biome', 'bin', 'biome'], ['check', '.']);
+  process.stdout.write(`== biome check: ${lint.code === 0 ? 'clean' : `failed\n${lint.output}`}\n`);
+  process.stdout.write(`== differential test: ${SEQUENCES} sequences from seed ${SEED}\n`);
+  const outcomes = await testAll();
+  if (isStopped) {
+    await removeStale();
+    return 130;
+  }
   const sum = (key: 'passed' | 'failed'): number => outcomes.reduce((total, outcome) => total + outcome[key], 0);
   const failed = sum('failed') + (lint.code === 0 ? 0 : 1);
   for (const { title } of outcomes.filter((outcome) => outcome.failed > 0)) process.stdout.write(`FAILED: ${title}\n`);
@@ -146,11 +155,11 @@ async function main(): Promise<number> {
   return failed === 0 ? 0 : 1;
 }
 
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => {
-    // Only its own children; each ends what it started when its parent is gone.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(signal, () => {
+    isStopped = true;
+    // Only its own children; each takes away what it made.
     for (const child of running) child.kill('SIGTERM');
-    process.exitCode = 1;
   });
 }
 

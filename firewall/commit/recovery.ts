@@ -40,7 +40,8 @@ async function tidy({ after, site }: Checkpoint): Promise<void> {
 /** Of these texts, those that are not what their files hold. */
 async function differing(files: readonly FileText[]): Promise<FileText[]> {
   const current = await Promise.all(files.map(({ path }) => readText(path)));
-  return files.filter(({ text }, at) => current[at]?.text !== text);
+  // A file that was not there yet was as good as empty.
+  return files.filter(({ text }, at) => (current[at]?.text ?? '') !== text);
 }
 
 async function restoreTables(kernel: NonNullable<Checkpoint['kernel']>): Promise<void> {

@@ -91,6 +91,8 @@ function startInit(folder: string): ChildProcess {
   const init = ['sh', '-c', '"$@"; exit $?', 'sh', process.execPath, join(__dirname, 'init.js'), folder];
   return spawn('unshare', [...unshareArguments(), ...init], {
     cwd: '/',
+    // Out of the terminal's reach: on Ctrl-C it is for the device's owner to end it.
+    detached: true,
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     serialization: 'advanced',
   });

@@ -20,9 +20,10 @@ const settings = {
   apiMaxLength: '20mb',
 };
 
-/** The nodes of one of the package's example flows. */
+/** The nodes of one of the package's example flows. Its debug nodes write to Node-RED's output too. */
 export async function example(name: string): Promise<unknown[]> {
-  return JSON.parse(await readFile(join(root, 'examples', `${name}.json`), 'utf8')) as unknown[];
+  const flow: { type: string }[] = JSON.parse(await readFile(join(root, 'examples', `${name}.json`), 'utf8'));
+  return flow.map((node) => (node.type === 'debug' ? { ...node, console: true } : node));
 }
 
 /** Starts Node-RED with these flows and resolves when they run. Rejects with its output when they do not. */

@@ -82,6 +82,7 @@ async function ensure(needed: readonly Package[]): Promise<void> {
       const line = `sudo apt-get install --no-install-recommends ${missing.join(' ')}`;
       throw new Error(`The test device needs packages that are not installed. Type: ${line}`);
     }
+    process.stderr.write(`Installing Debian packages: ${missing.join(' ')} …\n`);
     await exec('sh', ['-c', install, 'sh', ...missing], { maxBuffer: 64 * 1024 * 1024 });
   }
   await ensureNamespaces();

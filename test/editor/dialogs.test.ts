@@ -215,13 +215,67 @@ describe('the dialogs', function () {
       mode: 'change',
     };
     await assertStored(id, saved);
-    await page.selectOption('#node-input-mode', 'repair');
+    assert.equal(await page.evaluate(`RED.nodes.node("${id}").valid`), true);
+    assert.match((await page.textContent('#smartserver-mode-about')) ?? '', /move together, or not at all/);
+    await picture('change-web-ports-filled');
+    await page.getByLabel('What to do').selectOption('repair');
+    for (const property of ['http', 'https']) assert.equal(await typed(property).isVisible(), false);
     assert.equal(await page.isVisible('#node-input-keepOldOpen'), false);
+    assert.match((await page.textContent('#smartserver-mode-about')) ?? '', /After a factory restore/);
     await page.selectOption('#node-input-repairTo', 'firewall');
     await picture('change-web-ports-repair');
     await roundTrip(id);
     await assertStored(id, { ...saved, mode: 'repair', repairTo: 'firewall' });
+    await page.selectOption('#node-input-mode', 'change');
+    await choose('http', 'env');
+    await page.getByRole('textbox', { name: 'HTTP port' }).fill('PAGES');
+    await choose('https', 'msg');
+    await page.getByRole('textbox', { name: 'HTTPS port' }).fill('payload.https');
+    await page.selectOption('#node-input-reload', 'none');
+    for (const box of ['dryRun', 'onlyTighten', 'force']) await page.check(`#node-input-${box}`);
+    await page.uncheck('#node-input-fixRedirect');
+    await roundTrip(id);
+    assert.equal(await typed('https').inputValue(), 'payload.https');
+    const ports = { http: 'PAGES', httpType: 'env', https: 'payload.https', httpsType: 'msg' };
+    const options = { reload: 'none', fixRedirect: false, dryRun: true, onlyTighten: true, force: true, version: 1 };
+    await assertStored(id, { ...ports, ...options, mode: 'change', repairTo: 'firewall' });
     await close('#node-dialog-cancel');
+  });
+
+  it('of change-web-ports marks a node whose ports cannot be right, with a reason, but not in a repair', async () => {
+    const id = await drop('change-web-ports', 500);
+    const valid = () => page.evaluate(`RED.nodes.node("${id}").valid`);
+    const label = () => page.evaluate(`RED.utils.getNodeLabel(RED.nodes.node("${id}"))`);
+    const reasons = () => page.evaluate(`RED.nodes.node("${id}").validationErrors.join()`).then(String);
+    const fill = async (http: string, https: string, seconds: string) => {
+      await open(id);
+      await typed('http').fill(http);
+      await typed('https').fill(https);
+      await page.fill('#node-input-keepOldOpen', seconds);
+      await close('#node-dialog-ok');
+    };
+    assert.deepEqual([await valid(), await label()], [true, 'change web ports']);
+    await fill('0', '65536', '604801');
+    assert.equal((await reasons()).split('A port from 1 to 65535').length, 3, await reasons());
+    assert.ok((await reasons()).includes('Seconds, from 0 to 604800'), await reasons());
+    await fill('', '1443.5', '0');
+    assert.ok((await reasons()).includes('A port from 1 to 65535'), await reasons());
+    await fill('1443', '01443', '0');
+    assert.ok((await reasons()).includes('HTTP and HTTPS need different ports'), await reasons());
+    await open(id);
+    await picture('change-web-ports-same');
+    await page.selectOption('#node-input-mode', 'repair');
+    await close('#node-dialog-ok');
+    assert.deepEqual([await valid(), await label()], [true, 'repair web ports']);
+    await open(id);
+    await page.selectOption('#node-input-mode', 'change');
+    await close('#node-dialog-ok');
+    assert.equal(await valid(), false);
+    await fill('', '1443', '600');
+    assert.deepEqual([await valid(), await label()], [true, 'web ports 1443']);
+    await fill('1780', '1443', '600');
+    assert.deepEqual([await valid(), await label()], [true, 'web ports 1780, 1443']);
+    await page.evaluate(`RED.nodes.remove("${id}"), RED.view.redraw(true)`);
   });
 
   it('of toggle-service marks a node whose service, interface or source cannot be right, with a reason', async () => {

@@ -1,4 +1,7 @@
-/** A Node-RED process of its own, with this package installed as a user would have it, on a free port of loopback. */
+/**
+ * A Node-RED process of its own, with this package installed as a user would have it, on a free port of loopback. Its
+ * nodes get fake devices: a node may act as soon as flows start, and must not on the machine the tests run on.
+ */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -28,6 +31,20 @@ const settings = (port: number) => ({
   externalModules: { palette: { allowInstall: false } },
 });
 
+/** What the log says for each device that nodes open. */
+export const OPENED = 'opens a fake device';
+
+/** Node-RED runs this file in its own process, before it loads the nodes. */
+const settingsFor = (port: number): string => `
+const { openDevicesWith } = require(${JSON.stringify(join(root, 'dist', 'nodes', 'device.js'))});
+const { FakeFirewall } = require(${JSON.stringify(join(root, 'dist', 'test', 'nodes', 'fake-firewall.js'))});
+openDevicesWith((settings) => {
+  console.log(${JSON.stringify(OPENED)});
+  return new FakeFirewall(settings);
+});
+module.exports = ${JSON.stringify(settings(port))};
+`;
+
 /** Starts Node-RED with an empty flow and waits until it serves. @throws Error with its output when it does not. */
 export async function startNodeRed(): Promise<NodeRed> {
   const userDir = mkdtempSync(join(tmpdir(), 'node-red-'));
@@ -36,7 +53,7 @@ export async function startNodeRed(): Promise<NodeRed> {
   symlinkSync(root, join(modules, 'node-red-firewall'));
   const port = await freePort();
   const settingsFile = join(userDir, 'settings.js');
-  writeFileSync(settingsFile, `module.exports = ${JSON.stringify(settings(port))};\n`);
+  writeFileSync(settingsFile, settingsFor(port));
   const red = require.resolve('node-red/red.js', { paths: [root] });
   const child = spawn(process.execPath, [red, '-u', userDir, '-s', settingsFile], {
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,9 +1,9 @@
-/** A real Node-RED loads the package. No message is sent: that would touch the firewall of the machine the tests run on. */
+/** A real Node-RED loads the package; its devices are fakes. */
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { http } from './http';
-import { type NodeRed, startNodeRed } from './node-red';
+import { type NodeRed, OPENED, startNodeRed } from './node-red';
 
 const root = resolve(__dirname, '..', '..', '..');
 const NAME = '@smartserver/node-red-firewall';
@@ -75,5 +75,12 @@ describe('Node-RED', function () {
     assert.equal(status, 204, body);
     assert.deepEqual(await getJson('flows'), flows);
     assert.doesNotMatch(red.log(), /Waiting for missing types|\[error\]/);
+  });
+
+  it('opens one device as flows start, for all nodes that may have something come due', async () => {
+    const opened = () => red.log().split(OPENED).length - 1;
+    while (opened() === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+    await getJson('flows');
+    assert.equal(opened(), 1);
   });
 });

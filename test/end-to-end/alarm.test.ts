@@ -3,6 +3,7 @@ import { strict as assert } from 'node:assert';
 import { after, before, describe, it } from 'mocha';
 import type { ChangeResult, State } from '../../firewall/messages';
 import { Device } from '../device/device';
+import { knockOnAll } from '../device/doors';
 import type { InsideProcess } from '../device/inside-process';
 import { example, startNodeRed } from '../device/node-red';
 
@@ -16,6 +17,9 @@ const node = (id: string, type: string, fields: Record<string, unknown>, ...wire
   ...fields,
 });
 const common = { device: '', dryRun: false, onlyTighten: false, force: false, version: 1 };
+
+/** The broker node of the example `lockdown-on-alarm`. */
+const BROKER = '5afe0a1a0000000c';
 
 /** POST /toggle, /profile and GET /read: the request's body is the message, the answer what the node or the Catch node said. */
 const flows = [
@@ -59,6 +63,14 @@ const flows = [
     'answer',
   ),
   node('answer', 'http response', {}),
+  // Over the connection of the example's broker node, so in the order in which the example sees the messages.
+  node(
+    'events',
+    'mqtt in',
+    { topic: 'glp/#', qos: '1', datatype: 'utf8', broker: BROKER, nl: false, rap: true, rh: 0, inputs: 0 },
+    'seen',
+  ),
+  node('seen', 'debug', { active: true, tosidebar: false, console: true, complete: 'payload', targetType: 'msg' }),
 ];
 
 describe('Flows in a real Node-RED on the device', () => {
@@ -92,15 +104,27 @@ describe('Flows in a real Node-RED on the device', () => {
   const knock = (port: number) =>
     device.neighbour.knock([{ proto: 'tcp', port, family: 'ipv4' }]).then(([answer]) => answer);
 
+  /** The neighbour finds what the flow's read-firewall says, at every service. */
+  const assertAgreement = async (): Promise<State> => {
+    const state = await read();
+    for (const { service, ...found } of await knockOnAll(device, state.services)) {
+      assert.equal(found.in, service.in, `${service.id}, under ${state.profile.name}`);
+    }
+    return state;
+  };
+
   it('read, close, open and set a profile, as the neighbour finds', async () => {
-    assert.equal((await read()).profile.name, 'enhanced');
+    assert.equal((await assertAgreement()).profile.name, 'enhanced');
     const closed = await post<ChangeResult>('/toggle', { service: 'ssh', action: 'close' });
     assert.deepEqual([closed.status, closed.body.changed, await knock(22)], [200, true, 'filtered']);
+    await assertAgreement();
     const opened = await post<ChangeResult>('/toggle', { service: 'ssh', action: 'open' });
     assert.deepEqual([opened.body.changed, await knock(22)], [true, 'in']);
-    const standard = await post<ChangeResult>('/profile', { profile: 'standard' });
-    assert.equal(standard.body.state.profile.name, 'standard');
-    assert.equal((await post<ChangeResult>('/profile', { profile: 'enhanced' })).body.state.profile.name, 'enhanced');
+    for (const profile of ['standard', 'lockdown', 'enhanced']) {
+      const { body } = await post<ChangeResult>('/profile', { profile });
+      assert.equal(body.state.profile.name, profile);
+      await assertAgreement();
+    }
   });
 
   it('answer hostile messages with the error code, and Node-RED keeps running', async () => {
@@ -112,6 +136,10 @@ describe('Flows in a real Node-RED on the device', () => {
       ['/toggle', { service: 'x'.repeat(10 * 1024 * 1024), action: 'open' }, 'INVALID_INPUT'],
       ['/toggle', { action: 'open' }, 'INVALID_INPUT'],
       ['/toggle', { service: 'ssh', action: '__proto__' }, 'INVALID_INPUT'],
+      // JSON.parse makes a property of its own of it, which a literal does not.
+      ['/toggle', JSON.parse('{ "service": { "__proto__": { "open": true } }, "action": "open" }'), 'INVALID_INPUT'],
+      ['/toggle', JSON.parse('{ "__proto__": { "service": "ssh", "action": "open" } }'), 'INVALID_INPUT'],
+      ['/toggle', [{ service: 'ssh', action: 'open' }], 'INVALID_INPUT'],
       ['/toggle', {}, 'INVALID_INPUT'],
       ['/profile', { profile: '__proto__' }, 'UNKNOWN_PROFILE'],
       ['/profile', { profile: 42 }, 'INVALID_INPUT'],
@@ -122,9 +150,10 @@ describe('Flows in a real Node-RED on the device', () => {
       assert.equal(status, 400, JSON.stringify(body).slice(0, 80));
       assert.ok(error.message.startsWith(`${code}: `), error.message.slice(0, 200));
     }
-    const { readAt, ...after } = await read();
-    assert.deepEqual({ ...after, readAt: before.readAt }, before);
-    assert.equal((await device.run(['kill', '-0', String(nodeRed.pid)])).code, 0);
+    assert.deepEqual({ ...(await read()), readAt: before.readAt }, before);
+    // Still the process that was started, and no other, answers.
+    const listening = await device.ok('ss', '-Hltnp', 'sport = :1880');
+    assert.match(listening, new RegExp(`pid=${nodeRed.pid},`));
   });
 
   it('many requests at once are made one after the other', async () => {
@@ -146,21 +175,21 @@ describe('Flows in a real Node-RED on the device', () => {
   });
 
   it('lock the firewall down on an alarm, and only on an alarm', async () => {
-    const publish = (cat: string, topic: string) =>
+    const publish = (cat: string, event: string, message = 'text') =>
       device.ok(
         'mosquitto_pub',
-        '-q',
-        '1',
-        '-t',
-        topic,
-        '-m',
-        JSON.stringify({ cat, message: 'text', severity: null }),
+        ...['-q', '1', '-t', `glp/0/sid/ev/${event}`, '-m', JSON.stringify({ cat, message, severity: null })],
       );
-    await publish('warning', 'glp/0/sid/ev/alarm');
-    await publish('alarm', 'glp/0/sid/ev/error');
+    await publish('warning', 'alarm');
+    await publish('alarm', 'error');
+    await publish('warning', 'warning', 'the last of those that are none');
+    await nodeRed.until(/the last of those that are none/);
+    assert.equal((await read()).profile.name, 'enhanced');
     assert.equal(await knock(22), 'in');
-    await publish('alarm', 'glp/0/sid/ev/alarm');
-    while ((await read()).profile.name !== 'lockdown');
+    await publish('alarm', 'alarm');
+    await nodeRed.until(/\[debug:What changed\]/);
+    assert.equal((await read()).profile.name, 'lockdown');
+    await assertAgreement();
     assert.deepEqual([await knock(22), await knock(443)], ['filtered', 'in']);
   });
 });

@@ -3,22 +3,11 @@ import { strict as assert } from 'node:assert';
 import { after, before, describe, it } from 'mocha';
 import { Device } from '../device/device';
 import { Engine, type EngineError } from '../device/engine';
+import { DYING } from './dying';
 import { assertReloadChangesNothing, everything, restore } from './stable';
 
 const SITE = '/etc/nginx/sites-available/apollo.conf';
 const STATE = '/var/lib/smartserver-firewall';
-
-type Change = (engine: Engine) => Promise<unknown>;
-
-const changes: [name: string, change: Change][] = [
-  ['toggle-service', (engine) => engine.toggleService({ action: 'close' })],
-  ['set-profile', (engine) => engine.setProfile({ profile: 'standard', optionalServices: 'open' })],
-  ['change-web-ports', (engine) => engine.changeWebPorts({ http: 1780, https: 1443 })],
-  [
-    'change-web-ports, keeping the old ones',
-    (engine) => engine.changeWebPorts({ http: 1780, https: 1443, keepOldOpen: 3600 }),
-  ],
-];
 
 describe('A change that dies at any step', function () {
   this.timeout(1_800_000);
@@ -45,7 +34,7 @@ describe('A change that dies at any step', function () {
 
   after(() => device?.close());
 
-  for (const [name, change] of changes) {
+  for (const [name, change] of DYING) {
     describe(name, () => {
       let steps = 0;
       let wanted: Record<string, string>;

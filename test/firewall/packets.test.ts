@@ -4,6 +4,7 @@ import { after, afterEach, before, describe, it } from 'mocha';
 import type { State } from '../../firewall/messages';
 import { CATALOGUE } from '../../firewall/services/catalogue';
 import { Device } from '../device/device';
+import { OUTSIDE, targetsOf } from '../device/doors';
 import { Engine } from '../device/engine';
 import type { Target } from '../device/protocol';
 import { assertReloadChangesNothing } from './stable';
@@ -84,7 +85,7 @@ describe('Verdicts and packets', () => {
   it('a service closed on one interface stays open on the other', async () => {
     const { state } = await engine.toggleService({ service: 'ssh', action: 'close', interface: 'eth0' });
     assert.equal(state.services.find(({ id }) => id === 'ssh')?.in, 'partial');
-    const knocks: Target[] = (['eth0', 'eth1'] as const).map((on) => ({
+    const knocks: Target[] = OUTSIDE.map((on) => ({
       proto: 'tcp',
       port: 22,
       family: 'ipv4',
@@ -120,7 +121,7 @@ async function assertAgreement(device: Device, state: State, only?: readonly str
   for (const direction of ['in', 'out'] as const) {
     const cases = services.flatMap(({ id, ports, families }) =>
       families.flatMap((family) =>
-        (['eth0', 'eth1'] as const).map((on) => ({
+        OUTSIDE.map((on) => ({
           id,
           said: family[direction],
           targets: ports.flatMap((spec) => targetsOf(spec, family.family, on)),
@@ -140,12 +141,4 @@ async function assertAgreement(device: Device, state: State, only?: readonly str
       if (said === 'closed') assert.ok(!passed.some(Boolean), `${id} ${direction} is said to be closed: ${passed}`);
     }
   }
-}
-
-function targetsOf(spec: string, family: 'ipv4' | 'ipv6', on: 'eth0' | 'eth1'): Target[] {
-  const [range = '', protocol] = spec.split('/');
-  const protocols = protocol ? [protocol as 'tcp' | 'udp'] : (['tcp', 'udp'] as const);
-  return protocols.flatMap((proto) =>
-    range.split(':').map((port) => ({ proto, port: Number(port), family, interface: on })),
-  );
 }

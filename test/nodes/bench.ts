@@ -14,7 +14,9 @@ import toggleService = require('../../nodes/toggle-service');
 import { FakeFirewall } from './fake-firewall';
 
 const core = createRequire(__filename);
-const coreNodes: NodeInitializer[] = [core('@node-red/nodes/core/function/80-template.js')];
+const coreNodes: NodeInitializer[] = ['80-template', '15-change', '10-switch'].map((name) =>
+  core(`@node-red/nodes/core/function/${name}.js`),
+);
 
 /** What a message led to. */
 export interface Outcome {
@@ -34,11 +36,18 @@ let restore: Parameters<typeof openDevicesWith>[0] | undefined;
 
 const TAB = { id: 'flow', type: 'tab', label: 'Flow', env: [{ name: 'SERVICE', value: 'mqtt', type: 'str' }] };
 
+/** What devices opened from now on do when they are asked to do what came due; null for nothing. */
+let failsToResume: { failure: unknown } | null = null;
+export const failResumingWith = (failure: unknown): void => {
+  failsToResume = { failure };
+};
+
 /** Starts a flow on fake devices: the given nodes, a Catch node, a Complete node for all, and what they lead to. */
 export async function start(nodes: { id: string; type: string; [property: string]: unknown }[]): Promise<void> {
   devices = [];
   restore = openDevicesWith((settings) => {
     const device = new FakeFirewall(settings);
+    if (failsToResume) device.failure = failsToResume.failure;
     devices.push(device);
     return device;
   });
@@ -66,6 +75,7 @@ export async function start(nodes: { id: string; type: string; [property: string
 export async function stop(): Promise<void> {
   await helper.unload();
   if (restore) openDevicesWith(restore);
+  failsToResume = null;
 }
 
 export function nodeOf(id: string): Node {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { FirewallError } from '../../firewall/errors';
 import { changeResult, check } from '../../firewall/messages';
-import { arrivals, devices, nodeOf, send, start, stop, watchStatus } from './bench';
+import { arrivals, devices, failResumingWith, nodeOf, send, start, stop, watchStatus } from './bench';
 
 const TOGGLE = { id: 'toggle', type: 'toggle-service', service: 'ssh', serviceType: 'str', action: 'toggle' };
 const PROFILE = { id: 'profile', type: 'set-profile', profile: 'lockdown', profileType: 'str' };
@@ -249,39 +249,149 @@ describe('the configuration', () => {
       assert.equal(devices.length, 0);
     });
   }
+});
 
-  it('of the web ports leaves out empty ports, and names none in a repair', async () => {
-    const web = {
-      type: 'change-web-ports',
-      httpType: 'num',
-      httpsType: 'num',
-      keepOldOpen: '600',
-      fixRedirect: true,
-      reload: 'reload',
-    };
-    await start([
-      { id: 'move', ...web, mode: 'change', http: '', https: '1443', repairTo: 'nginx' },
-      { id: 'repair', ...web, mode: 'repair', http: '1780', https: '1443', repairTo: 'firewall' },
-    ]);
-    assert.equal((await send('move', {})).sent?.payload.changed, true);
-    await send('repair', {});
-    assert.deepEqual(devices[0]?.requests, [
-      { https: 1443, mode: 'change', fixRedirect: true, reload: 'reload', keepOldOpen: 600 },
-      { mode: 'repair', fixRedirect: true, reload: 'reload', repairTo: 'firewall' },
-    ]);
+const WEB = { type: 'change-web-ports', httpType: 'num', httpsType: 'num', mode: 'change' };
+const MOVE = { ...WEB, id: 'move', http: '1780', https: '1443' };
+
+describe('change-web-ports', () => {
+  afterEach(stop);
+
+  it('works with nothing configured, leaving every default to the engine', async () => {
+    await start([{ id: 'move', type: 'change-web-ports' }]);
+    assert.equal((await send('move', {})).sent?.payload.changed, false);
+    assert.deepEqual(devices[0]?.requests, [{}]);
   });
 
-  it('of the web ports takes them from the message, and refuses what is no port', async () => {
-    await start([{ id: 'move', type: 'change-web-ports', http: '', https: 'payload', httpsType: 'msg' }]);
-    assert.deepEqual((await send('move', { payload: 1443 })).sent?.payload.changed, true);
-    for (const payload of ['1443', 1443.5, 0, 65536, null, [], {}]) {
-      assert.match((await send('move', { payload })).caught?.error.message ?? '', /^INVALID_INPUT: https/);
-    }
-  });
-
-  it('of the web ports has its device do what came due while flows were stopped', async () => {
-    await start([{ id: 'move', type: 'change-web-ports', http: '', https: '1443', httpsType: 'num' }]);
+  it('hands on every property it has in a change', async () => {
+    const options = { fixRedirect: false, reload: 'none', dryRun: true, onlyTighten: true, force: true };
+    await start([{ ...MOVE, ...options, keepOldOpen: 600, repairTo: 'firewall' }]);
     await send('move', {});
-    assert.equal(devices[0]?.resumed, 1);
+    assert.deepEqual(devices[0]?.requests, [{ mode: 'change', http: 1780, https: 1443, keepOldOpen: 600, ...options }]);
+  });
+
+  it('hands on who follows whom in a repair, and nothing that a repair does not have', async () => {
+    const options = { fixRedirect: true, reload: 'reload', dryRun: false, onlyTighten: false, force: false };
+    await start([{ ...MOVE, ...options, mode: 'repair', keepOldOpen: 600, repairTo: 'firewall' }]);
+    await send('move', {});
+    assert.deepEqual(devices[0]?.requests, [{ mode: 'repair', repairTo: 'firewall', ...options }]);
+  });
+
+  for (const type of ['num', 'msg', 'env', 'jsonata']) {
+    it(`names no port where the field is empty (${type})`, async () => {
+      await start([{ ...MOVE, http: '', httpType: type }]);
+      await send('move', {});
+      assert.deepEqual(devices[0]?.requests, [{ mode: 'change', https: 1443 }]);
+    });
+  }
+
+  it('takes the seconds as the form stores them', async () => {
+    await start([
+      { ...MOVE, keepOldOpen: '600' },
+      { ...MOVE, id: 'wrong', keepOldOpen: 'soon' },
+    ]);
+    await send('move', {});
+    assert.deepEqual(devices[0]?.requests, [{ mode: 'change', http: 1780, https: 1443, keepOldOpen: 600 }]);
+    assert.match((await send('wrong', {})).caught?.error.message ?? '', /^INVALID_INPUT: keepOldOpen: /);
+  });
+
+  const wrong: [string, unknown][] = [
+    ['mode', 'move'],
+    ['reload', 'restart'],
+    ['fixRedirect', 'yes'],
+    ['keepOldOpen', 604801],
+    ['keepOldOpen', -1],
+    ['keepOldOpen', [600]],
+  ];
+  for (const [property, value] of wrong) {
+    it(`with ${property} ${JSON.stringify(value)} in a hand-written flow is INVALID_INPUT`, async () => {
+      await start([{ ...MOVE, [property]: value }]);
+      const { caught } = await send('move', {});
+      assert.match(caught?.error.message ?? '', new RegExp(`^INVALID_INPUT: ${property}: `));
+    });
+  }
+
+  it('does what came due as flows start, once for all nodes of a device', async () => {
+    await start([
+      { id: 'device', type: 'smartserver' },
+      MOVE,
+      { ...MOVE, id: 'back' },
+      { ...MOVE, id: 'own', device: 'device' },
+      { ...MOVE, id: 'own-back', device: 'device' },
+      TOGGLE,
+    ]);
+    assert.deepEqual(
+      devices.map(({ resumed }) => resumed),
+      [1, 1],
+    );
+  });
+
+  it('alone does so: the other nodes leave nothing for later', async () => {
+    await start([TOGGLE, PROFILE, { id: 'read', type: 'read-firewall' }]);
+    assert.equal(devices.length, 0);
+    await send('toggle', {});
+    assert.equal(devices[0]?.resumed, 0);
+  });
+
+  const failures: [unknown, RegExp][] = [
+    [new FirewallError('NOT_PERMITTED', { what: 'sudo refused.' }), /^NOT_PERMITTED: sudo refused\. /],
+    [new TypeError('x is not a function'), /^INTERNAL: /],
+    [null, /^INTERNAL: /],
+  ];
+  for (const [failure, expected] of failures) {
+    it(`warns where that fails (${String(failure)}), and works all the same`, async () => {
+      failResumingWith(failure);
+      await start([MOVE]);
+      const { warn } = nodeOf('move') as unknown as { warn: { args: [string][] } };
+      assert.equal(warn.args.length, 1);
+      assert.match(warn.args[0]?.[0] ?? '', expected);
+      (devices[0] as { failure: unknown }).failure = undefined;
+      assert.equal((await send('move', {})).sent?.payload.changed, true);
+    });
+  }
+
+  it('warns of a configuration that is wrong or gone', async () => {
+    await start([
+      { id: 'device', type: 'smartserver', webSite: 'apollo.conf' },
+      { ...MOVE, device: 'device' },
+      { ...MOVE, id: 'lost', device: 'gone' },
+    ]);
+    // The test helper watches all nodes with one spy.
+    const { warn } = nodeOf('move') as unknown as { warn: { args: [string][] } };
+    assert.deepEqual(
+      warn.args.map(([text]) => text.split(' ').slice(0, 2).join(' ')),
+      ['INVALID_INPUT: webSite:', 'INVALID_INPUT: device:'],
+    );
+  });
+});
+
+describe('a device', () => {
+  afterEach(stop);
+
+  it('without a configuration is closed with the last node that uses it', async () => {
+    await start([MOVE, TOGGLE, { id: 'read', type: 'read-firewall' }]);
+    await nodeOf('move').close(false);
+    await nodeOf('read').close(false);
+    assert.equal(devices[0]?.closed, false);
+    await nodeOf('toggle').close(false);
+    assert.equal(devices[0]?.closed, true);
+  });
+
+  it('is another one when flows start again, and does anew what came due', async () => {
+    await start([MOVE]);
+    const [first] = devices;
+    await stop();
+    assert.equal(first?.closed, true);
+    await start([MOVE]);
+    assert.notEqual(devices[0], first);
+    assert.deepEqual([devices.length, devices[0]?.resumed], [1, 1]);
+  });
+
+  it('with a configuration is closed with it', async () => {
+    await start([{ id: 'device', type: 'smartserver' }, { ...MOVE, device: 'device' }, TOGGLE]);
+    await send('toggle', {});
+    const [own, shared] = devices;
+    await nodeOf('device').close(false);
+    assert.deepEqual([own?.closed, shared?.closed], [true, false]);
   });
 });

@@ -27,7 +27,9 @@ export class FakeFirewall implements Device {
   /** What the next request fails with, instead of being carried out. */
   failure: unknown;
   active = true;
-  webPorts: (number | undefined)[] = [80, 443];
+  webPorts = { http: 80, https: 443 };
+  /** Where nginx and the rules disagree; null where there is no site file. */
+  webProblems: string[] | null = [];
   /** How often it was asked to do what came due. */
   resumed = 0;
   closed = false;
@@ -87,10 +89,12 @@ export class FakeFirewall implements Device {
     this.requests.push(request);
     const { mode, http, https, dryRun } = check(changeWebPortsRequest, request);
     return this.#queued(() => {
-      const wanted = [http ?? this.webPorts[0], https ?? this.webPorts[1]];
-      const changed = !dryRun && mode === 'change' && wanted.join() !== this.webPorts.join();
+      const wanted = { http: http ?? this.webPorts.http, https: https ?? this.webPorts.https };
+      const differs = wanted.http !== this.webPorts.http || wanted.https !== this.webPorts.https;
+      const changed = !dryRun && (mode === 'change' ? differs : this.webProblems?.length !== 0);
       if (changed) this.webPorts = wanted;
-      return this.#result(`change-web-ports ${mode} ${wanted.join(' ')}`, changed, dryRun);
+      if (changed) this.webProblems = [];
+      return this.#result(`change-web-ports ${mode}`, changed, dryRun);
     });
   }
 
@@ -163,7 +167,12 @@ export class FakeFirewall implements Device {
       openUnused: [],
       otherOwners: [],
       unreadable: [],
-      webPorts: null,
+      webPorts: this.webProblems && {
+        ...this.webPorts,
+        redirectsTo: this.webPorts.https,
+        consistent: this.webProblems.length === 0,
+        problems: this.webProblems,
+      },
       pending: null,
       leases: [],
       inSync: true,

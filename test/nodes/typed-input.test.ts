@@ -3,6 +3,12 @@ import { devices, nodeOf, send, start, stop } from './bench';
 
 const node = (properties: object) => ({ id: 'toggle', type: 'toggle-service', action: 'close', ...properties });
 
+/** The type of node that has the property. */
+function typeWith(property: string): string {
+  if (property === 'profile') return 'set-profile';
+  return property.startsWith('http') ? 'change-web-ports' : 'toggle-service';
+}
+
 describe('a TypedInput', () => {
   afterEach(stop);
 
@@ -38,6 +44,26 @@ describe('a TypedInput', () => {
     assert.deepEqual(devices[0]?.requests, [{ action: 'limit', from: '10.0.0.0/8' }, { profile: 'standard' }]);
   });
 
+  const ports: [string, string][] = [
+    ['num', '1443'],
+    ['msg', 'payload.https'],
+    ['flow', 'https'],
+    ['global', 'https'],
+    ['env', 'HTTPS_PORT'],
+    ['jsonata', '1000 + 443'],
+  ];
+  for (const [httpsType, https] of ports) {
+    it(`of type ${httpsType} gives a port as a number (${https})`, async () => {
+      process.env.HTTPS_PORT = '1443';
+      await start([{ id: 'move', type: 'change-web-ports', http: '', https, httpsType }]);
+      for (const context of ['flow', 'global'] as const) nodeOf('move').context()[context].set('https', 1443);
+      const { caught } = await send('move', { payload: { https: 1443 } });
+      delete process.env.HTTPS_PORT;
+      assert.equal(caught, null);
+      assert.deepEqual(devices[0]?.requests, [{ https: 1443 }]);
+    });
+  }
+
   it('of type bool gives a truth value, which no service is', async () => {
     await start([node({ service: 'true', serviceType: 'bool' })]);
     const { caught } = await send('toggle', {});
@@ -46,6 +72,9 @@ describe('a TypedInput', () => {
 
   const missing: [string, string, string][] = [
     ['service', 'msg', 'payload.service'],
+    ['http', 'msg', 'payload.http'],
+    ['https', 'env', 'NOT_SET_ANYWHERE'],
+    ['https', 'jsonata', 'nothing'],
     ['action', 'msg', 'payload.a.b.c'],
     ['from', 'msg', 'nothing'],
     ['from', 'env', 'NOT_SET_ANYWHERE'],
@@ -55,7 +84,7 @@ describe('a TypedInput', () => {
   ];
   for (const [property, type, value] of missing) {
     it(`${property} from ${type} ${value}, where nothing is, is INVALID_INPUT and not the default`, async () => {
-      await start([node({ [property]: value, [`${property}Type`]: type })]);
+      await start([{ ...node({ [property]: value, [`${property}Type`]: type }), type: typeWith(property) }]);
       const { caught, sent } = await send('toggle', { payload: {} });
       assert.equal(sent, null);
       assert.match(caught?.error.message ?? '', new RegExp(`^INVALID_INPUT: ${property}: `));
@@ -107,13 +136,12 @@ describe('a TypedInput', () => {
     ['a truth value', true],
     ['an object whose text throws', { toString: () => assert.fail('read') }],
   ];
-  for (const property of ['service', 'action', 'from', 'profile']) {
+  for (const property of ['service', 'action', 'from', 'profile', 'http', 'https']) {
     for (const [what, value] of hostile) {
       // An empty source means anywhere; all other empty texts are no value.
       if (property === 'from' && value === '') continue;
       it(`with ${what} as ${property} ends in an error of one line, and nothing changes`, async () => {
-        const type = property === 'profile' ? 'set-profile' : 'toggle-service';
-        await start([{ id: 'node', type, [property]: 'evil', [`${property}Type`]: 'msg' }]);
+        await start([{ id: 'node', type: typeWith(property), [property]: 'evil', [`${property}Type`]: 'msg' }]);
         const { caught, sent } = await send('node', { evil: value });
         assert.equal(sent, null);
         assert.match(caught?.error.code ?? '', /^(INVALID_INPUT|UNKNOWN_SERVICE|UNKNOWN_PROFILE)$/);

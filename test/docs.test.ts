@@ -1,0 +1,34 @@
+/** What the README says of error codes and nodes, against the code. */
+import { strict as assert } from 'node:assert';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { describe, it } from 'mocha';
+import { ERROR_CODES } from '../firewall/errors';
+
+const root = resolve(__dirname, '..', '..');
+const read = (...path: string[]) => readFileSync(join(root, ...path), 'utf8');
+
+/** The names in the first column of the README's tables. */
+const rows = [...read('README.md').matchAll(/^\| `([\w-]+)` \|/gm)].map((match) => match[1] as string);
+
+function sources(folder: string): string[] {
+  return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) return sources(path);
+    return entry.name.endsWith('.ts') ? [read(path)] : [];
+  });
+}
+
+describe('The README', () => {
+  it('tells what to do about each error code that can occur, and about no other', () => {
+    const list = /ERROR_CODES = \[[^\]]*\]/;
+    const code = ['firewall', 'nodes', 'agent'].flatMap(sources).join('\n').replace(list, '');
+    const occurring = ERROR_CODES.filter((one) => code.includes(`'${one}'`));
+    assert.deepEqual(rows.filter((row) => /^[A-Z_]+$/.test(row)).sort(), [...occurring].sort());
+  });
+
+  it('lists each node of the package, and no other', () => {
+    const nodes = Object.keys(JSON.parse(read('package.json'))['node-red'].nodes);
+    assert.deepEqual(rows.filter((row) => /^[a-z-]+$/.test(row)).sort(), nodes.sort());
+  });
+});
