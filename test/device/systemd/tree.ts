@@ -167,12 +167,17 @@ async function mirror(release: string): Promise<{ site: string; components: stri
   return { site, components: [...new Set(components)].join(',') };
 }
 
-/** Folders and versions of what the package needs when it is installed, from the lock file. */
+/**
+ * Folders and versions of what the package needs when it is installed, from the lock file. That also lists what is not
+ * there: packages for other platforms, and those whose installation is somebody else's choice.
+ */
 async function productionPackages(): Promise<Record<string, string>> {
   const lock = JSON.parse(await readFile(join(project, 'package-lock.json'), 'utf8')) as {
     packages: Record<string, { version: string; dev?: boolean }>;
   };
-  const wanted = Object.entries(lock.packages).filter(([name, { dev }]) => name !== '' && !dev);
+  const wanted = Object.entries(lock.packages).filter(
+    ([name, { dev }]) => name !== '' && !dev && existsSync(join(project, name)),
+  );
   return Object.fromEntries(wanted.map(([name, { version }]) => [name, version]));
 }
 
