@@ -86,10 +86,21 @@ export class Device extends Machine {
   }
 }
 
+/**
+ * What the inside may do of what root may. All of it ends at a namespace of the device's own, or concerns files and
+ * processes. The rest does not: who sets the clock, loads a module or restarts the kernel does so to the machine.
+ */
+const capabilities = [
+  ...['chown', 'dac_override', 'fowner', 'fsetid', 'setuid', 'setgid', 'setpcap', 'kill', 'sys_ptrace'],
+  ...['net_admin', 'net_raw', 'net_bind_service', 'sys_admin', 'sys_chroot'],
+];
+
 /** Starts init in its namespaces. A shell is process 1, because it reaps orphans and Node does not. */
 function startInit(folder: string): ChildProcess {
+  const bounds = ['-all', ...capabilities.map((name) => `+${name}`)].join(',');
+  const bounded = ['setpriv', `--bounding-set=${bounds}`, '--inh-caps=-all', '--'];
   const init = ['sh', '-c', '"$@"; exit $?', 'sh', process.execPath, join(__dirname, 'init.js'), folder];
-  return spawn('unshare', [...unshareArguments(), ...init], {
+  return spawn('unshare', [...unshareArguments(), ...bounded, ...init], {
     cwd: '/',
     // Out of the terminal's reach: on Ctrl-C it is for the device's owner to end it.
     detached: true,
