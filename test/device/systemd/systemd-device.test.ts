@@ -9,6 +9,7 @@ import { promisify } from 'node:util';
 import { Engine } from '../engine';
 import { fetch } from '../fetch';
 import type { Machine } from '../machine';
+import { NODE_RED_PORT, startNodeRed } from '../node-red';
 import type { Family, Target } from '../protocol';
 import { page } from '../site';
 import { describeAsRoot } from './suite';
@@ -141,15 +142,22 @@ describeAsRoot('The test device with systemd', () => {
       assert.equal((await device.runAs('apollo', [device.node, '-e', load])).stderr, '');
     });
 
-    it('has Node-RED for apollo', async () => {
-      const red = device.inside(join(project, 'node_modules/node-red/red.js'));
-      const userDir = '/home/apollo/.node-red';
-      const program = await device.spawnAs('apollo', [device.node, red, '--userDir', userDir, '--port', '1880']);
-      await program.until(/Server now running/);
-      const { port, close } = await device.forward(1880);
-      assert.equal((await fetch(`http://127.0.0.1:${port}/settings`, {})).status, 200);
+    it('has Node-RED for apollo, with the nodes of the package', async () => {
+      const nodeRed = await startNodeRed(device, []);
+      assert.equal(await device.ok('pgrep', '-u', 'apollo', 'node'), `${nodeRed.pid}\n`);
+      const { port, close } = await device.forward(NODE_RED_PORT);
+      const { body } = await fetch(`http://127.0.0.1:${port}/nodes`, { headers: { accept: 'application/json' } });
+      const sets = JSON.parse(body) as { module: string; name: string; enabled: boolean; err?: string }[];
+      const { name, 'node-red': own } = JSON.parse(await device.read(join(device.packageFolder, 'package.json')));
+      assert.deepEqual(
+        sets.filter(({ module }) => module === name).map((set) => [set.name, set.enabled, set.err]),
+        Object.keys(own.nodes).map((node) => [node, true, undefined]),
+      );
       await close();
-      assert.equal((await program.kill()).code, 0);
+      assert.deepEqual(await nodeRed.kill('SIGKILL'), { code: null, signal: 'SIGKILL' });
+      assert.equal((await device.run(['pgrep', '-u', 'apollo', 'node'])).code, 1);
+      const again = await startNodeRed(device, []);
+      assert.equal((await again.kill()).code, 0);
     });
 
     it('has timers that fire without anybody', async () => {

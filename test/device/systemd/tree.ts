@@ -26,9 +26,13 @@ export const packageFolder = '/usr/lib/node_modules/@smartserver/node-red-firewa
 /** Where Node.js is inside, owned by root. */
 export const node = '/usr/local/bin/node';
 
+export const apollo = { uid: 1000, gid: 1000, home: '/home/apollo' };
+
 const debianPackages = [
   ...['systemd', 'systemd-sysv', 'dbus', 'procps', 'sudo', 'python3', 'openssl', 'ca-certificates'],
   ...['ufw', 'iptables', 'iproute2', 'nginx-light', 'openssh-server', 'openssh-client'],
+  // Moves a program's clock, where nobody may set the device's: it is the machine's.
+  'libfaketime',
   ...['libstdc++6', 'libgcc-s1', 'libatomic1'],
 ];
 
@@ -68,7 +72,8 @@ chroot "$1" /debootstrap/debootstrap --second-stage
 cp -a "$2/." "$1"
 chroot "$1" sh -e <<'END'
 ${node} --version
-useradd --create-home --uid 1000 --shell /bin/bash apollo
+groupadd --gid ${apollo.gid} apollo
+useradd --create-home --uid ${apollo.uid} --gid apollo --shell /bin/bash apollo
 systemd-machine-id-setup
 systemctl set-default multi-user.target
 systemctl enable cables.service ssh.service nginx.service ufw.service
