@@ -12,6 +12,7 @@ import type { Machine } from '../machine';
 import { NODE_RED_PORT, startNodeRed } from '../node-red';
 import type { Family, Target } from '../protocol';
 import { page } from '../site';
+import { makeClock } from './clock';
 import { describeAsRoot } from './suite';
 import { SystemdDevice } from './systemd-device';
 import { project } from './tree';
@@ -158,6 +159,38 @@ describeAsRoot('The test device with systemd', () => {
       assert.equal((await device.run(['pgrep', '-u', 'apollo', 'node'])).code, 1);
       const again = await startNodeRed(device, []);
       assert.equal((await again.kill()).code, 0);
+    });
+
+    it('gives a program a wall clock that jumps while it runs, and nobody else', async () => {
+      const clock = await makeClock(device);
+      const script = `process.stdin.on('data', () => {
+        setTimeout(() => console.log(Date.now(), Math.round(performance.now()), 'told'), 10);
+      })`;
+      const program = await device.spawnAs('apollo', [device.node, '-e', script], { env: clock.env });
+      let said = '';
+      program.on('stdout', (text: string) => {
+        said += text;
+      });
+      const tell = async (): Promise<[wall: number, monotonic: number]> => {
+        said = '';
+        program.write('tell\n');
+        while (!said.endsWith('told\n')) await once(program, 'stdout');
+        const [wall, monotonic] = said.split(' ').map(Number) as [number, number];
+        return [wall - Date.now(), monotonic];
+      };
+      const minute = 60_000;
+      const [atFirst, start] = await tell();
+      assert.ok(Math.abs(atFirst) < minute, `${atFirst}`);
+      for (const seconds of [7200, -86_400, 0]) {
+        await clock.set(seconds);
+        const [off, monotonic] = await tell();
+        assert.ok(Math.abs(off - seconds * 1000) < minute, `${off} for ${seconds}`);
+        assert.ok(monotonic >= start && monotonic < start + minute, `${monotonic} after ${start}`);
+      }
+      await clock.set(7200);
+      const others = Number(await device.ok('date', '+%s')) * 1000;
+      assert.ok(Math.abs(others - Date.now()) < minute);
+      await program.kill();
     });
 
     it('has timers that fire without anybody', async () => {
