@@ -8,6 +8,8 @@ import { cpus } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { removeStale } from '../test/device/folder';
 import { ensurePackages } from '../test/device/packages';
+import { ensureContainerPackages } from '../test/device/systemd/packages';
+import { ensureTree } from '../test/device/systemd/tree';
 import { DYING } from '../test/firewall/dying';
 
 const root = resolve(__dirname, '..', '..');
@@ -140,6 +142,13 @@ async function main(): Promise<number> {
   if (!Number.isInteger(SEQUENCES) || SEQUENCES < 1) throw new Error('DIFFERENTIAL_SEQUENCES must be a number from 1.');
   if (!Number.isInteger(SEED)) throw new Error('DIFFERENTIAL_SEED must be a whole number.');
   await ensurePackages('tests');
+  if (process.getuid?.() === 0) {
+    await ensureContainerPackages();
+    // Here, so that no test's time is spent on it, and so that its failure is told once.
+    await ensureTree();
+  } else {
+    process.stdout.write('== tests on devices with systemd: left out, they need root\n');
+  }
   const lint = await run(['@biomejs', 'biome', 'bin', 'biome'], ['check', '.']);
   process.stdout.write(`== biome check: ${lint.code === 0 ? 'clean' : `failed\n${lint.output}`}\n`);
   process.stdout.write(`== differential test: ${SEQUENCES} sequences from seed ${SEED}\n`);

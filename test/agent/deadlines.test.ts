@@ -4,8 +4,9 @@
  */
 import { strict as assert } from 'node:assert';
 import { join } from 'node:path';
-import { after, before, beforeEach, describe, it } from 'mocha';
+import { after, before, beforeEach, it } from 'mocha';
 import type { BackupReport, ChangeResult, Result, State } from '../../firewall/messages';
+import { describeAsRoot } from '../device/systemd/suite';
 import { SystemdDevice } from '../device/systemd/systemd-device';
 import { project } from '../device/systemd/tree';
 import { everything, restore } from '../firewall/stable';
@@ -16,217 +17,209 @@ const SITE = '/etc/nginx/sites-available/apollo.conf';
 const STATE = '/var/lib/smartserver-firewall';
 const DAY = 24 * 3600;
 
-if (process.getuid?.() === 0) {
-  describe('A deadline', function () {
-    this.timeout(240_000);
-    let device: SystemdDevice;
-    let factory: Record<string, string>;
+describeAsRoot('A deadline', function () {
+  this.timeout(240_000);
+  let device: SystemdDevice;
+  let factory: Record<string, string>;
 
-    before(async () => {
-      device = await SystemdDevice.open();
-      await setUp(device);
-      factory = await state();
+  before(async () => {
+    device = await SystemdDevice.open();
+    await setUp(device);
+    factory = await state();
+  });
+
+  after(() => device?.close());
+
+  beforeEach(async () => {
+    await device.write(SITE, factory.site as string);
+    await device.remove(STATE);
+    await device.ok('nginx', '-s', 'reload');
+    await restore(device, factory);
+  });
+
+  const state = async () => ({ ...(await everything(device)), site: await device.read(SITE) });
+  const ask = async <Answer = ChangeResult>(method: string, request: unknown = {}): Promise<Answer> => {
+    const { stdout, stderr } = await askAgent(device, requestOf(method, request));
+    const { result, error } = JSON.parse(stdout) as { result?: Result; error?: { message: string } };
+    assert.equal(error, undefined, `${error?.message} ${stderr}`);
+    return result as unknown as Answer;
+  };
+  const knock = async (port: number) => (await device.neighbour.knock([{ proto: 'tcp', port, family: 'ipv4' }]))[0];
+  const becomes = (port: number, answer: string) => until(async () => (await knock(port)) === answer);
+  const settled = () =>
+    until(async () => {
+      const { pending, leases } = await ask<State>('read');
+      return pending === null && leases.length === 0 && !(await device.exists(`${STATE}/journal.json`));
+    });
+  /** What `settle` comes to where the clock says something else; systemd's own clock is left alone. */
+  const settleAt = (offset: string) =>
+    device.run([COMMAND, 'settle'], {
+      env: { LD_PRELOAD: '/usr/$LIB/faketime/libfaketime.so.1', FAKETIME: offset, DONT_FAKE_MONOTONIC: '1' },
     });
 
-    after(() => device?.close());
+  it('is met by systemd when Node-RED, which had set it as an ordinary user, is killed', async () => {
+    const flow = [
+      { id: 'tab', type: 'tab', label: 'Flow' },
+      { id: 'in', type: 'http in', z: 'tab', url: '/lock', method: 'get', wires: [['lock']] },
+      {
+        id: 'lock',
+        type: 'toggle-service',
+        z: 'tab',
+        service: 'https',
+        action: 'close',
+        force: true,
+        confirmWithin: 4,
+        wires: [['out']],
+      },
+      { id: 'out', type: 'http response', z: 'tab', wires: [] },
+    ];
+    const userDir = '/home/apollo/.node-red';
+    await device.ok('install', '-d', '-o', 'apollo', '-g', 'apollo', userDir, `${userDir}/node_modules`);
+    await device.ok('install', '-d', '-o', 'apollo', `${userDir}/node_modules/@smartserver`);
+    await device.ok('ln', '-sfn', device.packageFolder, `${userDir}/node_modules/@smartserver/node-red-firewall`);
+    await device.write(`${userDir}/flows.json`, JSON.stringify(flow));
+    await device.write(`${userDir}/package.json`, '{"dependencies":{"@smartserver/node-red-firewall":"*"}}');
+    const red = device.inside(join(project, 'node_modules/node-red/red.js'));
+    const argv = [device.node, red, '--userDir', userDir, '--port', '1880', 'flows.json'];
+    const nodeRed = await device.spawnAs('apollo', argv);
+    await nodeRed.until(/Started flows/);
+    const before = await state();
+    const { stdout } = await device.run([device.node, '-e', GET, 'http://127.0.0.1:1880/lock']);
+    const result = JSON.parse(stdout) as ChangeResult;
+    assert.equal(result.pending?.guard, 'systemd', stdout);
+    await nodeRed.kill('SIGKILL');
+    assert.equal(await knock(443), 'filtered');
+    await becomes(443, 'in');
+    await settled();
+    assert.deepEqual(await state(), before);
+    const [undone] = await ask<BackupReport[]>('backups');
+    assert.equal(undone?.reason, 'unconfirmed');
+  });
 
-    beforeEach(async () => {
-      await device.write(SITE, factory.site as string);
-      await device.remove(STATE);
-      await device.ok('nginx', '-s', 'reload');
-      await restore(device, factory);
-    });
+  it('that was met by a confirmation passes', async () => {
+    const { id } = await ask('toggleService', { action: 'close', confirmWithin: 3 });
+    await ask('confirm', { id });
+    await new Promise((resolve) => setTimeout(resolve, 5000));
+    assert.equal(await knock(22), 'filtered');
+    assert.equal((await device.run(['systemctl', '--failed', '--no-legend', '--plain'])).stdout, '');
+  });
 
-    const state = async () => ({ ...(await everything(device)), site: await device.read(SITE) });
-    const ask = async <Answer = ChangeResult>(method: string, request: unknown = {}): Promise<Answer> => {
-      const { stdout, stderr } = await askAgent(device, requestOf(method, request));
-      const { result, error } = JSON.parse(stdout) as { result?: Result; error?: { message: string } };
-      assert.equal(error, undefined, `${error?.message} ${stderr}`);
-      return result as unknown as Answer;
-    };
-    const knock = async (port: number) => (await device.neighbour.knock([{ proto: 'tcp', port, family: 'ipv4' }]))[0];
-    const becomes = (port: number, answer: string) => until(async () => (await knock(port)) === answer);
-    const settled = () =>
-      until(async () => {
-        const { pending, leases } = await ask<State>('read');
-        return pending === null && leases.length === 0 && !(await device.exists(`${STATE}/journal.json`));
-      });
-    /** What `settle` comes to where the clock says something else; systemd's own clock is left alone. */
-    const settleAt = (offset: string) =>
-      device.run([COMMAND, 'settle'], {
-        env: { LD_PRELOAD: '/usr/$LIB/faketime/libfaketime.so.1', FAKETIME: offset, DONT_FAKE_MONOTONIC: '1' },
-      });
+  it('of a confirmation does not outlive a power cut: the change goes back before the network is up', async () => {
+    const before = await state();
+    await ask('changeWebPorts', { http: 1780, https: 1443, confirmWithin: 3600 });
+    await device.powerCut();
+    await device.boot();
+    assert.deepEqual(await state(), before);
+    assert.equal((await device.neighbour.fetch('https://192.0.2.1/')).status, 200);
+    const order = await device.ok('systemctl', 'show', '-p', 'After', '-p', 'Before', 'smartserver-firewall.service');
+    assert.match(order, /^After=.*ufw\.service/m);
+    assert.match(order, /^Before=.*network-pre\.target/m);
+    const entered = async (unit: string) =>
+      Number((await device.ok('systemctl', 'show', '-p', 'ActiveEnterTimestampMonotonic', '--value', unit)).trim());
+    const [done = 0, network = 0] = [
+      Number(
+        (
+          await device.ok(
+            'systemctl',
+            'show',
+            '-p',
+            'ExecMainExitTimestampMonotonic',
+            '--value',
+            'smartserver-firewall.service',
+          )
+        ).trim(),
+      ),
+      await entered('cables.service'),
+    ];
+    assert.ok(done > 0 && network > done, `${done} ${network}`);
+  });
 
-    it('is met by systemd when Node-RED, which had set it as an ordinary user, is killed', async () => {
-      const flow = [
-        { id: 'tab', type: 'tab', label: 'Flow' },
-        { id: 'in', type: 'http in', z: 'tab', url: '/lock', method: 'get', wires: [['lock']] },
-        {
-          id: 'lock',
-          type: 'toggle-service',
-          z: 'tab',
-          service: 'https',
-          action: 'close',
-          force: true,
-          confirmWithin: 4,
-          wires: [['out']],
-        },
-        { id: 'out', type: 'http response', z: 'tab', wires: [] },
-      ];
-      const userDir = '/home/apollo/.node-red';
-      await device.ok('install', '-d', '-o', 'apollo', '-g', 'apollo', userDir, `${userDir}/node_modules`);
-      await device.ok('install', '-d', '-o', 'apollo', `${userDir}/node_modules/@smartserver`);
-      await device.ok('ln', '-sfn', device.packageFolder, `${userDir}/node_modules/@smartserver/node-red-firewall`);
-      await device.write(`${userDir}/flows.json`, JSON.stringify(flow));
-      await device.write(`${userDir}/package.json`, '{"dependencies":{"@smartserver/node-red-firewall":"*"}}');
-      const red = device.inside(join(project, 'node_modules/node-red/red.js'));
-      const argv = [device.node, red, '--userDir', userDir, '--port', '1880', 'flows.json'];
-      const nodeRed = await device.spawnAs('apollo', argv);
-      await nodeRed.until(/Started flows/);
-      const before = await state();
-      const { stdout } = await device.run([device.node, '-e', GET, 'http://127.0.0.1:1880/lock']);
-      const result = JSON.parse(stdout) as ChangeResult;
-      assert.equal(result.pending?.guard, 'systemd', stdout);
-      await nodeRed.kill('SIGKILL');
-      assert.equal(await knock(443), 'filtered');
-      await becomes(443, 'in');
-      await settled();
-      assert.deepEqual(await state(), before);
-      const [undone] = await ask<BackupReport[]>('backups');
-      assert.equal(undone?.reason, 'unconfirmed');
-    });
+  it('that falls into a reboot is met by it', async () => {
+    const before = await state();
+    await ask('toggleService', { service: 'https', action: 'close', force: true, confirmWithin: 1 });
+    await device.reboot();
+    assert.equal(await knock(443), 'in');
+    assert.deepEqual(await state(), before);
+  });
 
-    it('that was met by a confirmation passes', async () => {
-      const { id } = await ask('toggleService', { action: 'close', confirmWithin: 3 });
-      await ask('confirm', { id });
-      await new Promise((resolve) => setTimeout(resolve, 5000));
-      assert.equal(await knock(22), 'filtered');
-      assert.equal((await device.run(['systemctl', '--failed', '--no-legend', '--plain'])).stdout, '');
-    });
+  it('of a lease is kept across a power cut, and met after it', async () => {
+    const before = await everything(device);
+    await ask('toggleService', { service: '9100/tcp', action: 'open', duration: 8 });
+    await device.powerCut();
+    await device.boot();
+    assert.equal(await knock(9100), 'in');
+    await becomes(9100, 'filtered');
+    await settled();
+    assert.deepEqual(await everything(device), before);
+  });
 
-    it('of a confirmation does not outlive a power cut: the change goes back before the network is up', async () => {
-      const before = await state();
-      await ask('changeWebPorts', { http: 1780, https: 1443, confirmWithin: 3600 });
-      await device.powerCut();
-      await device.boot();
-      assert.deepEqual(await state(), before);
-      assert.equal((await device.neighbour.fetch('https://192.0.2.1/')).status, 200);
-      const order = await device.ok('systemctl', 'show', '-p', 'After', '-p', 'Before', 'smartserver-firewall.service');
-      assert.match(order, /^After=.*ufw\.service/m);
-      assert.match(order, /^Before=.*network-pre\.target/m);
-      const entered = async (unit: string) =>
-        Number((await device.ok('systemctl', 'show', '-p', 'ActiveEnterTimestampMonotonic', '--value', unit)).trim());
-      const [done = 0, network = 0] = [
-        Number(
-          (
-            await device.ok(
-              'systemctl',
-              'show',
-              '-p',
-              'ExecMainExitTimestampMonotonic',
-              '--value',
-              'smartserver-firewall.service',
-            )
-          ).trim(),
-        ),
-        await entered('cables.service'),
-      ];
-      assert.ok(done > 0 && network > done, `${done} ${network}`);
-    });
+  it('of a lease that passed while the device was off is met at the boot', async () => {
+    await ask('toggleService', { service: '9100/tcp', action: 'open', duration: 1 });
+    await device.powerCut();
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    await device.boot();
+    assert.equal(await knock(9100), 'filtered');
+  });
 
-    it('that falls into a reboot is met by it', async () => {
-      const before = await state();
-      await ask('toggleService', { service: 'https', action: 'close', force: true, confirmWithin: 1 });
-      await device.reboot();
-      assert.equal(await knock(443), 'in');
-      assert.deepEqual(await state(), before);
-    });
+  it('does not move when the clock jumps by a day, forward or back', async () => {
+    const { id } = await ask('toggleService', { action: 'close', confirmWithin: 6 });
+    await ask<BackupReport[]>('backups');
+    for (const offset of [`+${DAY}s`, `-${DAY}s`]) {
+      const { code, stdout, stderr } = await settleAt(offset);
+      assert.deepEqual([code, stdout], [0, ''], stderr);
+      assert.equal((await ask<State>('read')).pending?.id, id);
+    }
+    await becomes(22, 'in');
+    await settled();
+  });
 
-    it('of a lease is kept across a power cut, and met after it', async () => {
-      const before = await everything(device);
-      await ask('toggleService', { service: '9100/tcp', action: 'open', duration: 8 });
-      await device.powerCut();
-      await device.boot();
-      assert.equal(await knock(9100), 'in');
-      await becomes(9100, 'filtered');
-      await settled();
-      assert.deepEqual(await everything(device), before);
-    });
-
-    it('of a lease that passed while the device was off is met at the boot', async () => {
+  it('is met although the clock has jumped by a day, forward or back', async () => {
+    await device.ok('systemctl', 'mask', '--runtime', '--now', 'smartserver-firewall.service');
+    for (const offset of [`+${DAY}s`, `-${DAY}s`]) {
       await ask('toggleService', { service: '9100/tcp', action: 'open', duration: 1 });
-      await device.powerCut();
-      await new Promise((resolve) => setTimeout(resolve, 1500));
-      await device.boot();
-      assert.equal(await knock(9100), 'filtered');
-    });
-
-    it('does not move when the clock jumps by a day, forward or back', async () => {
-      const { id } = await ask('toggleService', { action: 'close', confirmWithin: 6 });
-      await ask<BackupReport[]>('backups');
-      for (const offset of [`+${DAY}s`, `-${DAY}s`]) {
-        const { code, stdout, stderr } = await settleAt(offset);
-        assert.deepEqual([code, stdout], [0, ''], stderr);
-        assert.equal((await ask<State>('read')).pending?.id, id);
-      }
-      await becomes(22, 'in');
-      await settled();
-    });
-
-    it('is met although the clock has jumped by a day, forward or back', async () => {
-      await device.ok('systemctl', 'mask', '--runtime', '--now', 'smartserver-firewall.service');
-      for (const offset of [`+${DAY}s`, `-${DAY}s`]) {
-        await ask('toggleService', { service: '9100/tcp', action: 'open', duration: 1 });
-        await device.ok('systemctl', 'stop', 'smartserver-firewall-*.timer');
-        await new Promise((resolve) => setTimeout(resolve, 1200));
-        assert.equal(await knock(9100), 'in');
-        assert.equal((await settleAt(offset)).code, 0);
-        assert.equal(await knock(9100), 'filtered');
-      }
-      await device.ok('systemctl', 'unmask', '--runtime', 'smartserver-firewall.service');
-    });
-
-    it('of a lease is met at once by a boot whose clock says a day before', async () => {
-      await device.ok('systemctl', 'disable', '-q', 'smartserver-firewall.service');
-      await ask('toggleService', { service: '9100/tcp', action: 'open', duration: 3600 });
-      await device.powerCut();
-      await device.boot();
+      await device.ok('systemctl', 'stop', 'smartserver-firewall-*.timer');
+      await new Promise((resolve) => setTimeout(resolve, 1200));
       assert.equal(await knock(9100), 'in');
-      assert.equal((await settleAt(`-${DAY}s`)).code, 0);
+      assert.equal((await settleAt(offset)).code, 0);
       assert.equal(await knock(9100), 'filtered');
-      await device.ok('systemctl', 'enable', '-q', 'smartserver-firewall.service');
-    });
-
-    it('is tried again by systemd when it could not be met', async () => {
-      await ask('toggleService', { service: 'https', action: 'close', force: true, confirmWithin: 3 });
-      // A file that cannot be replaced: the way back fails, and is put back itself.
-      await device.ok('mount', '--bind', '/etc/ufw', '/etc/ufw');
-      await device.ok('mount', '-o', 'remount,bind,ro', '/etc/ufw');
-      await until(async () => /NOT_PERMITTED/.test(await device.ok('journalctl', '-b', '--no-pager', '-o', 'cat')));
-      assert.equal(await knock(443), 'filtered');
-      await device.ok('umount', '/etc/ufw');
-      await becomes(443, 'in');
-      await settled();
-    });
-
-    it('leaves no unit behind', async () => {
-      const units = await device.ok(
-        'systemctl',
-        'list-units',
-        '--all',
-        '--plain',
-        '--no-legend',
-        'smartserver-firewall-*',
-      );
-      assert.equal(units, '');
-    });
+    }
+    await device.ok('systemctl', 'unmask', '--runtime', 'smartserver-firewall.service');
   });
-} else {
-  describe('A deadline', () => {
-    it('can be tried with systemd by root only', async () => {
-      await assert.rejects(SystemdDevice.open(), /needs root/);
-    });
+
+  it('of a lease is met at once by a boot whose clock says a day before', async () => {
+    await device.ok('systemctl', 'disable', '-q', 'smartserver-firewall.service');
+    await ask('toggleService', { service: '9100/tcp', action: 'open', duration: 3600 });
+    await device.powerCut();
+    await device.boot();
+    assert.equal(await knock(9100), 'in');
+    assert.equal((await settleAt(`-${DAY}s`)).code, 0);
+    assert.equal(await knock(9100), 'filtered');
+    await device.ok('systemctl', 'enable', '-q', 'smartserver-firewall.service');
   });
-}
+
+  it('is tried again by systemd when it could not be met', async () => {
+    await ask('toggleService', { service: 'https', action: 'close', force: true, confirmWithin: 3 });
+    // A file that cannot be replaced: the way back fails, and is put back itself.
+    await device.ok('mount', '--bind', '/etc/ufw', '/etc/ufw');
+    await device.ok('mount', '-o', 'remount,bind,ro', '/etc/ufw');
+    await until(async () => /NOT_PERMITTED/.test(await device.ok('journalctl', '-b', '--no-pager', '-o', 'cat')));
+    assert.equal(await knock(443), 'filtered');
+    await device.ok('umount', '/etc/ufw');
+    await becomes(443, 'in');
+    await settled();
+  });
+
+  it('leaves no unit behind', async () => {
+    const units = await device.ok(
+      'systemctl',
+      'list-units',
+      '--all',
+      '--plain',
+      '--no-legend',
+      'smartserver-firewall-*',
+    );
+    assert.equal(units, '');
+  });
+});
 
 const GET = `require('http').get(process.argv[1], (answer) => answer.pipe(process.stdout))`;

@@ -8,6 +8,7 @@ import fc from 'fast-check';
 import { after, before, describe, it } from 'mocha';
 import { requestOf as checkedRequest } from '../../agent/program';
 import type { FirewallError } from '../../firewall/errors';
+import { describeAsRoot } from '../device/systemd/suite';
 import { SystemdDevice } from '../device/systemd/systemd-device';
 import { everything } from '../firewall/stable';
 import { AGENT, askAgent, requestOf, setUp } from './as-apollo';
@@ -117,100 +118,98 @@ describe('The agent’s checks', function () {
   });
 });
 
-if (process.getuid?.() === 0) {
-  describe('A hostile flow', function () {
-    this.timeout(1_800_000);
-    let device: SystemdDevice;
+describeAsRoot('A hostile flow', function () {
+  this.timeout(1_800_000);
+  let device: SystemdDevice;
 
-    before(async () => {
-      device = await SystemdDevice.open();
-      await setUp(device);
-      await device.write('/root/secret', SECRET, 0o600);
-    });
-
-    after(() => device?.close());
-
-    const outside = async () =>
-      device.ok(
-        'sh',
-        '-c',
-        "find /etc /root /usr/lib/smartserver-firewall /home -xdev -type f -not -path '/etc/ufw/*' -exec md5sum {} + | sort",
-      );
-
-    it(`makes no headway with ${THROUGH_SUDO} requests through sudo`, async () => {
-      const seed = Date.now() % 1_000_000;
-      const before = { files: await outside(), firewall: await everything(device) };
-      const texts = fc
-        .sample(requests, { numRuns: THROUGH_SUDO * 2, seed })
-        .filter((text) => !isValid(text))
-        .slice(0, THROUGH_SUDO);
-      assert.ok(texts.length > THROUGH_SUDO * 0.9);
-      const lane = async (own: readonly string[]) => {
-        for (const text of own) {
-          const { code, stdout } = await askAgent(device, text);
-          assert.equal(code, 1, `${text} (seed ${seed})`);
-          assert.equal(JSON.parse(stdout).error.code, 'INVALID_INPUT', `${text} (seed ${seed})`);
-          assert.ok(!stdout.includes(SECRET), text);
-        }
-      };
-      await Promise.all([0, 1].map((half) => lane(texts.filter((_, at) => at % 2 === half))));
-      assert.deepEqual({ files: await outside(), firewall: await everything(device) }, before);
-      assert.equal(await device.exists('/var/lib/smartserver-firewall/journal.json'), false);
-    });
-
-    it('is told when it says too much, or nothing', async () => {
-      for (const input of ['', ' '.repeat(2 * 1024 * 1024), `${requestOf('read')}{}`]) {
-        const { code, stdout } = await askAgent(device, input);
-        assert.deepEqual([code, JSON.parse(stdout).error.code], [1, 'INVALID_INPUT']);
-      }
-      const refused = await device.runAs('apollo', ['sudo', '-n', AGENT, '--settings', '{}'], {
-        input: requestOf('read'),
-      });
-      assert.match(refused.stderr, /password is required/);
-    });
-
-    it('gains nothing by links planted where the agent writes', async () => {
-      const victim = '/root/victim';
-      const state = '/var/lib/smartserver-firewall';
-      const asides = ['/etc/ufw/user.rules', '/etc/ufw/user6.rules', '/etc/ufw/ufw.conf', '/etc/default/ufw'];
-      const paths = [
-        ...asides.map((path) => `${path}.smartserver-new`),
-        '/etc/nginx/sites-available/apollo.conf.smartserver-new',
-        '/etc/nginx/sites-available/apollo.conf.old',
-        '/etc/nginx/sites-available/apollo.conf.old.smartserver-new',
-        '/etc/nginx/smartserver-check.conf.smartserver-new',
-        `${state}/journal.json.smartserver-new`,
-        `${state}/schedule.json.smartserver-new`,
-      ];
-      await device.write(victim, 'untouched', 0o600);
-      await device.ok('mkdir', '-p', state);
-      const before = await everything(device);
-      const plant = async () => {
-        for (const path of paths) await device.ok('ln', '-sfn', victim, path);
-      };
-      for (const [method, request] of [
-        ['toggleService', { action: 'close', confirmWithin: 600 }],
-        ['confirm', {}],
-        ['changeWebPorts', { http: 1780, https: 1443 }],
-        ['changeWebPorts', { http: 80, https: 443 }],
-        ['setProfile', { profile: 'standard' }],
-        ['restore', { action: 'undo' }],
-        ['toggleService', { action: 'open' }],
-      ] as const) {
-        await plant();
-        const { code, stdout } = await askAgent(device, requestOf(method, request));
-        assert.equal(code, 0, `${method}: ${stdout.slice(0, 300)}`);
-        assert.equal(await device.read(victim), 'untouched', method);
-      }
-      assert.equal((await everything(device))['/etc/default/ufw'], before['/etc/default/ufw']);
-      for (const path of asides) assert.equal((await device.ok('stat', '-c', '%F', path)).trim(), 'regular file');
-      for (const path of [`${state}/journal.json`, `${state}/schedule.json`]) {
-        await device.ok('ln', '-sfn', victim, path);
-        const { stdout } = await askAgent(device, requestOf('toggleService', { action: 'close' }));
-        assert.ok(!stdout.includes('untouched'), stdout);
-        assert.equal(await device.read(victim), 'untouched');
-        await device.remove(path);
-      }
-    });
+  before(async () => {
+    device = await SystemdDevice.open();
+    await setUp(device);
+    await device.write('/root/secret', SECRET, 0o600);
   });
-}
+
+  after(() => device?.close());
+
+  const outside = async () =>
+    device.ok(
+      'sh',
+      '-c',
+      "find /etc /root /usr/lib/smartserver-firewall /home -xdev -type f -not -path '/etc/ufw/*' -exec md5sum {} + | sort",
+    );
+
+  it(`makes no headway with ${THROUGH_SUDO} requests through sudo`, async () => {
+    const seed = Date.now() % 1_000_000;
+    const before = { files: await outside(), firewall: await everything(device) };
+    const texts = fc
+      .sample(requests, { numRuns: THROUGH_SUDO * 2, seed })
+      .filter((text) => !isValid(text))
+      .slice(0, THROUGH_SUDO);
+    assert.ok(texts.length > THROUGH_SUDO * 0.9);
+    const lane = async (own: readonly string[]) => {
+      for (const text of own) {
+        const { code, stdout } = await askAgent(device, text);
+        assert.equal(code, 1, `${text} (seed ${seed})`);
+        assert.equal(JSON.parse(stdout).error.code, 'INVALID_INPUT', `${text} (seed ${seed})`);
+        assert.ok(!stdout.includes(SECRET), text);
+      }
+    };
+    await Promise.all([0, 1].map((half) => lane(texts.filter((_, at) => at % 2 === half))));
+    assert.deepEqual({ files: await outside(), firewall: await everything(device) }, before);
+    assert.equal(await device.exists('/var/lib/smartserver-firewall/journal.json'), false);
+  });
+
+  it('is told when it says too much, or nothing', async () => {
+    for (const input of ['', ' '.repeat(2 * 1024 * 1024), `${requestOf('read')}{}`]) {
+      const { code, stdout } = await askAgent(device, input);
+      assert.deepEqual([code, JSON.parse(stdout).error.code], [1, 'INVALID_INPUT']);
+    }
+    const refused = await device.runAs('apollo', ['sudo', '-n', AGENT, '--settings', '{}'], {
+      input: requestOf('read'),
+    });
+    assert.match(refused.stderr, /password is required/);
+  });
+
+  it('gains nothing by links planted where the agent writes', async () => {
+    const victim = '/root/victim';
+    const state = '/var/lib/smartserver-firewall';
+    const asides = ['/etc/ufw/user.rules', '/etc/ufw/user6.rules', '/etc/ufw/ufw.conf', '/etc/default/ufw'];
+    const paths = [
+      ...asides.map((path) => `${path}.smartserver-new`),
+      '/etc/nginx/sites-available/apollo.conf.smartserver-new',
+      '/etc/nginx/sites-available/apollo.conf.old',
+      '/etc/nginx/sites-available/apollo.conf.old.smartserver-new',
+      '/etc/nginx/smartserver-check.conf.smartserver-new',
+      `${state}/journal.json.smartserver-new`,
+      `${state}/schedule.json.smartserver-new`,
+    ];
+    await device.write(victim, 'untouched', 0o600);
+    await device.ok('mkdir', '-p', state);
+    const before = await everything(device);
+    const plant = async () => {
+      for (const path of paths) await device.ok('ln', '-sfn', victim, path);
+    };
+    for (const [method, request] of [
+      ['toggleService', { action: 'close', confirmWithin: 600 }],
+      ['confirm', {}],
+      ['changeWebPorts', { http: 1780, https: 1443 }],
+      ['changeWebPorts', { http: 80, https: 443 }],
+      ['setProfile', { profile: 'standard' }],
+      ['restore', { action: 'undo' }],
+      ['toggleService', { action: 'open' }],
+    ] as const) {
+      await plant();
+      const { code, stdout } = await askAgent(device, requestOf(method, request));
+      assert.equal(code, 0, `${method}: ${stdout.slice(0, 300)}`);
+      assert.equal(await device.read(victim), 'untouched', method);
+    }
+    assert.equal((await everything(device))['/etc/default/ufw'], before['/etc/default/ufw']);
+    for (const path of asides) assert.equal((await device.ok('stat', '-c', '%F', path)).trim(), 'regular file');
+    for (const path of [`${state}/journal.json`, `${state}/schedule.json`]) {
+      await device.ok('ln', '-sfn', victim, path);
+      const { stdout } = await askAgent(device, requestOf('toggleService', { action: 'close' }));
+      assert.ok(!stdout.includes('untouched'), stdout);
+      assert.equal(await device.read(victim), 'untouched');
+      await device.remove(path);
+    }
+  });
+});

@@ -1,6 +1,7 @@
 /** `setup` on a device with systemd and sudo: what it installs, what it refuses, and who may do what with it. */
 import { strict as assert } from 'node:assert';
-import { after, before, beforeEach, describe, it } from 'mocha';
+import { after, before, beforeEach, it } from 'mocha';
+import { describeAsRoot } from '../device/systemd/suite';
 import { SystemdDevice } from '../device/systemd/systemd-device';
 import { everything } from '../firewall/stable';
 import { AGENT, askAgent, COMMAND, packaged, requestOf, setUp } from './as-apollo';
@@ -10,164 +11,156 @@ const SUDOERS = '/etc/sudoers.d/smartserver-firewall';
 const UNIT = '/etc/systemd/system/smartserver-firewall.service';
 const HOOKS = '/home/apollo/confd/scripts/reset.d';
 
-if (process.getuid?.() === 0) {
-  describe('setup', function () {
-    this.timeout(180_000);
-    let device: SystemdDevice;
+describeAsRoot('setup', function () {
+  this.timeout(180_000);
+  let device: SystemdDevice;
 
-    before(async () => {
-      device = await SystemdDevice.open();
-    });
-
-    after(() => device?.close());
-
-    beforeEach(async () => {
-      await setUp(device, '--remove');
-    });
-
-    const installed = async () => {
-      const paths = [`${INSTALLED}/program.js`, AGENT, `${INSTALLED}/smartserver-firewall`, SUDOERS, UNIT, COMMAND];
-      const there = await Promise.all(paths.map(async (path) => ((await device.exists(path)) ? [path] : [])));
-      return there.flat();
-    };
-
-    it('says what it would do, and does nothing, with --dry-run', async () => {
-      const said = await setUp(device, '--dry-run');
-      for (const path of [AGENT, SUDOERS, UNIT]) assert.match(said, new RegExp(`^create ${path}$`, 'm'));
-      assert.deepEqual(await installed(), []);
-      await setUp(device);
-      const all = await installed();
-      assert.match(await setUp(device, '--remove', '--dry-run'), /^remove .*sudoers/m);
-      assert.deepEqual(await installed(), all);
-    });
-
-    it('installs all of it as root’s, once, and takes all of it away', async () => {
-      assert.match(await setUp(device), /^create/m);
-      assert.equal((await installed()).length, 6);
-      for (const path of await installed()) {
-        const { uid, gid, mode } = await device.stat(path);
-        assert.deepEqual([uid, gid], [0, 0], path);
-        if (path !== COMMAND) assert.equal(mode & 0o022, 0, path);
-      }
-      assert.equal((await device.run(['visudo', '-c', '-q'])).code, 0);
-      assert.equal((await device.run(['systemctl', 'is-enabled', '-q', 'smartserver-firewall.service'])).code, 0);
-      const before = await device.stat(AGENT);
-      assert.doesNotMatch(await setUp(device), /^(create|replace|link)/m);
-      assert.equal((await device.stat(AGENT)).ino, before.ino);
-      await device.write(SUDOERS, 'apollo ALL=(ALL) NOPASSWD: ALL\n');
-      assert.match(await setUp(device), /^replace .*sudoers/m);
-      assert.match(await device.read(SUDOERS), /NOPASSWD: \/usr\/lib\/smartserver-firewall\/agent ""/);
-      await setUp(device, '--remove');
-      assert.deepEqual(await installed(), []);
-      assert.equal(await device.exists(INSTALLED), false);
-      assert.equal(
-        (await device.run(['systemctl', 'is-enabled', '-q', 'smartserver-firewall.service'])).code !== 0,
-        true,
-      );
-    });
-
-    it('lets its user make requests, and nothing else', async () => {
-      await setUp(device);
-      const { code, stdout } = await askAgent(device, requestOf('toggleService', { action: 'close' }));
-      assert.equal(code, 0, stdout);
-      assert.equal(JSON.parse(stdout).result.changed, true);
-      for (const argv of [
-        [AGENT, 'anything'],
-        [COMMAND, 'status'],
-        [`${INSTALLED}/smartserver-firewall`, 'undo'],
-        ['ufw', 'status'],
-        ['cat', '/etc/shadow'],
-        [device.node, '-e', '1'],
-      ]) {
-        const refused = await device.runAs('apollo', ['sudo', '-n', ...argv]);
-        assert.equal(refused.code, 1, argv.join(' '));
-        assert.match(refused.stderr, /password is required/);
-      }
-      const other = await device.runAs('nobody', ['sudo', '-n', AGENT], { input: requestOf('read') });
-      assert.equal(other.code, 1);
-      await askAgent(device, requestOf('restore', { action: 'undo' }));
-    });
-
-    it('hands nothing of its user’s environment to the program', async () => {
-      await setUp(device);
-      await device.write('/home/apollo/evil.js', "require('fs').writeFileSync('/run/evil', '')", 0o644);
-      const env = { NODE_OPTIONS: '-r /home/apollo/evil.js', NODE_PATH: '/home/apollo' };
-      for (const argv of [
-        ['sudo', '-n', AGENT],
-        ['sudo', '-nE', AGENT],
-        ['sudo', '-n', 'NODE_OPTIONS=-r /home/apollo/evil.js', AGENT],
-      ]) {
-        await device.runAs('apollo', argv, { env, input: requestOf('read') });
-        assert.equal(await device.exists('/run/evil'), false, argv.join(' '));
-      }
-    });
-
-    it('refuses a Node.js that others than root can change, and installs nothing', async () => {
-      await device.ok('install', '-o', 'apollo', '-m', '755', device.node, '/home/apollo/node');
-      const { code, stderr } = await device.run(['/home/apollo/node', packaged(device), 'setup']);
-      assert.equal(code, 1);
-      assert.match(stderr, /^NOT_PERMITTED: \/home\/apollo\/node can be written to by others/);
-      await device.ok('chown', 'root', '/home/apollo/node');
-      const folder = await device.run(['/home/apollo/node', packaged(device), 'setup']);
-      assert.match(folder.stderr, /^NOT_PERMITTED: \/home\/apollo can be written to by others/);
-      assert.deepEqual(await installed(), []);
-    });
-
-    it('refuses a folder of its own that others than root can change', async () => {
-      await device.ok('install', '-d', '-o', 'apollo', INSTALLED);
-      const { code, stderr } = await device.run([device.node, packaged(device), 'setup']);
-      assert.equal(code, 1);
-      assert.match(stderr, /^NOT_PERMITTED: \/usr\/lib\/smartserver-firewall can be written/);
-      await device.ok('chown', 'root', INSTALLED);
-    });
-
-    it('refuses users that are none, and callers who are not root', async () => {
-      for (const user of ['nobody-here', 'apollo ALL=(ALL) ALL', '#0', '%sudo', '', '-x']) {
-        const { code, stderr } = await device.run([device.node, packaged(device), 'setup', `--user=${user}`]);
-        assert.equal(code, 1, user);
-        assert.match(stderr, /^INVALID_INPUT: user/);
-      }
-      const own = await device.runAs('apollo', [device.node, packaged(device), 'setup']);
-      assert.equal(own.code, 1);
-      assert.match(own.stderr, /^NOT_PERMITTED: .*Run it as root/);
-      assert.deepEqual(await installed(), []);
-    });
-
-    it('mends the web ports after a factory restore, where the vendor’s folder for that exists', async () => {
-      await device.ok('mkdir', '-p', HOOKS);
-      await device.write('/etc/environment', 'APOLLO_CONFD="/home/apollo/confd"\n');
-      await setUp(device);
-      const [hook] = (await device.ok('ls', HOOKS)).trim().split('\n');
-      await askAgent(device, requestOf('changeWebPorts', { http: 1780, https: 1443 }));
-      // What the vendor's restore does: the rules are the factory's again, the site file is not.
-      for (const rule of ['1443/tcp', '1780/tcp']) await device.ufw('delete', 'allow', rule);
-      for (const rule of ['443', '443/tcp', '80', '80/tcp']) await device.ufw('allow', rule);
-      const closed = await device.neighbour.knock([{ proto: 'tcp', port: 1443, family: 'ipv4' }]);
-      assert.deepEqual(closed, ['filtered']);
-      assert.equal((await device.run([`${HOOKS}/${hook}`, 'other'])).code, 0);
-      assert.equal((await device.run([`${HOOKS}/${hook}`, 'factory'])).code, 0);
-      assert.equal((await device.neighbour.fetch('https://192.0.2.1:1443/')).status, 200);
-      await askAgent(device, requestOf('changeWebPorts', { http: 80, https: 443 }));
-      await setUp(device, '--remove');
-      assert.equal((await device.ok('ls', HOOKS)).trim(), '');
-    });
-
-    it('is what a refusal of sudo’s tells a user to run', async () => {
-      const before = await everything(device);
-      const status = [device.node, packaged(device), 'status'];
-      const { code, stderr } = await device.runAs('apollo', status);
-      assert.equal(code, 1);
-      assert.match(stderr, /^NOT_PERMITTED: sudo refused.*sudo npx smartserver-firewall setup/);
-      await setUp(device);
-      const allowed = await device.runAs('apollo', status);
-      assert.match(allowed.stdout, /^Firewall: on now, on at the next boot$/m);
-      assert.deepEqual(await everything(device), before);
-    });
+  before(async () => {
+    device = await SystemdDevice.open();
   });
-} else {
-  describe('setup', () => {
-    it('can be tried on a device by root only', async () => {
-      await assert.rejects(SystemdDevice.open(), /needs root/);
-    });
+
+  after(() => device?.close());
+
+  beforeEach(async () => {
+    await setUp(device, '--remove');
   });
-}
+
+  const installed = async () => {
+    const paths = [`${INSTALLED}/program.js`, AGENT, `${INSTALLED}/smartserver-firewall`, SUDOERS, UNIT, COMMAND];
+    const there = await Promise.all(paths.map(async (path) => ((await device.exists(path)) ? [path] : [])));
+    return there.flat();
+  };
+
+  it('says what it would do, and does nothing, with --dry-run', async () => {
+    const said = await setUp(device, '--dry-run');
+    for (const path of [AGENT, SUDOERS, UNIT]) assert.match(said, new RegExp(`^create ${path}$`, 'm'));
+    assert.deepEqual(await installed(), []);
+    await setUp(device);
+    const all = await installed();
+    assert.match(await setUp(device, '--remove', '--dry-run'), /^remove .*sudoers/m);
+    assert.deepEqual(await installed(), all);
+  });
+
+  it('installs all of it as root’s, once, and takes all of it away', async () => {
+    assert.match(await setUp(device), /^create/m);
+    assert.equal((await installed()).length, 6);
+    for (const path of await installed()) {
+      const { uid, gid, mode } = await device.stat(path);
+      assert.deepEqual([uid, gid], [0, 0], path);
+      if (path !== COMMAND) assert.equal(mode & 0o022, 0, path);
+    }
+    assert.equal((await device.run(['visudo', '-c', '-q'])).code, 0);
+    assert.equal((await device.run(['systemctl', 'is-enabled', '-q', 'smartserver-firewall.service'])).code, 0);
+    const before = await device.stat(AGENT);
+    assert.doesNotMatch(await setUp(device), /^(create|replace|link)/m);
+    assert.equal((await device.stat(AGENT)).ino, before.ino);
+    await device.write(SUDOERS, 'apollo ALL=(ALL) NOPASSWD: ALL\n');
+    assert.match(await setUp(device), /^replace .*sudoers/m);
+    assert.match(await device.read(SUDOERS), /NOPASSWD: \/usr\/lib\/smartserver-firewall\/agent ""/);
+    await setUp(device, '--remove');
+    assert.deepEqual(await installed(), []);
+    assert.equal(await device.exists(INSTALLED), false);
+    assert.equal(
+      (await device.run(['systemctl', 'is-enabled', '-q', 'smartserver-firewall.service'])).code !== 0,
+      true,
+    );
+  });
+
+  it('lets its user make requests, and nothing else', async () => {
+    await setUp(device);
+    const { code, stdout } = await askAgent(device, requestOf('toggleService', { action: 'close' }));
+    assert.equal(code, 0, stdout);
+    assert.equal(JSON.parse(stdout).result.changed, true);
+    for (const argv of [
+      [AGENT, 'anything'],
+      [COMMAND, 'status'],
+      [`${INSTALLED}/smartserver-firewall`, 'undo'],
+      ['ufw', 'status'],
+      ['cat', '/etc/shadow'],
+      [device.node, '-e', '1'],
+    ]) {
+      const refused = await device.runAs('apollo', ['sudo', '-n', ...argv]);
+      assert.equal(refused.code, 1, argv.join(' '));
+      assert.match(refused.stderr, /password is required/);
+    }
+    const other = await device.runAs('nobody', ['sudo', '-n', AGENT], { input: requestOf('read') });
+    assert.equal(other.code, 1);
+    await askAgent(device, requestOf('restore', { action: 'undo' }));
+  });
+
+  it('hands nothing of its user’s environment to the program', async () => {
+    await setUp(device);
+    await device.write('/home/apollo/evil.js', "require('fs').writeFileSync('/run/evil', '')", 0o644);
+    const env = { NODE_OPTIONS: '-r /home/apollo/evil.js', NODE_PATH: '/home/apollo' };
+    for (const argv of [
+      ['sudo', '-n', AGENT],
+      ['sudo', '-nE', AGENT],
+      ['sudo', '-n', 'NODE_OPTIONS=-r /home/apollo/evil.js', AGENT],
+    ]) {
+      await device.runAs('apollo', argv, { env, input: requestOf('read') });
+      assert.equal(await device.exists('/run/evil'), false, argv.join(' '));
+    }
+  });
+
+  it('refuses a Node.js that others than root can change, and installs nothing', async () => {
+    await device.ok('install', '-o', 'apollo', '-m', '755', device.node, '/home/apollo/node');
+    const { code, stderr } = await device.run(['/home/apollo/node', packaged(device), 'setup']);
+    assert.equal(code, 1);
+    assert.match(stderr, /^NOT_PERMITTED: \/home\/apollo\/node can be written to by others/);
+    await device.ok('chown', 'root', '/home/apollo/node');
+    const folder = await device.run(['/home/apollo/node', packaged(device), 'setup']);
+    assert.match(folder.stderr, /^NOT_PERMITTED: \/home\/apollo can be written to by others/);
+    assert.deepEqual(await installed(), []);
+  });
+
+  it('refuses a folder of its own that others than root can change', async () => {
+    await device.ok('install', '-d', '-o', 'apollo', INSTALLED);
+    const { code, stderr } = await device.run([device.node, packaged(device), 'setup']);
+    assert.equal(code, 1);
+    assert.match(stderr, /^NOT_PERMITTED: \/usr\/lib\/smartserver-firewall can be written/);
+    await device.ok('chown', 'root', INSTALLED);
+  });
+
+  it('refuses users that are none, and callers who are not root', async () => {
+    for (const user of ['nobody-here', 'apollo ALL=(ALL) ALL', '#0', '%sudo', '', '-x']) {
+      const { code, stderr } = await device.run([device.node, packaged(device), 'setup', `--user=${user}`]);
+      assert.equal(code, 1, user);
+      assert.match(stderr, /^INVALID_INPUT: user/);
+    }
+    const own = await device.runAs('apollo', [device.node, packaged(device), 'setup']);
+    assert.equal(own.code, 1);
+    assert.match(own.stderr, /^NOT_PERMITTED: .*Run it as root/);
+    assert.deepEqual(await installed(), []);
+  });
+
+  it('mends the web ports after a factory restore, where the vendor’s folder for that exists', async () => {
+    await device.ok('mkdir', '-p', HOOKS);
+    await device.write('/etc/environment', 'APOLLO_CONFD="/home/apollo/confd"\n');
+    await setUp(device);
+    const [hook] = (await device.ok('ls', HOOKS)).trim().split('\n');
+    await askAgent(device, requestOf('changeWebPorts', { http: 1780, https: 1443 }));
+    // What the vendor's restore does: the rules are the factory's again, the site file is not.
+    for (const rule of ['1443/tcp', '1780/tcp']) await device.ufw('delete', 'allow', rule);
+    for (const rule of ['443', '443/tcp', '80', '80/tcp']) await device.ufw('allow', rule);
+    const closed = await device.neighbour.knock([{ proto: 'tcp', port: 1443, family: 'ipv4' }]);
+    assert.deepEqual(closed, ['filtered']);
+    assert.equal((await device.run([`${HOOKS}/${hook}`, 'other'])).code, 0);
+    assert.equal((await device.run([`${HOOKS}/${hook}`, 'factory'])).code, 0);
+    assert.equal((await device.neighbour.fetch('https://192.0.2.1:1443/')).status, 200);
+    await askAgent(device, requestOf('changeWebPorts', { http: 80, https: 443 }));
+    await setUp(device, '--remove');
+    assert.equal((await device.ok('ls', HOOKS)).trim(), '');
+  });
+
+  it('is what a refusal of sudo’s tells a user to run', async () => {
+    const before = await everything(device);
+    const status = [device.node, packaged(device), 'status'];
+    const { code, stderr } = await device.runAs('apollo', status);
+    assert.equal(code, 1);
+    assert.match(stderr, /^NOT_PERMITTED: sudo refused.*sudo npx smartserver-firewall setup/);
+    await setUp(device);
+    const allowed = await device.runAs('apollo', status);
+    assert.match(allowed.stdout, /^Firewall: on now, on at the next boot$/m);
+    assert.deepEqual(await everything(device), before);
+  });
+});

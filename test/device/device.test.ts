@@ -167,6 +167,23 @@ describe('The test device', function () {
     });
   });
 
+  // Read from the kernel, not tried out: if it were not so, the try would set the clock of the machine.
+  it('may not set the clock, load a module or restart the kernel', async () => {
+    await withDevice({ rules: 'none' }, async (device) => {
+      const all = await device.ok('sh', '-c', 'cat /proc/[0-9]*/status');
+      const sets = [...all.matchAll(/^Cap(?:Inh|Prm|Eff|Bnd|Amb):\t(\w+)$/gm)].map(([, set]) => BigInt(`0x${set}`));
+      // At least the shell that is process 1, the device's own, the neighbour, and the program that looks.
+      assert.ok(sets.length >= 4 * 5, `${sets.length} sets`);
+      const beyond = { sys_module: 16n, sys_rawio: 17n, sys_boot: 22n, sys_time: 25n, wake_alarm: 35n, bpf: 39n };
+      for (const [name, bit] of Object.entries(beyond)) {
+        assert.ok(
+          sets.every((set) => (set & (1n << bit)) === 0n),
+          name,
+        );
+      }
+    });
+  });
+
   it('runs programs with input, environment and megabytes of output', async () => {
     await withDevice({ rules: 'none' }, async (device) => {
       const input = 'x'.repeat(3_000_000);

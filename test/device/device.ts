@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 import { factoryPolicies, factoryRules } from './factory';
 import { makeFolder, place, placeFolder, removeStale } from './folder';
 import type { InsideProcess } from './inside-process';
-import { Machine } from './machine';
+import { type Account, Machine } from './machine';
 import { hostVarLib, privateFolders } from './mounts';
 import { ensurePackages, unshareArguments } from './packages';
 import { type Files, pristine } from './pristine';
@@ -33,6 +33,9 @@ const ufwState = ['/etc/default/ufw', '/etc/ufw/ufw.conf', '/etc/ufw/user.rules'
 export class Device extends Machine {
   /** The host's own: its files are seen inside, at the same paths. */
   readonly node = process.execPath;
+  /** This project's own folder. */
+  readonly packageFolder = join(__dirname, '..', '..', '..');
+  readonly account: Account;
   declare protected readonly init: Channel<InitMethods>;
 
   /** Opens a device in the wanted state. Rejects with what is missing on this machine, or what went wrong inside. */
@@ -59,6 +62,8 @@ export class Device extends Machine {
 
   private constructor(folder: string) {
     super(folder, startInit(folder));
+    // There is no other user where an ordinary one opened the device.
+    this.account = { uid: 0, gid: 0, home: folder };
   }
 
   inside(path: string): string {
@@ -86,10 +91,21 @@ export class Device extends Machine {
   }
 }
 
+/**
+ * What the inside may do of what root may. All of it ends at a namespace of the device's own, or concerns files and
+ * processes. The rest does not: who sets the clock, loads a module or restarts the kernel does so to the machine.
+ */
+const capabilities = [
+  ...['chown', 'dac_override', 'fowner', 'fsetid', 'setuid', 'setgid', 'setpcap', 'kill', 'sys_ptrace'],
+  ...['net_admin', 'net_raw', 'net_bind_service', 'sys_admin', 'sys_chroot'],
+];
+
 /** Starts init in its namespaces. A shell is process 1, because it reaps orphans and Node does not. */
 function startInit(folder: string): ChildProcess {
+  const bounds = ['-all', ...capabilities.map((name) => `+${name}`)].join(',');
+  const bounded = ['setpriv', `--bounding-set=${bounds}`, '--inh-caps=-all', '--'];
   const init = ['sh', '-c', '"$@"; exit $?', 'sh', process.execPath, join(__dirname, 'init.js'), folder];
-  return spawn('unshare', [...unshareArguments(), ...init], {
+  return spawn('unshare', [...unshareArguments(), ...bounded, ...init], {
     cwd: '/',
     // Out of the terminal's reach: on Ctrl-C it is for the device's owner to end it.
     detached: true,

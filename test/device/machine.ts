@@ -17,6 +17,14 @@ export interface Listener {
   close(): Promise<void>;
 }
 
+/** A user of the device's. */
+export interface Account {
+  uid: number;
+  gid: number;
+  /** As a path inside; what is his is kept there. */
+  home: string;
+}
+
 /** How long a device may take to end by itself, in milliseconds, before it is killed. */
 const endMs = 5_000;
 
@@ -25,6 +33,10 @@ const open = new Set<Machine>();
 export abstract class Machine {
   /** The Node.js program, as a path inside. */
   abstract readonly node: string;
+  /** This package as installed, as a path inside. */
+  abstract readonly packageFolder: string;
+  /** Who runs Node-RED on the device. */
+  abstract readonly account: Account;
   /** The machine at the other end of the cables. */
   readonly neighbour: Neighbour;
   protected readonly init: Channel<MachineMethods>;

@@ -1,8 +1,8 @@
 /** A real Node-RED process inside a device, with this package installed as a user would have it. */
-import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import type { Device } from './device';
 import type { InsideProcess } from './inside-process';
+import type { Account, Machine } from './machine';
 
 const root = resolve(__dirname, '..', '..', '..');
 
@@ -26,17 +26,26 @@ export async function example(name: string): Promise<unknown[]> {
   return flow.map((node) => (node.type === 'debug' ? { ...node, console: true } : node));
 }
 
-/** Starts Node-RED with these flows and resolves when they run. Rejects with its output when they do not. */
-export async function startNodeRed(device: Device, flows: readonly unknown[]): Promise<InsideProcess> {
-  const userDir = join(device.folder, 'node-red');
+/**
+ * Starts Node-RED with these flows, as the device's own user for it, and resolves when they run. Rejects with its output
+ * when they do not. May be called again after it has ended; what it keeps in its folder is kept.
+ */
+export async function startNodeRed(
+  device: Machine,
+  flows: readonly unknown[],
+  { uid, gid, home }: Account = device.account,
+): Promise<InsideProcess> {
+  const userDir = join(home, '.node-red');
+  const settingsFile = join(userDir, 'settings.js');
   const scope = join(userDir, 'node_modules', '@smartserver');
-  await mkdir(scope, { recursive: true });
-  await symlink(root, join(scope, 'node-red-firewall'));
-  await writeFile(join(userDir, 'settings.js'), `module.exports = ${JSON.stringify(settings)};\n`);
-  await writeFile(join(userDir, 'flows.json'), JSON.stringify(flows));
-  const red = require.resolve('node-red/red.js', { paths: [root] });
-  const argv = [process.execPath, red, '-u', userDir, '-s', join(userDir, 'settings.js'), 'flows.json'];
-  const nodeRed = await device.spawn(argv, { env: { HOME: userDir, TZ: 'UTC' } });
+  await device.ok('mkdir', '-p', scope);
+  await device.ok('ln', '-sfn', device.packageFolder, join(scope, 'node-red-firewall'));
+  await device.write(settingsFile, `module.exports = ${JSON.stringify(settings)};\n`);
+  await device.write(join(userDir, 'flows.json'), JSON.stringify(flows));
+  await device.ok('chown', '-R', `${uid}:${gid}`, userDir);
+  const red = device.inside(join(root, 'node_modules', 'node-red', 'red.js'));
+  const argv = [device.node, red, '-u', userDir, '-s', settingsFile, 'flows.json'];
+  const nodeRed = await device.spawn(argv, { uid, gid, env: { HOME: home, TZ: 'UTC' } });
   await Promise.all([nodeRed.until(/Started flows/), nodeRed.until(/Server now running/)]);
   return nodeRed;
 }

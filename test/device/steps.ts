@@ -2,9 +2,8 @@
  * Loaded before the engine (`node -r`): counts the steps by which a change touches the machine — a file opened for
  * writing, renamed or removed, a folder made, a program started — and at the step named by STEP ends the process or
  * fails that step. The engine itself knows nothing of it.
- * STEP_ACTION: `kill` (before the step), `kill-after` (when it is done), `halt` (before the step the process stands still
- * and says so, until its machine loses power), an error code like ENOSPC, or `listen PORT`: from that step on the port is
- * taken.
+ * STEP_ACTION: `kill` (before the step), `kill-after` (when it is done); `hold` and `hold-after`, which stop the process
+ * there as it is, having said `held`; an error code like ENOSPC; or `listen PORT`: from that step on the port is taken.
  */
 import childProcess from 'node:child_process';
 import promises from 'node:fs/promises';
@@ -14,15 +13,14 @@ const wanted = Number(process.env.STEP ?? 0);
 const action = process.env.STEP_ACTION ?? 'kill';
 let step = 0;
 
+const isLater = action.endsWith('-after');
+const signal = ({ kill: 'SIGKILL', hold: 'SIGSTOP' } as const)[action.replace('-after', '')];
+
 const end = (): void => {
-  process.kill(process.pid, 'SIGKILL');
+  if (signal === 'SIGSTOP') process.stderr.write('held\n');
+  if (signal) process.kill(process.pid, signal);
   // The signal is for this process itself: nothing after it may happen.
   for (;;);
-};
-
-const halt = (): void => {
-  process.stderr.write('halted\n');
-  process.kill(process.pid, 'SIGSTOP');
 };
 
 /** Whether this step is to fail with an error code. */
@@ -30,12 +28,11 @@ function fails(isFile: boolean): string | null {
   step++;
   process.stderr.write(`step ${step}\n`);
   if (step !== wanted) return null;
-  if (action === 'kill') end();
-  if (action === 'halt') halt();
+  if (signal && !isLater) end();
   const port = /^listen (\d+)$/.exec(action)?.[1];
   if (port) createServer().listen(Number(port)).unref();
   if (port) return null;
-  return isFile && action !== 'kill-after' ? action : null;
+  return isFile && !signal ? action : null;
 }
 
 const errorOf = (code: string, name: string): Error => Object.assign(new Error(`${code}: injected, ${name}`), { code });
@@ -51,7 +48,7 @@ function counted(target: object, name: string, counts: (args: unknown[]) => bool
     const own = step;
     if (code) throw errorOf(code, name);
     const result = await real.apply(this, args);
-    if (own === wanted && action === 'kill-after') end();
+    if (own === wanted && isLater) end();
     return result;
   };
 }
@@ -72,6 +69,6 @@ childProcess.spawn = ((...args: Parameters<typeof spawn>) => {
   fails(false);
   const own = step;
   const child = spawn(...args);
-  if (own === wanted && action === 'kill-after') child.once('exit', end);
+  if (own === wanted && isLater) child.once('exit', end);
   return child;
 }) as typeof spawn;

@@ -4,8 +4,10 @@
  */
 import { strict as assert } from 'node:assert';
 import { join } from 'node:path';
-import { after, before, describe, it } from 'mocha';
+import { after, before, it } from 'mocha';
 import { requestOf, setUp } from '../agent/as-apollo';
+import { powerCutAtStep } from '../device/systemd/power';
+import { describeAsRoot } from '../device/systemd/suite';
 import { SystemdDevice } from '../device/systemd/systemd-device';
 import { POWER_CUTS, type PowerCut } from './power-cuts';
 import { everything, restore } from './stable';
@@ -13,90 +15,65 @@ import { everything, restore } from './stable';
 const SITE = '/etc/nginx/sites-available/apollo.conf';
 const STATE = '/var/lib/smartserver-firewall';
 
-if (process.getuid?.() === 0) {
-  describe('Power lost in the midst of', function () {
-    this.timeout(1_200_000);
-    let device: SystemdDevice;
-    let factory: Record<string, string>;
+describeAsRoot('Power lost in the midst of', function () {
+  this.timeout(1_200_000);
+  let device: SystemdDevice;
+  let factory: Record<string, string>;
 
-    const state = async (): Promise<Record<string, string>> => ({
-      ...(await everything(device)),
-      site: await device.read(SITE),
-    });
-    const start = async ({ method, request }: PowerCut['change'], step: number) => {
-      const program = join(device.packageFolder, 'dist/agent/agent.js');
-      const steps = device.inside(join(__dirname, '..', 'device', 'steps.js'));
-      const env = { STEP: String(step), STEP_ACTION: 'halt' };
-      const agent = await device.spawn([device.node, '-r', steps, program], { env });
-      let said = '';
-      agent.on('stdout', (text: string) => {
-        said += text;
-      });
-      let last = 0;
-      agent.on('stderr', (text: string) => {
-        for (const [, number] of text.matchAll(/^step (\d+)$/gm)) last = Math.max(last, Number(number));
-      });
-      agent.write(requestOf(method, request));
-      agent.endInput();
-      return { agent, answer: () => JSON.parse(said) as { error?: unknown }, steps: () => last };
-    };
-    const make = async (change: PowerCut['change']) => {
-      const { agent, answer, steps } = await start(change, 0);
-      await agent.exited;
-      assert.equal(answer().error, undefined);
-      return steps();
-    };
-    const reset = async (first: PowerCut['first']) => {
-      await device.write(SITE, factory.site as string);
-      await device.remove(STATE);
-      await device.ok('nginx', '-s', 'reload');
-      await restore(device, factory);
-      if (first) await make(first);
-    };
+  const state = async (): Promise<Record<string, string>> => ({
+    ...(await everything(device)),
+    site: await device.read(SITE),
+  });
+  const program = (): string => join(device.packageFolder, 'dist/agent/agent.js');
+  const make = async ({ method, request }: PowerCut['change']) => {
+    const { code, stdout } = await device.run([device.node, program()], { input: requestOf(method, request) });
+    assert.equal(code, 0, stdout);
+  };
+  const reset = async (first: PowerCut['first']) => {
+    await device.write(SITE, factory.site as string);
+    await device.remove(STATE);
+    await device.ok('nginx', '-s', 'reload');
+    await restore(device, factory);
+    if (first) await make(first);
+  };
 
-    before(async () => {
-      device = await SystemdDevice.open();
-      await setUp(device);
-      factory = await state();
-    });
+  before(async () => {
+    device = await SystemdDevice.open();
+    await setUp(device);
+    factory = await state();
+  });
 
-    after(() => device?.close());
+  after(() => device?.close());
 
-    for (const { name, first, change } of POWER_CUTS) {
-      it(`${name} leaves the old or the new state`, async () => {
+  for (const { name, first, change } of POWER_CUTS) {
+    it(`${name} leaves the old or the new state`, async () => {
+      await reset(first);
+      const old = await state();
+      await make(change);
+      const wanted = await state();
+      assert.notDeepEqual(wanted, old);
+      const outcomes = { old: 0, new: 0 };
+      const input = requestOf(change.method, change.request);
+      for (let step = 1; ; step++) {
         await reset(first);
-        const old = await state();
-        const steps = await make(change);
-        const wanted = await state();
-        assert.notDeepEqual(wanted, old);
-        const outcomes = { old: 0, new: 0 };
-        for (let step = 1; step <= steps; step++) {
-          await reset(first);
-          const { agent } = await start(change, step);
-          await agent.until(/^halted$/m);
-          await device.powerCut();
-          await device.boot();
-          const now = await state();
-          const isNew = now.site === wanted.site && now['/etc/ufw/user.rules'] === wanted['/etc/ufw/user.rules'];
-          assert.deepEqual(now, isNew ? wanted : old, `cut before step ${step} of ${steps}`);
-          assert.match(await device.ufw('status'), /^Status: active/, `cut before step ${step}`);
-          assert.equal(await device.exists(`${STATE}/journal.json`), false, `cut before step ${step}`);
-          const left = await device.ok('find', '/etc/ufw', '/etc/default', '/etc/nginx', '-name', '*smartserver*');
-          assert.equal(left, '', `cut before step ${step}`);
-          const port = now.site === factory.site ? 443 : 1443;
-          const { status } = await device.neighbour.fetch(`https://192.0.2.1:${port}/`);
-          assert.equal(status, 200, `the pages, cut before step ${step}`);
-          outcomes[isNew ? 'new' : 'old']++;
-        }
-        assert.ok(outcomes.old > 5, JSON.stringify(outcomes));
-        console.log(`      ${steps} power cuts: ${outcomes.old} times the old state, ${outcomes.new} times the new`);
-      });
-    }
-  });
-} else {
-  describe('Power lost in the midst of a change', () => {
-    it('can be taken from a device by root only', async () => {
-      await assert.rejects(SystemdDevice.open(), /needs root/);
+        if (!(await powerCutAtStep(device, [program()], step, { input }))) break;
+        await device.boot();
+        const now = await state();
+        const isNew = now.site === wanted.site && now['/etc/ufw/user.rules'] === wanted['/etc/ufw/user.rules'];
+        assert.deepEqual(now, isNew ? wanted : old, `cut before step ${step}`);
+        assert.match(await device.ufw('status'), /^Status: active/, `cut before step ${step}`);
+        assert.equal(await device.exists(`${STATE}/journal.json`), false, `cut before step ${step}`);
+        const left = await device.ok('find', '/etc/ufw', '/etc/default', '/etc/nginx', '-name', '*smartserver*');
+        assert.equal(left, '', `cut before step ${step}`);
+        const port = now.site === factory.site ? 443 : 1443;
+        const { status } = await device.neighbour.fetch(`https://192.0.2.1:${port}/`);
+        assert.equal(status, 200, `the pages, cut before step ${step}`);
+        outcomes[isNew ? 'new' : 'old']++;
+      }
+      assert.ok(outcomes.old > 5, JSON.stringify(outcomes));
+      console.log(
+        `      ${outcomes.old + outcomes.new} power cuts: ${outcomes.old} times the old state, ${outcomes.new} times the new`,
+      );
     });
-  });
-}
+  }
+});

@@ -20,8 +20,10 @@ describe('a change that waits', () => {
 
   it('is asked for with the seconds of the form, and counted down below its node', async () => {
     const { sent, shown } = await begin();
-    const [request] = devices[0]?.requests as { confirmWithin?: number }[];
-    assert.equal(request?.confirmWithin, 90);
+    assert.deepEqual(
+      devices.map(({ requests }) => (requests[0] as { confirmWithin?: number }).confirmWithin),
+      [90],
+    );
     assert.equal(sent?.payload.pending.guard, 'node-red');
     await new Promise((resolve) => setTimeout(resolve, 1100));
     assert.deepEqual(shown.slice(-1), [{ ...RING, text: 'status.waiting' }]);

@@ -20,13 +20,15 @@ import type { Snapshot } from '../snapshot';
 import { projectInside } from './boot';
 import { ensureContainerPackages } from './packages';
 import type { SupervisorMethods } from './protocol';
-import { ensureTree, node, packageFolder, project } from './tree';
+import { apollo, ensureTree, node, packageFolder, project } from './tree';
 
 export class SystemdDevice extends Machine {
   /** Owned by root, as a device's own. */
   readonly node = node;
   /** The package as installed by root, with what it depends on. */
   readonly packageFolder = packageFolder;
+  /** The ordinary user `apollo`. */
+  readonly account = apollo;
   declare protected readonly init: Channel<SupervisorMethods>;
 
   /**

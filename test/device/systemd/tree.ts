@@ -26,10 +26,14 @@ export const packageFolder = '/usr/lib/node_modules/@smartserver/node-red-firewa
 /** Where Node.js is inside, owned by root. */
 export const node = '/usr/local/bin/node';
 
+export const apollo = { uid: 1000, gid: 1000, home: '/home/apollo' };
+
 const debianPackages = [
   ...['systemd', 'systemd-sysv', 'dbus', 'procps', 'sudo', 'python3', 'openssl', 'ca-certificates'],
   ...['ufw', 'iptables', 'iproute2', 'nginx-light', 'openssh-server', 'openssh-client'],
-  ...['libstdc++6', 'libgcc-s1', 'libatomic1', 'libfaketime'],
+  // Moves a program's clock, where nobody may set the device's: it is the machine's.
+  'libfaketime',
+  ...['libstdc++6', 'libgcc-s1', 'libatomic1'],
 ];
 
 const files: Files = {
@@ -68,7 +72,8 @@ chroot "$1" /debootstrap/debootstrap --second-stage
 cp -a "$2/." "$1"
 chroot "$1" sh -e <<'END'
 ${node} --version
-useradd --create-home --uid 1000 --shell /bin/bash apollo
+groupadd --gid ${apollo.gid} apollo
+useradd --create-home --uid ${apollo.uid} --gid apollo --shell /bin/bash apollo
 systemd-machine-id-setup
 systemctl set-default multi-user.target
 systemctl enable cables.service ssh.service nginx.service ufw.service
@@ -167,7 +172,10 @@ async function mirror(release: string): Promise<{ site: string; components: stri
   return { site, components: [...new Set(components)].join(',') };
 }
 
-/** Folders and versions of what the package needs when it is installed, from the lock file; it lists more than is there. */
+/**
+ * Folders and versions of what the package needs when it is installed, from the lock file. That also lists what is not
+ * there: packages for other platforms, and those whose installation is somebody else's choice.
+ */
 async function productionPackages(): Promise<Record<string, string>> {
   const lock = JSON.parse(await readFile(join(project, 'package-lock.json'), 'utf8')) as {
     packages: Record<string, { version: string; dev?: boolean }>;
