@@ -1,6 +1,7 @@
 /**
  * The transaction: one change of ufw's files and of the kernel, wholly or not at all.
- * Lock, take back what died, read, plan, test, journal, write, load, verify, file the backup, release, look once more.
+ * Read, plan, lock, take back what died, read and plan again, journal, write, load, verify, file the backup, release, look
+ * once more.
  */
 import { FirewallError, notPermitted } from '../errors';
 import { type FileText, replace } from '../host/files';
@@ -13,7 +14,7 @@ import type { Settings } from '../messages';
 import { listenersOfNginx, probe, reload as reloadNginx, settled, testAside } from '../web/server';
 import { begin, type Checkpoint, finish, hashOf, newId, unfinished } from './checkpoint';
 import { type Kernel, missingRules, readKernel } from './kernel';
-import { type Loads, load, loadsOf, textsOf, tryLoads } from './loading';
+import { type Loads, load, loadsOf, prepareLoads, textsOf } from './loading';
 import { oldSite, putBack, recover } from './recovery';
 import { changedFiles, type RuleLists, readSnapshot, type Snapshot, type Wanted, withWanted } from './snapshot';
 import { afterStart, beforeStart } from './start';
@@ -70,10 +71,9 @@ const YIELDS = 3;
  */
 export async function transact(settings: Settings, intent: Intent, dryRun: boolean): Promise<Committed> {
   const id = newId();
-  const before = await readSnapshot(settings);
+  const [before, kernel] = await Promise.all([readSnapshot(settings), readKernel()]);
   const first = await planned(before, intent, id);
   if (dryRun || changedFiles(before, first.after).length === 0) {
-    const kernel = await readKernel();
     const changed = changedFiles(before, first.after).length > 0;
     if (dryRun || !first.after.settings.enabled || (await missingRules(first.after, kernel)) === null) {
       return {
@@ -84,10 +84,10 @@ export async function transact(settings: Settings, intent: Intent, dryRun: boole
       };
     }
   }
-  // While the lock is waited for, the kernel already says whether it would take the tables planned so far.
-  const tested = tryLoads(before, first.after);
+  // While the lock is waited for, it is already seen what has to be loaded for what is planned so far.
+  const loads = prepareLoads(before, first.after, kernel);
   for (let round = 1; ; round++) {
-    const done = await underLock(settings, intent, id, { before, tested });
+    const done = await underLock(settings, intent, id, round === 1 ? { before, loads } : null);
     if (!(await isUndone(settings, intent, id))) return done;
     if (round === ROUNDS) {
       throw new FirewallError('BUSY', {
@@ -116,22 +116,22 @@ async function planned(snapshot: Snapshot, intent: Intent, id: string): Promise<
   return { after: withWanted(snapshot, plan), plan };
 }
 
-interface Tried {
+interface Prepared {
   before: Snapshot;
-  tested: Promise<Loads>;
+  loads: Promise<Loads>;
 }
 
-async function underLock(settings: Settings, intent: Intent, id: string, first: Tried): Promise<Committed> {
-  // The trial is awaited with the lock in hand; that it fails is not yet anybody's failure.
-  const [lock] = await Promise.all([lockAfterUfw(), first.tested.catch(() => null)]);
+async function underLock(settings: Settings, intent: Intent, id: string, first: Prepared | null): Promise<Committed> {
+  // The texts are awaited with the lock in hand; that they fail is not yet anybody's failure.
+  const [lock] = await Promise.all([lockAfterUfw(), first?.loads.catch(() => null)]);
   try {
     const recovered = await recover(settings);
     const fresh = await readSnapshot(settings);
     // A plan is made for what the files say now; rules that did not move keep their identity by the same hash.
-    const moved = fresh.hash !== first.before.hash;
-    const before = moved ? fresh : first.before;
+    const known = recovered.length === 0 && fresh.hash === first?.before.hash ? first : null;
+    const before = known?.before ?? fresh;
     const { after, plan } = await planned(before, intent, id);
-    const loads = await (moved ? tryLoads(before, after) : first.tested);
+    const loads = await (known?.loads ?? prepareLoads(before, after, await readKernel()));
     const step: Step = { id, action: intent.action, before, after, lock, loads, web: plan.web };
     const { kernel, files } = await commit(settings, step);
     return {
