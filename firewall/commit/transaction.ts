@@ -87,7 +87,7 @@ export async function transact(settings: Settings, intent: Intent, dryRun: boole
   // While the lock is waited for, it is already seen what has to be loaded for what is planned so far.
   const loads = prepareLoads(before, first.after, kernel);
   for (let round = 1; ; round++) {
-    const done = await underLock(settings, intent, id, round === 1 ? { before, loads } : null);
+    const done = await underLock(settings, intent, id, round === 1 ? { before, ...first, loads } : null);
     if (!(await isUndone(settings, intent, id))) return done;
     if (round === ROUNDS) {
       throw new FirewallError('BUSY', {
@@ -118,6 +118,8 @@ async function planned(snapshot: Snapshot, intent: Intent, id: string): Promise<
 
 interface Prepared {
   before: Snapshot;
+  after: Snapshot;
+  plan: Plan;
   loads: Promise<Loads>;
 }
 
@@ -127,10 +129,10 @@ async function underLock(settings: Settings, intent: Intent, id: string, first: 
   try {
     const recovered = await recover(settings);
     const fresh = await readSnapshot(settings);
-    // A plan is made for what the files say now; rules that did not move keep their identity by the same hash.
+    // A plan is made for what the files say now.
     const known = recovered.length === 0 && fresh.hash === first?.before.hash ? first : null;
     const before = known?.before ?? fresh;
-    const { after, plan } = await planned(before, intent, id);
+    const { after, plan } = known ?? (await planned(before, intent, id));
     const loads = await (known?.loads ?? prepareLoads(before, after, await readKernel()));
     const step: Step = { id, action: intent.action, before, after, lock, loads, web: plan.web };
     const { kernel, files } = await commit(settings, step);
