@@ -7,11 +7,11 @@ import type { Listener } from './host/listeners';
 import type { Difference, Openness, Policies, RuleReport, ServiceReport, State } from './messages';
 import { interfaceOf, isForAnyone, remoteOf } from './plan/concern';
 import { webProblems } from './plan/web';
-import { chainFor, combined, type Direction, opennessOf, regionOf } from './plan/world';
+import { chainFor, combined, type Direction, openness, regionOf } from './plan/world';
 import { otherOwners } from './rules/owners';
 import { commentText, type Family, numbered, type Rule } from './rules/rule';
 import { type RuleFile, unreadableLines } from './rules/rulefile';
-import { type Chain, within } from './rules/space';
+import { type Chain, levelOf, within } from './rules/space';
 import type { Service } from './services/catalogue';
 import { ANY_SCOPE, allProfiles, type Profile } from './services/profiles';
 import { partsOf, type Registry } from './services/registry';
@@ -128,22 +128,19 @@ function verdictsOf({ families, rules, settings }: Snapshot, active: boolean): V
 }
 
 function serviceReport(service: Service, verdicts: Verdicts, listeners: readonly Listener[]): ServiceReport {
+  const own: Rule[] = [];
   const families = verdicts.map(({ family, chains }) => {
     const state = (direction: Direction): Openness =>
-      opennessOf(
-        service.opens.map((spec) => regionOf(family, direction, spec, ANY_SCOPE)),
-        chains[direction],
+      openness(
+        service.opens.map((spec) => {
+          const region = regionOf(family, direction, spec, ANY_SCOPE);
+          const here = within(region, chains[direction]);
+          own.push(...here.deciders.map(({ rule }) => rule));
+          return levelOf(region, here);
+        }),
       );
     return { family, in: state('in'), out: state('out') };
   });
-  const own = verdicts.flatMap(({ family, chains }) =>
-    DIRECTIONS.flatMap((direction) =>
-      service.opens.flatMap((spec) => {
-        const region = regionOf(family, direction, spec, ANY_SCOPE);
-        return within(region, chains[direction]).deciders.map(({ rule }) => rule);
-      }),
-    ),
-  );
   return {
     id: service.id,
     label: service.label,
@@ -200,12 +197,12 @@ const ALL_OTHERS = 'all others';
 function differencesTo(profile: Profile, policies: Policies, states: ReadonlyMap<string, ServiceReport>): Difference[] {
   const byPolicy = DIRECTIONS.map((direction): Difference => {
     const key = direction === 'in' ? 'incoming' : 'outgoing';
-    const openness = (policy: string): Openness => (policy === 'allow' ? 'open' : 'closed');
+    const asOpenness = (policy: string): Openness => (policy === 'allow' ? 'open' : 'closed');
     return {
       service: ALL_OTHERS,
       direction,
-      expected: openness(profile.policies[key]),
-      actual: openness(policies[key]),
+      expected: asOpenness(profile.policies[key]),
+      actual: asOpenness(policies[key]),
     };
   });
   const byService = profile.expectations.flatMap(({ service, direction, want, scopes }): Difference[] => {

@@ -41,12 +41,15 @@ export function isActive(snapshot: Snapshot, kernel: Kernel): boolean {
 export async function missingRules(snapshot: Snapshot, kernel: Kernel): Promise<string | null> {
   if (!isActive(snapshot, kernel)) return "ufw's chains are not in place";
   for (const family of snapshot.families) {
-    const expected = restored(userLoad(snapshot.ruleFiles[family] as RuleFile, snapshot.settings.policies));
-    const difference = await differenceOf(expected, (kernel[family] as Saved).filter);
+    const difference = await differenceOf(userTable(snapshot, family), (kernel[family] as Saved).filter);
     if (difference !== null) return `${family}, ${difference}`;
   }
   return null;
 }
+
+/** What a change loads of a family: the chains of the files' rules and the policies. */
+export const userTable = ({ ruleFiles, settings }: Snapshot, family: Family): Table =>
+  restored(userLoad(ruleFiles[family] as RuleFile, settings.policies));
 
 /** Whether the kernel holds all that ufw's files would load, in every chain of ufw's and every built-in one. */
 export async function isInSync(snapshot: Snapshot, kernel: Kernel): Promise<boolean> {

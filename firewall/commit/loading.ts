@@ -1,10 +1,11 @@
 /** Bringing rules into the kernel, and proving that they are there. */
 import { FirewallError } from '../errors';
 import { restore, type Saved, tryRestore } from '../host/iptables';
+import { difference } from '../rules/difference';
 import { stopLoad, userLoad } from '../rules/loads';
 import type { Family } from '../rules/rule';
 import type { RuleFile } from '../rules/rulefile';
-import { isActive, type Kernel, missingRules, readKernel } from './kernel';
+import { isActive, type Kernel, missingRules, readKernel, userTable } from './kernel';
 import { fullLoadOf, type Snapshot } from './snapshot';
 
 /** Each family's text for the kernel, and what the kernel held before where the firewall is being started. */
@@ -14,15 +15,29 @@ export interface Loads {
 }
 
 /**
- * Makes the texts, and has iptables try each without effect.
+ * Makes the texts: where the kernel holds what the files say, what differs; else everything, which iptables first has to
+ * try without effect. They stay good while the files do: ufw changes the kernel together with them, and what somebody
+ * else does to it is seen after loading.
  * @param anew everything is loaded, whatever the kernel holds and the old files say
  */
-export async function tryLoads(before: Snapshot, after: Snapshot, anew = false): Promise<Loads> {
-  const present = before.settings.enabled && !anew ? null : await readKernel();
+export async function prepareLoads(before: Snapshot, after: Snapshot, kernel: Kernel, anew = false): Promise<Loads> {
+  const present = before.settings.enabled && !anew ? null : kernel;
   if (!after.settings.enabled) return { texts: [], present };
+  // While the web ports move, the kernel holds the rules for the old and the new ones.
+  const moves = before.sources.site?.text !== after.sources.site?.text;
+  if (!present && !moves && (await missingRules(before, kernel)) === null) {
+    return { texts: differences(before, after), present };
+  }
   const texts = loadsOf(after, present);
   await Promise.all(texts.map(([family, text]) => tryRestore(family, text)));
   return { texts, present };
+}
+
+/** The texts of the families in which the rules or policies differ. */
+function differences(before: Snapshot, after: Snapshot): (readonly [Family, string])[] {
+  return after.families
+    .map((family) => [family, difference(userTable(before, family), userTable(after, family))] as const)
+    .filter(([, text]) => text !== '');
 }
 
 /** Each family's text for the kernel: the rules and policies, or everything where the firewall is not yet up. */
@@ -40,12 +55,10 @@ export async function load(after: Snapshot, loads: readonly (readonly [Family, s
   // Not both at once: two commits at the same time make one of them start again.
   for (const [family, text] of loads) await restore(family, text);
   let kernel = await readKernel();
-  if (!after.settings.enabled) return kernel;
-  if (!isActive(after, kernel)) {
-    // ufw is enabled, but somebody has flushed its chains: bring up everything, not only the rules.
-    for (const [family, text] of loadsOf(after, kernel)) await restore(family, text);
-    kernel = await readKernel();
-  }
+  if (!after.settings.enabled || (await missingRules(after, kernel)) === null) return kernel;
+  // Somebody has changed the kernel since it was looked at, or flushed ufw's chains: everything, once more.
+  for (const [family, text] of loadsOf(after, isActive(after, kernel) ? null : kernel)) await restore(family, text);
+  kernel = await readKernel();
   const missing = await missingRules(after, kernel);
   if (missing === null) return kernel;
   throw new FirewallError('VERIFY_FAILED', {

@@ -1,6 +1,7 @@
 /**
  * The transaction: one change of ufw's files and of the kernel, wholly or not at all.
- * Lock, take back what died, read, plan, test, journal, write, load, verify, file the backup, release, look once more.
+ * Read, plan, lock, take back what died, read and plan again, journal, write, load, verify, file the backup, release, look
+ * once more.
  */
 import { FirewallError, notPermitted } from '../errors';
 import { type FileText, replace } from '../host/files';
@@ -15,7 +16,7 @@ import { listenersOfNginx, probe, reload as reloadNginx, settled, testAside } fr
 import { begin, type Checkpoint, finish, newId, unfinished, writeSchedule } from './checkpoint';
 import { type Kernel, missingRules, readKernel } from './kernel';
 import { leftovers, removeLeftovers } from './leftovers';
-import { type Loads, load, loadsOf, stop, textsOf, tryLoads } from './loading';
+import { type Loads, load, loadsOf, prepareLoads, stop, textsOf } from './loading';
 import { oldSite, putBack, recover } from './recovery';
 import { formatSchedule, type Schedule } from './schedule';
 import { changedFiles, type RuleLists, readSnapshot, type Snapshot, type Wanted, withWanted } from './snapshot';
@@ -82,10 +83,9 @@ const YIELDS = 3;
  */
 export async function transact(settings: Settings, intent: Intent, dryRun: boolean): Promise<Committed> {
   const id = newId();
-  const before = await readSnapshot(settings, intent.mends);
+  const [before, kernel] = await Promise.all([readSnapshot(settings, intent.mends), readKernel()]);
   const first = await planned(before, intent, id);
   if (dryRun || first.isNothing) {
-    const kernel = await readKernel();
     if (dryRun || !(await isAmiss(intent, first.after, kernel))) {
       return {
         ...{ id, before, kernel, changed: !first.isNothing, backup: null },
@@ -95,10 +95,10 @@ export async function transact(settings: Settings, intent: Intent, dryRun: boole
       };
     }
   }
-  // While the lock is waited for, the kernel already says whether it would take the tables planned so far.
-  const tested = tryLoads(before, first.after, intent.mends);
+  // While the lock is waited for, it is already seen what has to be loaded for what is planned so far.
+  const loads = prepareLoads(before, first.after, kernel, intent.mends);
   for (let round = 1; ; round++) {
-    const done = await underLock(settings, intent, id, { before, tested });
+    const done = await underLock(settings, intent, id, round === 1 ? { before, ...first, loads } : null);
     if (!(await isUndone(settings, intent, id))) return done;
     if (round === ROUNDS) {
       throw new FirewallError('BUSY', {
@@ -165,21 +165,21 @@ async function planned(snapshot: Snapshot, intent: Intent, id: string): Promise<
   return { plan, after, files, isNothing: files.length === 0 && plan.unit === undefined };
 }
 
-interface Tried {
+interface Prepared extends Planned {
   before: Snapshot;
-  tested: Promise<Loads>;
+  loads: Promise<Loads>;
 }
 
-async function underLock(settings: Settings, intent: Intent, id: string, first: Tried): Promise<Committed> {
-  // The trial is awaited with the lock in hand; that it fails is not yet anybody's failure.
-  const [lock] = await Promise.all([lockAfterUfw(), first.tested.catch(() => null)]);
+async function underLock(settings: Settings, intent: Intent, id: string, first: Prepared | null): Promise<Committed> {
+  // The texts are awaited with the lock in hand; that they fail is not yet anybody's failure.
+  const [lock] = await Promise.all([lockAfterUfw(), first?.loads.catch(() => null)]);
   try {
     const recovered = await recover(settings);
     const fresh = await readSnapshot(settings, intent.mends);
-    // A plan is made for what the files say now; rules that did not move keep their identity by the same hash.
-    const moved = fresh.hash !== first.before.hash;
-    const before = moved ? fresh : first.before;
-    const { after, plan, files } = await planned(before, intent, id);
+    // A plan is made for what the files say now.
+    const known = recovered.length === 0 && fresh.hash === first?.before.hash ? first : null;
+    const before = known?.before ?? fresh;
+    const { after, plan, files } = known ?? (await planned(before, intent, id));
     const onlyLater = files.length === 1 && files[0]?.path === after.sources.schedule.path && !plan.unit;
     if (onlyLater) {
       await wakeFor(settings, id, after.schedule);
@@ -189,7 +189,7 @@ async function underLock(settings: Settings, intent: Intent, id: string, first: 
         warnings: [...recovered, ...plan.warnings],
       };
     }
-    const loads = await (moved ? tryLoads(before, after, intent.mends) : first.tested);
+    const loads = await (known?.loads ?? prepareLoads(before, after, await readKernel(), intent.mends));
     const { kernel, warnings } = await commit(settings, { id, intent, before, after, lock, loads, plan, files });
     return {
       ...{ id, changed: true, before, after, kernel, backup: id },

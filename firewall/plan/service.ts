@@ -3,7 +3,7 @@
 import type { Policies } from '../messages';
 import type { Family } from '../rules/rule';
 import { type Rule, sameIdentity } from '../rules/rule';
-import { type Box, boxesOf, type Chain, decide, LEVEL, subtract } from '../rules/space';
+import { type Box, boxesOf, LEVEL, otherwiseDecided, subtract } from '../rules/space';
 import type { Service } from '../services/catalogue';
 import type { Scope } from '../services/profiles';
 import { singleRuleSpecs } from '../services/registry';
@@ -47,7 +47,7 @@ export function closed(rules: readonly Rule[], target: Target): readonly Rule[] 
   let list = withoutRulesOf(rules, target);
   for (const spec of singleRuleSpecs([...service.closesToo, ...service.opens])) {
     const region = regionOf(family, direction, spec, scope);
-    const offender = otherwiseDecided(region, chainWithin(region, list, policies, direction), LEVEL.deny, () => false);
+    const offender = otherwiseDecided(region, chainWithin(region, list, policies, direction), LEVEL.deny);
     if (offender === undefined) continue;
     const deny = ruleFor(family, direction, spec, scope, { action: 'deny' });
     list = offender === null ? added(list, deny) : movedBefore(list, deny, offender);
@@ -60,25 +60,6 @@ export function withoutRulesOf(rules: readonly Rule[], { service, direction, sco
   const isAbout = about(service, direction);
   const list = rules.filter((rule) => isBlock(rule) || !isAbout(rule) || !isWithin(rule, scope));
   return list.length === rules.length ? rules : list;
-}
-
-/**
- * The first rule (or null: the policy) that decides some packet of the region otherwise than wanted; undefined where
- * none does. Rules for which `passes` holds may decide as they like.
- */
-function otherwiseDecided(
-  region: Box,
-  chain: Pick<Chain, 'deciders' | 'policy'>,
-  wanted: number,
-  passes: (rule: Rule) => boolean,
-): Rule | null | undefined {
-  let found: { at: number; rule: Rule | null } | undefined;
-  for (const { level, rule } of decide(region, chain)) {
-    if (level === wanted || (rule && passes(rule))) continue;
-    const at = rule ? chain.deciders.findIndex((decider) => decider.rule === rule) : Number.POSITIVE_INFINITY;
-    if (!found || at < found.at) found = { at, rule };
-  }
-  return found?.rule;
 }
 
 const isBlock = (rule: Rule): boolean => rule.action === 'deny' || rule.action === 'reject';

@@ -1,7 +1,17 @@
 /** The packets that verdicts about services are about: those between the device and other hosts. */
 import type { Openness, Policies, Policy } from '../messages';
 import { type Family, makeRule, type Rule } from '../rules/rule';
-import { type Box, boxesOf, type Chain, chainOfRules, LEVEL, type Level, levelOf, within } from '../rules/space';
+import {
+  type Box,
+  boxesOf,
+  type Chain,
+  chainOfRules,
+  type Deciders,
+  LEVEL,
+  type Level,
+  levelOf,
+  within,
+} from '../rules/space';
 import type { Scope } from '../services/profiles';
 import { partsOf } from '../services/registry';
 import { isStructural, OWN_INTERFACES } from './concern';
@@ -33,12 +43,7 @@ export function chainFor(rules: readonly Rule[], policies: Policies, direction: 
 const chains = new WeakMap<readonly Rule[], Map<string, Chain>>();
 
 /** What decides about packets of one region only; quicker for a list that is asked about once. */
-export function chainWithin(
-  region: Box,
-  rules: readonly Rule[],
-  policies: Policies,
-  direction: Direction,
-): Pick<Chain, 'deciders' | 'policy'> {
+export function chainWithin(region: Box, rules: readonly Rule[], policies: Policies, direction: Direction): Deciders {
   const [first, last] = region.dport;
   const own = rules.filter((rule) => {
     if (rule.direction !== direction || rule.routed) return false;
@@ -83,8 +88,11 @@ export const scopeFits = ({ from }: Scope, family: Family): boolean =>
   from === '' || from.includes(':') === (family === 'ipv6');
 
 /** How far packets to all of the given ports are let through. */
-export function opennessOf(regions: readonly Box[], chain: Chain): Openness {
-  const levels = regions.map((region) => levelOf(region, chain));
+export const opennessOf = (regions: readonly Box[], chain: Chain): Openness =>
+  openness(regions.map((region) => levelOf(region, within(region, chain))));
+
+/** The levels of several regions as one thing said of them. */
+export function openness(levels: readonly (Level | 'mixed')[]): Openness {
   if (levels.every((level) => level === LEVEL.allow)) return 'open';
   return levels.every((level) => level === LEVEL.deny) ? 'closed' : 'partial';
 }

@@ -41,9 +41,12 @@ export interface Decider {
 }
 
 /** A list of rules of one chain and family, in order, and the policy behind it. */
-export interface Chain {
+export interface Deciders {
   deciders: readonly Decider[];
   policy: Level;
+}
+
+export interface Chain extends Deciders {
   /** Where in the list the rules of one destination port stand, and where all others do: see `touching`. */
   ofPort: ReadonlyMap<number, readonly number[]>;
   ofMany: readonly number[];
@@ -151,18 +154,29 @@ function touching(region: Box, { deciders, ofPort, ofMany }: Chain): readonly De
   const inPort = (places: readonly number[]): Decider[] => places.map((at) => deciders[at] as Decider);
   const candidates =
     first === last ? inPort([...(ofPort.get(first) ?? []), ...ofMany].sort((a, b) => a - b)) : deciders;
-  return candidates.filter(({ box }) => intersect(region, box) !== null);
+  return candidates.filter(({ box }) => touches(region, box));
 }
 
-/** The chain without what cannot decide about packets of a region; for `decide`. */
-export function within(region: Box, chain: Chain): Pick<Chain, 'deciders' | 'policy'> {
+/** The chain without what cannot decide about packets of a region. */
+export function within(region: Box, chain: Chain): Deciders {
   return { deciders: touching(region, chain), policy: chain.policy };
+}
+
+/** Whether there are packets in both. */
+function touches(a: Box, b: Box): boolean {
+  return (
+    (a.protocols & b.protocols) !== 0 &&
+    meet(a.dport, b.dport) &&
+    meet(a.sport, b.sport) &&
+    agree(a.src, b.src) &&
+    agree(a.dst, b.dst) &&
+    commonInterfaces(a.interfaceIn, b.interfaceIn) !== null &&
+    commonInterfaces(a.interfaceOut, b.interfaceOut) !== null
+  );
 }
 
 /** The packets in both, or null where there are none. */
 export function intersect(a: Box, b: Box): Box | null {
-  // Almost all pairs differ in a port: told apart before anything is made.
-  if ((a.protocols & b.protocols) === 0 || a.dport[0] > b.dport[1] || a.dport[1] < b.dport[0]) return null;
   const protocols = a.protocols & b.protocols;
   const dport = overlap(a.dport, b.dport);
   const sport = overlap(a.sport, b.sport);
@@ -177,7 +191,7 @@ export function intersect(a: Box, b: Box): Box | null {
 
 /** The packets of `a` that are not in `b`, as boxes that share none. */
 export function subtract(a: Box, b: Box): Box[] {
-  if (!intersect(a, b)) return [a];
+  if (!touches(a, b)) return [a];
   const pieces: Box[] = [];
   // Field by field: what differs there leaves as a piece, the rest goes on narrowed to b.
   let rest = a;
@@ -215,22 +229,40 @@ export function subtract(a: Box, b: Box): Box[] {
   return pieces;
 }
 
-const contains = (outer: Box, inner: Box): boolean => subtract(inner, outer).length === 0;
+/** Whether every packet of `inner` is in `outer`. */
+function contains(outer: Box, inner: Box): boolean {
+  return (
+    (inner.protocols & ~outer.protocols) === 0 &&
+    (['dport', 'sport'] as const).every(
+      (field) => outer[field][0] <= inner[field][0] && inner[field][1] <= outer[field][1],
+    ) &&
+    (['src', 'dst'] as const).every((field) => holds(outer[field], inner[field])) &&
+    (['interfaceIn', 'interfaceOut'] as const).every(
+      (field) =>
+        matches(outer[field].pattern, inner[field].pattern) &&
+        !outer[field].except.some((hole) => commonInterfaces(inner[field], { pattern: hole, except: [] })),
+    )
+  );
+}
 
 /** Whether every packet of the box is in one of the others. */
-export function isCovered(box: Box, others: readonly Box[]): boolean {
-  let rest = [box];
-  for (const other of others) {
-    rest = rest.flatMap((piece) => subtract(piece, other));
-    if (rest.length === 0) return true;
+function isCovered(box: Box, others: readonly Box[]): boolean {
+  // The largest piece first, to its end: a packet outside is found long before all pieces are made.
+  const left = [{ piece: box, from: 0 }];
+  for (let next = left.pop(); next; next = left.pop()) {
+    const { piece, from } = next;
+    const at = others.findIndex((other, index) => index >= from && touches(piece, other));
+    if (at < 0) return false;
+    const pieces = subtract(piece, others[at] as Box).map((rest) => ({ piece: rest, from: at + 1 }));
+    left.push(...pieces.reverse());
   }
-  return false;
+  return true;
 }
 
 /** The region cut into boxes with what decides about each: a rule, or the policy (`rule: null`). */
 export function* decide(
   region: Box,
-  chain: Pick<Chain, 'deciders' | 'policy'>,
+  chain: Deciders,
   from = 0,
 ): Generator<{ box: Box; level: Level; rule: Rule | null }> {
   for (let at = from; at < chain.deciders.length; at++) {
@@ -244,26 +276,33 @@ export function* decide(
   yield { box: region, level: chain.policy, rule: null };
 }
 
-/** The deciders that matter for a region: those that touch it, up to the first that covers it. */
-function relevant(region: Box, chain: Chain): { deciders: readonly Decider[]; last: Level } {
-  const deciders = touching(region, chain);
-  const covering = deciders.findIndex(({ box }) => contains(box, region));
-  if (covering < 0) return { deciders, last: chain.policy };
-  return { deciders: deciders.slice(0, covering + 1), last: (deciders[covering] as Decider).level };
+/**
+ * The first rule (or null: the policy) that decides some packet of the region otherwise than wanted; undefined where
+ * none does. Rules for which `passes` holds may decide as they like.
+ */
+export function otherwiseDecided(
+  region: Box,
+  { deciders, policy }: Deciders,
+  wanted: Level,
+  passes: (rule: Rule) => boolean = () => false,
+): Rule | null | undefined {
+  const earlier: Box[] = [];
+  for (const { box, level, rule } of deciders) {
+    const part = level === wanted || passes(rule) ? null : intersect(region, box);
+    if (part && !isCovered(part, earlier)) return rule;
+    if (contains(box, region)) return undefined;
+    earlier.push(box);
+  }
+  return policy === wanted || isCovered(region, earlier) ? undefined : null;
 }
 
 /** The one level at which all packets of the region are decided, or `mixed`. */
-export function levelOf(region: Box, chain: Chain): Level | 'mixed' {
-  const { deciders, last } = relevant(region, chain);
-  // A rule that decides otherwise than the last one makes the answer mixed, unless earlier rules leave it nothing.
-  for (const [at, { box, level }] of deciders.entries()) {
-    if (level === last) continue;
-    const part = intersect(region, box) as Box;
-    const earlier = deciders.slice(0, at).flatMap((other) => (intersect(other.box, part) ? [other.box] : []));
-    if (!isCovered(part, earlier)) return 'mixed';
-  }
-  return last;
+export function levelOf(region: Box, chain: Deciders): Level | 'mixed' {
+  const { level } = chain.deciders.find(({ box }) => contains(box, region)) ?? { level: chain.policy };
+  return otherwiseDecided(region, chain, level) === undefined ? level : 'mixed';
 }
+
+const meet = (a: readonly [number, number], b: readonly [number, number]): boolean => a[0] <= b[1] && b[0] <= a[1];
 
 function overlap(a: readonly [number, number], b: readonly [number, number]): readonly [number, number] | null {
   const low = Math.max(a[0], b[0]);
@@ -271,10 +310,18 @@ function overlap(a: readonly [number, number], b: readonly [number, number]): re
   return low <= high ? [low, high] : null;
 }
 
+/** Whether there are addresses in both. */
+const agree = (a: Addresses, b: Addresses): boolean =>
+  a.mask === 0n || b.mask === 0n || ((a.value ^ b.value) & a.mask & b.mask) === 0n;
+
+/** Whether every address of `inner` is in `outer`. */
+const holds = (outer: Addresses, inner: Addresses): boolean =>
+  outer.mask === 0n || (inner.mask !== 0n && (outer.mask & ~inner.mask) === 0n && agree(outer, inner));
+
 function commonAddresses(a: Addresses, b: Addresses): Addresses | null {
   if (b.mask === 0n) return a;
   if (a.mask === 0n) return b;
-  if (((a.value ^ b.value) & a.mask & b.mask) !== 0n) return null;
+  if (!agree(a, b)) return null;
   return { value: a.value | b.value, mask: a.mask | b.mask };
 }
 
@@ -284,6 +331,8 @@ function matches(pattern: string, name: string): boolean {
 }
 
 function commonInterfaces(a: Interfaces, b: Interfaces): Interfaces | null {
+  if (b === ALL_INTERFACES) return a;
+  if (a === ALL_INTERFACES) return b;
   const narrow = matches(a.pattern, b.pattern) ? b.pattern : matches(b.pattern, a.pattern) ? a.pattern : null;
   if (narrow === null) return null;
   if (a.except.length === 0 && b.except.length === 0) return { pattern: narrow, except: [] };
