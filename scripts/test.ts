@@ -11,6 +11,7 @@ import { ensurePackages } from '../test/device/packages';
 import { ensureContainerPackages } from '../test/device/systemd/packages';
 import { ensureTree } from '../test/device/systemd/tree';
 import { DYING } from '../test/firewall/dying';
+import { POWER_CUTS } from '../test/firewall/power-cuts';
 
 const root = resolve(__dirname, '..', '..');
 const compiled = join(root, 'dist', 'test');
@@ -22,7 +23,7 @@ const SEED = Number(process.env.DIFFERENTIAL_SEED ?? Date.now() % 1_000_000);
 /** A process of tests that takes longer hangs, in ms. */
 const PATIENCE_MS = 20 * 60_000;
 /** The longest first, so that none of them is what everybody waits for at the end. */
-const LONGEST = ['death', 'differential', 'web-ports', 'change', 'read', 'packets', 'dialogs'];
+const LONGEST = ['death', 'differential', 'power-cut', 'restore', 'web-ports', 'change', 'read', 'packets', 'dialogs'];
 
 /** One mocha process. */
 interface Job {
@@ -50,7 +51,7 @@ function jobs(): Job[] {
     .flatMap(jobsOf);
 }
 
-/** Most files are one job. Two would be what everybody waits for, and are shared out. */
+/** Most files are one job. Three would be what everybody waits for, and are shared out. */
 function jobsOf(file: string): Job[] {
   const job: Job = { title: relative(compiled, file), arguments: [file], env: {} };
   if (file.endsWith('/death.test.js')) {
@@ -58,6 +59,13 @@ function jobsOf(file: string): Job[] {
       ...job,
       title: `${job.title}: ${name}`,
       arguments: [file, '-f', `step ${name} `],
+    }));
+  }
+  if (file.endsWith('/power-cut.test.js')) {
+    return POWER_CUTS.map(({ name }) => ({
+      ...job,
+      title: `${job.title}: ${name}`,
+      arguments: [file, '-f', `of ${name} leaves`],
     }));
   }
   if (file.endsWith('/differential.test.js')) {

@@ -34,13 +34,14 @@ export async function startNodeRed(
   device: Machine,
   flows: readonly unknown[],
   { uid, gid, home }: Account = device.account,
+  port = NODE_RED_PORT,
 ): Promise<InsideProcess> {
   const userDir = join(home, '.node-red');
   const settingsFile = join(userDir, 'settings.js');
   const scope = join(userDir, 'node_modules', '@smartserver');
   await device.ok('mkdir', '-p', scope);
   await device.ok('ln', '-sfn', device.packageFolder, join(scope, 'node-red-firewall'));
-  await device.write(settingsFile, `module.exports = ${JSON.stringify(settings)};\n`);
+  await device.write(settingsFile, `module.exports = ${JSON.stringify({ ...settings, uiPort: port })};\n`);
   await device.write(join(userDir, 'flows.json'), JSON.stringify(flows));
   await device.ok('chown', '-R', `${uid}:${gid}`, userDir);
   const red = device.inside(join(root, 'node_modules', 'node-red', 'red.js'));
