@@ -179,22 +179,24 @@ async function underLock(settings: Settings, intent: Intent, id: string, first: 
     // A plan is made for what the files say now.
     const known = recovered.length === 0 && fresh.hash === first?.before.hash ? first : null;
     const before = known?.before ?? fresh;
-    const { after, plan, files } = known ?? (await planned(before, intent, id));
+    const { after, plan, files, isNothing } = known ?? (await planned(before, intent, id));
+    const present = known ? null : await readKernel();
+    const said = [...recovered, ...plan.warnings];
+    const unchanged = { id, changed: false, before, after, backup: null, files: [], warnings: said };
+    // Somebody else has made the same change while the lock was waited for.
+    if (isNothing && present && !(await isAmiss(intent, after, present))) return { ...unchanged, kernel: present };
     const onlyLater = files.length === 1 && files[0]?.path === after.sources.schedule.path && !plan.unit;
     if (onlyLater) {
       await wakeFor(settings, id, after.schedule);
       await writeSchedule(settings, after.sources.schedule);
-      return {
-        ...{ id, changed: false, before, after, kernel: await readKernel(), backup: null, files: [] },
-        warnings: [...recovered, ...plan.warnings],
-      };
+      return { ...unchanged, kernel: await readKernel() };
     }
-    const loads = await (known?.loads ?? prepareLoads(before, after, await readKernel(), intent.mends));
+    const loads = await (known?.loads ?? prepareLoads(before, after, present as Kernel, intent.mends));
     const { kernel, warnings } = await commit(settings, { id, intent, before, after, lock, loads, plan, files });
     return {
       ...{ id, changed: true, before, after, kernel, backup: id },
       files: files.map(({ path }) => path),
-      warnings: [...recovered, ...plan.warnings, ...warnings],
+      warnings: [...said, ...warnings],
     };
   } finally {
     await lock.release();

@@ -257,7 +257,7 @@ describe('the dialogs', function () {
     assert.deepEqual([await valid(), await label()], [true, 'change web ports']);
     await fill('0', '65536', '604801');
     assert.equal((await reasons()).split('A port from 1 to 65535').length, 3, await reasons());
-    assert.ok((await reasons()).includes('Seconds, from 0 to 604800'), await reasons());
+    assert.ok((await reasons()).includes('Whole seconds, at most 604800'), await reasons());
     await fill('', '1443.5', '0');
     assert.ok((await reasons()).includes('A port from 1 to 65535'), await reasons());
     await fill('1443', '01443', '0');
@@ -290,6 +290,70 @@ describe('the dialogs', function () {
     for (const reason of ['Name a service, or ports', 'An interface such as eth0', 'An IP address or a subnet']) {
       assert.ok(errors.includes(reason), errors);
     }
+    await page.evaluate(`RED.nodes.remove("${id}"), RED.view.redraw(true)`);
+  });
+
+  it('of toggle-service keeps for how long, until when and what besides', async () => {
+    const id = await drop('toggle-service', 360);
+    await open(id);
+    assert.equal(await page.isVisible('#node-input-systemService'), true);
+    await page.getByRole('textbox', { name: 'For so long (s)' }).fill('1800');
+    await page.getByLabel('Also start or stop the SSH program itself').check();
+    await page.getByLabel('Confirm within (s)').fill('90');
+    await page.getByLabel('Also end connections that are already open').check();
+    await picture('toggle-service-while');
+    await roundTrip(id);
+    await assertStored(id, {
+      ...{ duration: '1800', durationType: 'num', systemService: true, confirmWithin: '90', cutConnections: true },
+    });
+    await page.selectOption('#smartserver-service-choice', 'mqtt');
+    assert.equal(await page.isVisible('#node-input-systemService'), false);
+    await choose('duration', 'msg');
+    await typed('duration').fill('payload.seconds');
+    await page.getByLabel('Confirm within (s)').fill('700000');
+    await roundTrip(id);
+    await assertStored(id, { duration: 'payload.seconds', durationType: 'msg' });
+    await close('#node-dialog-cancel');
+    const errors = String(await page.evaluate(`RED.nodes.node("${id}").validationErrors.join()`));
+    assert.match(errors, /Whole seconds, at most 604800/);
+    await page.evaluate(`RED.nodes.remove("${id}"), RED.view.redraw(true)`);
+  });
+
+  it('of confirm-change has nothing to get wrong', async () => {
+    const id = await drop('confirm-change', 430);
+    await open(id);
+    await picture('confirm-change');
+    await page.getByLabel('Name').fill('the link was opened');
+    await roundTrip(id);
+    await assertStored(id, { name: 'the link was opened', version: 1 });
+    await close('#node-dialog-cancel');
+    await page.evaluate(`RED.nodes.remove("${id}"), RED.view.redraw(true)`);
+  });
+
+  it('of restore-firewall shows what goes with the action, and says what it does', async () => {
+    const id = await drop('restore-firewall', 430);
+    await open(id);
+    await picture('restore-firewall');
+    const visible = (name: string) => page.isVisible(`#node-input-${name}`);
+    const backup = typed('backup');
+    assert.deepEqual([await backup.isVisible(), await visible('confirmWithin')], [false, true]);
+    await page.getByLabel('Action').selectOption('list');
+    assert.deepEqual([await backup.isVisible(), await visible('confirmWithin')], [false, false]);
+    await page.getByLabel('Action').selectOption('restore');
+    assert.deepEqual([await backup.isVisible(), await visible('confirmWithin')], [true, true]);
+    assert.match((await page.textContent('#smartserver-action-about')) ?? '', /by the id of its backup/);
+    await backup.fill('../../etc/passwd');
+    await picture('restore-firewall-restore');
+    await close('#node-dialog-ok');
+    const errors = String(await page.evaluate(`RED.nodes.node("${id}").validationErrors.join()`));
+    assert.match(errors, /The id of a backup, or latest/);
+    await open(id);
+    await choose('backup', 'msg');
+    await typed('backup').fill('payload.backup');
+    await roundTrip(id);
+    await assertStored(id, { action: 'restore', backup: 'payload.backup', backupType: 'msg' });
+    assert.equal(await page.evaluate(`RED.nodes.node("${id}").valid`), true);
+    await close('#node-dialog-cancel');
     await page.evaluate(`RED.nodes.remove("${id}"), RED.view.redraw(true)`);
   });
 
