@@ -310,10 +310,10 @@ describe('the dialogs', function () {
     assert.equal(await page.isVisible('#node-input-systemService'), false);
     await choose('duration', 'msg');
     await typed('duration').fill('payload.seconds');
-    await page.getByLabel('Confirm within (s)').fill('700000');
     await roundTrip(id);
     await assertStored(id, { duration: 'payload.seconds', durationType: 'msg' });
-    await close('#node-dialog-cancel');
+    await page.getByLabel('Confirm within (s)').fill('700000');
+    await close('#node-dialog-ok');
     const errors = String(await page.evaluate(`RED.nodes.node("${id}").validationErrors.join()`));
     assert.match(errors, /Whole seconds, at most 604800/);
     await page.evaluate(`RED.nodes.remove("${id}"), RED.view.redraw(true)`);
