@@ -14,7 +14,7 @@ export function fetch(url: string, options: FetchOptions): Promise<FetchResult> 
       method: options.method ?? 'GET',
       headers: options.headers,
       agent: false,
-      timeout: silenceMs,
+      timeout: options.silenceMs ?? silenceMs,
       ...(secure && { rejectUnauthorized: false }),
     };
     const request = (secure ? httpsRequest : httpRequest)(url, settings, (response) => {
@@ -29,7 +29,9 @@ export function fetch(url: string, options: FetchOptions): Promise<FetchResult> 
         }),
       );
     });
-    request.on('timeout', () => request.destroy(new Error(`No answer from ${url} in ${silenceMs} ms.`)));
+    request.on('timeout', () =>
+      request.destroy(new Error(`No answer from ${url} in ${options.silenceMs ?? silenceMs} ms.`)),
+    );
     request.on('error', reject);
     request.end(options.body);
   });

@@ -78,6 +78,8 @@ export interface ProbeResult {
 
 export interface FetchOptions {
   method?: string;
+  /** How long nothing may come before the request fails, in milliseconds; 10,000 unless said. */
+  silenceMs?: number;
   headers?: Record<string, string>;
   body?: string;
 }
