@@ -113,8 +113,17 @@ function toBits(address: string): bigint {
 
 const interfaceSet = (name: string): Interfaces => (name ? { pattern: name, except: [] } : ALL_INTERFACES);
 
+/** Rules are never changed, and asked about again and again. */
+const boxesByRule = new WeakMap<Rule, readonly Box[]>();
+
 /** The boxes of a rule, one per port or range in its lists. */
-export function boxesOf(rule: Rule): Box[] {
+export function boxesOf(rule: Rule): readonly Box[] {
+  const boxes = boxesByRule.get(rule) ?? makeBoxes(rule);
+  boxesByRule.set(rule, boxes);
+  return boxes;
+}
+
+function makeBoxes(rule: Rule): Box[] {
   const { dport, sport, protocol, family } = rule;
   const base = {
     protocols: protocolBits(protocol, dport !== 'any' || sport !== 'any'),
@@ -233,15 +242,12 @@ export function subtract(a: Box, b: Box): Box[] {
 function contains(outer: Box, inner: Box): boolean {
   return (
     (inner.protocols & ~outer.protocols) === 0 &&
-    (['dport', 'sport'] as const).every(
-      (field) => outer[field][0] <= inner[field][0] && inner[field][1] <= outer[field][1],
-    ) &&
-    (['src', 'dst'] as const).every((field) => holds(outer[field], inner[field])) &&
-    (['interfaceIn', 'interfaceOut'] as const).every(
-      (field) =>
-        matches(outer[field].pattern, inner[field].pattern) &&
-        !outer[field].except.some((hole) => commonInterfaces(inner[field], { pattern: hole, except: [] })),
-    )
+    holds(outer.src, inner.src) &&
+    holds(outer.dst, inner.dst) &&
+    spans(outer.dport, inner.dport) &&
+    spans(outer.sport, inner.sport) &&
+    fits(outer.interfaceIn, inner.interfaceIn) &&
+    fits(outer.interfaceOut, inner.interfaceOut)
   );
 }
 
@@ -302,6 +308,9 @@ export function levelOf(region: Box, chain: Deciders): Level | 'mixed' {
   return otherwiseDecided(region, chain, level) === undefined ? level : 'mixed';
 }
 
+const spans = (outer: readonly [number, number], inner: readonly [number, number]): boolean =>
+  outer[0] <= inner[0] && inner[1] <= outer[1];
+
 const meet = (a: readonly [number, number], b: readonly [number, number]): boolean => a[0] <= b[1] && b[0] <= a[1];
 
 function overlap(a: readonly [number, number], b: readonly [number, number]): readonly [number, number] | null {
@@ -339,6 +348,11 @@ function commonInterfaces(a: Interfaces, b: Interfaces): Interfaces | null {
   const except = [...a.except, ...b.except];
   return except.some((hole) => matches(hole, narrow)) ? null : { pattern: narrow, except };
 }
+
+/** Whether every interface of `inner` is among those of `outer`. */
+const fits = (outer: Interfaces, inner: Interfaces): boolean =>
+  matches(outer.pattern, inner.pattern) &&
+  !outer.except.some((hole) => commonInterfaces(inner, { pattern: hole, except: [] }) !== null);
 
 function highestBit(bits: bigint): bigint {
   return 1n << BigInt(bits.toString(2).length - 1);
