@@ -80,7 +80,7 @@ function letsOthersIn(rule: Rule, service: Service, direction: Direction, scopes
 /**
  * @throws FirewallError UNKNOWN_SERVICE, INVALID_INPUT, INTERNAL_SERVICE, LOCKOUT, WOULD_OPEN
  */
-export function planToggle(snapshot: Snapshot, registry: Registry, request: ResolvedToggle): Plan {
+export async function planToggle(snapshot: Snapshot, registry: Registry, request: ResolvedToggle): Promise<Plan> {
   const { service, action, directions, scope } = request;
   const families = snapshot.families.filter((family) => scopeFits(scope, family));
   if (families.length === 0) throw invalid(`from: ${scope.from} is an IPv6 address, and IPv6 is off in ufw.`);
@@ -92,6 +92,7 @@ export function planToggle(snapshot: Snapshot, registry: Registry, request: Reso
       const list = rules[family] ?? [];
       rules[family] =
         action === 'close' ? closed(list, target) : opened(list, target, action === 'limit' ? 'limit' : 'allow');
+      await new Promise(setImmediate);
     }
   }
   const plan = { rules, policies, enable: false, warnings: warningsOf(snapshot, rules, request) };

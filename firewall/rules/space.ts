@@ -47,9 +47,17 @@ export interface Deciders {
 }
 
 export interface Chain extends Deciders {
-  /** Where in the list the rules of one destination port stand, and where all others do: see `touching`. */
-  ofPort: ReadonlyMap<number, readonly number[]>;
-  ofMany: readonly number[];
+  /** The groups of one destination port, and all others: see `touching`. */
+  ofPort: ReadonlyMap<number, readonly Group[]>;
+  ofMany: readonly Group[];
+}
+
+/** Deciders that differ in nothing but their source, as those of a blocklist: for most questions one stands for all. */
+interface Group {
+  /** Of any source. */
+  box: Box;
+  /** Where in the list they stand. */
+  places: number[];
 }
 
 const PROTOCOLS = ['tcp', 'udp', 'ipv6', 'esp', 'ah', 'igmp', 'gre', 'vrrp', 'other'] as const;
@@ -113,17 +121,8 @@ function toBits(address: string): bigint {
 
 const interfaceSet = (name: string): Interfaces => (name ? { pattern: name, except: [] } : ALL_INTERFACES);
 
-/** Rules are never changed, and asked about again and again. */
-const boxesByRule = new WeakMap<Rule, readonly Box[]>();
-
 /** The boxes of a rule, one per port or range in its lists. */
-export function boxesOf(rule: Rule): readonly Box[] {
-  const boxes = boxesByRule.get(rule) ?? makeBoxes(rule);
-  boxesByRule.set(rule, boxes);
-  return boxes;
-}
-
-function makeBoxes(rule: Rule): Box[] {
+export function boxesOf(rule: Rule): Box[] {
   const { dport, sport, protocol, family } = rule;
   const base = {
     protocols: protocolBits(protocol, dport !== 'any' || sport !== 'any'),
@@ -140,19 +139,36 @@ function makeBoxes(rule: Rule): Box[] {
 
 const onlyRange = (ports: string): readonly [number, number] => (ports === 'any' ? ALL_PORTS : [+ports, +ports]);
 
+/** Rules are never changed, and asked about again and again. */
+const decidersByRule = new WeakMap<Rule, readonly Decider[]>();
+
+function decidersOf(rule: Rule): readonly Decider[] {
+  const known = decidersByRule.get(rule);
+  if (known) return known;
+  const deciders = boxesOf(rule).map((box) => ({ box, level: LEVEL[rule.action], rule }));
+  decidersByRule.set(rule, deciders);
+  return deciders;
+}
+
 /** What decides about packets of one chain, in order. */
 export function chainOfRules(rules: readonly Rule[], policy: Level): Chain {
-  const deciders: Decider[] = [];
-  const ofPort = new Map<number, number[]>();
-  const ofMany: number[] = [];
-  for (const rule of rules) {
-    for (const box of boxesOf(rule)) {
-      const [first, last] = box.dport;
-      const places = first === last ? (ofPort.get(first) ?? []) : ofMany;
-      places.push(deciders.length);
-      if (first === last) ofPort.set(first, places);
-      deciders.push({ box, level: LEVEL[rule.action], rule });
+  const deciders = rules.flatMap(decidersOf);
+  const groups = new Map<string, Group>();
+  const ofPort = new Map<number, Group[]>();
+  const ofMany: Group[] = [];
+  for (const [at, { box, rule }] of deciders.entries()) {
+    const { protocols, dport, sport } = box;
+    const key = `${protocols} ${dport} ${sport} ${rule.dst} ${rule.interfaceIn} ${rule.interfaceOut}`;
+    const known = groups.get(key);
+    if (known) {
+      known.places.push(at);
+      continue;
     }
+    const group: Group = { box: { ...box, src: ALL_ADDRESSES }, places: [at] };
+    groups.set(key, group);
+    const [first, last] = dport;
+    if (first !== last) ofMany.push(group);
+    else ofPort.set(first, [...(ofPort.get(first) ?? []), group]);
   }
   return { deciders, policy, ofPort, ofMany };
 }
@@ -160,10 +176,16 @@ export function chainOfRules(rules: readonly Rule[], policy: Level): Chain {
 /** The deciders of a chain that decide about packets of a region, in order: with thousands of rules a handful. */
 function touching(region: Box, { deciders, ofPort, ofMany }: Chain): readonly Decider[] {
   const [first, last] = region.dport;
-  const inPort = (places: readonly number[]): Decider[] => places.map((at) => deciders[at] as Decider);
-  const candidates =
-    first === last ? inPort([...(ofPort.get(first) ?? []), ...ofMany].sort((a, b) => a - b)) : deciders;
-  return candidates.filter(({ box }) => touches(region, box));
+  const single = first === last ? (ofPort.get(first) ?? []) : [...ofPort.values()].flat();
+  const groups = [...single, ...ofMany].filter(({ box }) => touches(region, box));
+  const places = groups.flatMap((group) => group.places).sort((a, b) => a - b);
+  const found = places.map((at) => deciders[at] as Decider);
+  return region.src === ALL_ADDRESSES ? found : found.filter(({ box }) => agree(region.src, box.src));
+}
+
+/** What of a list of rules decides about packets of a region; quicker for a list that is asked about once. */
+export function decidersWithin(region: Box, rules: readonly Rule[], policy: Level): Deciders {
+  return { deciders: rules.flatMap(decidersOf).filter(({ box }) => touches(region, box)), policy };
 }
 
 /** The chain without what cannot decide about packets of a region. */
@@ -319,13 +341,13 @@ function overlap(a: readonly [number, number], b: readonly [number, number]): re
   return low <= high ? [low, high] : null;
 }
 
-/** Whether there are addresses in both. */
+/** Whether there are addresses in both; those of almost all pairs are told apart without a big number. */
 const agree = (a: Addresses, b: Addresses): boolean =>
-  a.mask === 0n || b.mask === 0n || ((a.value ^ b.value) & a.mask & b.mask) === 0n;
+  a === ALL_ADDRESSES || b === ALL_ADDRESSES || ((a.value ^ b.value) & a.mask & b.mask) === 0n;
 
 /** Whether every address of `inner` is in `outer`. */
 const holds = (outer: Addresses, inner: Addresses): boolean =>
-  outer.mask === 0n || (inner.mask !== 0n && (outer.mask & ~inner.mask) === 0n && agree(outer, inner));
+  outer === ALL_ADDRESSES || ((outer.mask & ~inner.mask) === 0n && agree(outer, inner));
 
 function commonAddresses(a: Addresses, b: Addresses): Addresses | null {
   if (b.mask === 0n) return a;
