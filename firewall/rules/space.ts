@@ -38,6 +38,8 @@ export interface Decider {
   box: Box;
   level: Level;
   rule: Rule;
+  /** What it says of packets apart from their source, as a text that is the same for the same. */
+  kind: string;
 }
 
 /** A list of rules of one chain and family, in order, and the policy behind it. */
@@ -145,7 +147,11 @@ const decidersByRule = new WeakMap<Rule, readonly Decider[]>();
 function decidersOf(rule: Rule): readonly Decider[] {
   const known = decidersByRule.get(rule);
   if (known) return known;
-  const deciders = boxesOf(rule).map((box) => ({ box, level: LEVEL[rule.action], rule }));
+  const { dst, interfaceIn, interfaceOut, action } = rule;
+  const deciders = boxesOf(rule).map((box) => {
+    const kind = `${box.protocols} ${box.dport} ${box.sport} ${dst} ${interfaceIn} ${interfaceOut}`;
+    return { box, level: LEVEL[action], rule, kind };
+  });
   decidersByRule.set(rule, deciders);
   return deciders;
 }
@@ -156,17 +162,15 @@ export function chainOfRules(rules: readonly Rule[], policy: Level): Chain {
   const groups = new Map<string, Group>();
   const ofPort = new Map<number, Group[]>();
   const ofMany: Group[] = [];
-  for (const [at, { box, rule }] of deciders.entries()) {
-    const { protocols, dport, sport } = box;
-    const key = `${protocols} ${dport} ${sport} ${rule.dst} ${rule.interfaceIn} ${rule.interfaceOut}`;
-    const known = groups.get(key);
+  for (const [at, { box, kind }] of deciders.entries()) {
+    const known = groups.get(kind);
     if (known) {
       known.places.push(at);
       continue;
     }
     const group: Group = { box: { ...box, src: ALL_ADDRESSES }, places: [at] };
-    groups.set(key, group);
-    const [first, last] = dport;
+    groups.set(kind, group);
+    const [first, last] = box.dport;
     if (first !== last) ofMany.push(group);
     else ofPort.set(first, [...(ofPort.get(first) ?? []), group]);
   }
@@ -347,7 +351,8 @@ const agree = (a: Addresses, b: Addresses): boolean =>
 
 /** Whether every address of `inner` is in `outer`. */
 const holds = (outer: Addresses, inner: Addresses): boolean =>
-  outer === ALL_ADDRESSES || ((outer.mask & ~inner.mask) === 0n && agree(outer, inner));
+  outer === ALL_ADDRESSES ||
+  (inner === ALL_ADDRESSES ? outer.mask === 0n : (outer.mask & ~inner.mask) === 0n && agree(outer, inner));
 
 function commonAddresses(a: Addresses, b: Addresses): Addresses | null {
   if (b.mask === 0n) return a;
