@@ -128,14 +128,17 @@ function verdictsOf({ families, rules, settings }: Snapshot, active: boolean): V
 }
 
 function serviceReport(service: Service, verdicts: Verdicts, listeners: readonly Listener[]): ServiceReport {
-  const own: Rule[] = [];
+  const [interfaces, sources] = [new Set<string>(), new Set<string>()];
   const families = verdicts.map(({ family, chains }) => {
     const state = (direction: Direction): Openness =>
       openness(
         service.opens.map((spec) => {
           const region = regionOf(family, direction, spec, ANY_SCOPE);
           const here = within(region, chains[direction]);
-          own.push(...here.deciders.map(({ rule }) => rule));
+          for (const { rule } of here.deciders) {
+            if (interfaceOf(rule)) interfaces.add(interfaceOf(rule));
+            if (!isForAnyone(rule)) sources.add(remoteOf(rule));
+          }
           return levelOf(region, here);
         }),
       );
@@ -148,8 +151,8 @@ function serviceReport(service: Service, verdicts: Verdicts, listeners: readonly
     in: combined(families.map((family) => family.in)),
     out: combined(families.map((family) => family.out)),
     families,
-    interfaces: [...new Set(own.map(interfaceOf).filter(Boolean))],
-    sources: [...new Set(own.filter((rule) => !isForAnyone(rule)).map(remoteOf))],
+    interfaces: [...interfaces],
+    sources: [...sources],
     optional: service.optional,
     internal: service.internal,
     listening: service.directions.includes('in') ? isListening(service, listeners) : null,

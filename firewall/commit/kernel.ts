@@ -48,8 +48,18 @@ export async function missingRules(snapshot: Snapshot, kernel: Kernel): Promise<
 }
 
 /** What a change loads of a family: the chains of the files' rules and the policies. */
-export const userTable = ({ ruleFiles, settings }: Snapshot, family: Family): Table =>
-  restored(userLoad(ruleFiles[family] as RuleFile, settings.policies));
+export function userTable({ ruleFiles, settings: { policies } }: Snapshot, family: Family): Table {
+  const file = ruleFiles[family] as RuleFile;
+  const key = JSON.stringify(policies);
+  const known = userTables.get(file);
+  if (known?.key === key) return known.table;
+  const table = restored(userLoad(file, policies));
+  userTables.set(file, { key, table });
+  return table;
+}
+
+/** What a change has loaded is what the next one finds. */
+const userTables = new WeakMap<RuleFile, { key: string; table: Table }>();
 
 /** Whether the kernel holds all that ufw's files would load, in every chain of ufw's and every built-in one. */
 export async function isInSync(snapshot: Snapshot, kernel: Kernel): Promise<boolean> {

@@ -24,13 +24,14 @@ export async function planProfile(snapshot: Snapshot, registry: Registry, reques
   const policies: Policies = { ...snapshot.settings.policies, ...profile.policies };
   const rules: RuleLists = {};
   for (const family of snapshot.families) {
-    rules[family] = underProfile(snapshot.rules[family] ?? [], { family, profile, policies, registry, request });
-    // With thousands of rules a family takes a while; Node-RED gets its turn in between.
-    await new Promise(setImmediate);
+    rules[family] = await underProfile(snapshot.rules[family] ?? [], { family, profile, policies, registry, request });
   }
   const warnings = snapshot.settings.enabled ? [] : ['The firewall was off and is now on, also after the next boot.'];
   return guarded(snapshot, { rules, policies, enabled: true, warnings }, registry, request);
 }
+
+/** Node-RED's turn: with thousands of rules each of these steps takes a while. */
+const breathe = (): Promise<void> => new Promise(setImmediate);
 
 interface ProfileTask {
   family: Family;
@@ -40,7 +41,7 @@ interface ProfileTask {
   request: SetProfileRequest;
 }
 
-function underProfile(rules: readonly Rule[], task: ProfileTask): readonly Rule[] {
+async function underProfile(rules: readonly Rule[], task: ProfileTask): Promise<readonly Rule[]> {
   const { family, profile, policies, registry, request } = task;
   const removesOwn = profile.removesOwnRules || request.ownRules === 'remove';
   const abouts = registry.services.flatMap((service) => DIRECTIONS.map((direction) => about(service, direction)));
@@ -49,7 +50,10 @@ function underProfile(rules: readonly Rule[], task: ProfileTask): readonly Rule[
   const isUnwanted = (rule: Rule): boolean =>
     isOwn(rule) && (request.ownRules === 'remove' || rule.action === 'allow' || rule.action === 'limit');
   let list: readonly Rule[] = removesOwn ? rules.filter((rule) => !isUnwanted(rule)) : rules;
-  for (const expectation of profile.expectations) list = meeting(list, expectation, { family, policies });
+  for (const expectation of profile.expectations) {
+    list = meeting(list, expectation, { family, policies });
+    await breathe();
+  }
   return list.length === rules.length && list.every((rule, at) => rule === rules[at]) ? rules : list;
 }
 
@@ -80,7 +84,7 @@ function letsOthersIn(rule: Rule, service: Service, direction: Direction, scopes
 /**
  * @throws FirewallError UNKNOWN_SERVICE, INVALID_INPUT, INTERNAL_SERVICE, LOCKOUT, WOULD_OPEN
  */
-export function planToggle(snapshot: Snapshot, registry: Registry, request: ResolvedToggle): Plan {
+export async function planToggle(snapshot: Snapshot, registry: Registry, request: ResolvedToggle): Promise<Plan> {
   const { service, action, directions, scope } = request;
   const families = snapshot.families.filter((family) => scopeFits(scope, family));
   if (families.length === 0) throw invalid(`from: ${scope.from} is an IPv6 address, and IPv6 is off in ufw.`);
@@ -92,6 +96,7 @@ export function planToggle(snapshot: Snapshot, registry: Registry, request: Reso
       const list = rules[family] ?? [];
       rules[family] =
         action === 'close' ? closed(list, target) : opened(list, target, action === 'limit' ? 'limit' : 'allow');
+      await breathe();
     }
   }
   const { enabled } = snapshot.settings;

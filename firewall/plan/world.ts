@@ -7,6 +7,7 @@ import {
   type Chain,
   chainOfRules,
   type Deciders,
+  decidersWithin,
   LEVEL,
   type Level,
   levelOf,
@@ -51,7 +52,7 @@ export function chainWithin(region: Box, rules: readonly Rule[], policies: Polic
     const port = Number(rule.dport);
     return !(port < first || port > last) && !isStructural(rule);
   });
-  return within(region, chainOfRules(own, levelOfPolicy(policies[POLICY_OF[direction]])));
+  return decidersWithin(region, own, levelOfPolicy(policies[POLICY_OF[direction]]));
 }
 
 /** The rule that a port specification and a scope ask for. */

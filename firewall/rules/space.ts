@@ -38,6 +38,8 @@ export interface Decider {
   box: Box;
   level: Level;
   rule: Rule;
+  /** What it says of packets apart from their source, as a text that is the same for the same. */
+  kind: string;
 }
 
 /** A list of rules of one chain and family, in order, and the policy behind it. */
@@ -47,9 +49,17 @@ export interface Deciders {
 }
 
 export interface Chain extends Deciders {
-  /** Where in the list the rules of one destination port stand, and where all others do: see `touching`. */
-  ofPort: ReadonlyMap<number, readonly number[]>;
-  ofMany: readonly number[];
+  /** The groups of one destination port, and all others: see `touching`. */
+  ofPort: ReadonlyMap<number, readonly Group[]>;
+  ofMany: readonly Group[];
+}
+
+/** Deciders that differ in nothing but their source, as those of a blocklist: for most questions one stands for all. */
+interface Group {
+  /** Of any source. */
+  box: Box;
+  /** Where in the list they stand. */
+  places: number[];
 }
 
 const PROTOCOLS = ['tcp', 'udp', 'ipv6', 'esp', 'ah', 'igmp', 'gre', 'vrrp', 'other'] as const;
@@ -131,19 +141,38 @@ export function boxesOf(rule: Rule): Box[] {
 
 const onlyRange = (ports: string): readonly [number, number] => (ports === 'any' ? ALL_PORTS : [+ports, +ports]);
 
+/** Rules are never changed, and asked about again and again. */
+const decidersByRule = new WeakMap<Rule, readonly Decider[]>();
+
+function decidersOf(rule: Rule): readonly Decider[] {
+  const known = decidersByRule.get(rule);
+  if (known) return known;
+  const { dst, interfaceIn, interfaceOut, action } = rule;
+  const deciders = boxesOf(rule).map((box) => {
+    const kind = `${box.protocols} ${box.dport} ${box.sport} ${dst} ${interfaceIn} ${interfaceOut}`;
+    return { box, level: LEVEL[action], rule, kind };
+  });
+  decidersByRule.set(rule, deciders);
+  return deciders;
+}
+
 /** What decides about packets of one chain, in order. */
 export function chainOfRules(rules: readonly Rule[], policy: Level): Chain {
-  const deciders: Decider[] = [];
-  const ofPort = new Map<number, number[]>();
-  const ofMany: number[] = [];
-  for (const rule of rules) {
-    for (const box of boxesOf(rule)) {
-      const [first, last] = box.dport;
-      const places = first === last ? (ofPort.get(first) ?? []) : ofMany;
-      places.push(deciders.length);
-      if (first === last) ofPort.set(first, places);
-      deciders.push({ box, level: LEVEL[rule.action], rule });
+  const deciders = rules.flatMap(decidersOf);
+  const groups = new Map<string, Group>();
+  const ofPort = new Map<number, Group[]>();
+  const ofMany: Group[] = [];
+  for (const [at, { box, kind }] of deciders.entries()) {
+    const known = groups.get(kind);
+    if (known) {
+      known.places.push(at);
+      continue;
     }
+    const group: Group = { box: { ...box, src: ALL_ADDRESSES }, places: [at] };
+    groups.set(kind, group);
+    const [first, last] = box.dport;
+    if (first !== last) ofMany.push(group);
+    else ofPort.set(first, [...(ofPort.get(first) ?? []), group]);
   }
   return { deciders, policy, ofPort, ofMany };
 }
@@ -151,10 +180,16 @@ export function chainOfRules(rules: readonly Rule[], policy: Level): Chain {
 /** The deciders of a chain that decide about packets of a region, in order: with thousands of rules a handful. */
 function touching(region: Box, { deciders, ofPort, ofMany }: Chain): readonly Decider[] {
   const [first, last] = region.dport;
-  const inPort = (places: readonly number[]): Decider[] => places.map((at) => deciders[at] as Decider);
-  const candidates =
-    first === last ? inPort([...(ofPort.get(first) ?? []), ...ofMany].sort((a, b) => a - b)) : deciders;
-  return candidates.filter(({ box }) => touches(region, box));
+  const single = first === last ? (ofPort.get(first) ?? []) : [...ofPort.values()].flat();
+  const groups = [...single, ...ofMany].filter(({ box }) => touches(region, box));
+  const places = groups.flatMap((group) => group.places).sort((a, b) => a - b);
+  const found = places.map((at) => deciders[at] as Decider);
+  return region.src === ALL_ADDRESSES ? found : found.filter(({ box }) => agree(region.src, box.src));
+}
+
+/** What of a list of rules decides about packets of a region; quicker for a list that is asked about once. */
+export function decidersWithin(region: Box, rules: readonly Rule[], policy: Level): Deciders {
+  return { deciders: rules.flatMap(decidersOf).filter(({ box }) => touches(region, box)), policy };
 }
 
 /** The chain without what cannot decide about packets of a region. */
@@ -233,15 +268,12 @@ export function subtract(a: Box, b: Box): Box[] {
 function contains(outer: Box, inner: Box): boolean {
   return (
     (inner.protocols & ~outer.protocols) === 0 &&
-    (['dport', 'sport'] as const).every(
-      (field) => outer[field][0] <= inner[field][0] && inner[field][1] <= outer[field][1],
-    ) &&
-    (['src', 'dst'] as const).every((field) => holds(outer[field], inner[field])) &&
-    (['interfaceIn', 'interfaceOut'] as const).every(
-      (field) =>
-        matches(outer[field].pattern, inner[field].pattern) &&
-        !outer[field].except.some((hole) => commonInterfaces(inner[field], { pattern: hole, except: [] })),
-    )
+    holds(outer.src, inner.src) &&
+    holds(outer.dst, inner.dst) &&
+    spans(outer.dport, inner.dport) &&
+    spans(outer.sport, inner.sport) &&
+    fits(outer.interfaceIn, inner.interfaceIn) &&
+    fits(outer.interfaceOut, inner.interfaceOut)
   );
 }
 
@@ -302,6 +334,9 @@ export function levelOf(region: Box, chain: Deciders): Level | 'mixed' {
   return otherwiseDecided(region, chain, level) === undefined ? level : 'mixed';
 }
 
+const spans = (outer: readonly [number, number], inner: readonly [number, number]): boolean =>
+  outer[0] <= inner[0] && inner[1] <= outer[1];
+
 const meet = (a: readonly [number, number], b: readonly [number, number]): boolean => a[0] <= b[1] && b[0] <= a[1];
 
 function overlap(a: readonly [number, number], b: readonly [number, number]): readonly [number, number] | null {
@@ -310,13 +345,14 @@ function overlap(a: readonly [number, number], b: readonly [number, number]): re
   return low <= high ? [low, high] : null;
 }
 
-/** Whether there are addresses in both. */
+/** Whether there are addresses in both; those of almost all pairs are told apart without a big number. */
 const agree = (a: Addresses, b: Addresses): boolean =>
-  a.mask === 0n || b.mask === 0n || ((a.value ^ b.value) & a.mask & b.mask) === 0n;
+  a === ALL_ADDRESSES || b === ALL_ADDRESSES || ((a.value ^ b.value) & a.mask & b.mask) === 0n;
 
 /** Whether every address of `inner` is in `outer`. */
 const holds = (outer: Addresses, inner: Addresses): boolean =>
-  outer.mask === 0n || (inner.mask !== 0n && (outer.mask & ~inner.mask) === 0n && agree(outer, inner));
+  outer === ALL_ADDRESSES ||
+  (inner === ALL_ADDRESSES ? outer.mask === 0n : (outer.mask & ~inner.mask) === 0n && agree(outer, inner));
 
 function commonAddresses(a: Addresses, b: Addresses): Addresses | null {
   if (b.mask === 0n) return a;
@@ -339,6 +375,11 @@ function commonInterfaces(a: Interfaces, b: Interfaces): Interfaces | null {
   const except = [...a.except, ...b.except];
   return except.some((hole) => matches(hole, narrow)) ? null : { pattern: narrow, except };
 }
+
+/** Whether every interface of `inner` is among those of `outer`. */
+const fits = (outer: Interfaces, inner: Interfaces): boolean =>
+  matches(outer.pattern, inner.pattern) &&
+  !outer.except.some((hole) => commonInterfaces(inner, { pattern: hole, except: [] }) !== null);
 
 function highestBit(bits: bigint): bigint {
   return 1n << BigInt(bits.toString(2).length - 1);

@@ -123,8 +123,21 @@ const DEFAULTS = new Set([
   '-p all',
 ]);
 
+/** Of lines that differ from the kernel's only in form; they are compared with every reading. */
+const canonicalForms = new Map<string, string>();
+const MOST_FORMS = 20_000;
+
 /** A rule spec with its options sorted, module loads left out and synonyms and defaults resolved. */
 export function canonical(spec: string): string {
+  const known = canonicalForms.get(spec);
+  if (known !== undefined) return known;
+  const form = canonicalForm(spec);
+  if (canonicalForms.size >= MOST_FORMS) canonicalForms.clear();
+  canonicalForms.set(spec, form);
+  return form;
+}
+
+function canonicalForm(spec: string): string {
   const options: string[] = [];
   let current: string[] = [];
   let negated = false;
@@ -158,7 +171,8 @@ function resolveValue(option: string, value: string): string {
   switch (option) {
     case '-s':
     case '-d':
-      return value.toLowerCase().replace(/\/(32|128|255\.255\.255\.255)$/, '');
+      // All bits of an IPv4 address, or of an IPv6 one, of which the first 32 are a network.
+      return value.toLowerCase().replace(/(?<=\.\d+)\/(32|255\.255\.255\.255)$|\/128$/, '');
     case '-p':
       return value === 'icmpv6' ? 'ipv6-icmp' : value;
     case '--ctstate':

@@ -195,6 +195,29 @@ describe('A change', () => {
     assert.deepEqual({ changed, files, inSync: state.inSync }, { changed: true, files: [], inSync: true });
   });
 
+  it('mends what somebody changed in the kernel by hand, also in a change of other rules', async () => {
+    await device.ok('iptables', '-D', 'ufw-user-input', '1');
+    await device.ok('iptables', '-I', 'ufw-user-input', '3', '-p', 'tcp', '--dport', '9999', '-j', 'ACCEPT');
+    await device.ok('ip6tables', '-P', 'INPUT', 'ACCEPT');
+    const { changed, state } = await engine.toggleService({ service: 'bacnet', action: 'open' });
+    assert.deepEqual({ changed, inSync: state.inSync }, { changed: true, inSync: true });
+  });
+
+  it('mends what somebody changes in the kernel by hand while it waits for ufw’s lock', async () => {
+    const hold =
+      "import fcntl, sys; f = open('/run/ufw.lock', 'w'); fcntl.lockf(f, fcntl.LOCK_EX); print(1, flush=True)";
+    const holder = await device.spawn(['python3', '-c', `${hold}; sys.stdin.read()`]);
+    await new Promise((resolve) => holder.once('stdout', resolve));
+    const change = engine.toggleService({ action: 'close' });
+    // The change has looked at the kernel before it asks for the lock.
+    while ((await device.run(['pgrep', '-fc', 'fcntl.lockf'])).stdout.trim() !== '2');
+    await device.ok('iptables', '-D', 'ufw-user-input', '2');
+    await device.ok('ip6tables', '-I', 'ufw6-user-input', '-p', 'tcp', '--dport', '9999', '-j', 'ACCEPT');
+    holder.endInput();
+    const { changed, state } = await change;
+    assert.deepEqual({ changed, inSync: state.inSync }, { changed: true, inSync: true });
+  });
+
   it('brings up a firewall whose chains were flushed', async () => {
     await device.ok('iptables', '-F');
     await device.ok('ip6tables', '-F');

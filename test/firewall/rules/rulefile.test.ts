@@ -6,7 +6,17 @@ import { describe, it } from 'mocha';
 import { widening } from '../../../firewall/plan/widening';
 import { type Family, makeRule, type Rule } from '../../../firewall/rules/rule';
 import { canonicalFile, formatRuleFile, parseRuleFile, rulesOf, withRules } from '../../../firewall/rules/rulefile';
-import { addressSet, boxesOf, chainOfRules, LEVEL, levelOf, portRanges } from '../../../firewall/rules/space';
+import {
+  addressSet,
+  boxesOf,
+  chainOfRules,
+  decide,
+  LEVEL,
+  levelOf,
+  otherwiseDecided,
+  portRanges,
+  within,
+} from '../../../firewall/rules/space';
 import { parseTuple } from '../../../firewall/rules/tuple';
 import { type Command, command, Random } from '../commands';
 
@@ -149,6 +159,32 @@ describe(`What a list of rules lets through (from seed ${SEED})`, () => {
           assert.equal(whole, expected, `seed ${SEED + run}: all of port ${packet.dport} is ${whole}`);
       }
     }
+  });
+
+  it('is the same whether all rules are asked, those that touch a port, or every packet of it is listed', () => {
+    let even = 0;
+    for (let run = 0; run < RUNS; run++) {
+      const random = new Random(SEED + run);
+      const chain = chainOfRules(incoming(someRules(random, 'ipv4', 14)), random.pick([LEVEL.deny, LEVEL.allow]));
+      const dport = random.pick(['22', '80', '443', '1628:1645', 'any']);
+      const [region] = boxesOf(
+        makeRule('ipv4', { protocol: 'tcp', dport, src: random.pick(['0.0.0.0/0', '10.0.0.0/8']) }),
+      );
+      assert.ok(region);
+      const parts = [...decide(region, chain)];
+      const levels = new Set(parts.map(({ level }) => level));
+      const level = levelOf(region, within(region, chain));
+      assert.equal(level, levelOf(region, chain), `seed ${SEED + run}`);
+      if (level !== 'mixed') assert.deepEqual([...levels], [level], `seed ${SEED + run}`);
+      if (level !== 'mixed') even++;
+      for (const wanted of [LEVEL.deny, LEVEL.allow]) {
+        const others = new Set(parts.filter((part) => part.level !== wanted).map(({ rule }) => rule));
+        const first = chain.deciders.find(({ rule }) => others.has(rule))?.rule;
+        const expected = others.size === 0 ? undefined : (first ?? null);
+        assert.equal(otherwiseDecided(region, within(region, chain), wanted), expected, `seed ${SEED + run}`);
+      }
+    }
+    assert.ok(even > 10 && even < RUNS, `${even} of ${RUNS} were even`);
   });
 
   it('is wider than before only where some packet says so, and never unnoticed', () => {
