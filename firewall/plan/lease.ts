@@ -21,12 +21,12 @@ export interface While {
  * A toggle that may last for a while only. Another while of the same service is over with it: what it goes back to is
  * what was before both, and the later request says when. For good, it ends every while of the service.
  */
-export function planToggleFor(
+export async function planToggleFor(
   snapshot: Snapshot,
   registry: Registry,
   toggle: ResolvedToggle,
   { id, deadline, unit }: While,
-): Plan {
+): Promise<Plan> {
   const { service, directions, scope } = toggle;
   const key = [service.id, directions.join('+'), scope.interface, scope.from].join(' ');
   const isEverywhere = scope.interface === '' && scope.from === '';
@@ -34,7 +34,7 @@ export function planToggleFor(
     snapshot,
     (lease) => lease.key === key || (isEverywhere && deadline === null && lease.key.startsWith(`${service.id} `)),
   );
-  const plan = planToggle(base, registry, toggle);
+  const plan = await planToggle(base, registry, toggle);
   const patch = patchOf(base.rules, plan.rules);
   // What a while before had started or stopped is part of what this one goes back to.
   const earlier = ended.map(({ end }) => end.unit).find((one) => one !== undefined);
