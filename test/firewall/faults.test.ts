@@ -1,0 +1,89 @@
+/** What a change needs and does not get, on a device whose programs can really be missing: an error, and the old state. */
+import { strict as assert } from 'node:assert';
+import { basename } from 'node:path';
+import { after, afterEach, before, beforeEach, it } from 'mocha';
+import { Engine } from '../device/engine';
+import { describeAsRoot } from '../device/systemd/suite';
+import { SystemdDevice } from '../device/systemd/systemd-device';
+import { everything } from './stable';
+
+const HOLD =
+  "import fcntl,time; f=open('/run/ufw.lock','w'); fcntl.lockf(f,fcntl.LOCK_EX); print(1,flush=True); time.sleep(600)";
+const AWAY = '.away';
+
+describeAsRoot('A change that does not get what it needs', () => {
+  let device: SystemdDevice;
+  let engine: Engine;
+  let old: Record<string, string>;
+  let moved: string[] = [];
+
+  before(async () => {
+    device = await SystemdDevice.open();
+    engine = await Engine.start(device);
+    old = await everything(device);
+  });
+
+  after(async () => {
+    await engine?.stop();
+    await device?.close();
+  });
+
+  beforeEach(() => {
+    moved = [];
+  });
+
+  afterEach(async () => {
+    for (const path of moved) await device.ok('mv', '-f', `${path}${AWAY}`, path);
+    assert.deepEqual(await everything(device), old);
+    assert.equal(await device.exists('/var/lib/smartserver-firewall/journal.json'), false);
+    // With everything there again it is made, and taken back.
+    assert.equal((await engine.toggleService({ action: 'close' })).changed, true);
+    await engine.restore();
+    assert.deepEqual(await everything(device), old);
+  });
+
+  const moveAway = async (path: string): Promise<void> => {
+    await device.ok('mv', path, `${path}${AWAY}`);
+    moved.push(path);
+  };
+  /** From now on the program fails at its given call, counted from 1, and works otherwise. */
+  const failAt = async (path: string, call: number): Promise<void> => {
+    // One program under many names, the first argument of which may say which is meant.
+    const real = (await device.ok('readlink', '-f', path)).trim();
+    await moveAway(path);
+    await device.remove('/run/calls');
+    const fails = `echo >> /run/calls\n[ "$(wc -l < /run/calls)" = ${call} ] && exit 1\n`;
+    await device.write(path, `#!/bin/sh\n${fails}exec ${real} ${basename(path)} "$@"\n`, 0o755);
+  };
+
+  it('says that the lock is held, where somebody holds it for ever', async () => {
+    const holder = await device.spawn(['python3', '-c', HOLD]);
+    await holder.until(/^1$/m);
+    await assert.rejects(engine.toggleService({ action: 'close' }), { code: 'BUSY' });
+    await holder.kill('SIGKILL');
+  });
+
+  it('says what is missing, where python3 is', async () => {
+    const real = (await device.ok('readlink', '-f', '/usr/bin/python3')).trim();
+    await moveAway(real);
+    await assert.rejects(engine.toggleService({ action: 'close' }), { code: 'UFW_NOT_FOUND' });
+    await device.ok('mv', '-f', `${real}${AWAY}`, real);
+    moved = [];
+  });
+
+  for (const [name, path, calls] of [
+    ['of the first family', '/usr/sbin/iptables-restore', 1],
+    ['of the second family, after the first is loaded', '/usr/sbin/ip6tables-restore', 1],
+    ['that tells what the kernel holds', '/usr/sbin/iptables-save', 2],
+  ] as const) {
+    it(`puts everything back where the program fails ${name}`, async () => {
+      for (let call = 1; call <= calls; call++) {
+        await failAt(path, call);
+        await assert.rejects(engine.setProfile({ profile: 'lockdown' }), { code: 'INTERNAL' }, `call ${call}`);
+        assert.deepEqual(await everything(device), old);
+        await device.ok('mv', '-f', `${path}${AWAY}`, path);
+        moved = [];
+      }
+    });
+  }
+});
