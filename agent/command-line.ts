@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { FirewallError } from '../firewall/errors';
 import { Firewall, perform } from '../firewall/firewall';
 import { check, type Settled, settings as settingsSchema } from '../firewall/messages';
+import { told } from './request';
 import { setup } from './setup';
 import { backupLines, changeLines, statusLines } from './words';
 
@@ -23,10 +24,8 @@ export async function commandLine(argv: readonly string[]): Promise<void> {
       process.exitCode = error.exitCode === 0 ? 0 : NOT_UNDERSTOOD;
       return;
     }
-    const { code, message } =
-      error instanceof FirewallError ? error : new FirewallError('INTERNAL', { what: `${(error as Error).message}.` });
-    if (program.opts<Options>().json) print([JSON.stringify({ error: { code, message } })]);
-    else process.stderr.write(`${message}\n`);
+    if (program.opts<Options>().json) print([JSON.stringify({ error: told(error) })]);
+    else process.stderr.write(`${told(error).message}\n`);
     process.exitCode = FAILED;
   }
 }

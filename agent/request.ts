@@ -18,13 +18,18 @@ export async function agent(): Promise<void> {
     const { settings, call } = requestOf(await input());
     process.stdout.write(JSON.stringify({ result: await perform(settings, call) }));
   } catch (error) {
-    const { code, message } =
-      error instanceof FirewallError
-        ? error
-        : new FirewallError('INTERNAL', { what: `${(error as Error).message}.`, state: '' });
-    process.stdout.write(JSON.stringify({ error: { code, message } }));
+    process.stdout.write(JSON.stringify({ error: told(error) }));
     process.exitCode = 1;
   }
+}
+
+/** What a caller is told of an error. Of one that nobody foresaw it is not known what state it leaves. */
+export function told(error: unknown): Pick<FirewallError, 'code' | 'message'> {
+  const { code, message } =
+    error instanceof FirewallError
+      ? error
+      : new FirewallError('INTERNAL', { what: `${(error as Error).message}.`, state: '' });
+  return { code, message };
 }
 
 /**

@@ -1,8 +1,8 @@
 /** The way to root for a process that is not: one run of the agent program through `sudo -n` per request. */
-import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { INSTALLED } from './commit/wake';
 import { ERROR_CODES, type ErrorCode, FirewallError, notPermitted } from './errors';
+import { exists } from './host/files';
 import { run } from './host/run';
 import type { AgentRequest, Result } from './messages';
 
@@ -18,11 +18,7 @@ const TIMEOUT_MS = 120_000;
  * @throws FirewallError as the agent reports it; NOT_PERMITTED where sudo refuses, INTERNAL where the answer is none.
  */
 export async function remote(request: AgentRequest): Promise<Result> {
-  const isSetUp = await access(INSTALLED_AGENT).then(
-    () => true,
-    () => false,
-  );
-  const program = isSetUp ? [INSTALLED_AGENT] : [process.execPath, AGENT];
+  const program = (await exists(INSTALLED_AGENT)) ? [INSTALLED_AGENT] : [process.execPath, AGENT];
   const { code, stdout, stderr } = await run('sudo', ['-n', ...program], {
     input: JSON.stringify(request),
     timeoutMs: TIMEOUT_MS,

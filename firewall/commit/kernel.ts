@@ -1,5 +1,5 @@
 /** What the kernel does, compared with what ufw's files would make it do. */
-import { access } from 'node:fs/promises';
+import { exists } from '../host/files';
 import { type Saved, save } from '../host/iptables';
 import { chainPrefix } from '../rules/lines';
 import { userLoad } from '../rules/loads';
@@ -12,10 +12,7 @@ import { expectedTable, type Snapshot } from './snapshot';
 export type Kernel = Partial<Record<Family, Saved>>;
 
 export async function readKernel(): Promise<Kernel> {
-  const hasIpv6 = await access('/proc/sys/net/ipv6').then(
-    () => true,
-    () => false,
-  );
+  const hasIpv6 = await exists('/proc/sys/net/ipv6');
   const families = FAMILIES.filter((family) => family === 'ipv4' || hasIpv6);
   const saved = await Promise.all(families.map(async (family) => [family, await save(family)] as const));
   return Object.fromEntries(saved);

@@ -1,9 +1,8 @@
 /** ufw's files at one moment, parsed, with a hash that tells whether they have moved since. */
 import { createHash } from 'node:crypto';
-import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FirewallError } from '../errors';
-import { type FileText, readText } from '../host/files';
+import { exists, type FileText, readText } from '../host/files';
 import type { Policies, Settings } from '../messages';
 import { fullLoad, IPV6_OFF_LOAD } from '../rules/loads';
 import { FAMILIES, type Family, type Rule } from '../rules/rule';
@@ -269,13 +268,6 @@ export function fullLoadOf(snapshot: Snapshot, family: Family, present: Table | 
 
 const sameRules = (a: readonly Rule[], b: readonly Rule[]): boolean =>
   a.length === b.length && a.every((rule, at) => rule === b[at]);
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
-}
 
 async function required(path: string, settings: Settings, mends = false): Promise<FileText> {
   const file = await readText(path);

@@ -1,8 +1,8 @@
 /** Timers of systemd's that end what has come due when Node-RED does not run. */
 
 import { randomBytes } from 'node:crypto';
-import { access } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { exists } from '../host/files';
 import { hasSystemd, runLater } from '../host/systemd';
 import { check, type Guard, type Settings, settings as settingsSchema } from '../messages';
 import { type Deadline, readClock, type Schedule, secondsLeft } from './schedule';
@@ -43,11 +43,7 @@ export async function wakeAt(settings: Settings, id: string, deadlines: readonly
 /** The command line program as it is to be started. */
 async function commandLine(): Promise<string[]> {
   const installed = join(INSTALLED, 'smartserver-firewall');
-  const isThere = await access(installed).then(
-    () => true,
-    () => false,
-  );
-  return isThere ? [installed] : [process.execPath, PACKAGED];
+  return (await exists(installed)) ? [installed] : [process.execPath, PACKAGED];
 }
 
 /** What a device that is not the factory's has elsewhere. */

@@ -1,6 +1,6 @@
 /** Files as this package reads and replaces them: whole, with owner and mode, and never half. */
 import { constants } from 'node:fs';
-import { type FileHandle, lstat, open, readFile, realpath, rename, stat, unlink } from 'node:fs/promises';
+import { access, type FileHandle, lstat, open, readFile, realpath, rename, stat, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { FirewallError, notPermitted } from '../errors';
 
@@ -87,6 +87,13 @@ export async function syncFolders(paths: readonly string[]): Promise<void> {
     }),
   );
 }
+
+/** Whether this process sees anything at the path. */
+export const exists = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
 
 export async function removeIfThere(path: string): Promise<void> {
   const missing = (error: NodeJS.ErrnoException): null => {

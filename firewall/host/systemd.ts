@@ -1,6 +1,6 @@
 /** systemd, where the machine runs it: the units of services, and timers that fire without Node-RED. */
-import { access } from 'node:fs/promises';
 import { FirewallError, notPermitted } from '../errors';
+import { exists } from './files';
 import { run } from './run';
 
 /** A unit as it is or is to be: started at boot, and running now. */
@@ -16,11 +16,7 @@ export interface UnitChange {
 }
 
 /** Whether systemd is process 1; `sd_booted(3)` looks at the same folder. */
-export const hasSystemd = (): Promise<boolean> =>
-  access('/run/systemd/system').then(
-    () => true,
-    () => false,
-  );
+export const hasSystemd = (): Promise<boolean> => exists('/run/systemd/system');
 
 export async function unitState(name: string): Promise<UnitState> {
   const [enabled, active] = await Promise.all([
