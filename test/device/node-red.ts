@@ -26,26 +26,50 @@ export async function example(name: string): Promise<unknown[]> {
   return flow.map((node) => (node.type === 'debug' ? { ...node, console: true } : node));
 }
 
+/** Which Node-RED runs, by which Node.js, with which installation of this package; as paths inside the device. */
+export interface Installation {
+  node: string;
+  /** `red.js` of a Node-RED. */
+  red: string;
+  /** A `node_modules` with this package in it, for the one of Node-RED's folder. */
+  modules: string;
+}
+
+interface Start {
+  /** Who runs it; the device's own user for it where left out. */
+  account?: Account;
+  port?: number;
+  /** The project's own where left out: the package as it was built, the Node.js and Node-RED that it is developed with. */
+  installation?: Installation;
+}
+
 /**
- * Starts Node-RED with these flows, as the device's own user for it, and resolves when they run. Rejects with its output
- * when they do not. May be called again after it has ended; what it keeps in its folder is kept.
+ * Starts Node-RED with these flows, and resolves when they run. Rejects with its output when they do not. May be called
+ * again after it has ended; what it keeps in its folder is kept.
  */
 export async function startNodeRed(
   device: Machine,
   flows: readonly unknown[],
-  { uid, gid, home }: Account = device.account,
-  port = NODE_RED_PORT,
+  { account: { uid, gid, home } = device.account, port = NODE_RED_PORT, installation }: Start = {},
 ): Promise<InsideProcess> {
   const userDir = join(home, '.node-red');
   const settingsFile = join(userDir, 'settings.js');
-  const scope = join(userDir, 'node_modules', '@smartserver');
-  await device.ok('mkdir', '-p', scope);
-  await device.ok('ln', '-sfn', device.packageFolder, join(scope, 'node-red-firewall'));
+  const modules = join(userDir, 'node_modules');
+  if (installation) {
+    await device.ok('mkdir', '-p', userDir);
+    await device.ok('ln', '-sfn', installation.modules, modules);
+  } else {
+    await device.ok('mkdir', '-p', join(modules, '@smartserver'));
+    await device.ok('ln', '-sfn', device.packageFolder, join(modules, '@smartserver', 'node-red-firewall'));
+  }
   await device.write(settingsFile, `module.exports = ${JSON.stringify({ ...settings, uiPort: port })};\n`);
   await device.write(join(userDir, 'flows.json'), JSON.stringify(flows));
   await device.ok('chown', '-R', `${uid}:${gid}`, userDir);
-  const red = device.inside(join(root, 'node_modules', 'node-red', 'red.js'));
-  const argv = [device.node, red, '-u', userDir, '-s', settingsFile, 'flows.json'];
+  const { node, red } = installation ?? {
+    node: device.node,
+    red: device.inside(join(root, 'node_modules', 'node-red', 'red.js')),
+  };
+  const argv = [node, red, '-u', userDir, '-s', settingsFile, 'flows.json'];
   const nodeRed = await device.spawn(argv, { uid, gid, env: { HOME: home, TZ: 'UTC' } });
   await Promise.all([nodeRed.until(/Started flows/), nodeRed.until(/Server now running/)]);
   return nodeRed;

@@ -50,7 +50,7 @@ describe('Two Node-RED processes at one firewall', function () {
     for (const [at, port] of [1880, 1881].entries()) {
       const home = join(device.account.home, `second-${at}`);
       await device.ok('mkdir', '-p', home);
-      await startNodeRed(device, FLOW, { ...device.account, home }, port);
+      await startNodeRed(device, FLOW, { account: { ...device.account, home }, port });
       ports.push((await device.forward(port)).port);
     }
   });

@@ -1,0 +1,128 @@
+/**
+ * The packed package, installed as a user would, on each version of Node.js and Node-RED that it says it runs on:
+ * everything of it is loaded and served, and a flow changes the firewall of the embedded device.
+ */
+import { strict as assert } from 'node:assert';
+import { readdirSync, readFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { after, before, describe, it } from 'mocha';
+import type { ChangeResult, State } from '../../firewall/messages';
+import { Device } from '../device/device';
+import { startNodeRed } from '../device/node-red';
+import { everything } from '../firewall/stable';
+import { PAIRS } from './pairs';
+import { install, nodeOf, pack, redOf } from './toolbox';
+
+const root = resolve(__dirname, '..', '..', '..');
+const NAME = '@smartserver/node-red-firewall';
+const packageJson = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+const nodes = Object.keys(packageJson['node-red'].nodes);
+const plugins = Object.keys(packageJson['node-red'].plugins ?? {});
+
+const node = (id: string, type: string, fields: Record<string, unknown>, ...wires: string[]) => ({
+  ...{ id, type, z: 'tab', x: 100, y: 100, wires: [wires] },
+  ...fields,
+});
+
+/** POST /read, /toggle, /profile, /undo: one node each, as dropped on the canvas but for what has to be chosen. */
+const FLOW = [
+  { id: 'tab', type: 'tab', label: 'matrix', disabled: false, info: '' },
+  ...Object.entries({
+    reading: { type: 'read-firewall' },
+    toggling: { type: 'toggle-service', service: 'ssh', serviceType: 'str', action: 'close', actionType: 'str' },
+    profiling: { type: 'set-profile', profile: 'lockdown', profileType: 'str' },
+    undoing: { type: 'restore-firewall', action: 'undo' },
+  }).flatMap(([path, { type, ...fields }]) => [
+    node(`in-${path}`, 'http in', { url: `/${path}`, method: 'post' }, `do-${path}`),
+    node(`do-${path}`, type, fields, 'answer'),
+  ]),
+  node('failing', 'catch', { scope: null, uncaught: false }, 'failed'),
+  node('failed', 'change', { rules: [{ t: 'set', p: 'payload', pt: 'msg', to: 'error', tot: 'msg' }] }, 'answer'),
+  node('answer', 'http response', {}),
+];
+
+describe('The packed package', function () {
+  this.timeout(240_000);
+  let packed: { folder: string; tarball: string };
+
+  before(async () => {
+    packed = await pack();
+  });
+  after(() => rm(packed.folder, { recursive: true, force: true }));
+
+  for (const pair of PAIRS) {
+    it(`works with Node-RED ${pair.red} on Node.js ${pair.node}`, async () => {
+      const folder = join(packed.folder, `${pair.red}-${pair.node}`);
+      const modules = await install(packed.tarball, folder, pair);
+      const installation = { node: await nodeOf(pair.node), red: await redOf(pair.red), modules };
+      const device = await Device.open();
+      try {
+        await startNodeRed(device, FLOW, { installation });
+        const url = `http://127.0.0.1:${(await device.forward(1880)).port}`;
+        await assertServed(url);
+        await assertWorks(device, url);
+      } finally {
+        await device.close();
+      }
+    });
+  }
+});
+
+/** Whatever the package brings to the editor is there. */
+async function assertServed(url: string): Promise<void> {
+  const get = (path: string, accept = 'application/json') => fetch(`${url}/${path}`, { headers: { accept } });
+  const json = async (path: string) => (await get(path)).json() as Promise<Record<string, unknown>>;
+  const ours = (sets: unknown) => (sets as { module: string; name: string }[]).filter(({ module }) => module === NAME);
+  const sets = ours(await json('nodes'));
+  assert.deepEqual(sets.map(({ name }) => name).sort(), [...nodes].sort());
+  // A failed load has the key `err`, possibly with an empty object.
+  for (const set of sets) assert.ok(!('err' in set), JSON.stringify(set));
+  if (plugins.length > 0) {
+    assert.deepEqual(
+      ours(await json('plugins')).map(({ name }) => name),
+      plugins,
+    );
+    assert.match(await (await get('plugins', 'text/html')).text(), /registerPlugin\('smartserver-firewall/);
+  }
+  const pages = await (await get('nodes', 'text/html')).text();
+  for (const name of nodes) {
+    assert.ok(pages.includes(`data-template-name="${name}"`), name);
+    assert.ok(pages.includes(`data-help-name="${name}"`), name);
+  }
+  const catalogues = (await json('nodes/messages?lng=en-US')) as Record<string, { label: object }>;
+  for (const name of nodes) assert.ok(catalogues[`${NAME}/${name}`]?.label, name);
+  const icons = ((await json('icons')) as Record<string, string[]>)[NAME] ?? [];
+  assert.deepEqual([...icons].sort(), readdirSync(join(root, 'icons')).sort());
+  for (const name of readdirSync(join(root, 'resources'))) {
+    assert.equal((await get(`resources/${NAME}/${name}`, '*/*')).status, 200, name);
+  }
+  const examples = (await json(`library/examples/flows/${NAME}`)) as unknown as (string | { fn: string })[];
+  assert.deepEqual(
+    examples.map((entry) => `${typeof entry === 'string' ? entry : entry.fn}.json`).sort(),
+    readdirSync(join(root, 'examples')).sort(),
+  );
+}
+
+/** Reads, closes SSH, locks down, takes the lockdown back. */
+async function assertWorks(device: Device, url: string): Promise<void> {
+  const post = async <Body>(path: string): Promise<Body> => {
+    const response = await fetch(`${url}/${path}`, { method: 'POST' });
+    return response.json() as Promise<Body>;
+  };
+  const knock = async (port: number) =>
+    (await device.neighbour.knock([{ proto: 'tcp', port, family: 'ipv4' }]))[0] === 'in';
+  const before = await post<State>('reading');
+  assert.equal(before.profile?.name, 'enhanced', JSON.stringify(before));
+  assert.deepEqual([await knock(22), await knock(80)], [true, true]);
+  const closed = await post<ChangeResult>('toggling');
+  assert.equal(closed.changed, true, JSON.stringify(closed));
+  assert.equal(await knock(22), false);
+  const state = await everything(device);
+  const locked = await post<ChangeResult>('profiling');
+  assert.equal(locked.state?.profile.name, 'lockdown', JSON.stringify(locked));
+  assert.deepEqual([await knock(80), await knock(443)], [false, true]);
+  const undone = await post<ChangeResult>('undoing');
+  assert.equal(undone.changed, true, JSON.stringify(undone));
+  assert.deepEqual(await everything(device), state);
+}

@@ -1,0 +1,24 @@
+/** The versions of Node.js and Node-RED this package is tried on. */
+
+export interface Pair {
+  /** Major version. */
+  node: number;
+  /** Minor version. */
+  red: string;
+}
+
+/** The versions of Node-RED, each with the versions of Node.js that it starts on (tried; the others it refuses itself). */
+const STARTS_ON: Readonly<Record<string, readonly number[]>> = {
+  '2.2': [14, 16, 18, 20, 22],
+  // On Node.js 24 it ends with "util.log is not a function", as 2.2 does.
+  3.1: [14, 16, 18, 20, 22],
+  4.1: [18, 20, 22, 24],
+  '5.0': [22, 24],
+};
+
+export const PAIRS: readonly Pair[] = Object.entries(STARTS_ON).flatMap(([red, nodes]) =>
+  nodes.map((node) => ({ node, red })),
+);
+
+/** The npm that came with each Node.js. */
+export const NPM_OF: Readonly<Record<number, number>> = { 14: 6, 16: 8, 18: 10, 20: 10, 22: 10, 24: 11 };
