@@ -67,7 +67,7 @@ cpSync(join(root, 'icons'), join(target, 'icons'), { recursive: true });
 writeFileSync(join(root, 'resources', 'catalogue.js'), editorCatalogue());
 
 const agent = join(root, 'dist', 'agent');
-buildSync({
+const { metafile } = buildSync({
   entryPoints: [join(root, 'agent', 'program.ts')],
   outfile: join(agent, 'program.js'),
   bundle: true,
@@ -76,6 +76,9 @@ buildSync({
   target: 'node14.18',
   legalComments: 'eof',
   allowOverwrite: true,
+  metafile: true,
 });
-const ENTRIES = ['program.js', 'agent.js', 'smartserver-firewall.js'];
+// The package says what of others is in it.
+writeFileSync(join(agent, '.program.meta.json'), JSON.stringify(metafile));
+const ENTRIES = ['.program.meta.json', 'program.js', 'agent.js', 'smartserver-firewall.js'];
 for (const name of readdirSync(agent)) if (!ENTRIES.includes(name)) rmSync(join(agent, name));

@@ -12,7 +12,7 @@ import { Device } from '../device/device';
 import { startNodeRed } from '../device/node-red';
 import { everything } from '../firewall/stable';
 import { PAIRS } from './pairs';
-import { install, nodeOf, pack, redOf } from './toolbox';
+import { install, nodeOf, packed as packPackage, redOf } from './toolbox';
 
 const root = resolve(__dirname, '..', '..', '..');
 const NAME = '@smartserver/node-red-firewall';
@@ -47,7 +47,7 @@ describe('The packed package', function () {
   let packed: { folder: string; tarball: string };
 
   before(async () => {
-    packed = await pack();
+    packed = await packPackage();
   });
   after(() => rm(packed.folder, { recursive: true, force: true }));
 

@@ -1,10 +1,11 @@
 /** Old and new versions of Node.js, npm and Node-RED, from the npm registry, kept in `dist/.cache`. */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
+import { pack } from '../../scripts/pack';
 import { NPM_OF, type Pair } from './pairs';
 
 const run = promisify(execFile);
@@ -37,30 +38,22 @@ export const redOf = async (version: string): Promise<string> =>
   join(await tool('node-red', version), 'node-red', 'red.js');
 
 /** A new folder that holds the packed package and nothing else; the caller takes it away. */
-export async function pack(): Promise<{ folder: string; tarball: string }> {
+export async function packed(): Promise<{ folder: string; tarball: string }> {
   const folder = await mkdtemp(join(tmpdir(), 'packed-'));
-  await run('npm', ['pack', '--ignore-scripts', '--pack-destination', folder], { cwd: root, ...BUFFER });
-  const [name] = await readdir(folder);
-  return { folder, tarball: join(folder, name as string) };
+  return { folder, tarball: pack(folder) };
 }
 
 /**
- * Installs the tarball as the palette manager does, by the npm that came with that Node.js.
+ * Installs the tarball as the palette manager does, by the npm that came with that Node.js, with the registry out of reach.
  * @param folder a user folder of Node-RED's, on this machine
- * @param offline with the registry out of reach
  * @returns its `node_modules`. Rejects with what npm said.
  */
-export async function install(
-  tarball: string,
-  folder: string,
-  { node }: Pick<Pair, 'node'>,
-  offline = false,
-): Promise<string> {
+export async function install(tarball: string, folder: string, { node }: Pick<Pair, 'node'>): Promise<string> {
   await mkdir(folder, { recursive: true });
   await writeFile(join(folder, 'package.json'), '{ "name": "node-red-project", "version": "0.0.1", "private": true }');
   const npm = join(await tool('npm', String(NPM_OF[node])), 'npm', 'bin', 'npm-cli.js');
   const flags = ['--engine-strict', '--no-audit', '--no-fund', '--no-update-notifier', '--save', '--save-prefix=~'];
-  const away = offline ? ['--offline', '--registry=http://127.0.0.1:9/', `--cache=${join(folder, 'empty-cache')}`] : [];
+  const away = ['--offline', '--registry=http://127.0.0.1:9/', `--cache=${join(folder, 'empty-cache')}`];
   await run(await nodeOf(node), [npm, 'install', ...flags, ...away, tarball], { cwd: folder, ...BUFFER });
   return join(folder, 'node_modules');
 }

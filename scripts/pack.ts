@@ -1,0 +1,122 @@
+/**
+ * `npm run pack`: the package as users get it, one `.tgz` in the project's folder (or in the one that is named). It has all
+ * it needs inside, so it installs with and without a network, and asks npm for nothing: what it uses of other packages is
+ * part of two bundles, `dist/agent/program.js` and `dist/agent/nodes.js`, with their licences in THIRD-PARTY.md and as
+ * an SBOM in sbom.cdx.json.
+ */
+import { execFileSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { buildSync, type Metafile } from 'esbuild';
+
+const root = resolve(__dirname, '..', '..');
+const stage = join(root, 'dist', 'package');
+const read = (...path: string[]): string => readFileSync(join(root, ...path), 'utf8');
+const packageJson = JSON.parse(read('package.json'));
+
+/** Licences that may be passed on in a package under Apache-2.0, with the notice they ask for. */
+const LICENCES = ['MIT', 'ISC', 'BSD-2-Clause', 'BSD-3-Clause', 'Apache-2.0', '0BSD'];
+
+/** Packs, and gives the tarball's path. @throws Error where a licence is none of those above, or npm fails. */
+export function pack(destination: string): string {
+  rmSync(stage, { recursive: true, force: true });
+  const agent = join(stage, 'dist', 'agent');
+  for (const path of ['dist/agent', 'dist/nodes/locales', 'dist/nodes/icons', 'examples', 'resources'])
+    cpSync(join(root, path), join(stage, path), { recursive: true });
+  for (const name of ['README.md', 'CHANGELOG.md', 'LICENSE']) cpSync(join(root, name), join(stage, name));
+  cpSync(join(root, 'docs'), join(stage, 'docs'), { recursive: true });
+  for (const name of readdirSync(join(root, 'dist', 'nodes')).filter((file) => file.endsWith('.html')))
+    cpSync(join(root, 'dist', 'nodes', name), join(stage, 'dist', 'nodes', name));
+  const names = Object.keys(packageJson['node-red'].nodes);
+  const { metafile } = buildSync({
+    stdin: {
+      contents: names.map((name) => `exports[${JSON.stringify(name)}] = require('./nodes/${name}');`).join('\n'),
+      resolveDir: root,
+    },
+    outfile: join(agent, 'nodes.js'),
+    bundle: true,
+    platform: 'node',
+    // The oldest Node.js the package runs on.
+    target: 'node14.18',
+    metafile: true,
+  });
+  // A node's page, labels and icons are looked for beside its file.
+  for (const name of names)
+    writeFileSync(
+      join(stage, 'dist', 'nodes', `${name}.js`),
+      `module.exports = require('../agent/nodes')[${JSON.stringify(name)}];\n`,
+    );
+  rmSync(join(agent, '.program.meta.json'));
+  const { scripts, dependencies, devDependencies, ...kept } = packageJson;
+  writeFileSync(join(stage, 'package.json'), `${JSON.stringify(kept, null, 2)}\n`);
+  const bundled = bundledPackages([metafile as Metafile, programMeta()]);
+  writeFileSync(join(stage, 'THIRD-PARTY.md'), notices(bundled));
+  writeFileSync(join(stage, 'sbom.cdx.json'), `${JSON.stringify(sbom(bundled), null, 2)}\n`);
+  mkdirSync(destination, { recursive: true });
+  const said = execFileSync('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', destination], {
+    cwd: stage,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  return join(destination, JSON.parse(said)[0].filename);
+}
+
+interface Bundled {
+  name: string;
+  version: string;
+  licence: string;
+  /** The text of its licence. */
+  text: string;
+}
+
+/** What the agent's bundle is made of; see scripts/assets.ts, which makes it. */
+const programMeta = (): Metafile => JSON.parse(read('dist', 'agent', '.program.meta.json')) as Metafile;
+
+/** The packages that the bundles have something of. */
+function bundledPackages(metas: readonly Metafile[]): Bundled[] {
+  const inputs = metas.flatMap((meta) => Object.keys(meta.inputs)).filter((path) => path.includes('node_modules/'));
+  const folders = new Set(inputs.map(packageFolder));
+  return [...folders].sort().map((folder) => {
+    const { name, version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+    if (!LICENCES.includes(license))
+      throw new Error(`The licence of ${name}, ${license}, is not one that may be bundled.`);
+    const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry));
+    return { name, version, licence: license, text: file ? readFileSync(join(folder, file), 'utf8').trim() : license };
+  });
+}
+
+/** The nearest folder above that names a package: some have a package.json that only sets the module's type. */
+function packageFolder(path: string): string {
+  for (let folder = dirname(resolve(root, path)); ; folder = dirname(folder)) {
+    const file = join(folder, 'package.json');
+    if (existsSync(file) && JSON.parse(readFileSync(file, 'utf8')).version) return folder;
+  }
+}
+
+const notices = (bundled: readonly Bundled[]): string =>
+  [
+    '# Third-party software in this package\n',
+    ...bundled.map(({ name, version, licence, text }) => `## ${name} ${version} (${licence})\n\n${fenced(text)}\n`),
+  ].join('\n');
+
+const fenced = (text: string): string => `\`\`\`\n${text}\n\`\`\``;
+
+/** CycloneDX 1.5. */
+function sbom(bundled: readonly Bundled[]): object {
+  const purl = (name: string, version: string): string => `pkg:npm/${name.replace('@', '%40')}@${version}`;
+  const component = (type: string, name: string, version: string, licence: string): object => ({
+    ...{ type, name, version, purl: purl(name, version), 'bom-ref': purl(name, version) },
+    licenses: [{ license: { id: licence } }],
+  });
+  const { name, version, license } = packageJson;
+  return {
+    bomFormat: 'CycloneDX',
+    specVersion: '1.5',
+    version: 1,
+    metadata: { component: component('application', name, version, license) },
+    components: bundled.map((one) => component('library', one.name, one.version, one.licence)),
+    dependencies: [{ ref: purl(name, version), dependsOn: bundled.map((one) => purl(one.name, one.version)) }],
+  };
+}
+
+if (require.main === module) process.stdout.write(`${pack(resolve(process.argv[2] ?? root))}\n`);
