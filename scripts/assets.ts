@@ -75,6 +75,8 @@ const { metafile } = buildSync({
   // The oldest Node.js the package runs on.
   target: 'node14.18',
   legalComments: 'eof',
+  minifyWhitespace: true,
+  minifySyntax: true,
   allowOverwrite: true,
   metafile: true,
 });
