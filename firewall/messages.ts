@@ -4,7 +4,7 @@
  */
 import { isIP } from 'node:net';
 import * as z from 'zod';
-import { FirewallError } from './errors';
+import { FirewallError, phrase, type Sentence, say } from './errors';
 
 const MAX_TEXT = 200;
 
@@ -13,7 +13,7 @@ const text = z.string().max(MAX_TEXT);
 /** A service, custom service or profile name: letters, digits and dashes, so it is safe in a file name and on a terminal. */
 const name = z
   .string()
-  .regex(/^[a-z][a-z0-9-]{0,40}$/, 'must start with a letter and hold only small letters, digits and dashes');
+  .regex(/^[a-z][a-z0-9-]{0,40}$/, phrase`must start with a letter and hold only small letters, digits and dashes`);
 
 const PORT_SPEC = /^(\d{1,5})(?::(\d{1,5}))?(?:\/(tcp|udp))?$/;
 
@@ -26,7 +26,7 @@ function isPortSpec(value: string): boolean {
   return first >= 1 && last <= 65535 && wellOrdered;
 }
 
-const PORT_HELP = 'must be a port 1–65535 or a range like 1628:1645, with or without /tcp or /udp';
+const PORT_HELP = phrase`must be a port 1–65535 or a range like 1628:1645, with or without /tcp or /udp`;
 
 /** `22/tcp`, `1628:1645/udp`, `443`. */
 export const portSpec = z.string().refine(isPortSpec, PORT_HELP);
@@ -42,14 +42,14 @@ function isAddress(value: string): boolean {
 
 const address = z
   .string()
-  .refine((value) => value === '' || isAddress(value), 'must be an IP address or a subnet like 192.168.1.0/24');
+  .refine((value) => value === '' || isAddress(value), phrase`must be an IP address or a subnet like 192.168.1.0/24`);
 
 /** What ufw and the kernel both accept as the name of a network interface; empty for any. */
 const networkInterface = z
   .string()
   .refine(
     (value) => value === '' || (/^[a-zA-Z0-9_\-.+,=%@]{1,15}$/.test(value) && value !== '.' && value !== '..'),
-    'must be a network interface like eth0: at most 15 letters, digits or _ - .',
+    phrase`must be a network interface like eth0: at most 15 letters, digits or _ - .`,
   );
 
 const absolutePath = z
@@ -57,7 +57,7 @@ const absolutePath = z
   .max(4096)
   .refine(
     (value) => value.startsWith('/') && !value.includes('\0') && !value.split('/').includes('..'),
-    'must be an absolute path',
+    phrase`must be an absolute path`,
   );
 
 /** `in`: towards the device; `out`: from it. */
@@ -357,6 +357,15 @@ export const agentRequest = z.strictObject({
 });
 export type AgentRequest = z.infer<typeof agentRequest>;
 
+/** A sentence of an error as the agent tells it, see errors.ts. */
+const sentence: z.ZodType<Sentence> = z.strictObject({
+  template: z.string(),
+  get values() {
+    return z.array(z.union([z.string(), sentence]));
+  },
+});
+export const saidByAgent = z.array(sentence).max(3);
+
 /** What the engine answers to a request. */
 export type Result = ChangeResult | Confirmation | Settled | State | BackupReport[];
 
@@ -366,14 +375,17 @@ export type Result = ChangeResult | Confirmation | Settled | State | BackupRepor
  */
 export function check<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> {
   const trap = prototypeKey(value);
-  if (trap !== null) throw new FirewallError('INVALID_INPUT', { what: `${trap}: no property may have this name.` });
+  if (trap !== null) throw new FirewallError('INVALID_INPUT', { what: say`${trap}: no property may have this name.` });
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
   const where = issue?.path.length ? issue.path.map(property).join('.') : 'the request';
   const got = printable(valueAt(value, issue?.path ?? []));
+  // Sentences of this file's own are translated; zod's are not.
+  const reason = issue?.message ?? 'not understood';
+  const said = issue?.code === 'custom' || issue?.code === 'invalid_format' ? { template: reason, values: [] } : reason;
   throw new FirewallError('INVALID_INPUT', {
-    what: `${where}: ${issue?.message ?? 'not understood'} (got ${got}).`,
+    what: say`${where}: ${said} (got ${got}).`,
   });
 }
 

@@ -1,5 +1,5 @@
 /** The services and profiles of one device: the vendor's, with the device's own ports, and the user's. */
-import { FirewallError } from '../errors';
+import { FirewallError, type Sentence, say } from '../errors';
 import { type CustomProfile, portSpec, printable, type Settings } from '../messages';
 import { CATALOGUE, type PortSpec, type Service } from './catalogue';
 
@@ -22,12 +22,12 @@ export function registryOf(settings: Settings, web: WebPorts | null): Registry {
   for (const id of ports.keys()) {
     const known = CATALOGUE.find((service) => service.id === id);
     if (!known || known.internal)
-      throw invalid(`servicePorts.${id}: there is no service of that name to set a port for.`);
+      throw invalid(say`servicePorts.${id}: there is no service of that name to set a port for.`);
   }
   const vendor = CATALOGUE.map((service) => withPort(withWebPort(service, web), ports.get(service.id)));
   const custom = settings.customServices.map((own): Service => {
     if (CATALOGUE.some(({ id }) => id === own.id))
-      throw invalid(`customServices: ${own.id} is a service of the device already.`);
+      throw invalid(say`customServices: ${own.id} is a service of the device already.`);
     return {
       id: own.id,
       label: own.label,
@@ -44,7 +44,7 @@ export function registryOf(settings: Settings, web: WebPorts | null): Registry {
     };
   });
   const ids = custom.map(({ id }) => id);
-  if (new Set(ids).size < ids.length) throw invalid('customServices: two services have the same id.');
+  if (new Set(ids).size < ids.length) throw invalid(say`customServices: two services have the same id.`);
   return {
     services: [...vendor, ...custom],
     customProfiles: settings.customProfiles,
@@ -61,8 +61,8 @@ export function serviceNamed({ services }: Registry, reference: string): Service
   if (known) return known;
   if (!portSpec.safeParse(reference).success) {
     throw new FirewallError('UNKNOWN_SERVICE', {
-      what: `there is no service ${printable(reference)}.`,
-      remedy: `Use one of ${services.map(({ id }) => id).join(', ')}, or ports like 22/tcp.`,
+      what: say`there is no service ${printable(reference)}.`,
+      remedy: say`Use one of ${services.map(({ id }) => id).join(', ')}, or ports like 22/tcp.`,
     });
   }
   // By number: the ports themselves, with what the catalogue says of who owns them.
@@ -117,4 +117,4 @@ function withWebPort(service: Service, web: WebPorts | null): Service {
   return port ? { ...service, opens: [`${port}/tcp`] } : service;
 }
 
-const invalid = (what: string): FirewallError => new FirewallError('INVALID_INPUT', { what });
+const invalid = (what: Sentence): FirewallError => new FirewallError('INVALID_INPUT', { what });
