@@ -38,7 +38,7 @@ window.smartserverFirewall = {
       }
       show();
     });
-    input.on('change', show);
+    row.on('input change', show);
     $('#node-input-device').on('change', refill);
     refill();
   },
@@ -102,7 +102,7 @@ window.smartserverFirewall = {
     asButton(form.find(`#${prefix}-btn-device-add`), node._('button.addDevice'));
     // Node-RED translates the labels of a dialog when it has been prepared, and calls all its change handlers before.
     setTimeout(() => nameTypedInputs(dialog));
-    form.on('change keyup', () => showReasons(dialog, collect()));
+    form.on('input change', () => showReasons(dialog, collect()));
   },
 
   /** Leads the label of each TypedInput to the field that is seen, and names its buttons for screen readers. */
@@ -134,7 +134,9 @@ window.smartserverFirewall = {
     const edited = Object.assign(Object.create(node), collected);
     for (const property of Object.keys(node._def.defaults)) {
       const field = $(`#${prefix}-${property}`);
-      if (field.length > 0) edited[property] = field.is('[type="checkbox"]') ? field.prop('checked') : field.val();
+      if (field.is('[type="checkbox"]')) edited[property] = field.prop('checked');
+      else if (field.is('.red-ui-typedInput')) edited[property] = field.typedInput('value');
+      else if (field.length > 0) edited[property] = field.val();
     }
     return edited;
   },

@@ -42,6 +42,8 @@ export class Editor {
 
   private listen(): void {
     const complain = (text: string) => this.complaints.push(text);
+    // A test may leave the editor with changes that are not deployed.
+    this.page.on('dialog', (dialog) => dialog.accept());
     this.page.on('pageerror', (error) => complain(String(error)));
     // Node-RED catches what a dialog's own code throws, and says so with an ordinary console.log.
     this.page.on('console', (message) => {
