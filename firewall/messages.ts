@@ -5,6 +5,10 @@
 import { isIP } from 'node:net';
 import * as z from 'zod';
 import { FirewallError, phrase, type Sentence, say } from './errors';
+import { printable } from './printable';
+import { isPortSpec } from './services/port-spec';
+
+export { printable };
 
 const MAX_TEXT = 200;
 
@@ -14,17 +18,6 @@ const text = z.string().max(MAX_TEXT);
 const name = z
   .string()
   .regex(/^[a-z][a-z0-9-]{0,40}$/, phrase`must start with a letter and hold only small letters, digits and dashes`);
-
-const PORT_SPEC = /^(\d{1,5})(?::(\d{1,5}))?(?:\/(tcp|udp))?$/;
-
-function isPortSpec(value: string): boolean {
-  const match = PORT_SPEC.exec(value);
-  if (!match) return false;
-  const first = Number(match[1]);
-  const last = match[2] === undefined ? first : Number(match[2]);
-  const wellOrdered = match[2] === undefined || first < last;
-  return first >= 1 && last <= 65535 && wellOrdered;
-}
 
 const PORT_HELP = phrase`must be a port 1–65535 or a range like 1628:1645, with or without /tcp or /udp`;
 
@@ -414,10 +407,3 @@ function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
 
 /** A step of a path in words: bare where it is a name. */
 const property = (step: PropertyKey): string => (/^[\w-]{1,60}$/.test(String(step)) ? String(step) : printable(step));
-
-/** A short, printable rendering of any value: no control characters, no megabytes. */
-export function printable(value: unknown): string {
-  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'a list' : 'an object';
-  const raw = typeof value === 'string' ? JSON.stringify(value.slice(0, 60)) : String(value);
-  return raw.replace(/\p{C}|\p{Zl}|\p{Zp}/gu, '?');
-}

@@ -1,6 +1,7 @@
 /** Profiles as data: for each service and direction what is wanted, and the default policies behind it. */
 import { FirewallError, say } from '../errors';
-import { type CustomProfile, type Policy, printable } from '../messages';
+import type { CustomProfile, Policy } from '../messages';
+import { printable } from '../printable';
 import type { Service } from './catalogue';
 import { type Registry, serviceNamed } from './registry';
 

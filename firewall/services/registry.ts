@@ -1,7 +1,9 @@
 /** The services and profiles of one device: the vendor's, with the device's own ports, and the user's. */
 import { FirewallError, type Sentence, say } from '../errors';
-import { type CustomProfile, portSpec, printable, type Settings } from '../messages';
+import type { CustomProfile, Settings } from '../messages';
+import { printable } from '../printable';
 import { CATALOGUE, type PortSpec, type Service } from './catalogue';
+import { isPortSpec } from './port-spec';
 
 /** The ports the web server listens on, where they are not 80 and 443. */
 export interface WebPorts {
@@ -16,8 +18,11 @@ export interface Registry {
   managementFrom: string;
 }
 
+/** The settings that tell what services and profiles there are. */
+export type RegistrySettings = Pick<Settings, 'servicePorts' | 'customServices' | 'customProfiles' | 'managementFrom'>;
+
 /** @throws FirewallError INVALID_INPUT where a setting names a service that does not exist, or one twice. */
-export function registryOf(settings: Settings, web: WebPorts | null): Registry {
+export function registryOf(settings: RegistrySettings, web: WebPorts | null): Registry {
   const ports = new Map(Object.entries(settings.servicePorts));
   for (const id of ports.keys()) {
     const known = CATALOGUE.find((service) => service.id === id);
@@ -59,7 +64,7 @@ export function registryOf(settings: Settings, web: WebPorts | null): Registry {
 export function serviceNamed({ services }: Registry, reference: string): Service {
   const known = services.find(({ id }) => id === reference);
   if (known) return known;
-  if (!portSpec.safeParse(reference).success) {
+  if (!isPortSpec(reference)) {
     throw new FirewallError('UNKNOWN_SERVICE', {
       what: say`there is no service ${printable(reference)}.`,
       remedy: say`Use one of ${services.map(({ id }) => id).join(', ')}, or ports like 22/tcp.`,
