@@ -79,6 +79,25 @@ export class Editor {
     return this.page.evaluate('RED.view.selection().nodes[0].id');
   }
 
+  /** Draws a wire from the output of one node to the input of another. */
+  async wire(from: string, to: string): Promise<void> {
+    const port = (id: string, side: string) =>
+      this.page.locator(`[id="${id}"] .red-ui-flow-port-${side} .red-ui-flow-port`).first();
+    await port(from, 'output').hover();
+    await this.page.mouse.down();
+    await port(to, 'input').hover();
+    await this.page.mouse.up();
+    const wired = await this.page.evaluate(
+      `RED.nodes.filterLinks({ source: { id: "${from}" }, target: { id: "${to}" } }).length`,
+    );
+    assert.equal(wired, 1, `no wire from ${from} to ${to}`);
+  }
+
+  /** Selects a node with the mouse; the keyboard goes on from there. */
+  async select(id: string): Promise<void> {
+    await this.page.click(`[id="${id}"] .red-ui-flow-node`);
+  }
+
   /** Opens a node's dialog with the mouse. */
   async edit(id: string): Promise<void> {
     await this.page.locator(`[id="${id}"] .red-ui-flow-node`).dblclick();
