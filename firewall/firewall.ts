@@ -387,9 +387,15 @@ type Options = Pick<SetProfileRequest, 'dryRun' | 'confirmWithin' | 'cutConnecti
 async function change(settings: Settings, asked: Asked, options: Options): Promise<ChangeResult> {
   const started = process.hrtime.bigint();
   const { dryRun, confirmWithin, cutConnections } = options;
-  const surroundings = asked.movesWeb ? null : readSurroundings();
+  let surroundings: Promise<Surroundings> | undefined;
   const [deadline, guard, clock] = await Promise.all([deadlineOf(confirmWithin), guardHere(), readClock()]);
   const plan: Intent['plan'] = async (snapshot, id) => {
+    // Read while the change waits for the lock and for the kernel.
+    if (!asked.movesWeb && !surroundings) {
+      surroundings = readSurroundings();
+      // Where it fails, that is told when it is awaited, or the change has failed before.
+      surroundings.catch(() => undefined);
+    }
     const { pending } = snapshot.schedule;
     if (pending && pending.id !== id && !asked.overrides && !dryRun) throw waits(pending, clock);
     const planned = await asked.plan(snapshot, id);

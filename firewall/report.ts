@@ -34,10 +34,10 @@ export async function report(facts: Facts): Promise<State> {
   const { snapshot, kernel, registry, listeners, nginx, clock } = facts;
   const active = isActive(snapshot, kernel);
   const inSync = await isInSync(snapshot, kernel);
-  const verdicts = verdictsOf(snapshot, active);
+  const chains = chainsOf(snapshot, active);
   const services: ServiceReport[] = [];
   for (const service of registry.services) {
-    services.push(serviceReport(service, verdicts, listeners));
+    services.push(serviceReport(service, chains, listeners));
     await breathe();
   }
   const rules = ruleReports(allRules(snapshot));
@@ -116,10 +116,10 @@ function ruleReport(rule: Rule, number: number): RuleReport {
 const routedInterfaces = ({ interfaceIn, interfaceOut }: Rule): string | null =>
   interfaceIn || interfaceOut ? `${interfaceIn}>${interfaceOut}` : null;
 
-type Verdicts = readonly { family: Family; chains: Record<Direction, Chain> }[];
+type Chains = readonly { family: Family; chains: Record<Direction, Chain> }[];
 
 /** What decides per family. A firewall that is off lets everything through, whatever its files say. */
-function verdictsOf({ families, rules, settings }: Snapshot, active: boolean): Verdicts {
+function chainsOf({ families, rules, settings }: Snapshot, active: boolean): Chains {
   return families.map((family) => {
     const list = active ? (rules[family] ?? []) : [];
     const policies = active ? settings.policies : ALLOW_ALL;
@@ -127,19 +127,16 @@ function verdictsOf({ families, rules, settings }: Snapshot, active: boolean): V
   });
 }
 
-function serviceReport(service: Service, verdicts: Verdicts, listeners: readonly Listener[]): ServiceReport {
+function serviceReport(service: Service, byFamily: Chains, listeners: readonly Listener[]): ServiceReport {
   const [interfaces, sources] = [new Set<string>(), new Set<string>()];
-  const families = verdicts.map(({ family, chains }) => {
+  const families = byFamily.map(({ family, chains }) => {
     const state = (direction: Direction): Openness =>
       openness(
         service.opens.map((spec) => {
-          const region = regionOf(family, direction, spec, ANY_SCOPE);
-          const here = within(region, chains[direction]);
-          for (const { rule } of here.deciders) {
-            if (interfaceOf(rule)) interfaces.add(interfaceOf(rule));
-            if (!isForAnyone(rule)) sources.add(remoteOf(rule));
-          }
-          return levelOf(region, here);
+          const verdict = verdictOn(spec, chains[direction], family, direction);
+          for (const name of verdict.interfaces) interfaces.add(name);
+          for (const source of verdict.sources) sources.add(source);
+          return verdict.level;
         }),
       );
     return { family, in: state('in'), out: state('out') };
@@ -158,6 +155,33 @@ function serviceReport(service: Service, verdicts: Verdicts, listeners: readonly
     listening: service.directions.includes('in') ? isListening(service, listeners) : null,
     consequence: service.consequence,
   };
+}
+
+interface Verdict {
+  level: ReturnType<typeof levelOf>;
+  /** Named by the rules that decide. */
+  interfaces: readonly string[];
+  sources: readonly string[];
+}
+
+/** What a chain says of a port stays true as long as the chain is there, and readings follow each other. */
+const verdicts = new WeakMap<Chain, Map<string, Verdict>>();
+
+function verdictOn(spec: string, chain: Chain, family: Family, direction: Direction): Verdict {
+  const known = verdicts.get(chain) ?? new Map<string, Verdict>();
+  verdicts.set(chain, known);
+  const before = known.get(spec);
+  if (before) return before;
+  const region = regionOf(family, direction, spec, ANY_SCOPE);
+  const here = within(region, chain);
+  const rules = here.deciders.map(({ rule }) => rule);
+  const verdict = {
+    level: levelOf(region, here),
+    interfaces: [...new Set(rules.map(interfaceOf).filter(Boolean))],
+    sources: [...new Set(rules.filter((rule) => !isForAnyone(rule)).map(remoteOf))],
+  };
+  known.set(spec, verdict);
+  return verdict;
 }
 
 /** Whether something other than loopback is listened on. */

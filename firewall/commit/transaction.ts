@@ -7,7 +7,7 @@ import { FirewallError, notPermitted } from '../errors';
 import { type FileText, replace } from '../host/files';
 import { restore } from '../host/iptables';
 import { processesOf, readListeners } from '../host/listeners';
-import { type Lock, takeLock } from '../host/lock';
+import { type Holder, type Lock, startHolder } from '../host/lock';
 import { ended, ufwProcesses } from '../host/processes';
 import { run } from '../host/run';
 import { setUnit, type UnitChange } from '../host/systemd';
@@ -82,23 +82,26 @@ const YIELDS = 3;
  * @throws FirewallError; after an error the files and the kernel are as they were.
  */
 export async function transact(settings: Settings, intent: Intent, dryRun: boolean): Promise<Committed> {
+  if (dryRun) return attempt(settings, intent, null);
+  const holder = startHolder();
+  return attempt(settings, intent, holder).finally(holder.dismiss);
+}
+
+/** @param holder null for a dry run */
+async function attempt(settings: Settings, intent: Intent, holder: Holder | null): Promise<Committed> {
   const id = newId();
   const [before, kernel] = await Promise.all([readSnapshot(settings, intent.mends), readKernel()]);
   const first = await planned(before, intent, id);
-  if (dryRun || first.isNothing) {
-    if (dryRun || !(await isAmiss(intent, first.after, kernel))) {
-      return {
-        ...{ id, before, kernel, changed: !first.isNothing, backup: null },
-        after: dryRun ? first.after : before,
-        files: first.files.map(({ path }) => path),
-        warnings: first.plan.warnings,
-      };
-    }
+  const unneeded = { id, before, kernel, backup: null, warnings: first.plan.warnings };
+  const files = first.files.map(({ path }) => path);
+  if (!holder) return { ...unneeded, changed: !first.isNothing, after: first.after, files };
+  if (first.isNothing && !(await isAmiss(intent, first.after, kernel))) {
+    return { ...unneeded, changed: false, after: before, files };
   }
   // While the lock is waited for, it is already seen what has to be loaded for what is planned so far.
   const loads = prepareLoads(before, first.after, kernel, intent.mends);
   for (let round = 1; ; round++) {
-    const done = await underLock(settings, intent, id, round === 1 ? { before, ...first, loads } : null);
+    const done = await underLock(settings, intent, id, round === 1 ? { before, ...first, loads, holder } : null);
     if (!(await isUndone(settings, intent, id))) return done;
     if (round === ROUNDS) {
       throw new FirewallError('BUSY', {
@@ -166,13 +169,14 @@ async function planned(snapshot: Snapshot, intent: Intent, id: string): Promise<
 }
 
 interface Prepared extends Planned {
+  holder: Holder;
   before: Snapshot;
   loads: Promise<Loads>;
 }
 
 async function underLock(settings: Settings, intent: Intent, id: string, first: Prepared | null): Promise<Committed> {
   // The texts are awaited with the lock in hand; that they fail is not yet anybody's failure.
-  const [lock] = await Promise.all([lockAfterUfw(), first?.loads.catch(() => null)]);
+  const [lock] = await Promise.all([lockAfterUfw(first?.holder), first?.loads.catch(() => null)]);
   try {
     const recovered = await recover(settings);
     const fresh = await readSnapshot(settings, intent.mends);
@@ -208,9 +212,9 @@ async function underLock(settings: Settings, intent: Intent, id: string, first: 
  * write back what it read before our change. Where ufw commands keep coming, the lock is taken all the same, and what
  * they undo is made again afterwards.
  */
-async function lockAfterUfw(): Promise<Lock> {
-  for (let left = YIELDS; ; left--) {
-    const lock = await takeLock(LOCK_TIMEOUT_MS);
+async function lockAfterUfw(first = startHolder()): Promise<Lock> {
+  for (let left = YIELDS, holder = first; ; left--, holder = startHolder()) {
+    const lock = await holder.take(LOCK_TIMEOUT_MS);
     const waiting = await ufwProcesses();
     if (waiting.length === 0 || left === 0) return lock;
     await lock.release();

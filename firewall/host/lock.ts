@@ -9,12 +9,15 @@ import { ENVIRONMENT, notFound } from './run';
 /** Where ufw has kept its lock since 0.36. */
 const LOCK_FILE = '/run/ufw.lock';
 
+/** Waits for a line, then for the lock, then for the end of its input; without a line it never touches the lock. */
 const HOLDER = `
-import fcntl, sys
-lock = open(sys.argv[1], 'w')
-fcntl.lockf(lock, fcntl.LOCK_EX)
-print('held', flush=True)
-sys.stdin.read()
+import fcntl, os, sys
+if sys.stdin.readline():
+    lock = open(sys.argv[1], 'w')
+    fcntl.lockf(lock, fcntl.LOCK_EX)
+    print('held', flush=True)
+    sys.stdin.read()
+os._exit(0)
 `;
 
 export interface Lock {
@@ -23,11 +26,19 @@ export interface Lock {
   release(): Promise<void>;
 }
 
-/**
- * Waits for the lock.
- * @throws FirewallError BUSY where it is not had within `timeoutMs`, NOT_PERMITTED, UFW_NOT_FOUND (no python3).
- */
-export async function takeLock(timeoutMs: number): Promise<Lock> {
+/** A program that is ready to take the lock. */
+export interface Holder {
+  /**
+   * Waits for the lock.
+   * @throws FirewallError BUSY where it is not had within `timeoutMs`, NOT_PERMITTED, UFW_NOT_FOUND (no python3).
+   */
+  take(timeoutMs: number): Promise<Lock>;
+  /** Lets it end without the lock; nothing where it was taken and released. */
+  dismiss(): void;
+}
+
+/** Starts the holder, which takes about as long as reading ufw's files: both at once, where a change is to be expected. */
+export function startHolder(): Holder {
   const holder = execa('python3', ['-I', '-S', '-c', HOLDER, LOCK_FILE], {
     env: ENVIRONMENT,
     extendEnv: false,
@@ -38,6 +49,8 @@ export async function takeLock(timeoutMs: number): Promise<Lock> {
   holder.stderr?.on('data', (chunk) => {
     errors += String(chunk).slice(0, 2000);
   });
+  // A holder that has died cannot be told anything; why it died is seen by its end.
+  holder.stdin?.on('error', () => undefined);
   let held = false;
   const ended = holder.then((result) => {
     held = false;
@@ -47,28 +60,34 @@ export async function takeLock(timeoutMs: number): Promise<Lock> {
     holder.stdin?.end();
     await ended;
   };
-  let timer: NodeJS.Timeout | undefined;
-  const answer = await Promise.race([
-    new Promise<'held'>((resolve) => holder.stdout?.once('data', () => resolve('held'))),
-    new Promise<'late'>((resolve) => {
-      timer = setTimeout(resolve, timeoutMs, 'late');
-    }),
-    ended,
-  ]);
-  clearTimeout(timer);
-  if (answer === 'held') {
-    held = true;
-    return { isHeld: () => held, release };
-  }
-  if (answer === 'late') {
-    holder.kill('SIGTERM');
-    await ended;
-    throw new FirewallError('BUSY', {
-      what: `another program has held ufw's lock for more than ${Math.round(timeoutMs / 1000)} seconds.`,
-      remedy: 'Look for a ufw command that does not end (ps aux | grep ufw) and try again.',
+  const take = async (timeoutMs: number): Promise<Lock> => {
+    let timer: NodeJS.Timeout | undefined;
+    holder.stdin?.write('\n');
+    const answer = await Promise.race([
+      new Promise<'held'>((resolve) => holder.stdout?.once('data', () => resolve('held'))),
+      new Promise<'late'>((resolve) => {
+        timer = setTimeout(resolve, timeoutMs, 'late');
+      }),
+      ended,
+    ]);
+    clearTimeout(timer);
+    if (answer === 'held') {
+      held = true;
+      return { isHeld: () => held, release };
+    }
+    if (answer === 'late') {
+      holder.kill('SIGTERM');
+      await ended;
+      throw new FirewallError('BUSY', {
+        what: `another program has held ufw's lock for more than ${Math.round(timeoutMs / 1000)} seconds.`,
+        remedy: 'Look for a ufw command that does not end (ps aux | grep ufw) and try again.',
+      });
+    }
+    if ((answer as { code?: string }).code === 'ENOENT') throw notFound('python3');
+    if (/PermissionError/.test(errors)) throw notPermitted(`this user may not take ufw's lock ${LOCK_FILE}.`);
+    throw new FirewallError('INTERNAL', {
+      what: `ufw's lock could not be taken (${errors.trim().split('\n').pop()}).`,
     });
-  }
-  if ((answer as { code?: string }).code === 'ENOENT') throw notFound('python3');
-  if (/PermissionError/.test(errors)) throw notPermitted(`this user may not take ufw's lock ${LOCK_FILE}.`);
-  throw new FirewallError('INTERNAL', { what: `ufw's lock could not be taken (${errors.trim().split('\n').pop()}).` });
+  };
+  return { take, dismiss: () => holder.stdin?.end() };
 }

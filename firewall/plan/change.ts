@@ -48,7 +48,7 @@ async function underProfile(rules: readonly Rule[], task: ProfileTask): Promise<
   const isOwn = (rule: Rule): boolean => !isStructural(rule) && !abouts.some((isAbout) => isAbout(rule));
   // Own rules that only block are no danger, unless the user asked for a clean slate.
   const isUnwanted = (rule: Rule): boolean =>
-    isOwn(rule) && (request.ownRules === 'remove' || rule.action === 'allow' || rule.action === 'limit');
+    (request.ownRules === 'remove' || rule.action === 'allow' || rule.action === 'limit') && isOwn(rule);
   let list: readonly Rule[] = removesOwn ? rules.filter((rule) => !isUnwanted(rule)) : rules;
   for (const expectation of profile.expectations) {
     list = meeting(list, expectation, { family, policies });
@@ -158,12 +158,13 @@ function refuseInternal(plan: Plan, snapshot: Snapshot, { service, action, force
 
 function warningsOf(snapshot: Snapshot, rules: RuleLists, { service, action, directions }: ResolvedToggle): string[] {
   const warnings: string[] = [];
+  const abouts = directions.map((direction) => about(service, direction));
   const blocks =
     action === 'close'
       ? []
       : FAMILIES.flatMap((family) => rules[family] ?? []).filter(
           (rule) =>
-            directions.some((direction) => about(service, direction)(rule)) &&
+            abouts.some((isAbout) => isAbout(rule)) &&
             !isForAnyone(rule) &&
             (rule.action === 'deny' || rule.action === 'reject'),
         );

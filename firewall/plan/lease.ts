@@ -35,7 +35,7 @@ export async function planToggleFor(
     (lease) => lease.key === key || (isEverywhere && deadline === null && lease.key.startsWith(`${service.id} `)),
   );
   const plan = await planToggle(base, registry, toggle);
-  const patch = patchOf(base.rules, plan.rules);
+  const patch = deadline === null ? {} : patchOf(base.rules, plan.rules);
   // What a while before had started or stopped is part of what this one goes back to.
   const earlier = ended.map(({ end }) => end.unit).find((one) => one !== undefined);
   const back = earlier && { ...earlier, from: earlier.to, to: earlier.from };

@@ -31,7 +31,12 @@ export function opened(rules: readonly Rule[], target: Target, action: 'allow' |
     const wanted = ruleFor(family, direction, spec, scope, { action });
     const region = regionOf(family, direction, spec, scope);
     const blocker = (from: readonly Rule[]): Rule | null | undefined =>
-      otherwiseDecided(region, chainWithin(region, from, policies, direction), LEVEL[action], isNarrowBlock);
+      otherwiseDecided(
+        region,
+        chainWithin(region, decisive(from, scope), policies, direction),
+        LEVEL[action],
+        isNarrowBlock,
+      );
     if (blocker(list) === undefined) continue;
     // In place or at the end, as ufw would; in front of what still stands in the way, where that is not enough.
     const simple = added(list, keepingComment(wanted, list));
@@ -47,7 +52,11 @@ export function closed(rules: readonly Rule[], target: Target): readonly Rule[] 
   let list = withoutRulesOf(rules, target);
   for (const spec of singleRuleSpecs([...service.closesToo, ...service.opens])) {
     const region = regionOf(family, direction, spec, scope);
-    const offender = otherwiseDecided(region, chainWithin(region, list, policies, direction), LEVEL.deny);
+    const offender = otherwiseDecided(
+      region,
+      chainWithin(region, decisive(list, scope), policies, direction),
+      LEVEL.deny,
+    );
     if (offender === undefined) continue;
     const deny = ruleFor(family, direction, spec, scope, { action: 'deny' });
     list = offender === null ? added(list, deny) : movedBefore(list, deny, offender);
@@ -66,6 +75,10 @@ const isBlock = (rule: Rule): boolean => rule.action === 'deny' || rule.action =
 
 /** A block of one remote address or subnet: somebody's decision about that host, not about the service. */
 const isNarrowBlock = (rule: Rule): boolean => isBlock(rule) && !isForAnyone(rule);
+
+/** The rules that can decide about everybody in the scope: about everybody at all, the thousands of a blocklist cannot. */
+const decisive = (rules: readonly Rule[], scope: Scope): readonly Rule[] =>
+  scope.from === '' ? rules.filter((rule) => !isNarrowBlock(rule)) : rules;
 
 /** Whether a rule says what it says for exactly this scope. */
 function fillsScope(rule: Rule, scope: Scope): boolean {

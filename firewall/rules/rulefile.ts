@@ -139,7 +139,16 @@ export function canonicalFile(family: Family, settings: UfwSettings): RuleFile {
 }
 
 /** What in a file's items is no rule of ufw's, in words: lines of their own, and lines that do not follow from their tuple. */
-export function unreadableLines(file: RuleFile, name: string): string[] {
+export function unreadableLines(file: RuleFile, name: string): readonly string[] {
+  const known = unreadableByFile.get(file) ?? linesUnread(file, name);
+  unreadableByFile.set(file, known);
+  return known;
+}
+
+/** A file that is read again with the same text is the same object. */
+const unreadableByFile = new WeakMap<RuleFile, readonly string[]>();
+
+function linesUnread(file: RuleFile, name: string): string[] {
   const foreign = (text: string): string[] => linesOf(text).map((line) => `${name}: ${line}`);
   return [
     ...foreign(file.lead),
