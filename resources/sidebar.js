@@ -155,11 +155,13 @@ window.smartserverFirewallSidebar = (translate) => {
       }),
     );
 
+  /** That of the nodes without a configuration first: it has no name. */
+  const inOrder = () => [...devices.values()].sort((a, b) => a.name.localeCompare(b.name));
   const titleOf = ({ name }) => name || translate('label.factory');
 
   function chooser(shown) {
     const list = $('<select>').attr('aria-label', translate('label.device'));
-    for (const device of devices.values()) $('<option>').val(device.id).text(titleOf(device)).appendTo(list);
+    for (const device of inOrder()) $('<option>').val(device.id).text(titleOf(device)).appendTo(list);
     return list.val(shown.id).on('change', () => {
       chosen = list.val();
       render();
@@ -167,7 +169,7 @@ window.smartserverFirewallSidebar = (translate) => {
   }
 
   function render() {
-    const shown = devices.get(chosen) ?? [...devices.values()][0];
+    const shown = devices.get(chosen) ?? inOrder()[0];
     const focused = document.activeElement?.tagName === 'SELECT' && content[0].contains(document.activeElement);
     content.empty();
     if (!shown) {
