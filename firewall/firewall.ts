@@ -57,7 +57,7 @@ const RETRY_MS = 10_000;
 
 /** What is known after a request, or after something was done by itself. */
 export interface Seen {
-  pending: State['pending'];
+  state: State;
   /** The id of the change that was just confirmed. */
   confirmed: string | null;
   /** What was done because it had come due, in sentences. */
@@ -164,7 +164,7 @@ export class Firewall {
     this.#await(state);
     const confirmed = 'confirmed' in done ? done.id : null;
     const said = 'failed' in done ? done.warnings : [];
-    for (const observer of [...this.#observers]) observer({ pending: state.pending, confirmed, said });
+    for (const observer of [...this.#observers]) observer({ state, confirmed, said });
   }
 
   /** Wakes up when the next deadline has come. systemd may have been quicker, and nothing is left to do. */

@@ -3,6 +3,7 @@ import type { Node, NodeAPI } from 'node-red';
 import { FirewallError, say } from '../firewall/errors';
 import { Firewall } from '../firewall/firewall';
 import { asFirewallError } from './answer';
+import { showDevice } from './live';
 import { translated } from './translated';
 
 /** What the nodes need of a `Firewall`. */
@@ -32,6 +33,10 @@ let opener: Opener = (settings) => new Firewall(settings);
 /** The device of all nodes without a config node, closed with the last of these users. */
 let shared: Device | undefined;
 const users = new Set<Node>();
+/** Ends showing it in the editor. */
+let hide = (): void => undefined;
+/** What the editor knows it by. */
+const FACTORY = { id: 'factory', name: '' };
 /** Devices that were asked once to do what came due. */
 const resumed = new WeakSet<Device>();
 
@@ -55,9 +60,11 @@ export function openDevicesWith(open: Opener): Opener {
 /** Gives the node its device, for each message anew; see `deviceOf`. */
 export function useDevice(RED: NodeAPI, node: Node, configId: string | undefined): () => Device {
   if (!configId) {
+    if (users.size === 0) hide = showDevice(RED, FACTORY, () => deviceOf(RED, undefined));
     users.add(node);
     node.on('close', () => {
       if (!users.delete(node) || users.size > 0) return;
+      hide();
       shared?.close();
       shared = undefined;
     });

@@ -24,11 +24,11 @@ export class Editor {
     private readonly url: string,
   ) {}
 
-  /** Starts a browser with the editor at this address. Close it when done. */
-  static async open(url: string): Promise<Editor> {
+  /** Starts a browser of somebody with this language, with the editor at this address. Close it when done. */
+  static async open(url: string, locale = 'en-US'): Promise<Editor> {
     assert.ok(CHROMIUM, 'Chromium is missing: sudo apt-get install -y --no-install-recommends chromium');
     const browser = await chromium.launch({ executablePath: CHROMIUM, args: QUIET.split(' ') });
-    const page = await browser.newPage({ viewport: { width: 1400, height: 1000 }, locale: 'en-US' });
+    const page = await browser.newPage({ viewport: { width: 1400, height: 1000 }, locale });
     page.setDefaultTimeout(10_000);
     const editor = new Editor(browser, page, url);
     editor.listen();

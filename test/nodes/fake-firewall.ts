@@ -148,8 +148,7 @@ export class FakeFirewall implements Device {
 
   /** Tells the observers what a device would after a request, or by itself. */
   see(seen: Partial<Seen>): void {
-    for (const observer of [...this.#observers])
-      observer({ pending: this.pending, confirmed: null, said: [], ...seen });
+    for (const observer of [...this.#observers]) observer({ state: this.#state(), confirmed: null, said: [], ...seen });
   }
 
   async resume(): Promise<readonly string[]> {

@@ -112,6 +112,26 @@ function partsOf(schema: unknown): Shape[] {
 const codesIn = (help: string): string[] =>
   [...help.matchAll(/<code>(.*?)<\/code>/g)].map((match) => match[1] as string);
 
+describe('the sidebar', () => {
+  const script = readFileSync(join(root, 'resources', 'sidebar.js'), 'utf8');
+  const labels = Object.entries(
+    JSON.parse(readFileSync(join(root, 'nodes', 'locales', ENGLISH, 'sidebar.json'), 'utf8')) as Labels,
+  );
+  const sections = labels.map(([section]) => section);
+  const named = [...script.matchAll(/['`](\w+)\.(\w+|\$\{)/g)].filter(([, section = '']) => sections.includes(section));
+
+  it('uses each of its labels, and has each that it uses', () => {
+    for (const [section, texts] of labels) {
+      const used = named.filter(([, one]) => one === section).map(([, , key]) => key);
+      // Where the key is computed, it is by a word of the engine's.
+      if (used.includes('${') && section !== 'service') continue;
+      const unused = Object.keys(texts).filter((key) => !used.includes(key) && !script.includes(`'${key}'`));
+      const missing = used.filter((key) => key !== '${' && !(String(key) in texts));
+      assert.deepEqual({ section, unused, missing }, { section, unused: [], missing: [] });
+    }
+  });
+});
+
 describe('the help', () => {
   for (const [name, shape] of Object.entries(REQUESTS)) {
     it(`of ${name} speaks of each of its properties`, () => {
