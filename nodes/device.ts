@@ -16,6 +16,7 @@ export type Device = Pick<
   | 'backups'
   | 'resume'
   | 'observe'
+  | 'watch'
   | 'close'
 >;
 
