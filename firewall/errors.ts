@@ -16,6 +16,7 @@ export const ERROR_CODES = [
   'PORT_IN_USE',
   'NGINX_NOT_FOUND',
   'NGINX_CONFIG',
+  'NO_LOG',
   'VERIFY_FAILED',
   'TIMEOUT',
   'INTERNAL',

@@ -5,7 +5,16 @@ import { remote } from './agent';
 import { backupIds, type Checkpoint, readBackup } from './commit/checkpoint';
 import { cutClosed } from './commit/cut';
 import { type Kernel, readKernel } from './commit/kernel';
-import { type Clock, type Deadline, deadlineIn, deadlineText, type Lease, readClock } from './commit/schedule';
+import {
+  type Clock,
+  type Deadline,
+  deadlineIn,
+  deadlineText,
+  isSameWish,
+  type Lease,
+  readClock,
+  type WantedProfile,
+} from './commit/schedule';
 import { endLease, revert, settle, WEB_LEASE } from './commit/settle';
 import { changedFiles, readSchedule, readSnapshot, type Snapshot, withWanted } from './commit/snapshot';
 import { type Committed, type Intent, type Plan, reschedule, takeBack, transact } from './commit/transaction';
@@ -23,7 +32,7 @@ import {
   changeWebPortsRequest,
   check,
   confirmRequest,
-  type Policies,
+  type News,
   type RestoreRequest,
   type Result,
   restoreRequest,
@@ -35,16 +44,19 @@ import {
   settings as settingsSchema,
   type ToggleServiceRequest,
   toggleServiceRequest,
+  watchOptions,
 } from './messages';
 import { type ResolvedToggle, resolveToggle } from './plan/change';
 import { guarded } from './plan/guard';
 import { planProfileNow, planToggleFor } from './plan/lease';
 import { planRestore, planUndo } from './plan/restore';
 import { planWebPorts } from './plan/web';
-import { allRules, type Facts, report, ruleReports } from './report';
+import { allRules, driftOf, type Facts, policyChanges, report, ruleReports } from './report';
 import type { Rule } from './rules/rule';
 import { formatTuple } from './rules/tuple';
 import { type Registry, registryOf } from './services/registry';
+import { type Looked, newsOf } from './watch/news';
+import { Watch, type WatchListener } from './watch/watch';
 import { siteRefusal } from './web/refusal';
 import { listenersOfNginx } from './web/server';
 
@@ -71,6 +83,7 @@ export class Firewall {
   #timer: NodeJS.Timeout | undefined;
   #wakesAt = 0;
   #isClosed = false;
+  #watch: Watch | undefined;
 
   /** @throws FirewallError INVALID_INPUT, naming the setting. */
   constructor(settings: unknown = {}) {
@@ -138,9 +151,24 @@ export class Firewall {
     return () => this.#observers.delete(observer);
   }
 
-  /** Stops waiting for deadlines; they are kept on disk, and met by the next one to run. */
+  /**
+   * Tells the listener from now on what happens to the firewall, whoever does it, until the function it gives back is
+   * called, or close(). What holds already is told first.
+   * @throws FirewallError INVALID_INPUT
+   */
+  watch(options: unknown, listener: WatchListener): () => void {
+    const asked = check(watchOptions, options);
+    this.#watch ??= new Watch(
+      this.#settings,
+      (known) => this.#queued({ method: 'news', request: { known: known && [...known] } }) as Promise<News>,
+    );
+    return this.#watch.add(asked, listener);
+  }
+
+  /** Stops watching, and waiting for deadlines; they are kept on disk, and met by the next one to run. */
   close(): void {
     clearTimeout(this.#timer);
+    this.#watch?.close();
     this.#isClosed = true;
   }
 
@@ -163,7 +191,7 @@ export class Firewall {
     if (!state) return;
     this.#await(state);
     const confirmed = 'confirmed' in done ? done.id : null;
-    const said = 'failed' in done ? done.warnings : [];
+    const said = 'failed' in done || 'drift' in done ? done.warnings : [];
     for (const observer of [...this.#observers]) observer({ state, confirmed, said });
   }
 
@@ -196,6 +224,7 @@ const isDirect = ({ privilege }: Settings): boolean =>
 export async function perform(settings: Settings, call: Call): Promise<Result> {
   if (call.method === 'read') return currentState(settings);
   if (call.method === 'backups') return backups(settings);
+  if (call.method === 'news') return newsOf(settings, call.request, () => look(settings));
   const recovered = await takeBack(settings);
   const { warnings, failed } = await settle(settings);
   const late = [...recovered, ...warnings];
@@ -236,14 +265,28 @@ async function setProfile(settings: Settings, request: SetProfileRequest): Promi
     // It must not hold up a lockdown that it cannot be taken back.
     if (pending) first.push(...(await revert(settings, pending).catch((error: Error) => [error.message])));
   }
+  const wanted: WantedProfile = { profile: request.profile, optionalServices: request.optionalServices };
   const plan: Intent['plan'] = async (snapshot) => {
     const planned = await planProfileNow(snapshot, registryFor(settings, snapshot), request);
-    if (!isLockdown || snapshot.schedule.pending === null) return planned;
-    return { ...planned, schedule: { ...(planned.schedule ?? snapshot.schedule), pending: null } };
+    const overrides = isLockdown && snapshot.schedule.pending !== null;
+    const schedule = { ...(planned.schedule ?? snapshot.schedule), ...(overrides ? { pending: null } : {}) };
+    const whole = overrides ? { ...planned, schedule } : planned;
+    if (isSameWish(schedule.wanted, wanted) || !(await changesAnything(snapshot, whole))) return whole;
+    return { ...whole, schedule: { ...schedule, wanted } };
   };
   const intent = { action: `set-profile ${request.profile}`, plan, overrides: isLockdown };
   const done = await change(settings, intent, request);
-  return { ...done, warnings: [...first, ...done.warnings] };
+  const unkept = request.dryRun ? [] : await keepWanted(settings, wanted);
+  return { ...done, warnings: [...first, ...done.warnings, ...unkept] };
+}
+
+/** A profile that holds already changes nothing, and is kept as wanted all the same. */
+async function keepWanted(settings: Settings, wanted: WantedProfile): Promise<readonly string[]> {
+  if (isSameWish((await readSchedule(settings)).wanted, wanted)) return [];
+  return reschedule(settings, ({ schedule }) => ({ ...schedule, wanted })).catch((error: Error) => [
+    // The profile holds, which is what was asked for.
+    `That ${wanted.profile} is wanted could not be kept, so nobody is told when it no longer holds: ${error.message}`,
+  ]);
 }
 
 async function toggleService(settings: Settings, request: ToggleServiceRequest): Promise<ChangeResult> {
@@ -459,13 +502,16 @@ async function stateOf(
   return report({ snapshot, kernel, registry: registryFor(settings, snapshot), ...surroundings });
 }
 
-async function currentState(settings: Settings): Promise<State> {
+const currentState = async (settings: Settings): Promise<State> => (await look(settings)).state;
+
+async function look(settings: Settings): Promise<Looked> {
   const [snapshot, kernel, surroundings] = await Promise.all([
     readSnapshot(settings),
     readKernel(),
     readSurroundings(),
   ]);
-  return stateOf(settings, snapshot, kernel, surroundings);
+  const state = await stateOf(settings, snapshot, kernel, surroundings);
+  return { snapshot, state, drift: driftOf(registryFor(settings, snapshot), snapshot, state) };
 }
 
 const registryFor = (settings: Settings, { web }: Snapshot): Registry => registryOf(settings, web?.ports ?? null);
@@ -487,9 +533,4 @@ function missingIn(rules: readonly Rule[], others: readonly Rule[]): Rule[] {
   const key = (rule: Rule): string => `${rule.family} ${formatTuple(rule)}`;
   const known = new Set(rules.map(key));
   return candidates.filter((rule) => !known.has(key(rule)));
-}
-
-function policyChanges(from: Policies, to: Policies): ChangeResult['policies'] {
-  const keys = (['incoming', 'outgoing', 'routed'] as const).filter((key) => from[key] !== to[key]);
-  return Object.fromEntries(keys.map((key) => [key, { from: from[key], to: to[key] }]));
 }

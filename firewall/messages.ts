@@ -233,6 +233,11 @@ const policies = z.strictObject({ incoming: policy, outgoing: policy, routed: po
 export type Policies = z.infer<typeof policies>;
 export type Policy = z.infer<typeof policy>;
 
+/** A change that waits to be confirmed. */
+const pendingReport = z.strictObject({ id: z.string(), action: z.string(), confirmBy: z.string() });
+
+const logLevel = z.enum(['off', 'low', 'medium', 'high', 'full']);
+
 /** The machine-readable report of current security settings that IEC 62443-4-2 CR 7.6 RE(1) asks for. */
 export const state = z.strictObject({
   /** ISO 8601, UTC. */
@@ -242,7 +247,7 @@ export const state = z.strictObject({
   /** What ufw.conf says. */
   enabledAtBoot: z.boolean(),
   ipv6: z.boolean(),
-  logging: z.enum(['off', 'low', 'medium', 'high', 'full']),
+  logging: logLevel,
   policies,
   profile: z.strictObject({
     name: z.string().nullable(),
@@ -265,7 +270,7 @@ export const state = z.strictObject({
       problems: z.array(z.string()),
     })
     .nullable(),
-  pending: z.strictObject({ id: z.string(), action: z.string(), confirmBy: z.string() }).nullable(),
+  pending: pendingReport.nullable(),
   leases: z.array(z.strictObject({ service: z.string(), until: z.string() })),
   /** What a killed ufw left behind; restore-firewall puts it right. */
   leftovers: z.array(z.string()),
@@ -311,6 +316,11 @@ export const settled = z.strictObject({
 export type Settled = z.infer<typeof settled>;
 
 const policyChange = z.strictObject({ from: policy, to: policy });
+const policyChanges = z.strictObject({
+  incoming: policyChange.optional(),
+  outgoing: policyChange.optional(),
+  routed: policyChange.optional(),
+});
 
 export const changeResult = z.strictObject({
   id: z.string(),
@@ -319,11 +329,7 @@ export const changeResult = z.strictObject({
   dryRun: z.boolean(),
   added: z.array(ruleReport),
   removed: z.array(ruleReport),
-  policies: z.strictObject({
-    incoming: policyChange.optional(),
-    outgoing: policyChange.optional(),
-    routed: policyChange.optional(),
-  }),
+  policies: policyChanges,
   files: z.array(z.string()),
   cut: z.int(),
   backup: z.string().nullable(),
@@ -333,6 +339,110 @@ export const changeResult = z.strictObject({
   durationMs: z.number(),
 });
 export type ChangeResult = z.infer<typeof changeResult>;
+
+/** What a change made of the firewall; empty and null where it left things as they were. */
+const effect = {
+  added: z.array(ruleReport),
+  removed: z.array(ruleReport),
+  policies: policyChanges,
+  /** The firewall as a whole, as ufw.conf has it. */
+  enabled: z.strictObject({ from: z.boolean(), to: z.boolean() }).nullable(),
+  logging: z.strictObject({ from: logLevel, to: logLevel }).nullable(),
+};
+
+/** A change that this package made, in whichever process, as its backup tells of it. */
+const ownChange = z.strictObject({
+  ...backupReport.pick({ id: true, at: true, action: true, reason: true }).shape,
+  ...effect,
+  /** The unconfirmed change it took back. */
+  reverted: z.strictObject({ id: z.string(), action: z.string() }).nullable(),
+  /** What was so for a while, and is over with it. */
+  ended: z.array(z.string()),
+});
+export type OwnChange = z.infer<typeof ownChange>;
+
+export const newsRequest = z.strictObject({
+  /** The ids of the changes that are known; null at the first question of a process. */
+  known: z.array(text).max(2000).nullable(),
+});
+export type NewsRequest = z.infer<typeof newsRequest>;
+
+/** What somebody who watches is told: how things are, and what this package has done since the last time. */
+export const news = z.strictObject({
+  state,
+  /** The profile that was set last with what differs from it; null where none was. */
+  drift: z.strictObject({ profile: z.string(), differences: z.array(difference) }).nullable(),
+  /** The oldest first. */
+  changes: z.array(ownChange),
+  /** For the next question. */
+  known: z.array(z.string()),
+  /** What was done because it had to be, and what could not be, in sentences. */
+  warnings: z.array(z.string()),
+});
+export type News = z.infer<typeof news>;
+
+export const watchTopic = z.enum(['changed', 'drift', 'web-ports', 'blocked', 'pending', 'reverted', 'lease-ended']);
+export type WatchTopic = z.infer<typeof watchTopic>;
+
+/** What is told to whom: the node `watch-firewall`. */
+export const watchOptions = z.strictObject({
+  topics: z.array(watchTopic).default(watchTopic.options.filter((topic) => topic !== 'blocked')),
+  /** Seconds; at most one message in each for packets from one address to one port. */
+  blockedEvery: z
+    .int()
+    .min(1)
+    .max(24 * 3600)
+    .default(60),
+});
+export type WatchOptions = z.infer<typeof watchOptions>;
+
+/** Packets that the firewall logged as blocked. */
+export const blocked = z.strictObject({
+  /** The address they came from; null where they came from more than are kept apart, and then all but `count` is null. */
+  source: z.string().nullable(),
+  /** The address they went to, the last one's. */
+  destination: z.string().nullable(),
+  /** The port they went to; null for protocols without ports, and in what is left of a packet that came in parts. */
+  port: z.int().min(0).max(65535).nullable(),
+  /** `tcp`, `udp`, `icmp`, …; a number where it has no name. */
+  protocol: z.string().nullable(),
+  direction: z.enum(['in', 'out', 'routed']).nullable(),
+  /** Where the last one came in, or was to go out. */
+  interface: z.string().nullable(),
+  /** How many since the last message about them. */
+  count: z.int().min(1),
+});
+export type Blocked = z.infer<typeof blocked>;
+
+/** What a watch tells: the messages of the node `watch-firewall`. */
+export const watchEvent = z.discriminatedUnion('topic', [
+  z.strictObject({
+    topic: z.literal('changed'),
+    payload: z.strictObject({
+      /** `self`: this package did it, in whichever process. */
+      who: z.enum(['self', 'other']),
+      /** Which change of this package's; null for somebody else's. */
+      id: z.string().nullable(),
+      action: z.string().nullable(),
+      reason: backupReport.shape.reason.nullable(),
+      ...effect,
+    }),
+  }),
+  z.strictObject({ topic: z.literal('drift'), payload: news.shape.drift.unwrap() }),
+  z.strictObject({ topic: z.literal('web-ports'), payload: state.shape.webPorts.unwrap() }),
+  z.strictObject({ topic: z.literal('blocked'), payload: blocked }),
+  z.strictObject({ topic: z.literal('pending'), payload: pendingReport }),
+  z.strictObject({
+    topic: z.literal('reverted'),
+    /** The change that went back, and when. */
+    payload: z.strictObject({ id: z.string(), action: z.string(), at: z.string() }),
+  }),
+  z.strictObject({
+    topic: z.literal('lease-ended'),
+    payload: z.strictObject({ service: z.string(), at: z.string() }),
+  }),
+]);
+export type WatchEvent = z.infer<typeof watchEvent>;
 
 /** One request to the engine, as the agent gets it on its standard input. */
 export const agentRequest = z.strictObject({
@@ -346,6 +456,7 @@ export const agentRequest = z.strictObject({
     z.strictObject({ method: z.literal('restore'), request: restoreRequest }),
     z.strictObject({ method: z.literal('backups'), request: z.strictObject({}) }),
     z.strictObject({ method: z.literal('settle'), request: z.strictObject({}) }),
+    z.strictObject({ method: z.literal('news'), request: newsRequest }),
   ]),
 });
 export type AgentRequest = z.infer<typeof agentRequest>;
@@ -360,7 +471,7 @@ const sentence: z.ZodType<Sentence> = z.strictObject({
 export const saidByAgent = z.array(sentence).max(3);
 
 /** What the engine answers to a request. */
-export type Result = ChangeResult | Confirmation | Settled | State | BackupReport[];
+export type Result = ChangeResult | Confirmation | Settled | State | News | BackupReport[];
 
 /**
  * Checks a value that came from outside.

@@ -4,7 +4,7 @@ import { leftovers } from './commit/leftovers';
 import { type Clock, deadlineText } from './commit/schedule';
 import type { Snapshot } from './commit/snapshot';
 import type { Listener } from './host/listeners';
-import type { Difference, Openness, Policies, RuleReport, ServiceReport, State } from './messages';
+import type { ChangeResult, Difference, News, Openness, Policies, RuleReport, ServiceReport, State } from './messages';
 import { interfaceOf, isForAnyone, remoteOf } from './plan/concern';
 import { webProblems } from './plan/web';
 import { chainFor, combined, type Direction, openness, regionOf } from './plan/world';
@@ -13,7 +13,7 @@ import { commentText, type Family, numbered, type Rule } from './rules/rule';
 import { type RuleFile, unreadableLines } from './rules/rulefile';
 import { type Chain, levelOf, within } from './rules/space';
 import type { Service } from './services/catalogue';
-import { ANY_SCOPE, allProfiles, type Profile } from './services/profiles';
+import { ANY_SCOPE, allProfiles, type Profile, profileNamed } from './services/profiles';
 import { partsOf, type Registry } from './services/registry';
 
 const DIRECTIONS: readonly Direction[] = ['in', 'out'];
@@ -216,6 +216,22 @@ function profileReport(
     closest: closest.name,
     differences: closest.differences,
   };
+}
+
+/** How the profile that was set last is kept; null where none was, or where the device no longer has it. */
+export function driftOf(registry: Registry, { schedule }: Snapshot, state: State): News['drift'] {
+  const { wanted } = schedule;
+  if (!wanted || !allProfiles(registry).some(({ name }) => name === wanted.profile)) return null;
+  const profile = profileNamed(registry, wanted.profile, wanted.optionalServices);
+  const states = new Map(state.services.map((service) => [service.id, service]));
+  const policies = state.active ? state.policies : ALLOW_ALL;
+  return { profile: wanted.profile, differences: differencesTo(profile, policies, states) };
+}
+
+/** Which default policies differ. */
+export function policyChanges(from: Policies, to: Policies): ChangeResult['policies'] {
+  const keys = (['incoming', 'outgoing', 'routed'] as const).filter((key) => from[key] !== to[key]);
+  return Object.fromEntries(keys.map((key) => [key, { from: from[key], to: to[key] }]));
 }
 
 /** The vendor's table calls the default policy the row "all others". */

@@ -18,6 +18,7 @@ export type Device = Pick<
   | 'backups'
   | 'resume'
   | 'observe'
+  | 'watch'
   | 'close'
 >;
 

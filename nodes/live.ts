@@ -6,6 +6,7 @@ import type { NodeAPI } from 'node-red';
 import type { BackupReport, ServiceReport, State } from '../firewall/messages';
 import { asFirewallError } from './answer';
 import type { Device } from './device';
+import { translated } from './translated';
 
 /** Under this and the device's id the editor hears of it. */
 const TOPIC = 'smartserver-firewall';
@@ -49,6 +50,7 @@ export interface LiveDevice extends Named {
 export function showDevice(RED: NodeAPI, { id, name }: Named, open: () => Device): () => void {
   let shown: LiveDevice = { id, name, state: null, readAt: null, backups: [], error: null };
   let stopObserving = (): void => undefined;
+  let stopWatching = (): void => undefined;
   let isOver = false;
   const show = (change: Partial<LiveDevice>): boolean => {
     const next = { ...shown, ...change };
@@ -57,7 +59,7 @@ export function showDevice(RED: NodeAPI, { id, name }: Named, open: () => Device
     RED.comms.publish(`${TOPIC}/${id}`, shown, true);
     return true;
   };
-  const failed = (cause: unknown): boolean => show({ error: asFirewallError(cause).message });
+  const failed = (cause: unknown): boolean => show({ error: translated(RED, asFirewallError(cause)).message });
   const start = (): void => {
     const device = open();
     stopObserving = device.observe(({ state }) => {
@@ -66,7 +68,9 @@ export function showDevice(RED: NodeAPI, { id, name }: Named, open: () => Device
       const isNew = show({ state: view, readAt, error: null });
       if (isNew) device.backups().then((backups) => show({ backups }), failed);
     });
-    device.read().catch(failed);
+    // Each reading is seen by those who observe; nothing more is asked for than that there are readings.
+    const trouble = (error: unknown): unknown => (error === null ? show({ error: null }) : failed(error));
+    stopWatching = device.watch({ topics: [] }, { event: () => undefined, trouble });
   };
   // The config node may come after the nodes that name it, and its settings may be wrong.
   const soon = setImmediate(() => {
@@ -79,6 +83,7 @@ export function showDevice(RED: NodeAPI, { id, name }: Named, open: () => Device
   return () => {
     isOver = true;
     clearImmediate(soon);
+    stopWatching();
     stopObserving();
     // A last word that is not kept takes the place of what was.
     RED.comms.publish(`${TOPIC}/${id}`, { ...shown, gone: true }, false);

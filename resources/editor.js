@@ -66,8 +66,12 @@ window.smartserverFirewall = {
   },
 
   /** A service's name, and what closing it means, in the editor's language where it has a translation. */
-  serviceName: (node, { id, label }) => node._(`service.${id}`, { defaultValue: label }),
-  consequence: (node, { id, consequence }) => node._(`consequence.${id}`, { defaultValue: consequence }),
+  serviceName: (node, { id, label }) => window.smartserverFirewall.translatedOr(node, `service.${id}`, label),
+  consequence: (node, { id, consequence }) =>
+    window.smartserverFirewall.translatedOr(node, `consequence.${id}`, consequence),
+
+  /** What is not translated comes back as its key. A default of i18next's would be searched for places. */
+  translatedOr: (node, key, text) => (node._(key) === key ? text : node._(key)),
 
   /** Fills a select with the services of these groups of the vendor's page; `groups` gives each group its heading. */
   listServices(select, groups, services = window.smartserverFirewallCatalogue, nameOf = ({ label }) => label) {

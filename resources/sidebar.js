@@ -25,7 +25,11 @@ window.smartserverFirewallSidebar = (translate) => {
   }
 
   /** A service of the vendor's in the editor's language; one of the user's by the name it was given. */
-  const nameOf = ({ id, label }) => translate(`service.${id}`, { defaultValue: label });
+  const nameOf = ({ id, label }) => {
+    const name = translate(`service.${id}`);
+    // What is not translated comes back as its key. A default would be searched for places, and this one is anybody's.
+    return name === `service.${id}` ? label : name;
+  };
 
   const verdict = (state) =>
     $('<td>')

@@ -4,7 +4,7 @@
  * found at the start of a run is the trace of a change that died.
  */
 import { randomBytes } from 'node:crypto';
-import { lstat, mkdir, readdir, rename } from 'node:fs/promises';
+import { lstat, mkdir, readdir, rename, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FirewallError, notPermitted, say } from '../errors';
 import { asideOf, type FileText, readText, removeIfThere, replace, syncFolders } from '../host/files';
@@ -44,24 +44,40 @@ const backupsOf = ({ stateDir }: Place): string => join(stateDir, 'backups');
 const PRIVATE_FOLDER = 0o700;
 const PRIVATE_FILE = 0o600;
 
-const ID = /^\d{8}T\d{9}Z-[0-9a-f]{6}$/;
+/** The form of a change's id. */
+export const ID = /^\d{8}T\d{9}Z-[0-9a-f]{6}$/;
 
 /** A new id: it sorts by time, and is safe as a file name. */
 export function newId(now: Date = new Date()): string {
   return `${now.toISOString().replace(/[-:.]/g, '')}-${randomBytes(3).toString('hex')}`;
 }
 
+/** A file of this package's own. */
+export const ownFile = (path: string, text: string): FileText => ({
+  ...{ path, text, mode: PRIVATE_FILE },
+  ...{ uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 },
+});
+
+/**
+ * Has everybody who watches notice that something has changed here. Not everybody may look into the folder; but all may
+ * watch the one it lies in, where the kernel tells that its times were set.
+ */
+async function leaveTrace({ stateDir }: Place): Promise<void> {
+  const now = new Date();
+  await utimes(stateDir, now, now);
+}
+
 /** Puts the checkpoint on disk as the journal. */
 export async function begin(place: Place, checkpoint: Checkpoint): Promise<void> {
   await makeFolders(place);
-  const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
-  await replace([{ path: journalOf(place), text: encode(checkpoint), mode: PRIVATE_FILE, ...owner }]);
+  await replace([ownFile(journalOf(place), encode(checkpoint))]);
 }
 
 /** Writes what is to happen later, when nothing else is written. */
 export async function writeSchedule(place: Place, file: FileText): Promise<void> {
   await makeFolders(place);
   await replace([file]);
+  await leaveTrace(place);
 }
 
 /**
@@ -85,6 +101,7 @@ export async function finish(place: Place, { id }: Checkpoint, needed: string | 
   const backup = pathOf(place, id);
   await rename(journalOf(place), backup);
   await syncFolders([journalOf(place), backup]);
+  await leaveTrace(place);
   const ids = await backupIds(place);
   for (const old of ids.slice(0, Math.max(0, ids.length - place.keepBackups))) {
     if (old !== needed) await removeIfThere(pathOf(place, old));
@@ -131,6 +148,7 @@ export async function drop(place: Place): Promise<void> {
   if ((await readText(journalOf(place))) === null) return;
   await removeIfThere(journalOf(place));
   await syncFolders([journalOf(place)]);
+  await leaveTrace(place);
 }
 
 /**

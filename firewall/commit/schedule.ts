@@ -1,11 +1,11 @@
 /**
- * What is to happen later without anybody asking: an unconfirmed change goes back, a lease ends. Kept in one file beside
- * the backups and written in the same transaction as the change it belongs to.
+ * What is to happen later without anybody asking: an unconfirmed change goes back, a lease ends. And which profile is to
+ * hold. Kept in one file beside the backups and written in the same transaction as the change it belongs to.
  */
 import { readFile } from 'node:fs/promises';
 import { FirewallError, say } from '../errors';
 import type { UnitChange } from '../host/systemd';
-import type { Guard } from '../messages';
+import type { Guard, SetProfileRequest } from '../messages';
 import type { Patch } from '../plan/patch';
 import type { WebPortChange } from '../web/edit';
 
@@ -43,18 +43,28 @@ export type LeaseEnd =
   | { kind: 'drop-old-web-ports'; change: WebPortChange }
   | { kind: 'undo'; patch: Patch; unit?: UnitChange };
 
+/** The profile that was set last, as it was asked for. */
+export type WantedProfile = Pick<SetProfileRequest, 'profile' | 'optionalServices'>;
+
 export interface Schedule {
   pending: Pending | null;
   leases: readonly Lease[];
+  /** Null where none was ever set, or where what set it was undone. */
+  wanted: WantedProfile | null;
 }
 
-export const NOTHING_SCHEDULED: Schedule = { pending: null, leases: [] };
+export const NOTHING_SCHEDULED: Schedule = { pending: null, leases: [], wanted: null };
+
+/** Whether both ask for the same profile, or neither for any. */
+export const isSameWish = (a: WantedProfile | null, b: WantedProfile | null): boolean =>
+  a?.profile === b?.profile && a?.optionalServices === b?.optionalServices;
 
 /** @throws FirewallError INTERNAL where the file is damaged. */
 export function parseSchedule(text: string, path: string): Schedule {
   if (text.trim() === '') return NOTHING_SCHEDULED;
   try {
-    return JSON.parse(Buffer.from(text, 'latin1').toString('utf8')) as Schedule;
+    // A file from before profiles were kept has none.
+    return { ...NOTHING_SCHEDULED, ...JSON.parse(Buffer.from(text, 'latin1').toString('utf8')) } as Schedule;
   } catch (error) {
     throw new FirewallError(
       'INTERNAL',
@@ -66,7 +76,7 @@ export function parseSchedule(text: string, path: string): Schedule {
 
 /** The file's text (UTF-8 as latin1); empty for nothing. */
 export function formatSchedule(schedule: Schedule): string {
-  if (schedule.pending === null && schedule.leases.length === 0) return '';
+  if (schedule.pending === null && schedule.leases.length === 0 && schedule.wanted === null) return '';
   return Buffer.from(`${JSON.stringify(schedule, null, 2)}\n`, 'utf8').toString('latin1');
 }
 

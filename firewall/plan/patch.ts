@@ -64,7 +64,10 @@ function withoutPatch(rules: readonly Rule[], { added, removed }: FamilyPatch, f
 }
 
 /** The places in both lists of what is in both and in the same order: a longest increasing subsequence. */
-function stayed(old: readonly string[], next: readonly string[]): { kept: Set<number>; keptOfNext: Set<number> } {
+export function stayed(
+  old: readonly string[],
+  next: readonly string[],
+): { kept: Set<number>; keptOfNext: Set<number> } {
   const places = new Map<string, number[]>();
   for (const [at, tuple] of old.entries()) places.set(tuple, [...(places.get(tuple) ?? []), at]);
   const pairs = next.flatMap((tuple, at) => {

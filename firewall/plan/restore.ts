@@ -1,6 +1,6 @@
 /** Going back: to what the files were before a change or after it, or to what they are now without what it did. */
 import { type Checkpoint, textsOf } from '../commit/checkpoint';
-import type { Schedule } from '../commit/schedule';
+import { isSameWish, type Schedule } from '../commit/schedule';
 import { type RuleLists, type Snapshot, type Texts, withTexts } from '../commit/snapshot';
 import type { Plan, WebMove } from '../commit/transaction';
 import type { Policies } from '../messages';
@@ -25,7 +25,7 @@ export async function planRestore(snapshot: Snapshot, checkpoint: Checkpoint, to
   };
   return {
     ...{ rules: then.rules, policies, enabled: then.settings.enabled, texts, warnings: [] },
-    schedule: { pending: null, leases: then.schedule.leases },
+    schedule: { pending: null, leases: then.schedule.leases, wanted: then.schedule.wanted },
     web: webMove(snapshot, then, 'reload'),
   };
 }
@@ -41,7 +41,7 @@ export async function planUndo(snapshot: Snapshot, checkpoint: Checkpoint): Prom
   const paths = Object.keys(checkpoint.after).filter((path) => path !== scheduleFile.path);
   const unit = checkpoint.unit && { ...checkpoint.unit, from: checkpoint.unit.to, to: checkpoint.unit.from };
   const common = {
-    schedule: withoutChange(snapshot.schedule, was.schedule, checkpoint.id),
+    schedule: withoutChange(snapshot.schedule, was.schedule, became.schedule, checkpoint.id),
     ...(unit ? { unit } : {}),
   };
   const now = textOf(snapshot);
@@ -80,10 +80,16 @@ function undonePolicies(now: Policies, was: Policies, became: Policies): Policie
 }
 
 /** What is to happen later without what the change had put there, and with what it had cancelled. */
-function withoutChange({ pending, leases }: Schedule, was: Schedule, id: string): Schedule {
+function withoutChange({ pending, leases, wanted }: Schedule, was: Schedule, became: Schedule, id: string): Schedule {
   const others = leases.filter((lease) => lease.id !== id);
   const cancelled = was.leases.filter(({ key }) => !others.some((lease) => lease.key === key));
-  return { pending: pending?.id === id ? null : pending, leases: [...others, ...cancelled] };
+  // A profile that was set since is what is wanted now.
+  const isItsOwn = !isSameWish(was.wanted, became.wanted) && isSameWish(wanted, became.wanted);
+  return {
+    pending: pending?.id === id ? null : pending,
+    leases: [...others, ...cancelled],
+    wanted: isItsOwn ? was.wanted : wanted,
+  };
 }
 
 /** How the running nginx follows from one site file to the other. Nothing to follow where the file stays. */

@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline';
 import type { RuleLists } from '../../firewall/commit/snapshot';
 import { transact } from '../../firewall/commit/transaction';
 import { Firewall } from '../../firewall/firewall';
-import type { AgentRequest } from '../../firewall/messages';
+import type { AgentRequest, WatchEvent } from '../../firewall/messages';
 import { settings as settingsSchema } from '../../firewall/messages';
 import { added, inserted, removed } from '../../firewall/plan/rulelist';
 import type { Rule } from '../../firewall/rules/rule';
@@ -18,7 +18,9 @@ export interface Edit {
 
 export interface EngineCall {
   id: number;
-  method: 'read' | 'backups' | 'resume' | 'edit' | Exclude<AgentRequest['call']['method'], 'settle'>;
+  method:
+    | ('read' | 'backups' | 'resume' | 'edit' | 'watch' | 'unwatch')
+    | Exclude<AgentRequest['call']['method'], 'settle' | 'news'>;
   request: unknown;
 }
 
@@ -26,6 +28,15 @@ export interface EngineAnswer {
   id: number;
   result?: unknown;
   error?: { code: string; message: string };
+}
+
+/** What a watch tells, on a line of its own. */
+export interface EngineTold {
+  event?: WatchEvent;
+  /** The message of what keeps it from telling, or null when nothing does any more. */
+  trouble?: string | null;
+  /** When it was read; ISO 8601. */
+  readAt?: string;
 }
 
 const settings = JSON.parse(process.argv[2] ?? '{}') as Record<string, unknown>;
@@ -54,8 +65,21 @@ async function edit(edits: readonly Edit[]): Promise<boolean> {
   return changed;
 }
 
-function perform({ method, request }: EngineCall): Promise<unknown> {
+const tell = (told: EngineTold): boolean => process.stdout.write(`${JSON.stringify(told)}\n`);
+let unwatch = (): void => undefined;
+
+function watch(options: unknown): void {
+  unwatch = firewall.watch(options, {
+    event: (event) => tell({ event }),
+    trouble: (error) => tell({ trouble: error?.message ?? null }),
+    state: ({ readAt }) => tell({ readAt }),
+  });
+}
+
+async function perform({ method, request }: EngineCall): Promise<unknown> {
   if (method === 'edit') return edit(request as Edit[]);
+  if (method === 'watch') return watch(request);
+  if (method === 'unwatch') return unwatch();
   if (method === 'read' || method === 'resume' || method === 'backups') return firewall[method]();
   return firewall[method](request);
 }
@@ -72,4 +96,6 @@ async function answer(line: string): Promise<void> {
   process.stdout.write(`${JSON.stringify(said)}\n`);
 }
 
-createInterface({ input: process.stdin }).on('line', (line) => void answer(line));
+createInterface({ input: process.stdin })
+  .on('line', (line) => void answer(line))
+  .on('close', () => firewall.close());

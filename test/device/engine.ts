@@ -1,7 +1,7 @@
 /** The engine inside a device: a program of its own there, asked from the test over its standard streams. */
 import { join } from 'node:path';
-import type { BackupReport, ChangeResult, Confirmation, State } from '../../firewall/messages';
-import type { Edit, EngineAnswer, EngineCall } from './engine-inside';
+import type { BackupReport, ChangeResult, Confirmation, State, WatchEvent } from '../../firewall/messages';
+import type { Edit, EngineAnswer, EngineCall, EngineTold } from './engine-inside';
 import type { InsideProcess } from './inside-process';
 import type { Machine } from './machine';
 import type { RunOptions } from './protocol';
@@ -22,6 +22,11 @@ export class Engine {
   /** How many steps the engine has made, where STEP in its environment has them counted. */
   steps = 0;
   private text = '';
+  /** What its watch has told so far. */
+  readonly events: WatchEvent[] = [];
+  readonly troubles: (string | null)[] = [];
+  /** How often the watch has read the firewall. */
+  readings = 0;
 
   /** Starts the engine in the device with the given settings of the node `smartserver`. */
   static async start(
@@ -86,6 +91,15 @@ export class Engine {
     return this.call({ method: 'edit', request: edits }) as Promise<boolean>;
   }
 
+  /** Begins to watch; what is told is in `events`, `troubles` and `readings`. */
+  watch(options: unknown = {}): Promise<void> {
+    return this.call({ method: 'watch', request: options }) as Promise<void>;
+  }
+
+  unwatch(): Promise<void> {
+    return this.call({ method: 'unwatch', request: {} }) as Promise<void>;
+  }
+
   async stop(): Promise<void> {
     this.process.endInput();
     await this.process.exited;
@@ -103,7 +117,10 @@ export class Engine {
     const lines = (this.text + chunk).split('\n');
     this.text = lines.pop() ?? '';
     for (const line of lines) {
-      const answer = JSON.parse(line) as EngineAnswer;
+      const answer = JSON.parse(line) as EngineAnswer & EngineTold;
+      if (answer.event) this.events.push(answer.event);
+      if (answer.trouble !== undefined) this.troubles.push(answer.trouble);
+      if (answer.readAt !== undefined) this.readings += 1;
       const caller = this.waiting.get(answer.id);
       this.waiting.delete(answer.id);
       if (answer.error) caller?.reject(new EngineError(answer.error.code, answer.error.message));

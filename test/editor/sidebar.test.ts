@@ -56,7 +56,7 @@ const ACTING = [
     },
     'answer',
   ),
-  node('answer', 'http response', {}),
+  { ...node('answer', 'http response', {}), wires: [] },
 ];
 
 /** A second device with a service whose name would be markup if it were not only text. */

@@ -18,10 +18,14 @@ import {
   settings as settingsSchema,
   state as stateSchema,
   toggleServiceRequest,
+  type WatchEvent,
+  type WatchOptions,
+  watchOptions,
 } from '../../firewall/messages';
 import { CATALOGUE } from '../../firewall/services/catalogue';
 import { profileNamed } from '../../firewall/services/profiles';
 import { type Registry, registryOf, serviceNamed } from '../../firewall/services/registry';
+import type { WatchListener } from '../../firewall/watch/watch';
 import type { Device } from '../../nodes/device';
 
 const DEFAULTS = check(settingsSchema, {});
@@ -46,6 +50,8 @@ export class FakeFirewall implements Device {
   /** The change that waits to be confirmed. */
   pending: State['pending'] = null;
   leases: State['leases'] = [];
+  /** Who watches, and what for. */
+  readonly watchers = new Set<{ asked: WatchOptions; listener: WatchListener }>();
   readonly #observers = new Set<(seen: Seen) => void>();
   readonly #registry: Registry;
   readonly #closed = new Set<string>();
@@ -149,6 +155,17 @@ export class FakeFirewall implements Device {
   /** Tells the observers what a device would after a request, or by itself. */
   see(seen: Partial<Seen>): void {
     for (const observer of [...this.#observers]) observer({ state: this.#state(), confirmed: null, said: [], ...seen });
+  }
+
+  watch(options: unknown, listener: WatchListener): () => void {
+    const watcher = { asked: check(watchOptions, options), listener };
+    this.watchers.add(watcher);
+    return () => this.watchers.delete(watcher);
+  }
+
+  /** Tells those who watch for it of an event. */
+  tell(event: WatchEvent): void {
+    for (const { asked, listener } of this.watchers) if (asked.topics.includes(event.topic)) listener.event(event);
   }
 
   async resume(): Promise<readonly string[]> {
