@@ -45,7 +45,8 @@ window.smartserverFirewallSidebar = (translate) => {
     if (service.in !== 'closed' && service.listening === false)
       name.append(element('small', translate('service.unused')));
     if (service.optional) name.append(element('small', translate('service.optional')));
-    return [name, verdict(service.in), verdict(service.out)];
+    // Of what only the device itself begins nothing comes in, whatever a rule for the same port says.
+    return [name, service.listening === null ? element('td', '–') : verdict(service.in), verdict(service.out)];
   }
 
   const serviceTable = (services) =>
@@ -151,10 +152,12 @@ window.smartserverFirewallSidebar = (translate) => {
 
   const differenceTable = (differences, named) =>
     table(
-      ['service', 'direction', 'expected', 'actual'].map((column) => translate(`column.${column}`)),
+      ['service', 'expected', 'actual'].map((column) => translate(`column.${column}`)),
       differences.map(({ service, direction, expected, actual }) => [
-        element('td', named(service) ? nameOf(named(service)) : translate('service.others')),
-        element('td', translate(`direction.${direction}`)),
+        $('<td>').append(
+          element('span', named(service) ? nameOf(named(service)) : translate('service.others')),
+          element('small', translate(`direction.${direction}`)),
+        ),
         verdict(expected),
         verdict(actual),
       ]),
