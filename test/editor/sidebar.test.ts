@@ -3,9 +3,10 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'mocha';
 import type { Page } from 'playwright-core';
 import { Device } from '../device/device';
-import { startNodeRed } from '../device/node-red';
+import { example, startNodeRed } from '../device/node-red';
 import { Editor } from './browser';
 
+/** Where to put pictures, to look at and for the README; none without it. */
 const PICTURES = process.env.DIALOG_PICTURES;
 
 const node = (id: string, type: string, fields: Record<string, unknown>, ...wires: string[]) => ({
@@ -93,8 +94,8 @@ describe('the sidebar', function () {
   const sidebar = () => page.locator('.smartserver-firewall-sidebar');
   const row = (name: string) => sidebar().getByRole('row', { name }).first();
   const shows = (text: string | RegExp) => sidebar().getByText(text).first().waitFor();
-  const picture = async (name: string) => {
-    if (PICTURES) await page.screenshot({ path: `${PICTURES}/${name}.png` });
+  const picture = async (name: string, part = 'body') => {
+    if (PICTURES) await page.locator(part).screenshot({ path: `${PICTURES}/${name}.png` });
   };
 
   async function showSidebar(): Promise<void> {
@@ -148,7 +149,7 @@ describe('the sidebar', function () {
   it('counts down a change that waits, and a while, and lists the backups', async () => {
     await post('pend');
     await shows(/waits to be confirmed\. Without confirmation it goes back in (9:\d\d|10:00)/);
-    await picture('sidebar-pending');
+    await picture('sidebar-pending', '#red-ui-sidebar');
     await post('confirm');
     await sidebar()
       .getByText(/waits to be confirmed/)
@@ -198,6 +199,16 @@ describe('the sidebar', function () {
   it('says what settings are wrong', async () => {
     await deploy([TAB, { ...OTHER, managementFrom: 'everywhere' }]);
     await shows(/INVALID_INPUT: managementFrom/);
+  });
+
+  it('stands beside a flow that acts on an alarm', async () => {
+    await deploy(await example('lockdown-on-alarm'));
+    await editor.load();
+    await page.locator('.red-ui-flow-node-label', { hasText: 'lockdown' }).first().waitFor();
+    await page.mouse.click(1000, 950);
+    await picture('flow', '#red-ui-workspace');
+    await showSidebar();
+    await shows('The firewall is on.');
   });
 
   it('says what to do where no node runs', async () => {
