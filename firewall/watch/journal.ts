@@ -58,8 +58,10 @@ export class Journal {
       this.#follow();
     } catch (error) {
       if (this.#isClosed) return;
-      if (codeOf(error) !== 'UFW_NOT_FOUND') this.#beginLater();
-      this.#fail(noLog(`no syslog daemon writes a log, and journalctl does not work (${(error as Error).message})`));
+      const isMissing = error instanceof FirewallError && error.code === 'UFW_NOT_FOUND';
+      if (!isMissing) this.#beginLater();
+      const why = isMissing ? 'there is no journalctl' : `journalctl does not work (${(error as Error).message})`;
+      this.#fail(noLog(`no syslog daemon writes a log, and ${why}`));
     }
   }
 
@@ -93,8 +95,6 @@ export class Journal {
     this.#listener.trouble(error);
   }
 }
-
-const codeOf = (error: unknown): unknown => (error instanceof FirewallError ? error.code : null);
 
 /** What the journal has as its text, if that is text: bytes that are none it gives as numbers. */
 function messageOf(line: string): string | null {
