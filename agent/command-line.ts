@@ -1,6 +1,6 @@
 /** The commands, what they print, and their exit codes: 0 done, 1 failed, 2 not understood. */
 import { Command, CommanderError } from 'commander';
-import { FirewallError } from '../firewall/errors';
+import { FirewallError, say } from '../firewall/errors';
 import { Firewall, perform } from '../firewall/firewall';
 import { check, type Settled, settings as settingsSchema } from '../firewall/messages';
 import { told } from './request';
@@ -100,7 +100,7 @@ function settingsOf({ settings = '{}' }: Options): unknown {
   try {
     return JSON.parse(settings);
   } catch (error) {
-    throw new FirewallError('INVALID_INPUT', { what: '--settings is not JSON.' }, error);
+    throw new FirewallError('INVALID_INPUT', { what: say`--settings is not JSON.` }, error);
   }
 }
 

@@ -1,5 +1,5 @@
 /** The privileged program: reads one request from standard input, makes it, answers on standard output, ends. */
-import { FirewallError } from '../firewall/errors';
+import { FirewallError, say } from '../firewall/errors';
 import { perform } from '../firewall/firewall';
 import {
   type AgentRequest,
@@ -24,12 +24,12 @@ export async function agent(): Promise<void> {
 }
 
 /** What a caller is told of an error. Of one that nobody foresaw it is not known what state it leaves. */
-export function told(error: unknown): Pick<FirewallError, 'code' | 'message'> {
-  const { code, message } =
+export function told(error: unknown): Pick<FirewallError, 'code' | 'message' | 'said'> {
+  const { code, message, said } =
     error instanceof FirewallError
       ? error
-      : new FirewallError('INTERNAL', { what: `${(error as Error).message}.`, state: '' });
-  return { code, message };
+      : new FirewallError('INTERNAL', { what: say`${(error as Error).message}.`, state: null });
+  return { code, message, said };
 }
 
 /**
@@ -48,7 +48,7 @@ async function input(): Promise<string> {
   for await (const chunk of process.stdin) {
     chunks.push(chunk as Buffer);
     size += (chunk as Buffer).length;
-    if (size > MAX_REQUEST) throw new FirewallError('INVALID_INPUT', { what: 'the request is larger than 1 MB.' });
+    if (size > MAX_REQUEST) throw new FirewallError('INVALID_INPUT', { what: say`the request is larger than 1 MB.` });
   }
   return Buffer.concat(chunks).toString('utf8');
 }
@@ -57,7 +57,7 @@ function parsed(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new FirewallError('INVALID_INPUT', { what: 'the request is no JSON.' }, error);
+    throw new FirewallError('INVALID_INPUT', { what: say`the request is no JSON.` }, error);
   }
 }
 
@@ -67,8 +67,8 @@ function refuseOtherPlaces(asked: Settings): void {
   for (const place of ['etcUfw', 'defaultUfw', 'webSite', 'stateDir'] as const) {
     if (asked[place] === usual[place]) continue;
     throw new FirewallError('INVALID_INPUT', {
-      what: `${place}: through sudo only the usual place, ${usual[place]}, can be used.`,
-      remedy: 'Leave it empty in the configuration node, or run Node-RED as root.',
+      what: say`${place}: through sudo only the usual place, ${usual[place]}, can be used.`,
+      remedy: say`Leave it empty in the configuration node, or run Node-RED as root.`,
     });
   }
 }

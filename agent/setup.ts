@@ -5,7 +5,7 @@
 import { chmod, lstat, mkdir, readFile, readlink, realpath, rmdir, stat, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { INSTALLED } from '../firewall/commit/wake';
-import { FirewallError, notPermitted } from '../firewall/errors';
+import { FirewallError, notPermitted, say } from '../firewall/errors';
 import { asideOf, readText, removeIfThere, replace, swapIn, writeAside } from '../firewall/host/files';
 import { run } from '../firewall/host/run';
 import { hasSystemd } from '../firewall/host/systemd';
@@ -43,8 +43,8 @@ const HOOK = 'zz-smartserver-firewall';
 export async function setup({ user, remove = false, dryRun = false }: SetupOptions): Promise<SetupStep[]> {
   if (process.getuid?.() !== 0) {
     throw new FirewallError('NOT_PERMITTED', {
-      what: 'setup installs files that only root may write.',
-      remedy: 'Run it as root: sudo npx smartserver-firewall setup',
+      what: say`setup installs files that only root may write.`,
+      remedy: say`Run it as root: sudo npx smartserver-firewall setup`,
     });
   }
   return remove ? takeAway(dryRun) : install(user, dryRun);
@@ -128,9 +128,9 @@ async function userFor(asked: string | undefined): Promise<string> {
   throw new FirewallError('INVALID_INPUT', {
     what:
       asked === undefined
-        ? 'user: it is not clear who Node-RED runs as.'
-        : `user: there is no user ${printable(asked)}.`,
-    remedy: 'Name the user that Node-RED runs as: --user NAME',
+        ? say`user: it is not clear who Node-RED runs as.`
+        : say`user: there is no user ${printable(asked)}.`,
+    remedy: say`Name the user that Node-RED runs as: --user NAME`,
   });
 }
 
@@ -152,7 +152,7 @@ async function refuseWritable(path: string): Promise<void> {
     });
     const target = found?.isSymbolicLink() ? await stat(at) : found;
     if (target && (target.uid !== 0 || (target.mode & 0o022) !== 0)) {
-      throw notPermitted(`${at} can be written to by others than root, so nothing that root runs may lie there.`);
+      throw notPermitted(say`${at} can be written to by others than root, so nothing that root runs may lie there.`);
     }
     if (at === '/') return;
   }
@@ -163,8 +163,8 @@ async function checkSudoers(path: string): Promise<void> {
   if (code === 0) return;
   await removeIfThere(path);
   throw new FirewallError('VERIFY_FAILED', {
-    what: `visudo refuses the sudoers file (${`${stdout} ${stderr}`.trim().slice(0, 200)}).`,
-    state: 'Nothing was installed.',
+    what: say`visudo refuses the sudoers file (${`${stdout} ${stderr}`.trim().slice(0, 200)}).`,
+    state: say`Nothing was installed.`,
   });
 }
 
@@ -172,8 +172,8 @@ async function systemctl(...args: string[]): Promise<void> {
   const { code, stderr } = await run('systemctl', args);
   if (code === 0) return;
   throw new FirewallError('VERIFY_FAILED', {
-    what: `systemctl ${args.join(' ')} failed (${stderr.trim()}).`,
-    state: '',
+    what: say`systemctl ${args.join(' ')} failed (${stderr.trim()}).`,
+    state: null,
   });
 }
 

@@ -1,5 +1,6 @@
 /** Figures as text in columns. */
 import type { Figure, Target } from './figures';
+import type { Budget, Footprint } from './footprint';
 
 /** Rows under a heading, the first column to the left and the others to the right. */
 function columns(rows: readonly (readonly string[])[]): string {
@@ -36,4 +37,23 @@ const each = (count: number, repetitions: number): string => {
 export function targetTable(targets: readonly Target[]): string {
   const rows = targets.map(({ what, target, figure, met }) => [what, met ? 'met' : 'NOT MET', figure, target]);
   return columns([['target', '', 'figure', 'wanted'], ...rows]);
+}
+
+/** What packages take, side by side. */
+export function packageTable(footprints: readonly Footprint[]): string {
+  const rows = footprints.map(({ name, installed, packages, loadMs, memoryMb }) => [
+    name,
+    '',
+    `${(installed / 2 ** 20).toFixed(1)} MB`,
+    String(packages),
+    `${loadMs.toFixed(0)} ms`,
+    `${memoryMb.toFixed(1)} MB`,
+  ]);
+  return columns([['package', '', 'on disk', 'packages', 'loading', 'memory'], ...rows]);
+}
+
+/** The budgets, each with its figure and whether it is kept. */
+export function budgetTable(budgets: readonly Budget[]): string {
+  const rows = budgets.map(({ what, budget, figure, met }) => [what, met ? 'kept' : 'NOT KEPT', figure, budget]);
+  return columns([['budget', '', 'figure', 'wanted'], ...rows]);
 }

@@ -1,10 +1,10 @@
 /** The way to root for a process that is not: one run of the agent program through `sudo -n` per request. */
 import { join } from 'node:path';
 import { INSTALLED } from './commit/wake';
-import { ERROR_CODES, type ErrorCode, FirewallError, notPermitted } from './errors';
+import { ERROR_CODES, type ErrorCode, FirewallError, notPermitted, say } from './errors';
 import { exists } from './host/files';
 import { run } from './host/run';
-import type { AgentRequest, Result } from './messages';
+import { type AgentRequest, type Result, saidByAgent } from './messages';
 
 /** Where `setup` puts the agent. */
 const INSTALLED_AGENT = join(INSTALLED, 'agent');
@@ -23,22 +23,22 @@ export async function remote(request: AgentRequest): Promise<Result> {
     input: JSON.stringify(request),
     timeoutMs: TIMEOUT_MS,
   }).catch((error) => {
-    if ((error as FirewallError).code === 'UFW_NOT_FOUND') throw notPermitted('sudo is not installed here.', error);
+    if ((error as FirewallError).code === 'UFW_NOT_FOUND') throw notPermitted(say`sudo is not installed here.`, error);
     throw error;
   });
   const answer = parsed(stdout);
   if (answer?.result) return answer.result;
   if (answer?.error) throw toError(answer.error);
-  if (/^sudo:/m.test(stderr)) throw notPermitted(`sudo refused (${firstLine(stderr)}).`);
+  if (/^sudo:/m.test(stderr)) throw notPermitted(say`sudo refused (${firstLine(stderr)}).`);
   throw new FirewallError('INTERNAL', {
-    what: `the agent ended with code ${code} and no answer (${firstLine(stderr)}).`,
-    state: 'Read the firewall to see its state.',
+    what: say`the agent ended with code ${code} and no answer (${firstLine(stderr)}).`,
+    state: say`Read the firewall to see its state.`,
   });
 }
 
 interface Answer {
   result?: Result;
-  error?: { code: string; message: string };
+  error?: { code: string; message: string; said?: unknown };
 }
 
 function parsed(text: string): Answer | null {
@@ -50,9 +50,13 @@ function parsed(text: string): Answer | null {
   }
 }
 
-function toError({ code, message }: { code: string; message: string }): FirewallError {
+/** An agent of another version says only the message. */
+function toError({ code, message, said }: NonNullable<Answer['error']>): FirewallError {
   const known: ErrorCode = ERROR_CODES.find((one) => one === code) ?? 'INTERNAL';
-  return new FirewallError(known, { what: message.replace(/^[A-Z_]+: /, ''), state: '' });
+  const sentences = saidByAgent.safeParse(said);
+  const [what, state, remedy] = sentences.success ? sentences.data : [];
+  if (what) return new FirewallError(known, { what, state: state ?? null, remedy });
+  return new FirewallError(known, { what: say`${message.replace(/^[A-Z_]+: /, '')}`, state: null });
 }
 
 const firstLine = (text: string): string => (text.trim().split('\n')[0] ?? '').slice(0, 200);

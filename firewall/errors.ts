@@ -24,26 +24,61 @@ export const ERROR_CODES = [
 
 export type ErrorCode = (typeof ERROR_CODES)[number];
 
+/**
+ * A sentence, and what stands in its places `{0}`, `{1}` …: kept apart, so that it can be said in another language. What
+ * stands in a place may be a sentence itself; a text there is never translated, and never read for places.
+ */
+export interface Sentence {
+  template: string;
+  values: readonly (string | Sentence)[];
+}
+
+/** The tag that makes a sentence of a template literal. */
+export function say(parts: TemplateStringsArray, ...values: readonly unknown[]): Sentence {
+  const template = parts.reduce((text, part, at) => `${text}{${at - 1}}${part}`);
+  return { template, values: values.map((value) => (isSentence(value) ? value : String(value))) };
+}
+
+/** Marks a text without places that is made into a sentence later. */
+export const phrase = (parts: TemplateStringsArray): string => parts.join('');
+
+const isSentence = (value: unknown): value is Sentence =>
+  typeof value === 'object' && value !== null && 'template' in value;
+
+/** The sentence as a text; `translate` gives a template's translation. */
+export function rendered(sentence: Sentence, translate: (template: string) => string = (same) => same): string {
+  return translate(sentence.template).replace(/\{(\d+)\}/g, (place, at) => {
+    const value = sentence.values[Number(at)];
+    if (value === undefined) return place;
+    return typeof value === 'string' ? value : rendered(value, translate);
+  });
+}
+
 /** What an error says, in the three parts a technician needs. */
 export interface Explanation {
   /** What happened, one sentence. */
-  what: string;
-  /** What state the firewall is in now. */
-  state?: string;
+  what: Sentence;
+  /** What state the firewall is in now: left out, it was not changed; null, the error does not know. */
+  state?: Sentence | null;
   /** What to do about it. */
-  remedy?: string;
+  remedy?: Sentence | undefined;
 }
 
-const UNCHANGED = 'The firewall was not changed.';
+const UNCHANGED = say`The firewall was not changed.`;
 
-/** The one error class of the engine. Its message starts with its code: `LOCKOUT: …`. */
+/** The one error class of the engine. Its message is English and starts with its code: `LOCKOUT: …`. */
 export class FirewallError extends Error {
   readonly code: ErrorCode;
+  /** The message's sentences, without the code. */
+  declare readonly said: readonly Sentence[];
 
   constructor(code: ErrorCode, { what, state = UNCHANGED, remedy }: Explanation, cause?: unknown) {
-    super([`${code}: ${what}`, state, remedy].filter(Boolean).join(' '));
+    const said = [what, state, remedy].filter((one): one is Sentence => !!one);
+    super([`${code}:`, ...said.map((sentence) => rendered(sentence))].join(' '));
     this.name = 'FirewallError';
     this.code = code;
+    // Not what a message that carries the error is to show.
+    Object.defineProperty(this, 'said', { value: said, enumerable: false });
     if (cause !== undefined) Object.defineProperty(this, 'cause', { value: cause, enumerable: false });
   }
 
@@ -54,8 +89,7 @@ export class FirewallError extends Error {
 }
 
 /** The error for what this user may not do. `what` is one sentence. */
-export function notPermitted(what: string, cause?: unknown): FirewallError {
-  const remedy =
-    'Run "sudo npx smartserver-firewall setup" once on the device, in the folder where Node-RED has this package (~/.node-red).';
+export function notPermitted(what: Sentence, cause?: unknown): FirewallError {
+  const remedy = say`Run "sudo npx smartserver-firewall setup" once on the device, in the folder where Node-RED has this package (~/.node-red).`;
   return new FirewallError('NOT_PERMITTED', { what, remedy }, cause);
 }

@@ -19,7 +19,7 @@ import { endLease, revert, settle, WEB_LEASE } from './commit/settle';
 import { changedFiles, readSchedule, readSnapshot, type Snapshot, withWanted } from './commit/snapshot';
 import { type Committed, type Intent, type Plan, reschedule, takeBack, transact } from './commit/transaction';
 import { guardHere } from './commit/wake';
-import { FirewallError } from './errors';
+import { FirewallError, say } from './errors';
 import { readListeners } from './host/listeners';
 import { hasSystemd, type UnitChange, unitState } from './host/systemd';
 import {
@@ -69,7 +69,7 @@ const RETRY_MS = 10_000;
 
 /** What is known after a request, or after something was done by itself. */
 export interface Seen {
-  pending: State['pending'];
+  state: State;
   /** The id of the change that was just confirmed. */
   confirmed: string | null;
   /** What was done because it had come due, in sentences. */
@@ -192,7 +192,7 @@ export class Firewall {
     this.#await(state);
     const confirmed = 'confirmed' in done ? done.id : null;
     const said = 'failed' in done || 'drift' in done ? done.warnings : [];
-    for (const observer of [...this.#observers]) observer({ pending: state.pending, confirmed, said });
+    for (const observer of [...this.#observers]) observer({ state, confirmed, said });
   }
 
   /** Wakes up when the next deadline has come. systemd may have been quicker, and nothing is left to do. */
@@ -306,11 +306,11 @@ async function toggleService(settings: Settings, request: ToggleServiceRequest):
 async function unitChange({ service, action }: ResolvedToggle): Promise<UnitChange | undefined> {
   if (service.id !== 'ssh' || service.unit === null) {
     throw new FirewallError('INVALID_INPUT', {
-      what: `systemService: only the program of ssh can be started and stopped, not that of ${service.id}.`,
+      what: say`systemService: only the program of ssh can be started and stopped, not that of ${service.id}.`,
     });
   }
   if (!(await hasSystemd())) {
-    throw new FirewallError('INVALID_INPUT', { what: 'systemService: systemd does not run on this machine.' });
+    throw new FirewallError('INVALID_INPUT', { what: say`systemService: systemd does not run on this machine.` });
   }
   const from = await unitState(service.unit);
   const on = action !== 'close';
@@ -321,8 +321,8 @@ async function unitChange({ service, action }: ResolvedToggle): Promise<UnitChan
 async function changeWebPorts(settings: Settings, request: ChangeWebPortsRequest): Promise<ChangeResult> {
   if (request.reload === 'reboot' && request.confirmWithin > 0) {
     throw new FirewallError('INVALID_INPUT', {
-      what: 'confirmWithin: a restart of the device takes an unconfirmed change back, so it cannot go with reload "reboot".',
-      remedy: 'Use reload "reload", which needs no restart.',
+      what: say`confirmWithin: a restart of the device takes an unconfirmed change back, so it cannot go with reload "reboot".`,
+      remedy: say`Use reload "reload", which needs no restart.`,
     });
   }
   await refuseLink(settings.webSite);
@@ -377,7 +377,7 @@ async function lastBackup(settings: Settings, requested: boolean): Promise<Check
     const checkpoint = await readBackup(settings, id);
     if (!requested || checkpoint.reason === 'requested') return checkpoint;
   }
-  throw new FirewallError('UNKNOWN_BACKUP', { what: 'there is no backup: nothing was changed yet.' });
+  throw new FirewallError('UNKNOWN_BACKUP', { what: say`there is no backup: nothing was changed yet.` });
 }
 
 async function backups(settings: Settings): Promise<BackupReport[]> {
@@ -395,8 +395,10 @@ async function confirm(settings: Settings, request: ConfirmRequest): Promise<Con
     const { pending } = schedule;
     if (!pending || (request.id !== undefined && request.id !== pending.id)) {
       throw new FirewallError('NOTHING_PENDING', {
-        what: pending ? `the change that waits is ${pending.id}, not that one.` : 'no change waits to be confirmed.',
-        remedy: pending ? undefined : 'It may have gone back already, because it was not confirmed in time.',
+        what: pending
+          ? say`the change that waits is ${pending.id}, not that one.`
+          : say`no change waits to be confirmed.`,
+        remedy: pending ? undefined : say`It may have gone back already, because it was not confirmed in time.`,
       });
     }
     done.push({ id: pending.id, action: pending.action });
@@ -416,7 +418,7 @@ async function refuseLink(path: string): Promise<void> {
       throw error;
     },
   );
-  if (isLink) throw siteRefusal(`${path} is a symbolic link; name the file it leads to.`);
+  if (isLink) throw siteRefusal(say`${path} is a symbolic link; name the file it leads to.`);
 }
 
 interface Asked extends Omit<Intent, 'reason'> {
@@ -478,8 +480,8 @@ const changesAnything = async (snapshot: Snapshot, plan: Plan): Promise<boolean>
 
 function waits({ id, action, deadline }: NonNullable<Snapshot['schedule']['pending']>, clock: Clock): FirewallError {
   return new FirewallError('PENDING_CHANGE', {
-    what: `the change "${action}" (${id}) waits to be confirmed until ${deadlineText(deadline, clock)}.`,
-    remedy: 'Confirm it, or undo it; the profile lockdown takes it back by itself.',
+    what: say`the change "${action}" (${id}) waits to be confirmed until ${deadlineText(deadline, clock)}.`,
+    remedy: say`Confirm it, or undo it; the profile lockdown takes it back by itself.`,
   });
 }
 

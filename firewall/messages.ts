@@ -4,7 +4,11 @@
  */
 import { isIP } from 'node:net';
 import * as z from 'zod';
-import { FirewallError } from './errors';
+import { FirewallError, phrase, type Sentence, say } from './errors';
+import { printable } from './printable';
+import { isPortSpec } from './services/port-spec';
+
+export { printable };
 
 const MAX_TEXT = 200;
 
@@ -13,20 +17,9 @@ const text = z.string().max(MAX_TEXT);
 /** A service, custom service or profile name: letters, digits and dashes, so it is safe in a file name and on a terminal. */
 const name = z
   .string()
-  .regex(/^[a-z][a-z0-9-]{0,40}$/, 'must start with a letter and hold only small letters, digits and dashes');
+  .regex(/^[a-z][a-z0-9-]{0,40}$/, phrase`must start with a letter and hold only small letters, digits and dashes`);
 
-const PORT_SPEC = /^(\d{1,5})(?::(\d{1,5}))?(?:\/(tcp|udp))?$/;
-
-function isPortSpec(value: string): boolean {
-  const match = PORT_SPEC.exec(value);
-  if (!match) return false;
-  const first = Number(match[1]);
-  const last = match[2] === undefined ? first : Number(match[2]);
-  const wellOrdered = match[2] === undefined || first < last;
-  return first >= 1 && last <= 65535 && wellOrdered;
-}
-
-const PORT_HELP = 'must be a port 1–65535 or a range like 1628:1645, with or without /tcp or /udp';
+const PORT_HELP = phrase`must be a port 1–65535 or a range like 1628:1645, with or without /tcp or /udp`;
 
 /** `22/tcp`, `1628:1645/udp`, `443`. */
 export const portSpec = z.string().refine(isPortSpec, PORT_HELP);
@@ -42,14 +35,14 @@ function isAddress(value: string): boolean {
 
 const address = z
   .string()
-  .refine((value) => value === '' || isAddress(value), 'must be an IP address or a subnet like 192.168.1.0/24');
+  .refine((value) => value === '' || isAddress(value), phrase`must be an IP address or a subnet like 192.168.1.0/24`);
 
 /** What ufw and the kernel both accept as the name of a network interface; empty for any. */
 const networkInterface = z
   .string()
   .refine(
     (value) => value === '' || (/^[a-zA-Z0-9_\-.+,=%@]{1,15}$/.test(value) && value !== '.' && value !== '..'),
-    'must be a network interface like eth0: at most 15 letters, digits or _ - .',
+    phrase`must be a network interface like eth0: at most 15 letters, digits or _ - .`,
   );
 
 const absolutePath = z
@@ -57,7 +50,7 @@ const absolutePath = z
   .max(4096)
   .refine(
     (value) => value.startsWith('/') && !value.includes('\0') && !value.split('/').includes('..'),
-    'must be an absolute path',
+    phrase`must be an absolute path`,
   );
 
 /** `in`: towards the device; `out`: from it. */
@@ -468,6 +461,15 @@ export const agentRequest = z.strictObject({
 });
 export type AgentRequest = z.infer<typeof agentRequest>;
 
+/** A sentence of an error as the agent tells it, see errors.ts. */
+const sentence: z.ZodType<Sentence> = z.strictObject({
+  template: z.string(),
+  get values() {
+    return z.array(z.union([z.string(), sentence]));
+  },
+});
+export const saidByAgent = z.array(sentence).max(3);
+
 /** What the engine answers to a request. */
 export type Result = ChangeResult | Confirmation | Settled | State | News | BackupReport[];
 
@@ -477,14 +479,17 @@ export type Result = ChangeResult | Confirmation | Settled | State | News | Back
  */
 export function check<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> {
   const trap = prototypeKey(value);
-  if (trap !== null) throw new FirewallError('INVALID_INPUT', { what: `${trap}: no property may have this name.` });
+  if (trap !== null) throw new FirewallError('INVALID_INPUT', { what: say`${trap}: no property may have this name.` });
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
   const where = issue?.path.length ? issue.path.map(property).join('.') : 'the request';
   const got = printable(valueAt(value, issue?.path ?? []));
+  // Sentences of this file's own are translated; zod's are not.
+  const reason = issue?.message ?? 'not understood';
+  const said = issue?.code === 'custom' || issue?.code === 'invalid_format' ? { template: reason, values: [] } : reason;
   throw new FirewallError('INVALID_INPUT', {
-    what: `${where}: ${issue?.message ?? 'not understood'} (got ${got}).`,
+    what: say`${where}: ${said} (got ${got}).`,
   });
 }
 
@@ -513,10 +518,3 @@ function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
 
 /** A step of a path in words: bare where it is a name. */
 const property = (step: PropertyKey): string => (/^[\w-]{1,60}$/.test(String(step)) ? String(step) : printable(step));
-
-/** A short, printable rendering of any value: no control characters, no megabytes. */
-export function printable(value: unknown): string {
-  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'a list' : 'an object';
-  const raw = typeof value === 'string' ? JSON.stringify(value.slice(0, 60)) : String(value);
-  return raw.replace(/\p{C}|\p{Zl}|\p{Zp}/gu, '?');
-}

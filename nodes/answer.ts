@@ -1,8 +1,9 @@
 /** How every node of this package handles a message: work, answer in the same message, show and report the outcome. */
 import type { Node, NodeAPI, NodeMessageInFlow } from 'node-red';
-import { FirewallError } from '../firewall/errors';
+import { FirewallError, say } from '../firewall/errors';
 import { printable } from '../firewall/messages';
 import { type Outcome, type ShowStatus, statusOf } from './status';
+import { translated } from './translated';
 
 export interface Answer {
   outcome: Outcome;
@@ -32,7 +33,7 @@ export function answerMessages(RED: NodeAPI, node: Node, work: Work): ShowStatus
       show(answer.outcome, answer.text);
       done();
     } catch (cause) {
-      const err = asFirewallError(cause);
+      const err = translated(RED, asFirewallError(cause));
       show('error', err.code);
       done(err);
     }
@@ -47,9 +48,9 @@ export function asFirewallError(cause: unknown): FirewallError {
   return new FirewallError(
     'INTERNAL',
     {
-      what: `this should not happen: ${printable(said)}.`,
-      state: 'What state the firewall is in is not known.',
-      remedy: 'Read the firewall before changing anything, and report this error.',
+      what: say`this should not happen: ${printable(said)}.`,
+      state: say`What state the firewall is in is not known.`,
+      remedy: say`Read the firewall before changing anything, and report this error.`,
     },
     cause,
   );

@@ -23,7 +23,7 @@ interface Change {
 export function changingNode(RED: NodeAPI, node: Node, def: ChangingDef, change: Change): void {
   const device = useDevice(RED, node, def.device);
   // What an earlier change left for later may have come due while flows were stopped.
-  resumeDevice(node, device);
+  resumeDevice(RED, node, device);
   const { dryRun, onlyTighten, cutConnections, force } = def;
   const options = { dryRun, onlyTighten, cutConnections, force, confirmWithin: asNumber(def.confirmWithin) };
   const show = answerMessages(RED, node, async (msg) => {

@@ -1,8 +1,10 @@
 /** Which firewall a node speaks to: that of its config node, or the one all nodes without a config node share. */
 import type { Node, NodeAPI } from 'node-red';
-import { FirewallError } from '../firewall/errors';
+import { FirewallError, say } from '../firewall/errors';
 import { Firewall } from '../firewall/firewall';
 import { asFirewallError } from './answer';
+import { showDevice } from './live';
+import { translated } from './translated';
 
 /** What the nodes need of a `Firewall`. */
 export type Device = Pick<
@@ -32,6 +34,10 @@ let opener: Opener = (settings) => new Firewall(settings);
 /** The device of all nodes without a config node, closed with the last of these users. */
 let shared: Device | undefined;
 const users = new Set<Node>();
+/** Ends showing it in the editor. */
+let hide = (): void => undefined;
+/** What the editor knows it by. */
+const FACTORY = { id: 'factory', name: '' };
 /** Devices that were asked once to do what came due. */
 const resumed = new WeakSet<Device>();
 
@@ -55,9 +61,11 @@ export function openDevicesWith(open: Opener): Opener {
 /** Gives the node its device, for each message anew; see `deviceOf`. */
 export function useDevice(RED: NodeAPI, node: Node, configId: string | undefined): () => Device {
   if (!configId) {
+    if (users.size === 0) hide = showDevice(RED, FACTORY, () => deviceOf(RED, undefined));
     users.add(node);
     node.on('close', () => {
       if (!users.delete(node) || users.size > 0) return;
+      hide();
       shared?.close();
       shared = undefined;
     });
@@ -78,8 +86,8 @@ function deviceOf(RED: NodeAPI, configId: string | undefined): Device {
   const config = RED.nodes.getNode(configId) as DeviceNode | null;
   if (config?.type !== 'smartserver') {
     throw new FirewallError('INVALID_INPUT', {
-      what: 'device: the SmartServer configuration this node was given is missing or disabled.',
-      remedy: 'Choose one in the node, or none for a factory device.',
+      what: say`device: the SmartServer configuration this node was given is missing or disabled.`,
+      remedy: say`Choose one in the node, or none for a factory device.`,
     });
   }
   return config.device();
@@ -89,7 +97,7 @@ function deviceOf(RED: NodeAPI, configId: string | undefined): Device {
  * Has the device do what came due while nobody was running; once, however many nodes ask for it as flows start. A failure
  * is a warning: the node itself works, and the next one that asks tries again.
  */
-export function resumeDevice(node: Node, device: () => Device): void {
+export function resumeDevice(RED: NodeAPI, node: Node, device: () => Device): void {
   // When flows start, the config node may come after the node that names it.
   const soon = setImmediate(async () => {
     try {
@@ -101,7 +109,7 @@ export function resumeDevice(node: Node, device: () => Device): void {
         throw error;
       });
     } catch (error) {
-      node.warn(asFirewallError(error).message);
+      node.warn(translated(RED, asFirewallError(error)).message);
     }
   });
   node.on('close', () => clearImmediate(soon));

@@ -1,5 +1,5 @@
 import type { Node, NodeAPI, NodeDef } from 'node-red';
-import { FirewallError } from '../firewall/errors';
+import { FirewallError, say } from '../firewall/errors';
 import { printable, type State } from '../firewall/messages';
 import { type Answer, answerMessages } from './answer';
 import { useDevice } from './device';
@@ -32,7 +32,7 @@ export = (RED: NodeAPI): void => {
     answerMessages(RED, this, async (): Promise<Answer> => {
       const part = PARTS.get(def.output ?? 'state');
       if (!part) {
-        const what = `output: must be state, services, rules or profile (got ${printable(def.output)}).`;
+        const what = say`output: must be state, services, rules or profile (got ${printable(def.output)}).`;
         throw new FirewallError('INVALID_INPUT', { what });
       }
       const state = await device().read();

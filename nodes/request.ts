@@ -1,6 +1,6 @@
 /** From a node's properties and a message to a request. Nothing is judged here: the engine's schemas do that. */
 import type { Node, NodeAPI, NodeMessageInFlow } from 'node-red';
-import { FirewallError } from '../firewall/errors';
+import { FirewallError, say } from '../firewall/errors';
 import { printable } from '../firewall/messages';
 
 /** Without the properties that have no value, so that the engine's default holds for them. */
@@ -38,12 +38,12 @@ export async function evaluate(RED: NodeAPI, node: Node, msg: NodeMessageInFlow,
   if (value === undefined) return undefined;
   const source = `${property}: ${type} ${printable(value)}`;
   const result = await evaluated(RED, node, msg, String(value), type).catch((cause) => {
-    throw new FirewallError('INVALID_INPUT', { what: `${source} cannot be evaluated (${reason(cause)}).` }, cause);
+    throw new FirewallError('INVALID_INPUT', { what: say`${source} cannot be evaluated (${reason(cause)}).` }, cause);
   });
   // Node-RED gives an environment variable that is not set as an empty text.
   const missing = result === undefined || (type === 'env' && result === '');
   if (missing && !FIXED.includes(type)) {
-    throw new FirewallError('INVALID_INPUT', { what: `${source} has no value.` });
+    throw new FirewallError('INVALID_INPUT', { what: say`${source} has no value.` });
   }
   // The environment holds nothing but text.
   if (type === 'env' && input.isNumber && /^\d+$/.test(String(result))) return Number(result);

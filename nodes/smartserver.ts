@@ -2,6 +2,7 @@
 import type { NodeAPI, NodeDef } from 'node-red';
 import { settings } from '../firewall/messages';
 import { type Device, type DeviceNode, openDevice } from './device';
+import { showDevice } from './live';
 import { defined } from './request';
 
 type Definition = NodeDef & Record<string, unknown>;
@@ -22,6 +23,10 @@ export = (RED: NodeAPI): void => {
       opened ??= openDevice(RED, settingsOf(def));
       return opened;
     };
-    this.on('close', () => opened?.close());
+    const hide = showDevice(RED, { id: this.id, name: this.name ?? '' }, this.device);
+    this.on('close', () => {
+      hide();
+      opened?.close();
+    });
   });
 };

@@ -20,7 +20,7 @@ export function waitingOf(RED: NodeAPI, node: Node, show: ShowStatus): (device: 
     };
     const timer = setInterval(count, SECOND_MS);
     const forget = device.observe((seen) => {
-      if (seen.pending?.id === id) return;
+      if (seen.state.pending?.id === id) return;
       stop();
       if (seen.confirmed === id) show('success', RED._('status.confirmed'));
       else show('unchanged', RED._('status.over'));

@@ -3,34 +3,34 @@ window.smartserverFirewall = {
   /** The types of a TypedInput whose value is not known before a message arrives. */
   dynamicTypes: ['msg', 'flow', 'global', 'env', 'jsonata'],
 
-  /** Makes `#node-input-PROPERTY` a TypedInput with its companion field, named by its label for screen readers. */
+  /** Makes `#node-input-PROPERTY` a TypedInput with its companion field. */
   typedInput(property, types) {
     const input = $(`#node-input-${property}`);
-    input.typedInput({ default: 'str', types, typeField: $(`#node-input-${property}Type`) });
-    const label = $(`label[for="node-input-${property}"]`).attr('id', `smartserver-label-${property}`);
-    input
-      .next('.red-ui-typedInput-container')
-      .find('.red-ui-typedInput-input, .red-ui-typedInput-type-select, .red-ui-typedInput-option-trigger')
-      .attr('aria-labelledby', label.attr('id'));
-    return input;
+    return input.typedInput({ default: 'str', types, typeField: $(`#node-input-${property}Type`) });
   },
 
   /**
    * Lets one of the entries of `#smartserver-PROPERTY-choice` stand for the TypedInput of the property; its entry with the
-   * empty value shows the TypedInput itself, in the row `#smartserver-PROPERTY-other`. `describe` is told each choice.
+   * empty value shows the TypedInput itself, in the row `#smartserver-PROPERTY-other`. `fill` puts the entries in, which
+   * may depend on the chosen configuration; `describe` is told each choice, or null where it is made at run time.
    */
-  choice(property, describe) {
+  choice(property, fill, describe) {
     const list = $(`#smartserver-${property}-choice`);
     const row = $(`#smartserver-${property}-other`);
     const { dynamicTypes, typedInput } = window.smartserverFirewall;
     const input = typedInput(property, ['str', 'num', ...dynamicTypes]);
-    const isListed = (value) => value !== '' && list.find('option').is((_, option) => option.value === value);
-    const listed = input.typedInput('type') === 'str' && isListed(input.typedInput('value'));
+    const fixed = () => (dynamicTypes.includes(input.typedInput('type')) ? null : input.typedInput('value'));
     const show = () => {
       row.toggle(list.val() === '');
-      describe(list.val());
+      describe(fixed());
     };
-    list.val(listed ? input.typedInput('value') : '');
+    const refill = () => {
+      fill(list);
+      const value = fixed();
+      const isListed = Boolean(value) && list.find('option').is((_, option) => option.value === value);
+      list.val(isListed ? value : '');
+      show();
+    };
     list.on('change', () => {
       if (list.val() !== '') {
         input.typedInput('type', 'str');
@@ -38,20 +38,132 @@ window.smartserverFirewall = {
       }
       show();
     });
-    show();
+    row.on('input change', show);
+    $('#node-input-device').on('change', refill);
+    refill();
   },
 
+  /** The settings of the chosen configuration that tell its services and profiles; none stand for a factory device. */
+  configured() {
+    const { servicePorts, customServices, customProfiles, managementFrom } =
+      RED.nodes.node($('#node-input-device').val()) ?? {};
+    // A hand-written flow may have anything.
+    const asList = (value) => (Array.isArray(value) ? value : []);
+    return {
+      ...{ servicePorts, managementFrom },
+      customServices: asList(customServices),
+      customProfiles: asList(customProfiles),
+    };
+  },
+
+  /** What `look` finds in the chosen configuration, or in a factory device where that configuration cannot be right. */
+  fromConfiguration(look) {
+    try {
+      return { found: look(window.smartserverFirewall.configured()), problem: '' };
+    } catch (error) {
+      return { found: look({}), problem: error.message };
+    }
+  },
+
+  /** A service's name, and what closing it means, in the editor's language where it has a translation. */
+  serviceName: (node, { id, label }) => window.smartserverFirewall.translatedOr(node, `service.${id}`, label),
+  consequence: (node, { id, consequence }) =>
+    window.smartserverFirewall.translatedOr(node, `consequence.${id}`, consequence),
+
+  /** What is not translated comes back as its key. A default of i18next's would be searched for places. */
+  translatedOr: (node, key, text) => (node._(key) === key ? text : node._(key)),
+
   /** Fills a select with the services of these groups of the vendor's page; `groups` gives each group its heading. */
-  listServices(select, groups) {
+  listServices(select, groups, services = window.smartserverFirewallCatalogue, nameOf = ({ label }) => label) {
     for (const [group, heading] of Object.entries(groups)) {
-      const options = $('<optgroup>').attr('label', heading);
-      for (const service of window.smartserverFirewallCatalogue.filter((one) => one.group === group)) {
+      const listed = services.filter((one) => one.group === group);
+      if (listed.length === 0) continue;
+      const options = $('<optgroup>').attr('label', heading).appendTo(select);
+      for (const service of listed) {
         $('<option>')
           .val(service.id)
-          .text(`${service.label} (${service.ports.join(', ')})`)
+          .text(`${nameOf(service)} (${service.ports.join(', ')})`)
           .appendTo(options);
       }
-      select.append(options);
+    }
+  },
+
+  /**
+   * To be called when the dialog has all its fields: gives each control its name for screen readers, its hint and a way to
+   * it with the keyboard, and shows below each field why what stands in it cannot be right, as long as it cannot.
+   * `collect` gives the properties that have no field of their own.
+   */
+  ready(node, collect = () => ({})) {
+    const prefix = node._def.category === 'config' ? 'node-config-input' : 'node-input';
+    const form = $(`#${prefix}-name`).closest('.smartserver-firewall');
+    const dialog = { node, prefix, form };
+    const { asButton, nameTypedInputs, showReasons } = window.smartserverFirewall;
+    for (const hint of form.find('.smartserver-hint').toArray()) {
+      hint.id = `smartserver-hint-${hint.dataset.for}`;
+      $(`#${prefix}-${hint.dataset.for}`).attr('aria-describedby', hint.id);
+    }
+    asButton(form.find(`#${prefix}-btn-device-edit, #${prefix}-lookup-device`), node._('button.editDevice'));
+    asButton(form.find(`#${prefix}-btn-device-add`), node._('button.addDevice'));
+    // Node-RED translates the labels of a dialog when it has been prepared, and calls all its change handlers before.
+    setTimeout(() => nameTypedInputs(dialog));
+    form.on('input change', () => showReasons(dialog, collect()));
+  },
+
+  /** Leads the label of each TypedInput to the field that is seen, and names its buttons for screen readers. */
+  nameTypedInputs({ node, form }) {
+    for (const container of form.find('.red-ui-typedInput-container').toArray()) {
+      const input = $(container).prev();
+      const id = input.attr('id');
+      const label = form.find(`label[for="${id}"]`).attr({ for: `${id}-value`, id: `${id}-label` });
+      const name = label.text().trim();
+      $(container).find('.red-ui-typedInput-input').attr('id', `${id}-value`);
+      $(container).find('.red-ui-typedInput-type-select').attr('aria-label', node._('button.kind', { name }));
+      $(container).find('.red-ui-typedInput-option-expand').attr('aria-label', node._('button.expand', { name }));
+      $(container).find('.red-ui-typedInput-option-label').attr('id', `${id}-chosen`);
+      $(container).find('.red-ui-typedInput-option-trigger').attr('aria-labelledby', `${id}-label ${id}-chosen`);
+    }
+  },
+
+  /** Makes a link that only a mouse can use a button, for the keyboard too. */
+  asButton(link, name) {
+    link.attr({ role: 'button', tabindex: 0, 'aria-label': name }).on('keydown', (event) => {
+      if (event.key !== 'Enter' && event.key !== ' ') return;
+      event.preventDefault();
+      event.currentTarget.click();
+    });
+  },
+
+  /** The node as the form has it now: its validators look at other properties too. */
+  asEdited({ node, prefix }, collected) {
+    const edited = Object.assign(Object.create(node), collected);
+    for (const property of Object.keys(node._def.defaults)) {
+      const field = $(`#${prefix}-${property}`);
+      if (field.is('[type="checkbox"]')) edited[property] = field.prop('checked');
+      else if (field.is('.red-ui-typedInput')) edited[property] = field.typedInput('value');
+      else if (field.length > 0) edited[property] = field.val();
+    }
+    return edited;
+  },
+
+  /** Below each field that cannot be right, the reason; Node-RED itself shows it only to a mouse, and 2.x not at all. */
+  showReasons(dialog, collected) {
+    const { node, prefix, form } = dialog;
+    const edited = window.smartserverFirewall.asEdited(dialog, collected);
+    for (const [property, { validate }] of Object.entries(node._def.defaults)) {
+      if (!validate) continue;
+      const verdict = validate.call(edited, edited[property], {});
+      const field = $(`#${prefix}-${property}`);
+      const row = field.closest('.form-row').add(form.find(`[data-property="${property}"]`));
+      const id = `smartserver-reason-${property}`;
+      if (row.find(`#${id}`).length === 0)
+        $('<div class="smartserver-reason" role="status">').attr('id', id).appendTo(row);
+      row.find(`#${id}`).text(verdict === true ? '' : verdict);
+      const control = field.next('.red-ui-typedInput-container').find('.red-ui-typedInput-input').add(field);
+      const hint = form.find(`#smartserver-hint-${property}`).attr('id');
+      control.attr({
+        'aria-invalid': verdict === true ? null : 'true',
+        'aria-describedby': [hint, verdict === true ? '' : id].filter(Boolean).join(' ') || null,
+      });
     }
   },
 
@@ -74,25 +186,31 @@ window.smartserverFirewall = {
     return items.map((item) => Object.fromEntries(names.map((name) => [name, read($(item), name)])));
   },
 
-  /** A JSON list, or the text itself where it is none, so that it can be mended later. */
-  parsed(text) {
+  /** An IPv4 or IPv6 address or a subnet, or nothing. */
+  isAddress(value) {
+    const [address, prefix, ...rest] = String(value ?? '').split('/');
+    if (address === '') return prefix === undefined;
+    const isV4 = /^(\d{1,3}\.){3}\d{1,3}$/.test(address) && address.split('.').every((part) => Number(part) <= 255);
+    const isPrefix = prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (isV4 ? 32 : 128));
+    return (isV4 || window.smartserverFirewall.isIPv6(address)) && isPrefix && rest.length === 0;
+  },
+  /** Browsers know what an IPv6 address is; an older one tells only by throwing. */
+  isIPv6(address) {
+    if (!/^[\da-f:.]*:[\da-f:.]*$/i.test(address)) return false;
     try {
-      const value = JSON.parse(text === '' ? '[]' : text);
-      return Array.isArray(value) ? value : text;
+      return new URL(`http://[${address}]`).hostname !== '';
     } catch {
-      return text;
+      return false;
     }
   },
-
-  isAddress: (value) => /^$|^[\da-fA-F:.]*[:.][\da-fA-F:.]*(\/\d{1,3})?$/.test(value ?? ''),
-  isInterface: (value) => /^[\w\-.+,=%@]{0,15}$/.test(value ?? ''),
-  isPath: (value) => /^\//.test(value ?? ''),
+  isInterface: (value) => /^[\w\-.+,=%@]{0,15}$/.test(value ?? '') && value !== '.' && value !== '..',
+  isPath: (value) => /^\//.test(value ?? '') && !value.split('/').includes('..'),
   isName: (value) => /^[a-z][a-z0-9-]{0,40}$/.test(value ?? ''),
-  isService: (value) => /^([a-z][a-z0-9-]*|\d{1,5}(:\d{1,5})?(\/(tcp|udp))?)$/.test(value ?? ''),
+  isService: (value) => /^[a-z][a-z0-9-]*$/.test(value ?? '') || window.smartserverFirewall.isPort(value),
   /** Whole seconds up to a week, or nothing. */
   isSeconds: (value) => /^\d{0,6}$/.test(value ?? '') && Number(value ?? 0) <= 604800,
   /** A port number, or nothing. */
   isWebPort: (value) =>
     (value ?? '') === '' || (/^\d{1,5}$/.test(value) && Number(value) >= 1 && Number(value) <= 65535),
-  isPort: (value) => /^\d{1,5}(:\d{1,5})?(\/(tcp|udp))?$/.test(value ?? ''),
+  isPort: (value) => smartserverFirewallServices.isPortSpec(String(value ?? '')),
 };

@@ -1,12 +1,11 @@
 /**
- * Makes what the compiler does not: puts editor HTML, locales and icons beside the compiled nodes where Node-RED looks
- * for them, writes what the editor needs of the catalogue to `resources/`, which Node-RED serves, and makes one file of
- * the privileged program and all it uses.
+ * Makes what the compiler does not: puts editor HTML with the parts it includes, locales and icons beside the compiled
+ * nodes where Node-RED looks for them, writes what the editor needs of the catalogue to `resources/`, which Node-RED
+ * serves, and makes one file of the privileged program and all it uses.
  */
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { buildSync } from 'esbuild';
-import { CATALOGUE, type Service } from '../firewall/services/catalogue';
 
 const root = resolve(__dirname, '..', '..');
 const source = join(root, 'nodes');
@@ -33,38 +32,43 @@ function writeLocale(language: string): void {
   mkdirSync(to, { recursive: true });
   const common = readLabels(join(from, COMMON));
   for (const name of readdirSync(from)) {
-    if (name.endsWith('.html')) cpSync(join(from, name), join(to, name));
-    else if (name !== COMMON) {
+    if (name.endsWith('.html')) writeFileSync(join(to, name), withParts(readFileSync(join(from, name), 'utf8'), from));
+    else if (name.endsWith('.json') && name !== COMMON) {
       writeFileSync(join(to, name), `${JSON.stringify(withCommon(readLabels(join(from, name)), common), null, 2)}\n`);
     }
   }
 }
 
-/** The groups of the vendor's page. */
-function groupOf({ internal, directions }: Service): 'incoming' | 'outgoing' | 'internal' {
-  if (internal) return 'internal';
-  return directions.includes('in') ? 'incoming' : 'outgoing';
+/** `<!-- include NAME -->` in a page, `// include NAME` in its script. */
+const INCLUDE = /^( *)(?:<!-- include (\S+) -->|\/\/ include (\S+))\n/gm;
+
+/** The page with what several pages share, which stands in the folder `parts/` beside them once. */
+function withParts(page: string, folder: string): string {
+  return page.replace(INCLUDE, (_, indent: string, markup?: string, script?: string) =>
+    readFileSync(join(folder, 'parts', (markup ?? script) as string), 'utf8').replace(/^(?=.)/gm, indent),
+  );
 }
 
-function editorCatalogue(): string {
-  const services = CATALOGUE.map((service) => ({
-    id: service.id,
-    label: service.label,
-    ports: service.opens,
-    group: groupOf(service),
-    optional: service.optional,
-    consequence: service.consequence,
-  }));
-  return `window.smartserverFirewallCatalogue = ${JSON.stringify(services, null, 2)};\n`;
+/** What the dialogs know of services and profiles: the engine's own code and data, as one file for the browser. */
+function writeEditorCatalogue(): void {
+  buildSync({
+    entryPoints: [join(root, 'firewall', 'services', 'preview.ts')],
+    outfile: join(root, 'resources', 'catalogue.js'),
+    bundle: true,
+    platform: 'browser',
+    target: 'es2020',
+    globalName: 'smartserverFirewallServices',
+    footer: { js: 'window.smartserverFirewallCatalogue = smartserverFirewallServices.servicesOf({});' },
+  });
 }
 
 for (const name of readdirSync(source).filter((file) => file.endsWith('.html'))) {
   mkdirSync(target, { recursive: true });
-  cpSync(join(source, name), join(target, name));
+  writeFileSync(join(target, name), withParts(readFileSync(join(source, name), 'utf8'), source));
 }
 for (const language of readdirSync(join(source, 'locales'))) writeLocale(language);
 cpSync(join(root, 'icons'), join(target, 'icons'), { recursive: true });
-writeFileSync(join(root, 'resources', 'catalogue.js'), editorCatalogue());
+writeEditorCatalogue();
 
 const agent = join(root, 'dist', 'agent');
 const { metafile } = buildSync({
@@ -75,6 +79,8 @@ const { metafile } = buildSync({
   // The oldest Node.js the package runs on.
   target: 'node14.18',
   legalComments: 'eof',
+  minifyWhitespace: true,
+  minifySyntax: true,
   allowOverwrite: true,
   metafile: true,
 });

@@ -39,6 +39,8 @@ export function pack(destination: string): string {
     // The oldest Node.js the package runs on.
     target: 'node14.18',
     metafile: true,
+    minifyWhitespace: true,
+    minifySyntax: true,
   });
   // A node's page, labels and icons are looked for beside its file.
   for (const name of names)

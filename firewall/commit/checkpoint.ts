@@ -6,7 +6,7 @@
 import { randomBytes } from 'node:crypto';
 import { lstat, mkdir, readdir, rename, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
-import { FirewallError, notPermitted } from '../errors';
+import { FirewallError, notPermitted, say } from '../errors';
 import { asideOf, type FileText, readText, removeIfThere, replace, syncFolders } from '../host/files';
 import type { UnitChange } from '../host/systemd';
 import { type BackupReport, printable, type Settings } from '../messages';
@@ -95,7 +95,7 @@ async function makeFolders(place: Place): Promise<void> {
   for (const folder of [place.stateDir, backupsOf(place)]) {
     const { uid, mode } = await lstat(folder).then((found) => (found.isDirectory() ? found : { uid: -1, mode: 0 }));
     if (uid === process.getuid?.() && (mode & 0o022) === 0) continue;
-    throw notPermitted(`${folder} must be a folder, no link, which belongs to root and only root can write to.`);
+    throw notPermitted(say`${folder} must be a folder, no link, which belongs to root and only root can write to.`);
   }
 }
 
@@ -120,7 +120,7 @@ const pathOf = (place: Place, id: string): string => join(backupsOf(place), `${i
 export async function backupIds(place: Place): Promise<string[]> {
   const names = await readdir(backupsOf(place)).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [];
-    if (error.code === 'EACCES') throw notPermitted(`this user may not read ${backupsOf(place)}.`, error);
+    if (error.code === 'EACCES') throw notPermitted(say`this user may not read ${backupsOf(place)}.`, error);
     throw error;
   });
   return names
@@ -134,8 +134,8 @@ export async function readBackup(place: Place, id: string): Promise<Checkpoint> 
   const checkpoint = ID.test(id) ? await read(pathOf(place, id)) : null;
   if (checkpoint) return checkpoint;
   throw new FirewallError('UNKNOWN_BACKUP', {
-    what: `there is no backup ${printable(id)}.`,
-    remedy: 'List the backups, and use one of their ids.',
+    what: say`there is no backup ${printable(id)}.`,
+    remedy: say`List the backups, and use one of their ids.`,
   });
 }
 
@@ -172,8 +172,8 @@ async function read(path: string): Promise<Checkpoint | null> {
     throw new FirewallError(
       'INTERNAL',
       {
-        what: `${file.path}, the record of a change, is damaged.`,
-        remedy: `Check the firewall with "ufw status", then remove ${file.path}.`,
+        what: say`${file.path}, the record of a change, is damaged.`,
+        remedy: say`Check the firewall with "ufw status", then remove ${file.path}.`,
       },
       error,
     );

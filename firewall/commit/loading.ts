@@ -1,5 +1,5 @@
 /** Bringing rules into the kernel, and proving that they are there. */
-import { FirewallError } from '../errors';
+import { FirewallError, say } from '../errors';
 import { restore, type Saved, tryRestore } from '../host/iptables';
 import { difference } from '../rules/difference';
 import { stopLoad, userLoad } from '../rules/loads';
@@ -62,9 +62,9 @@ export async function load(after: Snapshot, loads: readonly (readonly [Family, s
   const missing = await missingRules(after, kernel);
   if (missing === null) return kernel;
   throw new FirewallError('VERIFY_FAILED', {
-    what: `the kernel does not hold the rules that were loaded (${missing}).`,
-    state: 'The firewall was put back as it was.',
-    remedy: 'Look for another program that changes iptables, then try again.',
+    what: say`the kernel does not hold the rules that were loaded (${missing}).`,
+    state: say`The firewall was put back as it was.`,
+    remedy: say`Look for another program that changes iptables, then try again.`,
   });
 }
 
@@ -75,9 +75,9 @@ export async function stop(after: Snapshot): Promise<Kernel> {
   const kernel = await readKernel();
   if (!isActive(after, kernel)) return kernel;
   throw new FirewallError('VERIFY_FAILED', {
-    what: 'the kernel still filters after the firewall was switched off.',
-    state: 'The firewall was put back as it was.',
-    remedy: 'Look for another program that changes iptables, then try again.',
+    what: say`the kernel still filters after the firewall was switched off.`,
+    state: say`The firewall was put back as it was.`,
+    remedy: say`Look for another program that changes iptables, then try again.`,
   });
 }
 

@@ -3,7 +3,7 @@
  * hold. Kept in one file beside the backups and written in the same transaction as the change it belongs to.
  */
 import { readFile } from 'node:fs/promises';
-import { FirewallError } from '../errors';
+import { FirewallError, say } from '../errors';
 import type { UnitChange } from '../host/systemd';
 import type { Guard, SetProfileRequest } from '../messages';
 import type { Patch } from '../plan/patch';
@@ -68,7 +68,7 @@ export function parseSchedule(text: string, path: string): Schedule {
   } catch (error) {
     throw new FirewallError(
       'INTERNAL',
-      { what: `${path} is damaged.`, remedy: `Check the firewall with "ufw status", then remove ${path}.` },
+      { what: say`${path} is damaged.`, remedy: say`Check the firewall with "ufw status", then remove ${path}.` },
       error,
     );
   }

@@ -1,7 +1,7 @@
 /** ufw's files at one moment, parsed, with a hash that tells whether they have moved since. */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { FirewallError } from '../errors';
+import { FirewallError, type Sentence, say } from '../errors';
 import { exists, type FileText, readText } from '../host/files';
 import type { Policies, Settings } from '../messages';
 import { fullLoad, IPV6_OFF_LOAD } from '../rules/loads';
@@ -56,6 +56,8 @@ export interface Sources {
 /** The site file as it is read: what it says, or why it cannot be read. */
 export interface WebSite {
   site: Site | null;
+  /** Why it cannot be read; null where it can. */
+  refusal: Sentence | null;
   /** Without a readable site all null, with the reason among the problems. */
   ports: WebPorts;
 }
@@ -233,13 +235,14 @@ export function changedFiles(from: Snapshot, to: Snapshot): FileText[] {
 function webSiteOf(text: string): WebSite {
   try {
     const site = parseSite(Buffer.from(text, 'latin1'));
-    return { site, ports: webPorts(site) };
+    return { site, refusal: null, ports: webPorts(site) };
   } catch (error) {
     if (!(error instanceof FirewallError)) throw error;
     // Reading the firewall does not fail for it: it is one of the things a report is for.
+    const [refusal = null] = error.said;
     const problems = [error.message.replace(/^[A-Z_]+: /, '')];
     return {
-      site: null,
+      ...{ site: null, refusal },
       ports: { http: null, https: null, otherHttp: [], otherHttps: [], redirectsTo: null, problems },
     };
   }
@@ -274,10 +277,10 @@ async function required(path: string, settings: Settings, mends = false): Promis
   if (file) return file;
   if (!(await exists(settings.etcUfw))) {
     throw new FirewallError('UFW_NOT_FOUND', {
-      what: `${settings.etcUfw} does not exist: ufw is not installed here.`,
-      remedy: 'Install ufw on the device: sudo apt-get install ufw',
+      what: say`${settings.etcUfw} does not exist: ufw is not installed here.`,
+      remedy: say`Install ufw on the device: sudo apt-get install ufw`,
     });
   }
   if (mends) return { path, text: '', mode: 0o640, uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
-  throw unreadable(path, 'it is missing');
+  throw unreadable(path, say`it is missing`);
 }

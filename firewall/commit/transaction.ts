@@ -3,7 +3,7 @@
  * Read, plan, lock, take back what died, read and plan again, journal, write, load, verify, file the backup, release, look
  * once more.
  */
-import { FirewallError, notPermitted } from '../errors';
+import { FirewallError, notPermitted, say } from '../errors';
 import { type FileText, replace } from '../host/files';
 import { restore } from '../host/iptables';
 import { processesOf, readListeners } from '../host/listeners';
@@ -105,9 +105,9 @@ async function attempt(settings: Settings, intent: Intent, holder: Holder | null
     if (!(await isUndone(settings, intent, id))) return done;
     if (round === ROUNDS) {
       throw new FirewallError('BUSY', {
-        what: `ufw commands that run all the time have undone this change ${ROUNDS} times.`,
-        state: 'The change is not in effect.',
-        remedy: 'Find what calls ufw in a loop, stop it, and try again.',
+        what: say`ufw commands that run all the time have undone this change ${ROUNDS} times.`,
+        state: say`The change is not in effect.`,
+        remedy: say`Find what calls ufw in a loop, stop it, and try again.`,
       });
     }
   }
@@ -299,7 +299,7 @@ async function commit(
 async function reboot(): Promise<void> {
   const { code, stderr } = await run('systemctl', ['reboot']);
   if (code === 0) return;
-  throw new FirewallError('VERIFY_FAILED', { what: `the device did not restart (${stderr.trim().slice(0, 200)}).` });
+  throw new FirewallError('VERIFY_FAILED', { what: say`the device did not restart (${stderr.trim().slice(0, 200)}).` });
 }
 
 /** A port that nginx shall take must be nobody else's: nginx itself would not say so. */
@@ -312,8 +312,10 @@ async function refuseBusy({ listening }: WebMove): Promise<void> {
   if (!taken) return;
   const holder = (await processesOf([taken.inode])).get(taken.inode);
   throw new FirewallError('PORT_IN_USE', {
-    what: `port ${taken.port} is in use by ${holder ? `${holder.name} (process ${holder.pid})` : 'another program'}.`,
-    remedy: 'Choose another port, or stop that program.',
+    what: holder
+      ? say`port ${taken.port} is in use by ${holder.name} (process ${holder.pid}).`
+      : say`port ${taken.port} is in use by another program.`,
+    remedy: say`Choose another port, or stop that program.`,
   });
 }
 
@@ -335,22 +337,25 @@ async function follow({ listening, left, pages }: WebMove): Promise<void> {
 function refused(error: unknown): never {
   if (error instanceof FirewallError) throw error;
   const { code, message } = error as NodeJS.ErrnoException;
-  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') throw notPermitted(`${message}.`, error);
-  throw new FirewallError('INTERNAL', { what: `${message}.`, state: 'The firewall is as it was.' }, error);
+  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') throw notPermitted(say`${message}.`, error);
+  throw new FirewallError('INTERNAL', { what: say`${message}.`, state: say`The firewall is as it was.` }, error);
 }
 
 function stuck(first: unknown, second: unknown): FirewallError {
   return new FirewallError(
     'VERIFY_FAILED',
     {
-      what: `the change failed (${(first as Error).message}) and could not be taken back (${(second as Error).message}).`,
-      state: 'The state of the firewall is not known.',
-      remedy: 'What it was is in the journal; the next change takes it back first. Or run "ufw reload" on the device.',
+      what: say`the change failed (${(first as Error).message}) and could not be taken back (${(second as Error).message}).`,
+      state: say`The state of the firewall is not known.`,
+      remedy: say`What it was is in the journal; the next change takes it back first. Or run "ufw reload" on the device.`,
     },
     second,
   );
 }
 
 function lockLost(): FirewallError {
-  return new FirewallError('BUSY', { what: "ufw's lock was lost before anything was written.", remedy: 'Try again.' });
+  return new FirewallError('BUSY', {
+    what: say`ufw's lock was lost before anything was written.`,
+    remedy: say`Try again.`,
+  });
 }

@@ -1,6 +1,6 @@
 /** Established TCP connections, listed and ended through `ss` of iproute2. */
 import ipaddr from 'ipaddr.js';
-import { FirewallError } from '../errors';
+import { FirewallError, say } from '../errors';
 import type { Family } from '../rules/rule';
 import { run } from './run';
 
@@ -75,7 +75,7 @@ async function ss(args: readonly string[]): Promise<string> {
   });
   if (code === 0) return stdout;
   throw new FirewallError('INTERNAL', {
-    what: `ss failed with code ${code} (${stderr.trim().slice(0, 200)}).`,
-    state: '',
+    what: say`ss failed with code ${code} (${stderr.trim().slice(0, 200)}).`,
+    state: null,
   });
 }

@@ -2,7 +2,7 @@
 import { constants } from 'node:fs';
 import { access, type FileHandle, lstat, open, readFile, realpath, rename, stat, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { FirewallError, notPermitted } from '../errors';
+import { FirewallError, notPermitted, say } from '../errors';
 
 /** A file's content and what a replacement of it must keep. */
 export interface FileText {
@@ -26,8 +26,8 @@ export async function readText(path: string): Promise<FileText | null> {
     const { mode, uid, gid, size } = await stat(path);
     if ((mode & constants.S_IFMT) !== constants.S_IFREG || size > MAX_SIZE) {
       throw new FirewallError('UFW_FILES_UNREADABLE', {
-        what: `${path} is not a file of at most ${MAX_SIZE / 1024 / 1024} MB.`,
-        state: 'Nothing was touched.',
+        what: say`${path} is not a file of at most ${MAX_SIZE / 1024 / 1024} MB.`,
+        state: say`Nothing was touched.`,
       });
     }
     // A link keeps pointing at its file: what is replaced later is the file itself.
@@ -35,7 +35,7 @@ export async function readText(path: string): Promise<FileText | null> {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR') return null;
-    if (code === 'EACCES' || code === 'EPERM') throw notPermitted(`this user may not read ${path}.`, error);
+    if (code === 'EACCES' || code === 'EPERM') throw notPermitted(say`this user may not read ${path}.`, error);
     throw error;
   }
 }

@@ -4,7 +4,7 @@
  */
 import { type FSWatcher, watch } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { FirewallError } from '../errors';
+import { FirewallError, say } from '../errors';
 
 export interface PathWatch {
   close(): void;
@@ -82,9 +82,9 @@ function unwatched(folder: string, error: NodeJS.ErrnoException): FirewallError 
   return new FirewallError(
     isFull || error.code !== 'EACCES' ? 'INTERNAL' : 'NOT_PERMITTED',
     {
-      what: `${folder} cannot be watched (${error.message}).`,
-      state: 'Changes there are not noticed.',
-      remedy: isFull ? 'Allow more: sudo sysctl fs.inotify.max_user_watches=65536' : undefined,
+      what: say`${folder} cannot be watched (${error.message}).`,
+      state: say`Changes there are not noticed.`,
+      remedy: isFull ? say`Allow more: sudo sysctl fs.inotify.max_user_watches=65536` : undefined,
     },
     error,
   );

@@ -1,5 +1,5 @@
 /** The kernel's packet filter, through iptables' own save and restore programs: one call reads or swaps a whole table. */
-import { FirewallError, notPermitted } from '../errors';
+import { FirewallError, notPermitted, say } from '../errors';
 import type { Family } from '../rules/rule';
 import { restored, type Table } from '../rules/tables';
 import { run } from './run';
@@ -51,12 +51,12 @@ async function call(program: string, args: readonly string[], input?: string): P
       continue;
     }
     if (/Permission denied|must be root/.test(stderr)) {
-      throw notPermitted(`this user may not run ${program}.`);
+      throw notPermitted(say`this user may not run ${program}.`);
     }
     const reason = stderr.trim().split('\n')[0] ?? '';
     throw new FirewallError('INTERNAL', {
-      what: `${program} failed with code ${code}: ${reason.slice(0, 300)}.`,
-      state: '',
+      what: say`${program} failed with code ${code}: ${reason.slice(0, 300)}.`,
+      state: null,
     });
   }
 }

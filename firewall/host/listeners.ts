@@ -2,7 +2,7 @@ import { readdir, readFile, readlink } from 'node:fs/promises';
 import { endianness } from 'node:os';
 import { join } from 'node:path';
 import ipaddr from 'ipaddr.js';
-import { FirewallError } from '../errors';
+import { FirewallError, say } from '../errors';
 
 /** A socket that waits for packets from anybody: a listening TCP or an unconnected, bound UDP one. */
 export interface Listener {
@@ -55,7 +55,7 @@ export function parseProcNet(
     const [, address, port, state, uid, inode] = ROW.exec(row) ?? [];
     if (!address || !port) {
       throw new FirewallError('INTERNAL', {
-        what: `A row of the kernel's ${protocol} socket table was not understood.`,
+        what: say`A row of the kernel's ${protocol} socket table was not understood.`,
       });
     }
     if (state !== WAITING[protocol]) return [];

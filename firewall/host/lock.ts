@@ -3,7 +3,7 @@
  * python3, which ufw itself requires, holds it and lets go when its standard input closes, also when this process dies.
  */
 import execa from 'execa';
-import { FirewallError, notPermitted } from '../errors';
+import { FirewallError, notPermitted, say } from '../errors';
 import { ENVIRONMENT, notFound } from './run';
 
 /** Where ufw has kept its lock since 0.36. */
@@ -79,14 +79,14 @@ export function startHolder(): Holder {
       holder.kill('SIGTERM');
       await ended;
       throw new FirewallError('BUSY', {
-        what: `another program has held ufw's lock for more than ${Math.round(timeoutMs / 1000)} seconds.`,
-        remedy: 'Look for a ufw command that does not end (ps aux | grep ufw) and try again.',
+        what: say`another program has held ufw's lock for more than ${Math.round(timeoutMs / 1000)} seconds.`,
+        remedy: say`Look for a ufw command that does not end (ps aux | grep ufw) and try again.`,
       });
     }
     if ((answer as { code?: string }).code === 'ENOENT') throw notFound('python3');
-    if (/PermissionError/.test(errors)) throw notPermitted(`this user may not take ufw's lock ${LOCK_FILE}.`);
+    if (/PermissionError/.test(errors)) throw notPermitted(say`this user may not take ufw's lock ${LOCK_FILE}.`);
     throw new FirewallError('INTERNAL', {
-      what: `ufw's lock could not be taken (${errors.trim().split('\n').pop()}).`,
+      what: say`ufw's lock could not be taken (${errors.trim().split('\n').pop()}).`,
     });
   };
   return { take, dismiss: () => holder.stdin?.end() };

@@ -1,5 +1,5 @@
 /** systemd, where the machine runs it: the units of services, and timers that fire without Node-RED. */
-import { FirewallError, notPermitted } from '../errors';
+import { FirewallError, notPermitted, say } from '../errors';
 import { exists } from './files';
 import { run } from './run';
 
@@ -54,9 +54,9 @@ async function systemd(program: string, args: readonly string[]): Promise<void> 
   const { code, stderr } = await run(program, args);
   if (code === 0) return;
   const reason = stderr.trim().split('\n')[0]?.slice(0, 200) ?? '';
-  if (/Access denied|authentication required/i.test(reason)) throw notPermitted(`systemd refused (${reason}).`);
+  if (/Access denied|authentication required/i.test(reason)) throw notPermitted(say`systemd refused (${reason}).`);
   throw new FirewallError('VERIFY_FAILED', {
-    what: `"${program} ${args.join(' ')}" failed with code ${code} (${reason}).`,
-    state: 'Everything was put back as it was.',
+    what: say`"${program} ${args.join(' ')}" failed with code ${code} (${reason}).`,
+    state: say`Everything was put back as it was.`,
   });
 }

@@ -2,7 +2,7 @@
 
 import type { RuleLists, Snapshot } from '../commit/snapshot';
 import type { Plan } from '../commit/transaction';
-import { FirewallError } from '../errors';
+import { FirewallError, type Sentence, say } from '../errors';
 import type { Policies, SetProfileRequest, ToggleServiceRequest } from '../messages';
 import { normalAddress } from '../rules/address';
 import { FAMILIES, type Family, type Rule } from '../rules/rule';
@@ -87,7 +87,7 @@ function letsOthersIn(rule: Rule, service: Service, direction: Direction, scopes
 export async function planToggle(snapshot: Snapshot, registry: Registry, request: ResolvedToggle): Promise<Plan> {
   const { service, action, directions, scope } = request;
   const families = snapshot.families.filter((family) => scopeFits(scope, family));
-  if (families.length === 0) throw invalid(`from: ${scope.from} is an IPv6 address, and IPv6 is off in ufw.`);
+  if (families.length === 0) throw invalid(say`from: ${scope.from} is an IPv6 address, and IPv6 is off in ufw.`);
   const rules: RuleLists = { ...snapshot.rules };
   const { policies } = snapshot.settings;
   for (const family of families) {
@@ -122,7 +122,7 @@ export function resolveToggle(snapshot: Snapshot, registry: Registry, request: T
         ? DIRECTIONS
         : [request.direction];
   if (OWN_INTERFACES.includes(request.interface)) {
-    throw invalid(`interface: ${request.interface} is the device's own; rules about it must stay as they are.`);
+    throw invalid(say`interface: ${request.interface} is the device's own; rules about it must stay as they are.`);
   }
   const scope = normalScope({ interface: request.interface, from: request.from });
   const { force, onlyTighten, systemService } = request;
@@ -144,15 +144,16 @@ export function resolveToggle(snapshot: Snapshot, registry: Registry, request: T
 
 /** The vendor's page warns against touching internal ports, and says that DHCP cannot be closed. */
 function refuseInternal(plan: Plan, snapshot: Snapshot, { service, action, force }: ResolvedToggle): Plan {
-  if (service.id === 'dhcp' && action === 'close') throw invalid(`service: ${service.label}. ${service.consequence}`);
+  if (service.id === 'dhcp' && action === 'close')
+    throw invalid(say`service: ${service.label}. ${service.consequence}`);
   if (!service.internal || force) return plan;
   const adds = snapshot.families.some((family) =>
     (plan.rules[family] ?? []).some((rule) => !(snapshot.rules[family] ?? []).includes(rule)),
   );
   if (!adds) return plan;
   throw new FirewallError('INTERNAL_SERVICE', {
-    what: `${service.label} is used only inside the device and must get no rule: ${service.consequence}`,
-    remedy: 'Use force if you know better.',
+    what: say`${service.label} is used only inside the device and must get no rule: ${service.consequence}`,
+    remedy: say`Use force if you know better.`,
   });
 }
 
@@ -180,4 +181,4 @@ function warningsOf(snapshot: Snapshot, rules: RuleLists, { service, action, dir
 
 const normalScope = (scope: Scope): Scope => ({ ...scope, from: scope.from && normalAddress(scope.from) });
 
-const invalid = (what: string): FirewallError => new FirewallError('INVALID_INPUT', { what });
+const invalid = (what: Sentence): FirewallError => new FirewallError('INVALID_INPUT', { what });

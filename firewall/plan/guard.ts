@@ -1,7 +1,7 @@
 /** What no change may do, whatever was asked: open more than it was allowed to, or close the way back. */
 import type { RuleLists, Snapshot } from '../commit/snapshot';
 import type { Plan } from '../commit/transaction';
-import { FirewallError } from '../errors';
+import { FirewallError, type Sentence, say } from '../errors';
 import type { Policies } from '../messages';
 import { normalAddress } from '../rules/address';
 import type { Rule } from '../rules/rule';
@@ -28,15 +28,15 @@ export function guarded(
     !reachesWeb(snapshot, { ...plan, settings: { policies: plan.policies } }, next, scope);
   if (isLost(ANY_SCOPE)) {
     throw new FirewallError('LOCKOUT', {
-      what: 'this would close the last way in to the web pages, and with them the Node-RED editor.',
-      remedy: 'Leave https open for at least one address, or use force if you can reach the USB console.',
+      what: say`this would close the last way in to the web pages, and with them the Node-RED editor.`,
+      remedy: say`Leave https open for at least one address, or use force if you can reach the USB console.`,
     });
   }
   const { managementFrom } = registry;
   if (managementFrom !== '' && isLost({ interface: '', from: normalAddress(managementFrom) })) {
     throw new FirewallError('LOCKOUT', {
-      what: `this would close the web pages to ${managementFrom}, which is to reach them whatever happens.`,
-      remedy: 'Leave https open for that address, or use force if you can reach the USB console.',
+      what: say`this would close the web pages to ${managementFrom}, which is to reach them whatever happens.`,
+      remedy: say`Leave https open for that address, or use force if you can reach the USB console.`,
     });
   }
   return plan;
@@ -51,17 +51,20 @@ function refuseWidening(snapshot: Snapshot, plan: Plan): void {
       { rules: plan.rules[family] ?? [], policies: plan.policies },
     );
     if (found === null) continue;
-    const cause = typeof found === 'string' ? `the default policy for ${found} packets` : describe(found);
     throw new FirewallError('WOULD_OPEN', {
-      what: `the change may only tighten, but ${cause} would let more through.`,
+      what:
+        typeof found === 'string'
+          ? say`the change may only tighten, but the default policy for ${found} packets would let more through.`
+          : say`the change may only tighten, but ${describe(found)} would let more through.`,
     });
   }
 }
 
-function describe(rule: Rule): string {
-  const ports =
-    rule.dport === 'any' ? 'every port' : `port ${rule.dport}${rule.protocol === 'any' ? '' : `/${rule.protocol}`}`;
-  return `"${rule.action} ${rule.routed ? 'routed' : rule.direction}" for ${ports} (${rule.family})`;
+function describe(rule: Rule): Sentence {
+  const rest = `${rule.action} ${rule.routed ? 'routed' : rule.direction}`;
+  if (rule.dport === 'any') return say`"${rest}" for every port (${rule.family})`;
+  const port = `${rule.dport}${rule.protocol === 'any' ? '' : `/${rule.protocol}`}`;
+  return say`"${rest}" for port ${port} (${rule.family})`;
 }
 
 function reachesWeb(

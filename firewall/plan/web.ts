@@ -1,7 +1,7 @@
 /** Moving the web ports: what the site file and the rules shall say, and what they say while both are in use. */
 import type { RuleLists, Snapshot } from '../commit/snapshot';
 import type { Plan } from '../commit/transaction';
-import { FirewallError } from '../errors';
+import { FirewallError, say } from '../errors';
 import type { ChangeWebPortsRequest, Policies, Settings } from '../messages';
 import { identity, type Rule } from '../rules/rule';
 import { CATALOGUE, type Service } from '../services/catalogue';
@@ -100,11 +100,11 @@ function warningsOf(oldPorts: readonly number[], waits: boolean): string[] {
 function readable({ web }: Snapshot): { site: Site; http: number | null; https: number | null } {
   if (!web) {
     throw new FirewallError('NGINX_NOT_FOUND', {
-      what: 'the nginx site file of the web pages was not found.',
-      remedy: 'Name it in the configuration node (webSite), or use this node on the device itself.',
+      what: say`the nginx site file of the web pages was not found.`,
+      remedy: say`Name it in the configuration node (webSite), or use this node on the device itself.`,
     });
   }
-  if (!web.site) throw siteRefusal(web.ports.problems[0] ?? 'The nginx site file cannot be read.');
+  if (!web.site) throw siteRefusal(web.refusal ?? say`The nginx site file cannot be read.`);
   return { site: web.site, http: web.ports.http, https: web.ports.https };
 }
 
@@ -112,9 +112,9 @@ function changeOf(snapshot: Snapshot, request: ChangeWebPortsRequest): WebPortCh
   const { http, https } = readable(snapshot);
   const wanted = { http: request.http ?? http, https: request.https ?? https };
   if (wanted.http !== null && wanted.http === wanted.https) {
-    throw new FirewallError('INVALID_INPUT', { what: `http: HTTP and HTTPS cannot share port ${wanted.http}.` });
+    throw new FirewallError('INVALID_INPUT', { what: say`http: HTTP and HTTPS cannot share port ${wanted.http}.` });
   }
-  if (request.http !== undefined && http === null) throw siteRefusal('The nginx site file has no HTTP server.');
+  if (request.http !== undefined && http === null) throw siteRefusal(say`The nginx site file has no HTTP server.`);
   return {
     http: http === null || wanted.http === null ? undefined : { from: http, to: wanted.http },
     https: https === null || wanted.https === null ? undefined : { from: https, to: wanted.https },
@@ -131,8 +131,8 @@ function repairOf(snapshot: Snapshot, { repairTo, fixRedirect }: ChangeWebPortsR
   };
   if (repairTo === 'firewall' && !letsIn(snapshot, FACTORY.https)) {
     throw new FirewallError('INVALID_INPUT', {
-      what: `repairTo: the rules do not let port ${FACTORY.https} in, so nginx cannot follow them there.`,
-      remedy: 'Use repairTo "nginx", or change the ports by number.',
+      what: say`repairTo: the rules do not let port ${FACTORY.https} in, so nginx cannot follow them there.`,
+      remedy: say`Use repairTo "nginx", or change the ports by number.`,
     });
   }
   return { http: move('http', http), https: move('https', https), fixRedirect };
@@ -151,8 +151,8 @@ function refuseOwned({ from, to }: PortMove, { services }: Registry): void {
   );
   if (!owner) return;
   throw new FirewallError('PORT_IN_USE', {
-    what: `port ${to} belongs to the service ${owner.id} (${owner.label}).`,
-    remedy: 'Choose a port that no service of the device uses, for example 1780 and 1443.',
+    what: say`port ${to} belongs to the service ${owner.id} (${owner.label}).`,
+    remedy: say`Choose a port that no service of the device uses, for example 1780 and 1443.`,
   });
 }
 

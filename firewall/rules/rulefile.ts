@@ -3,7 +3,7 @@
  * concern. The file is a head (chain declarations), items (one per rule, and whatever else stands between them) and a
  * tail (logging and rate-limit lines). Every part keeps its own text, so writing an unchanged file gives the same bytes.
  */
-import { FirewallError } from '../errors';
+import { FirewallError, type Sentence, say } from '../errors';
 import { chainPrefix, ruleLines } from './lines';
 import { loggingLines } from './logging';
 import type { Family, Rule } from './rule';
@@ -166,17 +166,17 @@ const NONE: readonly string[] = [];
 const linesOf = (raw: string): string[] => raw.split('\n').filter((line) => line.trim() !== '');
 const joined = (lines: readonly string[]): string => lines.map((line) => `${line}\n`).join('');
 
-function faultOf(lines: readonly string[], rulesAt: number, family: Family): string | null {
-  if (lines.length === 1 && lines[0] === '') return 'it is empty';
+function faultOf(lines: readonly string[], rulesAt: number, family: Family): Sentence | null {
+  if (lines.length === 1 && lines[0] === '') return say`it is empty`;
   const first = lines.find((line) => line.trim() !== '' && !line.startsWith('#'));
-  if (first !== '*filter') return 'it does not start with *filter';
-  if (rulesAt < 0) return `it has no line ${RULES_MARK}`;
+  if (first !== '*filter') return say`it does not start with *filter`;
+  if (rulesAt < 0) return say`it has no line ${RULES_MARK}`;
   if (!lines.includes(`:${chainPrefix(family)}-user-input - [0:0]`)) {
-    return `it does not declare the chain ${chainPrefix(family)}-user-input`;
+    return say`it does not declare the chain ${chainPrefix(family)}-user-input`;
   }
   let last = lines.length - 1;
   while (last > 0 && lines[last]?.trim() === '') last--;
-  if (lines[last] !== 'COMMIT') return 'it is cut off: its last line is not COMMIT';
+  if (lines[last] !== 'COMMIT') return say`it is cut off: its last line is not COMMIT`;
   return null;
 }
 
@@ -219,11 +219,10 @@ function parseItems(lines: readonly string[], family: Family): Pick<RuleFile, 'l
 }
 
 /** The error for a rule file that ufw would not have written. `fault` says why, beginning with "it". */
-export function unreadable(path: string, fault: string): FirewallError {
+export function unreadable(path: string, fault: Sentence): FirewallError {
   return new FirewallError('UFW_FILES_UNREADABLE', {
-    what: `${path} is not a rule file that ufw writes: ${fault}.`,
-    state: 'Nothing was touched.',
-    remedy:
-      'restore-firewall with the backup "latest" puts back what the last change left; without a backup, run "ufw reset" on the device and set the profile again.',
+    what: say`${path} is not a rule file that ufw writes: ${fault}.`,
+    state: say`Nothing was touched.`,
+    remedy: say`restore-firewall with the backup "latest" puts back what the last change left; without a backup, run "ufw reset" on the device and set the profile again.`,
   });
 }

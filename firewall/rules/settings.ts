@@ -1,5 +1,5 @@
 /** ufw's own settings: `/etc/default/ufw` and `ufw.conf`, read as ufw reads them, changed one assignment at a time. */
-import { FirewallError } from '../errors';
+import { FirewallError, say } from '../errors';
 import type { Policies, Policy } from '../messages';
 
 export type LogLevel = 'off' | 'low' | 'medium' | 'high' | 'full';
@@ -31,9 +31,9 @@ export function parseSettings(defaultUfw: string, ufwConf: string): UfwSettings 
     const value = POLICY_OF[values.get(option.toLowerCase()) ?? ''];
     if (value) return value;
     throw new FirewallError('UFW_FILES_UNREADABLE', {
-      what: `ufw's settings name no valid ${option}.`,
-      state: 'Nothing was touched.',
-      remedy: 'Set it in /etc/default/ufw to ACCEPT, DROP or REJECT.',
+      what: say`ufw's settings name no valid ${option}.`,
+      state: say`Nothing was touched.`,
+      remedy: say`Set it in /etc/default/ufw to ACCEPT, DROP or REJECT.`,
     });
   };
   const logging = values.get('loglevel') ?? '';

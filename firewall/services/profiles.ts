@@ -1,6 +1,7 @@
 /** Profiles as data: for each service and direction what is wanted, and the default policies behind it. */
-import { FirewallError } from '../errors';
-import { type CustomProfile, type Policy, printable } from '../messages';
+import { FirewallError, say } from '../errors';
+import type { CustomProfile, Policy } from '../messages';
+import { printable } from '../printable';
 import type { Service } from './catalogue';
 import { type Registry, serviceNamed } from './registry';
 
@@ -46,8 +47,8 @@ export function profileNamed(registry: Registry, name: string, optional: Optiona
   if (custom) return customProfile(registry, custom, optional);
   const names = [...BUILT_IN, ...registry.customProfiles.map((profile) => profile.name)];
   throw new FirewallError('UNKNOWN_PROFILE', {
-    what: `there is no profile ${printable(name)}.`,
-    remedy: `Use one of ${names.join(', ')}.`,
+    what: say`there is no profile ${printable(name)}.`,
+    remedy: say`Use one of ${names.join(', ')}.`,
   });
 }
 

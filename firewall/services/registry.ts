@@ -1,7 +1,9 @@
 /** The services and profiles of one device: the vendor's, with the device's own ports, and the user's. */
-import { FirewallError } from '../errors';
-import { type CustomProfile, portSpec, printable, type Settings } from '../messages';
+import { FirewallError, type Sentence, say } from '../errors';
+import type { CustomProfile, Settings } from '../messages';
+import { printable } from '../printable';
 import { CATALOGUE, type PortSpec, type Service } from './catalogue';
+import { isPortSpec } from './port-spec';
 
 /** The ports the web server listens on, where they are not 80 and 443. */
 export interface WebPorts {
@@ -16,18 +18,21 @@ export interface Registry {
   managementFrom: string;
 }
 
+/** The settings that tell what services and profiles there are. */
+export type RegistrySettings = Pick<Settings, 'servicePorts' | 'customServices' | 'customProfiles' | 'managementFrom'>;
+
 /** @throws FirewallError INVALID_INPUT where a setting names a service that does not exist, or one twice. */
-export function registryOf(settings: Settings, web: WebPorts | null): Registry {
+export function registryOf(settings: RegistrySettings, web: WebPorts | null): Registry {
   const ports = new Map(Object.entries(settings.servicePorts));
   for (const id of ports.keys()) {
     const known = CATALOGUE.find((service) => service.id === id);
     if (!known || known.internal)
-      throw invalid(`servicePorts.${id}: there is no service of that name to set a port for.`);
+      throw invalid(say`servicePorts.${id}: there is no service of that name to set a port for.`);
   }
   const vendor = CATALOGUE.map((service) => withPort(withWebPort(service, web), ports.get(service.id)));
   const custom = settings.customServices.map((own): Service => {
     if (CATALOGUE.some(({ id }) => id === own.id))
-      throw invalid(`customServices: ${own.id} is a service of the device already.`);
+      throw invalid(say`customServices: ${own.id} is a service of the device already.`);
     return {
       id: own.id,
       label: own.label,
@@ -44,7 +49,7 @@ export function registryOf(settings: Settings, web: WebPorts | null): Registry {
     };
   });
   const ids = custom.map(({ id }) => id);
-  if (new Set(ids).size < ids.length) throw invalid('customServices: two services have the same id.');
+  if (new Set(ids).size < ids.length) throw invalid(say`customServices: two services have the same id.`);
   return {
     services: [...vendor, ...custom],
     customProfiles: settings.customProfiles,
@@ -59,10 +64,10 @@ export function registryOf(settings: Settings, web: WebPorts | null): Registry {
 export function serviceNamed({ services }: Registry, reference: string): Service {
   const known = services.find(({ id }) => id === reference);
   if (known) return known;
-  if (!portSpec.safeParse(reference).success) {
+  if (!isPortSpec(reference)) {
     throw new FirewallError('UNKNOWN_SERVICE', {
-      what: `there is no service ${printable(reference)}.`,
-      remedy: `Use one of ${services.map(({ id }) => id).join(', ')}, or ports like 22/tcp.`,
+      what: say`there is no service ${printable(reference)}.`,
+      remedy: say`Use one of ${services.map(({ id }) => id).join(', ')}, or ports like 22/tcp.`,
     });
   }
   // By number: the ports themselves, with what the catalogue says of who owns them.
@@ -117,4 +122,4 @@ function withWebPort(service: Service, web: WebPorts | null): Service {
   return port ? { ...service, opens: [`${port}/tcp`] } : service;
 }
 
-const invalid = (what: string): FirewallError => new FirewallError('INVALID_INPUT', { what });
+const invalid = (what: Sentence): FirewallError => new FirewallError('INVALID_INPUT', { what });

@@ -1,6 +1,6 @@
 /** The kernel's messages in systemd's journal, as they come, from journalctl: started again when it dies. */
 import { userInfo } from 'node:os';
-import { FirewallError } from '../errors';
+import { FirewallError, type Sentence, say } from '../errors';
 import { Lines } from '../host/lines';
 import { follow, type Running, run } from '../host/run';
 
@@ -51,17 +51,20 @@ export class Journal {
       const { stdout, stderr } = await run('journalctl', [...KERNEL, '--lines=1']);
       if (this.#isClosed) return;
       // A right comes with a new login, so there is no second try.
-      if (NO_RIGHT.test(stderr)) return this.#fail(mayNotRead("systemd's journal", 'systemd-journal'));
+      if (NO_RIGHT.test(stderr)) return this.#fail(mayNotRead(say`the journal`, 'systemd-journal'));
       this.#isHeard = stdout.startsWith('{');
       if (!this.#isHeard)
-        this.#fail(noLog('the journal has nothing of the kernel’s, and no syslog daemon writes a log'));
+        this.#fail(noLog(say`the journal has nothing of the kernel’s, and no syslog daemon writes a log`));
       this.#follow();
     } catch (error) {
       if (this.#isClosed) return;
       const isMissing = error instanceof FirewallError && error.code === 'UFW_NOT_FOUND';
       if (!isMissing) this.#beginLater();
-      const why = isMissing ? 'there is no journalctl' : `journalctl does not work (${(error as Error).message})`;
-      this.#fail(noLog(`no syslog daemon writes a log, and ${why}`));
+      this.#fail(
+        isMissing
+          ? noLog(say`no syslog daemon writes a log, and there is no journalctl`)
+          : noLog(say`no syslog daemon writes a log, and journalctl does not work (${(error as Error).message})`),
+      );
     }
   }
 
@@ -107,17 +110,17 @@ function messageOf(line: string): string | null {
   }
 }
 
-const noLog = (what: string): FirewallError =>
+const noLog = (why: Sentence): FirewallError =>
   new FirewallError('NO_LOG', {
-    what: `blocked packets cannot be told of: ${what}.`,
-    state: 'Everything else is watched.',
-    remedy: 'Install rsyslog, or switch the journal on.',
+    what: say`blocked packets cannot be told of: ${why}.`,
+    state: say`Everything else is watched.`,
+    remedy: say`Install rsyslog, or switch the journal on.`,
   });
 
-export function mayNotRead(what: string, group: string): FirewallError {
+export function mayNotRead(log: Sentence, group: string): FirewallError {
   return new FirewallError('NOT_PERMITTED', {
-    what: `blocked packets cannot be told of: this user may not read ${what}.`,
-    state: 'Everything else is watched.',
-    remedy: `Let it, and restart Node-RED: sudo usermod -aG ${group} ${userInfo().username}`,
+    what: say`blocked packets cannot be told of: this user may not read ${log}.`,
+    state: say`Everything else is watched.`,
+    remedy: say`Let it, and restart Node-RED: sudo usermod -aG ${group} ${userInfo().username}`,
   });
 }

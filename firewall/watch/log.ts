@@ -5,7 +5,7 @@
 import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { uptime } from 'node:os';
-import { FirewallError } from '../errors';
+import { FirewallError, say } from '../errors';
 import { watchPaths } from '../host/inotify';
 import { Tail } from '../host/tail';
 import { Journal, mayNotRead } from './journal';
@@ -94,7 +94,7 @@ export class KernelLog {
     const refused = FILES.find((path) => this.#tails.get(path)?.isRefused);
     this.#journal = new Journal({
       message: (text) => this.#take(packetOf(text)),
-      trouble: (error) => this.#listener.trouble(error && refused ? mayNotRead(refused, 'adm') : error),
+      trouble: (error) => this.#listener.trouble(error && refused ? mayNotRead(say`${refused}`, 'adm') : error),
     });
   }
 
@@ -109,8 +109,8 @@ export class KernelLog {
   }
 
   #fail(error: Error): void {
-    const what = `the kernel's log cannot be read (${error.message}).`;
-    this.#listener.trouble(new FirewallError('INTERNAL', { what, state: 'Everything else is watched.' }, error));
+    const what = say`the kernel's log cannot be read (${error.message}).`;
+    this.#listener.trouble(new FirewallError('INTERNAL', { what, state: say`Everything else is watched.` }, error));
   }
 }
 

@@ -3,7 +3,7 @@ import { backupIds, type Checkpoint, readBackup, textsOf, unfinished } from '../
 import { parseSchedule, type Schedule } from '../commit/schedule';
 import type { Snapshot, Texts } from '../commit/snapshot';
 import { takeBack } from '../commit/transaction';
-import { FirewallError } from '../errors';
+import { FirewallError, say } from '../errors';
 import type { News, NewsRequest, OwnChange, Settings, State } from '../messages';
 import { policyChanges, ruleReports } from '../report';
 import type { Rule } from '../rules/rule';
@@ -62,7 +62,7 @@ async function lookBetweenChanges(
     const isQuiet = (await unfinished(settings)) === null;
     if (isQuiet && ids.join() === (await backupIds(settings)).join()) return { ids, looked, recovered };
   }
-  throw new FirewallError('BUSY', { what: 'the firewall is being changed all the time.', state: '' });
+  throw new FirewallError('BUSY', { what: say`the firewall is being changed all the time.`, state: null });
 }
 
 /** What the files said at one end of a change. */

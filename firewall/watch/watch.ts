@@ -3,7 +3,7 @@
  * is read once, for everybody. What changed is worked out from what lies on disk, whoever changed it.
  */
 import { join } from 'node:path';
-import { FirewallError } from '../errors';
+import { FirewallError, say } from '../errors';
 import { type PathWatch, watchPaths } from '../host/inotify';
 import type { News, Settings, State, WatchEvent, WatchOptions } from '../messages';
 import { eventsOf } from './events';
@@ -210,11 +210,11 @@ class Watcher {
 const withCode = (error: Error): FirewallError =>
   error instanceof FirewallError
     ? error
-    : new FirewallError('INTERNAL', { what: `${error.message}.`, state: '' }, error);
+    : new FirewallError('INTERNAL', { what: say`${error.message}.`, state: null }, error);
 
 const loggingOff = (): FirewallError =>
   new FirewallError('NO_LOG', {
-    what: 'blocked packets cannot be told of: the logging of ufw is off.',
-    state: 'Everything else is watched.',
-    remedy: 'Switch it on: sudo ufw logging low',
+    what: say`blocked packets cannot be told of: the logging of ufw is off.`,
+    state: say`Everything else is watched.`,
+    remedy: say`Switch it on: sudo ufw logging low`,
   });

@@ -1,4 +1,4 @@
-import { FirewallError } from '../errors';
+import { FirewallError, say } from '../errors';
 import { socketOf } from './listen';
 import { listensOf, webPorts } from './ports';
 import { HTTPS_PORT } from './redirect';
@@ -71,8 +71,8 @@ export function dropOldPorts(site: Site, change: WebPortChange): Buffer {
 }
 
 function checkServers(site: Site): void {
-  if (site.servers.length === 0) throw siteRefusal('The nginx site file has no server.');
-  if (listensOf(site, true).length === 0) throw siteRefusal('The nginx site file has no HTTPS server.');
+  if (site.servers.length === 0) throw siteRefusal(say`The nginx site file has no server.`);
+  if (listensOf(site, true).length === 0) throw siteRefusal(say`The nginx site file has no HTTPS server.`);
 }
 
 function checkChange(site: Site, { http, https }: WebPortChange): void {
@@ -87,7 +87,7 @@ function checkChange(site: Site, { http, https }: WebPortChange): void {
 
 function checkListens(site: Site, ssl: boolean, move: PortMove | undefined): void {
   if (!move || listensOf(site, ssl).some((listen) => listen.port === move.from)) return;
-  throw siteRefusal(`In the nginx site file no ${ssl ? 'HTTPS' : 'HTTP'} server listens on port ${move.from}.`);
+  throw siteRefusal(say`In the nginx site file no ${ssl ? 'HTTPS' : 'HTTP'} server listens on port ${move.from}.`);
 }
 
 /** While both answer, a new port may be none of the other kind's old ones either. */
@@ -97,7 +97,7 @@ function checkApart(site: Site, { http, https }: WebPortChange): void {
 }
 
 function sharedPort(port: number): FirewallError {
-  return new FirewallError('INVALID_INPUT', { what: `HTTP and HTTPS cannot share port ${port}.` });
+  return new FirewallError('INVALID_INPUT', { what: say`HTTP and HTTPS cannot share port ${port}.` });
 }
 
 function portsAfter(site: Site, ssl: boolean, move: PortMove | undefined): Set<number> {

@@ -1,3 +1,4 @@
+import { say } from '../errors';
 import { siteRefusal } from './refusal';
 
 const OPENING = /--\[(=*)\[|--|\[(=*)\[|["'{}]/g;
@@ -20,7 +21,7 @@ export function endOfLuaBlock(text: string, start: number, line: number): number
     else scan.lastIndex = endOfLuaText(text, match, line);
     if (depth === 0) return match.index;
   }
-  throw siteRefusal(`The nginx site file ends inside the Lua block that begins in line ${line}.`);
+  throw siteRefusal(say`The nginx site file ends inside the Lua block that begins in line ${line}.`);
 }
 
 /** Where the Lua string or comment that `opening` begins ends. */
@@ -48,6 +49,6 @@ function endsWith(text: string, closing: string, from: number, line: number): nu
 
 function unending(line: number) {
   return siteRefusal(
-    `In the nginx site file, the Lua block that begins in line ${line} holds a text that does not end.`,
+    say`In the nginx site file, the Lua block that begins in line ${line} holds a text that does not end.`,
   );
 }

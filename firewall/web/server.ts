@@ -7,7 +7,7 @@ import { realpath } from 'node:fs/promises';
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { dirname, join } from 'node:path';
-import { FirewallError } from '../errors';
+import { FirewallError, say } from '../errors';
 import { asideOf, type FileText, readText, removeIfThere, writeAside } from '../host/files';
 import { globbed } from '../host/glob';
 import { type Listener, processesOf, readListeners } from '../host/listeners';
@@ -39,7 +39,7 @@ export async function testAside(site: FileText): Promise<void> {
     const { code, stderr } = await nginx(['-t', '-q', '-c', asideOf(copy.path)]);
     if (code === 0) return;
     const reason = stderr.split('\n').find((line) => line.includes('[emerg]')) ?? stderr;
-    throw siteRefusal(`nginx refuses the new site file: ${reason.trim().slice(0, 300)}.`);
+    throw siteRefusal(say`nginx refuses the new site file: ${reason.trim().slice(0, 300)}.`);
   } finally {
     await removeCheck();
     await removeIfThere(asideOf(site.path));
@@ -63,7 +63,7 @@ async function including(text: string, live: string, instead: string): Promise<s
     result = result.slice(0, start) + lines.join('\n') + result.slice(end);
   }
   if (found) return result;
-  throw siteRefusal(`${MAIN} does not include ${live}: nginx does not serve this site.`);
+  throw siteRefusal(say`${MAIN} does not include ${live}: nginx does not serve this site.`);
 }
 
 /** @throws FirewallError VERIFY_FAILED where nginx does not run, NGINX_NOT_FOUND */
@@ -71,9 +71,9 @@ export async function reload(): Promise<void> {
   const { code, stderr } = await nginx(['-s', 'reload']);
   if (code === 0) return;
   throw new FirewallError('VERIFY_FAILED', {
-    what: `nginx could not be reloaded (${stderr.trim().split('\n')[0]?.slice(0, 200)}).`,
-    state: 'Everything was put back as it was.',
-    remedy: 'Check that nginx runs (systemctl status nginx), then try again.',
+    what: say`nginx could not be reloaded (${stderr.trim().split('\n')[0]?.slice(0, 200)}).`,
+    state: say`Everything was put back as it was.`,
+    remedy: say`Check that nginx runs (systemctl status nginx), then try again.`,
   });
 }
 
@@ -90,9 +90,12 @@ export async function settled(ports: { listening: readonly number[]; left: reado
     if (missing.length === 0 && lingering.length === 0) return;
     if (Date.now() > deadline) {
       throw new FirewallError('VERIFY_FAILED', {
-        what: `after the reload nginx ${missing.length > 0 ? `does not listen on port ${missing.join(', ')}` : `still listens on port ${lingering.join(', ')}`}.`,
-        state: 'Everything was put back as it was.',
-        remedy: 'Look into /var/log/nginx/error.log; another program may have taken the port.',
+        what:
+          missing.length > 0
+            ? say`after the reload nginx does not listen on port ${missing.join(', ')}.`
+            : say`after the reload nginx still listens on port ${lingering.join(', ')}.`,
+        state: say`Everything was put back as it was.`,
+        remedy: say`Look into /var/log/nginx/error.log; another program may have taken the port.`,
       });
     }
     await new Promise((resolve) => setTimeout(resolve, 20));
@@ -138,9 +141,9 @@ function page(url: string): Promise<{ status: number; location: string }> {
     const fail = (reason: string): void =>
       reject(
         new FirewallError('VERIFY_FAILED', {
-          what: `the page ${url} does not answer (${reason}).`,
-          state: 'Everything was put back as it was.',
-          remedy: 'Look into /var/log/nginx/error.log, then try again.',
+          what: say`the page ${url} does not answer (${reason}).`,
+          state: say`Everything was put back as it was.`,
+          remedy: say`Look into /var/log/nginx/error.log, then try again.`,
         }),
       );
     // The certificate is the device's own and names no address; who answers on loopback is the device.
@@ -163,7 +166,7 @@ async function nginx(args: readonly string[]): ReturnType<typeof run> {
 
 function nginxNotFound(): FirewallError {
   return new FirewallError('NGINX_NOT_FOUND', {
-    what: 'nginx, which serves the web pages, was not found here.',
-    remedy: 'This node is for the device itself, whose web server is nginx.',
+    what: say`nginx, which serves the web pages, was not found here.`,
+    remedy: say`This node is for the device itself, whose web server is nginx.`,
   });
 }

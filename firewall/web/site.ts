@@ -1,3 +1,4 @@
+import { say } from '../errors';
 import { DEFAULT_PORT, type ImpliedListen, type Listen, type OtherListen, readListen, socketOf } from './listen';
 import { type Redirect, readRedirect } from './redirect';
 import { siteRefusal } from './refusal';
@@ -51,10 +52,10 @@ export function parseSite(bytes: Buffer): Site {
 
 /** Reading or writing back what is no text would change it. NUL bytes are what a power cut leaves in a file. */
 function siteText(bytes: Buffer): string {
-  if (bytes.length > MAX_BYTES) throw siteRefusal('The nginx site file is over 1 MB long.');
+  if (bytes.length > MAX_BYTES) throw siteRefusal(say`The nginx site file is over 1 MB long.`);
   if (!Buffer.from(bytes.toString('utf8'), 'utf8').equals(bytes))
-    throw siteRefusal('The nginx site file is not UTF-8.');
-  if (bytes.includes(0)) throw siteRefusal('The nginx site file holds NUL bytes, so it is damaged.');
+    throw siteRefusal(say`The nginx site file is not UTF-8.`);
+  if (bytes.includes(0)) throw siteRefusal(say`The nginx site file holds NUL bytes, so it is damaged.`);
   return bytes.toString('latin1');
 }
 
@@ -89,7 +90,7 @@ function readBlocks(text: string): Blocks {
   for (const statement of statements(text)) {
     const name = statement.words[0]?.text ?? '';
     if (statement.terminator === '}') {
-      if (!open.pop()) throw siteRefusal(`The nginx site file has an unexpected "}" in line ${statement.line}.`);
+      if (!open.pop()) throw siteRefusal(say`The nginx site file has an unexpected "}" in line ${statement.line}.`);
       if (server && open.length < server.depth) server = null;
       continue;
     }
@@ -110,7 +111,7 @@ function readBlocks(text: string): Blocks {
     }
   }
   const unclosed = open.pop();
-  if (unclosed) throw siteRefusal(`The nginx site file does not close the "{" in line ${unclosed.line}.`);
+  if (unclosed) throw siteRefusal(say`The nginx site file does not close the "{" in line ${unclosed.line}.`);
   return found;
 }
 

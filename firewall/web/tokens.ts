@@ -1,3 +1,4 @@
+import { say } from '../errors';
 import { endOfLuaBlock } from './lua';
 import { siteRefusal } from './refusal';
 
@@ -60,7 +61,8 @@ export function* statements(text: string): Generator<Statement> {
     }
     at = skipBlank(text, at);
   }
-  if (words.length > 0) throw siteRefusal(`The nginx site file ends inside the directive that begins in line ${line}.`);
+  if (words.length > 0)
+    throw siteRefusal(say`The nginx site file ends inside the directive that begins in line ${line}.`);
 }
 
 function isBlank(ch: string | undefined): boolean {
@@ -87,7 +89,7 @@ function quotedWord(text: string, start: number, quote: string): Word {
   let at = start + 1;
   while (at < text.length && text[at] !== quote) at += text[at] === '\\' ? 2 : 1;
   if (at >= text.length) {
-    throw siteRefusal(`The nginx site file ends inside the string that begins in line ${lineAt(text, start)}.`);
+    throw siteRefusal(say`The nginx site file ends inside the string that begins in line ${lineAt(text, start)}.`);
   }
   return { text: unescaped(text.slice(start + 1, at)), start: start + 1, end: at };
 }
@@ -128,5 +130,5 @@ function lineAt(text: string, at: number): number {
 }
 
 function unexpected(text: string, at: number) {
-  return siteRefusal(`The nginx site file has an unexpected "${text[at]}" in line ${lineAt(text, at)}.`);
+  return siteRefusal(say`The nginx site file has an unexpected "${text[at]}" in line ${lineAt(text, at)}.`);
 }

@@ -9,6 +9,10 @@ const root = resolve(__dirname, '..', '..', '..');
 /** Node-RED's port on the device: internal, reached from outside only through nginx. */
 export const NODE_RED_PORT = 1880;
 
+/** What Node-RED says when flows run, in English, German and Japanese, and when it serves. */
+const STARTED = /Started flows|Flows sind gestartet|フローを開始しました/;
+const SERVES = /http:\/\/127\.0\.0\.1:\d+/;
+
 const settings = {
   uiPort: NODE_RED_PORT,
   uiHost: '127.0.0.1',
@@ -39,6 +43,8 @@ interface Start {
   /** Who runs it; the device's own user for it where left out. */
   account?: Account;
   port?: number;
+  /** The language of the runtime; English where left out. */
+  lang?: string;
   /** The project's own where left out: the package as it was built, the Node.js and Node-RED that it is developed with. */
   installation?: Installation;
 }
@@ -50,7 +56,7 @@ interface Start {
 export async function startNodeRed(
   device: Machine,
   flows: readonly unknown[],
-  { account: { uid, gid, home } = device.account, port = NODE_RED_PORT, installation }: Start = {},
+  { account: { uid, gid, home } = device.account, port = NODE_RED_PORT, lang, installation }: Start = {},
 ): Promise<InsideProcess> {
   const userDir = join(home, '.node-red');
   const settingsFile = join(userDir, 'settings.js');
@@ -62,7 +68,7 @@ export async function startNodeRed(
     await device.ok('mkdir', '-p', join(modules, '@smartserver'));
     await device.ok('ln', '-sfn', device.packageFolder, join(modules, '@smartserver', 'node-red-firewall'));
   }
-  await device.write(settingsFile, `module.exports = ${JSON.stringify({ ...settings, uiPort: port })};\n`);
+  await device.write(settingsFile, `module.exports = ${JSON.stringify({ ...settings, uiPort: port, lang })};\n`);
   await device.write(join(userDir, 'flows.json'), JSON.stringify(flows));
   await device.ok('chown', '-R', `${uid}:${gid}`, userDir);
   const { node, red } = installation ?? {
@@ -71,6 +77,6 @@ export async function startNodeRed(
   };
   const argv = [node, red, '-u', userDir, '-s', settingsFile, 'flows.json'];
   const nodeRed = await device.spawn(argv, { uid, gid, env: { HOME: home, TZ: 'UTC' } });
-  await Promise.all([nodeRed.until(/Started flows/), nodeRed.until(/Server now running/)]);
+  await Promise.all([nodeRed.until(STARTED), nodeRed.until(SERVES)]);
   return nodeRed;
 }

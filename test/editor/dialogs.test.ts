@@ -1,132 +1,130 @@
 /** The edit dialogs in a real browser: each opens, takes values, and has them again after a deploy and a reload. */
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { type Browser, chromium, type Page } from 'playwright-core';
-import { type NodeRed, startNodeRed } from './node-red';
+import type { Page } from 'playwright-core';
+import { Editor } from './browser';
+import { type NodeRed, putFlows, startNodeRed } from './node-red';
 
-const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
-const QUIET =
-  '--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync';
-/** Where to put a picture of each dialog, to look at; none without it. */
-const PICTURES = process.env.DIALOG_PICTURES;
+const TAB = { id: 'tab', type: 'tab', label: 'Flow 1', disabled: false, info: '' };
+/** A configuration that adds a port, a service and a profile. */
+const PLANT = {
+  id: 'plant',
+  type: 'smartserver',
+  name: 'Plant',
+  privilege: 'auto',
+  servicePorts: { opcua: '55001/tcp' },
+  customServices: [{ id: 'scada-gateway', label: 'SCADA gateway', ports: ['9100/tcp'], direction: 'both' }],
+  customProfiles: [
+    {
+      ...{ name: 'plant', incoming: 'deny', outgoing: 'allow' },
+      open: [{ service: 'scada-gateway', direction: 'both', from: '', interface: 'eth0' }],
+    },
+  ],
+  managementFrom: '192.168.1.0/24',
+  keepBackups: 20,
+  etcUfw: '/etc/ufw',
+  defaultUfw: '/etc/default/ufw',
+  webSite: '/etc/nginx/sites-available/apollo.conf',
+  stateDir: '/var/lib/smartserver-firewall',
+  version: 1,
+};
+
+const OPTIONS = {
+  ...{ confirmWithin: '90', cutConnections: true, onlyTighten: true, dryRun: true, force: true, version: 1 },
+};
+/** A node of each type, with no property as it is by default. */
+const UNUSUAL = [
+  { type: 'read-firewall', output: 'profile', onlyChanges: true, version: 1 },
+  {
+    type: 'set-profile',
+    profile: 'name',
+    profileType: 'msg',
+    optionalServices: 'open',
+    ownRules: 'remove',
+    ...OPTIONS,
+  },
+  {
+    ...{ type: 'toggle-service', service: 'SERVICE', serviceType: 'env', action: 'todo', actionType: 'flow' },
+    ...{ direction: 'both', interface: 'eth1', from: 'peer', fromType: 'global', systemService: true },
+    ...{ duration: 'payload * 60', durationType: 'jsonata', ...OPTIONS },
+  },
+  {
+    ...{ type: 'change-web-ports', mode: 'repair', http: '1780', httpType: 'msg', https: '1443', httpsType: 'flow' },
+    ...{ keepOldOpen: '600', repairTo: 'firewall', reload: 'none', fixRedirect: false, ...OPTIONS },
+  },
+  { type: 'confirm-change', version: 1 },
+  { type: 'restore-firewall', action: 'restore', backup: 'id', backupType: 'msg', ...OPTIONS },
+].map((node, at) => ({
+  ...{ id: `unusual${at}`, z: 'tab', x: 200, y: 80 + at * 60, wires: [[]], name: `no. ${at}`, device: PLANT.id },
+  ...node,
+}));
 
 describe('the dialogs', function () {
   this.timeout(120_000);
   let red: NodeRed;
-  let browser: Browser;
+  let editor: Editor;
   let page: Page;
-  const complaints: string[] = [];
 
   before(async () => {
-    assert.ok(CHROMIUM, 'Chromium is missing: sudo apt-get install -y --no-install-recommends chromium');
     red = await startNodeRed();
-    browser = await chromium.launch({ executablePath: CHROMIUM, args: QUIET.split(' ') });
-    page = await browser.newPage({ viewport: { width: 1400, height: 1000 }, locale: 'en-US' });
-    page.setDefaultTimeout(10_000);
-    page.on('pageerror', (err) => complaints.push(String(err)));
-    page.on('console', (message) => {
-      if (['error', 'warning'].includes(message.type())) complaints.push(message.text());
-    });
-    page.on('requestfailed', (request) => complaints.push(`${request.url()} ${request.failure()?.errorText}`));
-    page.on('request', (request) => {
-      if (!request.url().startsWith(red.url) && !request.url().startsWith('data:')) complaints.push(request.url());
-    });
-    await openEditor();
+    editor = await Editor.open(red.url);
+    ({ page } = editor);
   });
+  beforeEach(() => start([TAB]));
   after(async () => {
-    await browser?.close();
+    await editor?.close();
     await red?.stop();
   });
   afterEach(() => {
-    assert.deepEqual(complaints.splice(0), []);
+    assert.deepEqual(editor.takeComplaints(), []);
   });
 
-  async function openEditor(): Promise<void> {
-    await page.goto(red.url);
-    await page.waitForSelector('.red-ui-palette-node[data-palette-type="read-firewall"]', { state: 'attached' });
-    await page.waitForSelector('#red-ui-loading-progress', { state: 'hidden' });
+  /** The editor anew, with these flows. */
+  async function start(flows: readonly object[]): Promise<void> {
+    await putFlows(red.url, flows);
+    await editor.load();
   }
-
-  /** Drags a node from the palette to the canvas; gives its id. */
-  async function drop(type: string, y: number): Promise<string> {
-    const entry = page.locator(`.red-ui-palette-node[data-palette-type="${type}"]`);
-    await entry.scrollIntoViewIfNeeded();
-    await entry.hover();
-    await page.mouse.down();
-    await page.mouse.move(500, y, { steps: 5 });
-    await page.mouse.up();
-    return page.evaluate('RED.view.selection().nodes[0].id');
-  }
-
-  async function open(id: string): Promise<void> {
-    await page.locator(`[id="${id}"] .red-ui-flow-node`).dblclick();
-    await page.waitForSelector('.red-ui-tray #node-dialog-ok');
-    await trayAtRest();
-  }
-
-  /** Trays slide in and out; what moves cannot be clicked. */
-  const trayAtRest = () => page.waitForFunction('document.getAnimations().length === 0 && $(":animated").length === 0');
-
-  async function close(button: string): Promise<void> {
-    await trayAtRest();
-    await page.click(button);
-    await page.waitForSelector(button, { state: 'detached' });
-    await trayAtRest();
-  }
-
-  async function deploy(): Promise<void> {
-    await page.click('#red-ui-header-button-deploy:not(.disabled)');
-    await page.waitForFunction('!RED.nodes.dirty()');
-  }
-
-  const picture = async (name: string) => {
-    if (PICTURES) await page.screenshot({ path: join(PICTURES, `${name}.png`) });
-  };
 
   /** Compares these properties of the node with what the editor would store. */
   async function assertStored(id: string, expected: object): Promise<void> {
-    const stored: Record<string, unknown> = await page.evaluate(`RED.nodes.convertNode(RED.nodes.node("${id}"))`);
+    const stored = await editor.stored(id);
     assert.deepEqual(Object.fromEntries(Object.keys(expected).map((key) => [key, stored[key]])), expected);
   }
 
-  const choose = (property: string, type: string) =>
-    page
-      .click(`#node-input-${property} + .red-ui-typedInput-container .red-ui-typedInput-type-select`)
-      .then(() => page.click(`.red-ui-typedInput-options:visible a[value="${type}"]`));
-  const typed = (property: string) =>
-    page.locator(`#node-input-${property} + .red-ui-typedInput-container .red-ui-typedInput-input`);
+  const choose = async (property: string, type: string) => {
+    await page.click(`#node-input-${property} + .red-ui-typedInput-container .red-ui-typedInput-type-select`);
+    await page.click(`.red-ui-typedInput-options:visible a[value="${type}"]`);
+  };
 
   /** Saves the dialog, deploys, loads the editor anew and opens the dialog again. */
   async function roundTrip(id: string): Promise<void> {
-    await close('#node-dialog-ok');
-    await deploy();
-    await openEditor();
-    await open(id);
+    await editor.closeWith('#node-dialog-ok');
+    await editor.deploy();
+    await editor.load();
+    await editor.edit(id);
   }
 
   it('of read-firewall keeps what is set', async () => {
-    const id = await drop('read-firewall', 150);
-    await open(id);
-    await picture('read-firewall');
+    const id = await editor.drop('read-firewall', 150);
+    await editor.edit(id);
     await page.selectOption('#node-input-output', 'profile');
-    await page.getByLabel('Only when something differs').check();
+    await page.getByLabel('Only when something has changed').check();
     await roundTrip(id);
     assert.equal(await page.inputValue('#node-input-output'), 'profile');
     assert.equal(await page.isChecked('#node-input-onlyChanges'), true);
-    await close('#node-dialog-cancel');
+    await editor.closeWith('#node-dialog-cancel');
   });
 
   it('of set-profile has a profile from the list, or one from a message', async () => {
-    const id = await drop('set-profile', 220);
-    await open(id);
-    await picture('set-profile');
+    const id = await editor.drop('set-profile', 220);
+    await editor.edit(id);
     assert.equal(await page.inputValue('#smartserver-profile-choice'), 'enhanced');
     assert.equal(await page.isVisible('#smartserver-profile-other'), false);
-    await page.getByLabel('Profile', { exact: true }).selectOption({ label: 'Lockdown' });
-    assert.match((await page.textContent('#smartserver-profile-about')) ?? '', /Everything else is closed/);
     await page.selectOption('#node-input-optionalServices', 'close');
     await page.selectOption('#node-input-ownRules', 'remove');
+    await page.getByLabel('Profile', { exact: true }).selectOption({ label: 'Lockdown' });
+    assert.match((await page.textContent('#smartserver-profile-about')) ?? '', /Everything else is closed/);
+    for (const name of ['optionalServices', 'ownRules'])
+      assert.equal(await page.isVisible(`#node-input-${name}`), false);
     for (const box of ['dryRun', 'onlyTighten', 'force']) await page.check(`#node-input-${box}`);
     await roundTrip(id);
     assert.equal(await page.inputValue('#smartserver-profile-choice'), 'lockdown');
@@ -136,31 +134,72 @@ describe('the dialogs', function () {
     await page.selectOption('#smartserver-profile-choice', '');
     await choose('profile', 'msg');
     await page.getByRole('textbox', { name: 'Its name' }).fill('payload.profile');
-    await picture('set-profile-message');
     await roundTrip(id);
     assert.equal(await page.inputValue('#smartserver-profile-choice'), '');
-    assert.equal(await typed('profile').inputValue(), 'payload.profile');
+    assert.equal(await editor.typed('profile').inputValue(), 'payload.profile');
     await assertStored(id, { profile: 'payload.profile', profileType: 'msg' });
-    await close('#node-dialog-cancel');
+    await editor.closeWith('#node-dialog-cancel');
+  });
+
+  /** What the table of `set-profile` says of a service: its two cells. */
+  const previewed = (service: string) =>
+    page.locator('#smartserver-preview tr', { hasText: service }).locator('td').allTextContents();
+
+  it('of set-profile shows what a profile does, in words and signs, as its options are chosen', async () => {
+    const id = await editor.drop('set-profile', 220);
+    await editor.edit(id);
+    assert.deepEqual(await previewed('SSH remote shell'), [' open', ' closed']);
+    assert.deepEqual(await previewed('MQTT broker (unencrypted)'), [' stays as it is', ' stays as it is']);
+    assert.deepEqual(await previewed('Everything else'), [' closed', ' closed']);
+    await page.selectOption('#node-input-optionalServices', 'open');
+    assert.deepEqual(await previewed('MQTT broker (unencrypted)'), [' open', ' closed']);
+    await page.selectOption('#smartserver-profile-choice', 'standard');
+    assert.deepEqual(await previewed('Everything else'), [' closed', ' open']);
+    await page.selectOption('#smartserver-profile-choice', 'lockdown');
+    assert.deepEqual(await previewed('SSH remote shell'), [' closed', ' closed']);
+    assert.deepEqual(await previewed('Web pages (HTTPS)'), [' open', 'not used']);
+    const signs = await page
+      .locator('#smartserver-preview td i')
+      .evaluateAll((all) => [...new Set(all.map((sign) => `${sign.className} ${sign.parentElement?.textContent}`))]);
+    assert.deepEqual(signs.sort(), [
+      'fa fa-ellipsis-h  stays as it is',
+      'fa fa-lock  closed',
+      'fa fa-unlock-alt  open',
+    ]);
+    await page.selectOption('#smartserver-profile-choice', '');
+    await choose('profile', 'msg');
+    assert.equal(await page.isVisible('#smartserver-preview'), false);
+    assert.match((await page.textContent('#smartserver-profile-about')) ?? '', /comes from the flow/);
+    await choose('profile', 'str');
+    await editor.typed('profile').fill('nowhere');
+    await editor.typed('profile').blur();
+    assert.match((await page.textContent('#smartserver-profile-about')) ?? '', /UNKNOWN_PROFILE.*Use one of enhanced/);
+    await editor.closeWith('#node-dialog-cancel');
   });
 
   it('of toggle-service has a service from the list with its ports and what closing it means', async () => {
-    const id = await drop('toggle-service', 290);
-    await open(id);
-    await picture('toggle-service');
+    const id = await editor.drop('toggle-service', 290);
+    await editor.edit(id);
     assert.equal(await page.inputValue('#smartserver-service-choice'), 'ssh');
     const groups = await page
       .locator('#smartserver-service-choice optgroup')
       .evaluateAll((all) => all.map((one) => one.getAttribute('label')));
-    assert.deepEqual(groups, ['Incoming services', 'Outgoing services', 'Internal services (no rules wanted)']);
+    assert.deepEqual(groups, [
+      'Incoming: others connect to the device',
+      'Outgoing: the device connects to others',
+      'Internal: used inside the device only',
+    ]);
     await page.getByLabel('Service', { exact: true }).selectOption('bacnet');
     const about = (await page.textContent('#smartserver-service-about')) ?? '';
-    assert.match(about, /^bacnet, 47808\/udp, 41797\/udp\. Open only if enabled .* When closed: BACnet devices/);
+    assert.match(
+      about,
+      /^In messages: bacnet\. Ports: 47808\/udp, 41797\/udp\. Used only if enabled .* When closed: BACnet devices/,
+    );
     await page.click('#node-input-action + .red-ui-typedInput-container .red-ui-typedInput-option-trigger');
     await page.click('.red-ui-typedInput-options:visible a[value="limit"]');
     await page.selectOption('#node-input-direction', 'both');
-    await page.getByLabel('Interface').fill('eth0');
-    await page.getByRole('textbox', { name: 'Only from' }).fill('192.168.1.0/24');
+    await page.getByLabel('Only on interface').fill('eth0');
+    await page.getByRole('textbox', { name: 'Only for address' }).fill('192.168.1.0/24');
     await page.check('#node-input-onlyTighten');
     await roundTrip(id);
     assert.equal(await page.inputValue('#smartserver-service-choice'), 'bacnet');
@@ -178,14 +217,13 @@ describe('the dialogs', function () {
     });
 
     await page.selectOption('#smartserver-service-choice', '');
-    await typed('service').fill('9100/tcp');
+    await editor.typed('service').fill('9100/tcp');
     await choose('action', 'msg');
-    await typed('action').fill('payload.action');
+    await editor.typed('action').fill('payload.action');
     await choose('from', 'env');
-    await typed('from').fill('PLANT');
-    await picture('toggle-service-other');
+    await editor.typed('from').fill('PLANT');
     await roundTrip(id);
-    assert.equal(await typed('service').inputValue(), '9100/tcp');
+    assert.equal(await editor.typed('service').inputValue(), '9100/tcp');
     await assertStored(id, {
       service: '9100/tcp',
       serviceType: 'str',
@@ -194,15 +232,14 @@ describe('the dialogs', function () {
       from: 'PLANT',
       fromType: 'env',
     });
-    await close('#node-dialog-cancel');
+    await editor.closeWith('#node-dialog-cancel');
   });
 
   it('of change-web-ports shows the ports, or who follows whom in a repair', async () => {
-    const id = await drop('change-web-ports', 430);
-    await open(id);
-    await picture('change-web-ports');
-    await typed('http').fill('1780');
-    await typed('https').fill('1443');
+    const id = await editor.drop('change-web-ports', 430);
+    await editor.edit(id);
+    await editor.typed('http').fill('1780');
+    await editor.typed('https').fill('1443');
     await page.fill('#node-input-keepOldOpen', '600');
     assert.equal(await page.isVisible('#node-input-repairTo'), false);
     await roundTrip(id);
@@ -216,178 +253,231 @@ describe('the dialogs', function () {
     };
     await assertStored(id, saved);
     assert.equal(await page.evaluate(`RED.nodes.node("${id}").valid`), true);
-    assert.match((await page.textContent('#smartserver-mode-about')) ?? '', /move together, or not at all/);
-    await picture('change-web-ports-filled');
+    assert.match((await page.textContent('#smartserver-mode-about')) ?? '', /change together, or not at all/);
     await page.getByLabel('What to do').selectOption('repair');
-    for (const property of ['http', 'https']) assert.equal(await typed(property).isVisible(), false);
+    for (const property of ['http', 'https']) assert.equal(await editor.typed(property).isVisible(), false);
     assert.equal(await page.isVisible('#node-input-keepOldOpen'), false);
-    assert.match((await page.textContent('#smartserver-mode-about')) ?? '', /After a factory restore/);
+    assert.match((await page.textContent('#smartserver-mode-about')) ?? '', /after a factory restore/);
     await page.selectOption('#node-input-repairTo', 'firewall');
-    await picture('change-web-ports-repair');
     await roundTrip(id);
     await assertStored(id, { ...saved, mode: 'repair', repairTo: 'firewall' });
     await page.selectOption('#node-input-mode', 'change');
     await choose('http', 'env');
-    await page.getByRole('textbox', { name: 'HTTP port' }).fill('PAGES');
+    await page.getByRole('textbox', { name: 'Port for http://' }).fill('PAGES');
     await choose('https', 'msg');
-    await page.getByRole('textbox', { name: 'HTTPS port' }).fill('payload.https');
+    await page.getByRole('textbox', { name: 'Port for https://' }).fill('payload.https');
     await page.selectOption('#node-input-reload', 'none');
     for (const box of ['dryRun', 'onlyTighten', 'force']) await page.check(`#node-input-${box}`);
     await page.uncheck('#node-input-fixRedirect');
     await roundTrip(id);
-    assert.equal(await typed('https').inputValue(), 'payload.https');
+    assert.equal(await editor.typed('https').inputValue(), 'payload.https');
     const ports = { http: 'PAGES', httpType: 'env', https: 'payload.https', httpsType: 'msg' };
     const options = { reload: 'none', fixRedirect: false, dryRun: true, onlyTighten: true, force: true, version: 1 };
     await assertStored(id, { ...ports, ...options, mode: 'change', repairTo: 'firewall' });
-    await close('#node-dialog-cancel');
+    await editor.closeWith('#node-dialog-cancel');
   });
 
   it('of change-web-ports marks a node whose ports cannot be right, with a reason, but not in a repair', async () => {
-    const id = await drop('change-web-ports', 500);
+    const id = await editor.drop('change-web-ports', 500);
     const valid = () => page.evaluate(`RED.nodes.node("${id}").valid`);
     const label = () => page.evaluate(`RED.utils.getNodeLabel(RED.nodes.node("${id}"))`);
     const reasons = () => page.evaluate(`RED.nodes.node("${id}").validationErrors.join()`).then(String);
     const fill = async (http: string, https: string, seconds: string) => {
-      await open(id);
-      await typed('http').fill(http);
-      await typed('https').fill(https);
+      await editor.edit(id);
+      await editor.typed('http').fill(http);
+      await editor.typed('https').fill(https);
       await page.fill('#node-input-keepOldOpen', seconds);
-      await close('#node-dialog-ok');
+      await editor.closeWith('#node-dialog-ok');
     };
     assert.deepEqual([await valid(), await label()], [true, 'change web ports']);
     await fill('0', '65536', '604801');
     assert.equal((await reasons()).split('A port from 1 to 65535').length, 3, await reasons());
-    assert.ok((await reasons()).includes('Whole seconds, at most 604800'), await reasons());
+    assert.ok((await reasons()).includes('Whole seconds from 0 to 604800'), await reasons());
     await fill('', '1443.5', '0');
     assert.ok((await reasons()).includes('A port from 1 to 65535'), await reasons());
     await fill('1443', '01443', '0');
-    assert.ok((await reasons()).includes('HTTP and HTTPS need different ports'), await reasons());
-    await open(id);
-    await picture('change-web-ports-same');
+    assert.ok((await reasons()).includes('http:// and https:// need different ports'), await reasons());
+    await editor.edit(id);
     await page.selectOption('#node-input-mode', 'repair');
-    await close('#node-dialog-ok');
+    await editor.closeWith('#node-dialog-ok');
     assert.deepEqual([await valid(), await label()], [true, 'repair web ports']);
-    await open(id);
+    await editor.edit(id);
     await page.selectOption('#node-input-mode', 'change');
-    await close('#node-dialog-ok');
+    await editor.closeWith('#node-dialog-ok');
     assert.equal(await valid(), false);
     await fill('', '1443', '600');
     assert.deepEqual([await valid(), await label()], [true, 'web ports 1443']);
     await fill('1780', '1443', '600');
     assert.deepEqual([await valid(), await label()], [true, 'web ports 1780, 1443']);
-    await page.evaluate(`RED.nodes.remove("${id}"), RED.view.redraw(true)`);
   });
 
   it('of toggle-service marks a node whose service, interface or source cannot be right, with a reason', async () => {
-    const id = await drop('toggle-service', 360);
-    await open(id);
+    const id = await editor.drop('toggle-service', 360);
+    await editor.edit(id);
     await page.selectOption('#smartserver-service-choice', '');
-    await typed('service').fill('22; id');
-    await page.getByLabel('Interface').fill('../eth0');
-    await typed('from').fill('here');
-    await close('#node-dialog-ok');
+    await editor.typed('service').fill('22; id');
+    await page.getByLabel('Only on interface').fill('../eth0');
+    await editor.typed('from').fill('here');
+    await editor.closeWith('#node-dialog-ok');
     const errors = String(await page.evaluate(`RED.nodes.node("${id}").validationErrors.join()`));
-    for (const reason of ['Name a service, or ports', 'An interface such as eth0', 'An IP address or a subnet']) {
+    for (const reason of ['Name a service, or ports', 'An interface such as eth0', 'An address such as 192.168.1.20']) {
       assert.ok(errors.includes(reason), errors);
     }
-    await page.evaluate(`RED.nodes.remove("${id}"), RED.view.redraw(true)`);
   });
 
   it('of toggle-service keeps for how long, until when and what besides', async () => {
-    const id = await drop('toggle-service', 360);
-    await open(id);
+    const id = await editor.drop('toggle-service', 360);
+    await editor.edit(id);
     assert.equal(await page.isVisible('#node-input-systemService'), true);
-    await page.getByRole('textbox', { name: 'For so long (s)' }).fill('1800');
+    await page.getByRole('textbox', { name: 'For so many seconds' }).fill('1800');
     await page.getByLabel('Also start or stop the SSH program itself').check();
-    await page.getByLabel('Confirm within (s)').fill('90');
+    await page.getByLabel('Undo unless confirmed').fill('90');
     await page.getByLabel('Also end connections that are already open').check();
-    await picture('toggle-service-while');
     await roundTrip(id);
     await assertStored(id, {
       ...{ duration: '1800', durationType: 'num', systemService: true, confirmWithin: '90', cutConnections: true },
     });
     await page.selectOption('#smartserver-service-choice', 'mqtt');
     assert.equal(await page.isVisible('#node-input-systemService'), false);
+    // What cannot be seen must not be sent: the engine stops no other program than that of SSH.
+    assert.equal(await page.isChecked('#node-input-systemService'), false);
     await choose('duration', 'msg');
-    await typed('duration').fill('payload.seconds');
+    await editor.typed('duration').fill('payload.seconds');
     await roundTrip(id);
     await assertStored(id, { duration: 'payload.seconds', durationType: 'msg' });
-    await page.getByLabel('Confirm within (s)').fill('700000');
-    await close('#node-dialog-ok');
+    await page.getByLabel('Undo unless confirmed').fill('700000');
+    await editor.closeWith('#node-dialog-ok');
     const errors = String(await page.evaluate(`RED.nodes.node("${id}").validationErrors.join()`));
-    assert.match(errors, /Whole seconds, at most 604800/);
-    await page.evaluate(`RED.nodes.remove("${id}"), RED.view.redraw(true)`);
+    assert.match(errors, /Whole seconds from 0 to 604800/);
   });
 
   it('of confirm-change has nothing to get wrong', async () => {
-    const id = await drop('confirm-change', 430);
-    await open(id);
-    await picture('confirm-change');
+    const id = await editor.drop('confirm-change', 430);
+    await editor.edit(id);
     await page.getByLabel('Name').fill('the link was opened');
     await roundTrip(id);
     await assertStored(id, { name: 'the link was opened', version: 1 });
-    await close('#node-dialog-cancel');
-    await page.evaluate(`RED.nodes.remove("${id}"), RED.view.redraw(true)`);
+    await editor.closeWith('#node-dialog-cancel');
   });
 
   it('of restore-firewall shows what goes with the action, and says what it does', async () => {
-    const id = await drop('restore-firewall', 430);
-    await open(id);
-    await picture('restore-firewall');
+    const id = await editor.drop('restore-firewall', 430);
+    await editor.edit(id);
     const visible = (name: string) => page.isVisible(`#node-input-${name}`);
-    const backup = typed('backup');
+    const backup = editor.typed('backup');
     assert.deepEqual([await backup.isVisible(), await visible('confirmWithin')], [false, true]);
     await page.getByLabel('Action').selectOption('list');
     assert.deepEqual([await backup.isVisible(), await visible('confirmWithin')], [false, false]);
     await page.getByLabel('Action').selectOption('restore');
     assert.deepEqual([await backup.isVisible(), await visible('confirmWithin')], [true, true]);
-    assert.match((await page.textContent('#smartserver-action-about')) ?? '', /by the id of its backup/);
+    assert.match((await page.textContent('#smartserver-action-about')) ?? '', /what it was before a change/);
     await backup.fill('../../etc/passwd');
-    await picture('restore-firewall-restore');
-    await close('#node-dialog-ok');
+    await editor.closeWith('#node-dialog-ok');
     const errors = String(await page.evaluate(`RED.nodes.node("${id}").validationErrors.join()`));
-    assert.match(errors, /The id of a backup, or latest/);
-    await open(id);
+    assert.match(errors, /The id of a backup, such as .*, or latest/);
+    await editor.edit(id);
     await choose('backup', 'msg');
-    await typed('backup').fill('payload.backup');
+    await editor.typed('backup').fill('payload.backup');
     await roundTrip(id);
     await assertStored(id, { action: 'restore', backup: 'payload.backup', backupType: 'msg' });
     assert.equal(await page.evaluate(`RED.nodes.node("${id}").valid`), true);
-    await close('#node-dialog-cancel');
-    await page.evaluate(`RED.nodes.remove("${id}"), RED.view.redraw(true)`);
+    await editor.closeWith('#node-dialog-cancel');
+  });
+
+  it('says beside each field why its value cannot be right, as it is typed', async () => {
+    const id = await editor.drop('toggle-service', 360);
+    await editor.edit(id);
+    const reason = (property: string) => page.locator(`#smartserver-reason-${property}`);
+    const from = page.getByRole('textbox', { name: 'Only for address' });
+    for (const text of ['10.0.0.256', '10.0.0.0/33', '::1/129', ':::', 'here', '10.0.0.1/8/8']) {
+      await from.fill(text);
+      assert.match((await reason('from').textContent()) ?? '', /An address such as/, text);
+      assert.equal(await from.getAttribute('aria-invalid'), 'true');
+      assert.match((await from.getAttribute('aria-describedby')) ?? '', /smartserver-reason-from/);
+    }
+    for (const text of ['', '10.0.0.1', '10.0.0.0/8', 'fe80::1', '2001:db8::/32', '::ffff:10.0.0.1']) {
+      await from.fill(text);
+      assert.equal(await reason('from').textContent(), '', text);
+      assert.equal(await from.getAttribute('aria-invalid'), null);
+    }
+    await page.selectOption('#smartserver-service-choice', 'dhcp');
+    await page.click('#node-input-action + .red-ui-typedInput-container .red-ui-typedInput-option-trigger');
+    await page.click('.red-ui-typedInput-options:visible a[value="close"]');
+    assert.match((await reason('action').textContent()) ?? '', /DHCP cannot be closed/);
+    await page.selectOption('#smartserver-service-choice', '');
+    for (const text of ['', '0/tcp', '70000', '20:10/tcp', '22/icmp', 'SSH']) {
+      await editor.typed('service').fill(text);
+      assert.match((await reason('service').textContent()) ?? '', /Name a service, or ports/, text);
+    }
+    for (const text of ['22', '22/tcp', '1628:1645/udp', 'ssh']) {
+      await editor.typed('service').fill(text);
+      assert.equal(await reason('service').textContent(), '', text);
+    }
+    await editor.closeWith('#node-dialog-cancel');
+  });
+
+  it('of change-web-ports warns of a restart that would take an unconfirmed change back', async () => {
+    const id = await editor.drop('change-web-ports', 430);
+    await editor.edit(id);
+    await page.selectOption('#node-input-reload', 'reboot');
+    const reason = page.locator('#smartserver-reason-reload');
+    assert.equal(await reason.textContent(), '');
+    await page.getByLabel('Undo unless confirmed').fill('90');
+    assert.match((await reason.textContent()) ?? '', /A restart takes back what is not confirmed/);
+    await editor.closeWith('#node-dialog-cancel');
   });
 
   it('of the configuration keeps each setting', async () => {
-    const id = await drop('read-firewall', 430);
-    await open(id);
+    const id = await editor.drop('read-firewall', 430);
+    await editor.edit(id);
     await page.click('#node-input-btn-device-add');
-    await page.waitForSelector('#node-config-dialog-ok');
-    await trayAtRest();
-    await picture('smartserver');
+    await editor.dialogOpen('#node-config-dialog-ok');
     const fill = (property: string, value: string) => page.fill(`#node-config-input-${property}`, value);
     await fill('name', 'Plant');
     await page.selectOption('#node-config-input-privilege', 'sudo');
     await fill('managementFrom', '192.168.1.0/24');
     await fill('keepBackups', '7');
     await fill('etcUfw', '/srv/ufw');
-    const add = (list: string) =>
-      page
-        .locator('.red-ui-editableList', { has: page.locator(list) })
-        .locator('.red-ui-editableList-addButton')
-        .click();
-    await add('#smartserver-service-ports');
-    await page.locator('#smartserver-service-ports').getByLabel('Service').selectOption('opcua');
-    await page.locator('#smartserver-service-ports').getByLabel('Port').fill('55001/tcp');
-    await add('#smartserver-custom-services');
+    const add = (name: string) => page.getByRole('button', { name }).click();
+    const reason = (property: string) => page.locator(`#smartserver-reason-${property}`);
+    await add('add a port');
+    const ports = page.locator('#smartserver-service-ports');
+    assert.match((await reason('servicePorts').textContent()) ?? '', /Each port such as/);
+    await ports.getByRole('combobox', { name: 'Service' }).selectOption('opcua');
+    await ports.getByRole('textbox', { name: 'Port' }).fill('55001/tcp');
+    assert.equal(await reason('servicePorts').textContent(), '');
+    // A second row gets another service, and cannot take the first one's.
+    await add('add a port');
+    assert.equal(await ports.getByRole('combobox', { name: 'Service' }).nth(1).inputValue(), 'bacnet');
+    await ports.getByRole('combobox', { name: 'Service' }).nth(1).focus();
+    assert.equal(await ports.locator('select').nth(1).locator('option[value="opcua"]').isDisabled(), true);
+    await ports.getByRole('button', { name: 'Delete this row' }).nth(1).click();
+    await ports.getByRole('combobox', { name: 'Service' }).nth(1).waitFor({ state: 'detached' });
+
+    await add('add a service');
     const further = page.locator('#smartserver-custom-services');
-    await further.getByLabel('Id').fill('scada-gateway');
-    await further.getByLabel('Name').fill('SCADA gateway');
-    await further.getByLabel('Ports').fill('9100/tcp, 9101:9109/udp');
-    await further.getByLabel('Direction').selectOption('both');
-    const profiles = page.getByRole('textbox', { name: 'Further profiles' });
-    await profiles.fill('[{ "name": "plant", "open": [{ "service": "https" }] }]');
-    await picture('smartserver-filled');
-    await close('#node-config-dialog-ok');
+    await further.getByRole('textbox', { name: 'Name' }).fill('SCADA gateway');
+    await further.getByRole('textbox', { name: 'Id in messages' }).fill('ssh');
+    await further.getByRole('textbox', { name: 'Ports' }).fill('9100/tcp, 9101:9109/udp');
+    assert.match((await reason('customServices').textContent()) ?? '', /none that a service of the device has/);
+    await further.getByRole('textbox', { name: 'Id in messages' }).fill('scada-gateway');
+    assert.equal(await reason('customServices').textContent(), '');
+    await further.getByRole('combobox', { name: 'Direction' }).selectOption('both');
+
+    await add('add a profile');
+    const profiles = page.locator('#smartserver-custom-profiles');
+    await profiles.getByRole('textbox', { name: 'Name' }).fill('plant');
+    await profiles.getByRole('combobox', { name: 'Everything else going out' }).selectOption('allow');
+    await add('open a service');
+    await add('open a service');
+    await profiles.getByRole('textbox', { name: 'Only for address' }).first().fill('192.168.1.0/24');
+    // A service of the list above is offered at once.
+    await profiles.getByRole('combobox', { name: 'Opens' }).nth(1).focus();
+    await profiles.getByRole('combobox', { name: 'Opens' }).nth(1).selectOption('scada-gateway');
+    await profiles.getByRole('combobox', { name: 'Direction' }).nth(1).selectOption('both');
+    await profiles.getByRole('textbox', { name: 'Only on interface' }).nth(1).fill('eth0');
+    assert.equal(await reason('customProfiles').textContent(), '');
+    await editor.closeWith('#node-config-dialog-ok');
     const device = await page.inputValue('#node-input-device');
     await roundTrip(id);
     assert.equal(await page.inputValue('#node-input-device'), device);
@@ -396,9 +486,17 @@ describe('the dialogs', function () {
       privilege: 'sudo',
       servicePorts: { opcua: '55001/tcp' },
       customServices: [
-        { id: 'scada-gateway', label: 'SCADA gateway', ports: ['9100/tcp', '9101:9109/udp'], direction: 'both' },
+        { id: 'scada-gateway', label: 'SCADA gateway', direction: 'both', ports: ['9100/tcp', '9101:9109/udp'] },
       ],
-      customProfiles: [{ name: 'plant', open: [{ service: 'https' }] }],
+      customProfiles: [
+        {
+          ...{ name: 'plant', incoming: 'deny', outgoing: 'allow' },
+          open: [
+            { service: 'https', direction: 'in', from: '192.168.1.0/24', interface: '' },
+            { service: 'scada-gateway', direction: 'both', from: '', interface: 'eth0' },
+          ],
+        },
+      ],
       managementFrom: '192.168.1.0/24',
       keepBackups: '7',
       etcUfw: '/srv/ufw',
@@ -410,13 +508,111 @@ describe('the dialogs', function () {
 
     // Opened and saved again without a change, nothing is lost.
     await page.click('#node-input-btn-device-edit');
-    await page.waitForSelector('#node-config-dialog-ok');
-    await trayAtRest();
-    assert.equal(await further.getByLabel('Ports').inputValue(), '9100/tcp, 9101:9109/udp');
-    await profiles.fill('[ half');
-    await close('#node-config-dialog-ok');
-    await assertStored(device, { ...expected, customProfiles: '[ half' });
-    assert.equal(await page.evaluate(`RED.nodes.node("${device}").valid`), false);
-    await close('#node-dialog-cancel');
+    await editor.dialogOpen('#node-config-dialog-ok');
+    assert.equal(await further.getByRole('textbox', { name: 'Ports' }).inputValue(), '9100/tcp, 9101:9109/udp');
+    await editor.closeWith('#node-config-dialog-ok');
+    await assertStored(device, expected);
+    await editor.closeWith('#node-dialog-ok');
+  });
+
+  it('offer what the chosen configuration adds: its ports, its services, its profiles', async () => {
+    await start([TAB, PLANT]);
+    const toggle = await editor.drop('toggle-service', 500);
+    await editor.edit(toggle);
+    const services = page.locator('#smartserver-service-choice');
+    assert.equal(await services.locator('option[value="scada-gateway"]').count(), 0);
+    const device = PLANT.id;
+    await page.selectOption('#node-input-device', device);
+    assert.equal(await services.locator('option[value="opcua"]').textContent(), 'OPC UA server (55001/tcp)');
+    await services.selectOption('scada-gateway');
+    assert.match((await page.textContent('#smartserver-service-about')) ?? '', /Ports: 9100\/tcp\./);
+    await roundTrip(toggle);
+    assert.equal(await services.inputValue(), 'scada-gateway');
+    // With a device that has no such service, its name stays, and is shown as a name.
+    await page.selectOption('#node-input-device', '_ADD_');
+    assert.equal(await services.inputValue(), '');
+    assert.equal(await editor.typed('service').inputValue(), 'scada-gateway');
+    await editor.closeWith('#node-dialog-cancel');
+
+    const profile = await editor.drop('set-profile', 500);
+    await editor.edit(profile);
+    await page.selectOption('#node-input-device', device);
+    await page.selectOption('#smartserver-profile-choice', 'lockdown');
+    assert.match((await page.textContent('#smartserver-profile-about')) ?? '', /reached from 192\.168\.1\.0\/24 only/);
+    assert.deepEqual(await previewed('Web pages (HTTPS)'), [' open for 192.168.1.0/24 only', 'not used']);
+    await page.selectOption('#smartserver-profile-choice', 'plant');
+    assert.deepEqual(await previewed('SCADA gateway'), [' open on eth0 only', ' open on eth0 only']);
+    assert.deepEqual(await previewed('Everything else'), [' closed', ' open']);
+    await roundTrip(profile);
+    assert.equal(await page.inputValue('#smartserver-profile-choice'), 'plant');
+    await assertStored(profile, { profile: 'plant', profileType: 'str', device });
+    await editor.closeWith('#node-dialog-cancel');
+  });
+
+  it('keep their settings when nodes are copied, exported and imported', async () => {
+    await start([TAB, PLANT, ...UNUSUAL]);
+    /** All nodes on the canvas, without what a copy has of its own. */
+    const nodes = async (): Promise<string[]> => {
+      const stored: Record<string, unknown>[] = await page.evaluate(
+        'RED.nodes.filterNodes({}).map(RED.nodes.convertNode)',
+      );
+      return stored.map(({ id, x, y, z, ...settings }) => JSON.stringify(settings)).sort();
+    };
+    const defaults: Record<string, Record<string, { value: unknown }>> = await page.evaluate(
+      `Object.fromEntries(${JSON.stringify(UNUSUAL)}.map(({ type }) => [type, RED.nodes.getType(type).defaults]))`,
+    );
+    for (const node of UNUSUAL) {
+      const settings = new Map(Object.entries(node));
+      for (const [property, { value }] of Object.entries(defaults[node.type] ?? {})) {
+        if (property !== 'version') assert.notEqual(settings.get(property) ?? value, value, `${node.type} ${property}`);
+      }
+    }
+    const all = await nodes();
+    assert.equal(all.length, UNUSUAL.length);
+
+    await page.mouse.click(700, 700);
+    await page.keyboard.press('Control+a');
+    await page.keyboard.press('Control+c');
+    await page.keyboard.press('Control+v');
+    await page.mouse.move(700, 500);
+    await page.mouse.click(700, 500);
+    assert.deepEqual(await nodes(), [...all, ...all].sort());
+
+    await page.keyboard.press('Control+a');
+    await page.keyboard.press('Control+e');
+    const exported = page.locator('#red-ui-clipboard-dialog-export-text');
+    await page.waitForFunction('$("#red-ui-clipboard-dialog-export-text").val()');
+    const text = await exported.inputValue();
+    await page.click('#red-ui-clipboard-dialog-cancel');
+    await page.locator('#red-ui-clipboard-dialog').waitFor({ state: 'hidden' });
+    const { x, y, ...plant } = await editor.stored(PLANT.id);
+    // As on another device.
+    await start([TAB]);
+    await page.keyboard.press('Control+i');
+    await page.fill('#red-ui-clipboard-dialog-import-text', text);
+    await page.click('#red-ui-clipboard-dialog-ok');
+    await page.mouse.move(700, 500);
+    await page.mouse.click(700, 500);
+    assert.deepEqual(await nodes(), [...all, ...all].sort());
+    await assertStored(PLANT.id, plant);
+  });
+
+  it('are watched: an exception as a dialog opens or closes is not overlooked', async () => {
+    const id = await editor.drop('confirm-change', 430);
+    for (const hook of ['oneditprepare', 'oneditsave']) {
+      await page.evaluate(
+        `RED.nodes.getType('confirm-change').${hook} = () => { throw new Error('a probe of ${hook}'); }`,
+      );
+      await editor.edit(id);
+      await editor.closeWith('#node-dialog-ok');
+      assert.match(editor.takeComplaints().join(), new RegExp(`a probe of ${hook}`));
+    }
+    await page.evaluate('setTimeout(() => { throw new Error("a probe of the page"); })');
+    await page.evaluate('console.error("a probe of the console")');
+    await page.evaluate('fetch("http://127.0.0.2:9/").catch(() => undefined)');
+    const said = editor.takeComplaints().join();
+    for (const pattern of [/a probe of the page/, /a probe of the console/, /asks for http:\/\/127\.0\.0\.2/]) {
+      assert.match(said, pattern);
+    }
   });
 });

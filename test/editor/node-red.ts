@@ -8,6 +8,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { http } from './http';
 
 const root = resolve(__dirname, '..', '..', '..');
 /** Both are logged before Node-RED serves, in an order that is not fixed. */
@@ -92,6 +93,13 @@ export async function startNodeRed(): Promise<NodeRed> {
     throw err;
   });
   return { url: `http://127.0.0.1:${port}/`, log: () => output, stop };
+}
+
+/** Deploys these flows in place of those there are. */
+export async function putFlows(url: string, flows: readonly object[]): Promise<void> {
+  const headers = { 'content-type': 'application/json' };
+  const { status, body } = await http('POST', `${url}flows`, headers, JSON.stringify(flows));
+  if (status !== 204) throw new Error(`Node-RED does not take the flows: ${body}`);
 }
 
 async function end(child: ChildProcess): Promise<void> {

@@ -5,7 +5,8 @@ import { join, resolve } from 'node:path';
 import { createContext, runInContext } from 'node:vm';
 import { check, settings } from '../../firewall/messages';
 import { CATALOGUE } from '../../firewall/services/catalogue';
-import { allProfiles } from '../../firewall/services/profiles';
+import type { Preview } from '../../firewall/services/preview';
+import { allProfiles, type Expectation, profileNamed } from '../../firewall/services/profiles';
 import { registryOf } from '../../firewall/services/registry';
 
 const root = resolve(__dirname, '..', '..', '..');
@@ -14,7 +15,11 @@ const json = (...path: string[]) => JSON.parse(read(...path));
 
 const packageJson = json('package.json');
 const nodes: string[] = Object.keys(packageJson['node-red'].nodes);
-const page = (name: string) => read('nodes', `${name}.html`);
+/** As built: with the parts it includes. */
+const page = (name: string) => read('dist', 'nodes', `${name}.html`);
+const RESOURCE = /(?:src|href)="resources\/@smartserver\/node-red-firewall\/([^"]+)"/g;
+/** What a page loads of the package's own. */
+const resources = (name: string) => [...page(name).matchAll(RESOURCE)].map((match) => String(match[1]));
 const definition = (name: string) => {
   const script = /<script type="text\/javascript">([\s\S]*?)<\/script>/.exec(page(name))?.[1] ?? '';
   const registered: { type: string; definition: Record<string, unknown> }[] = [];
@@ -100,11 +105,7 @@ describe('each node of the package', () => {
       for (const text of [page(name), read('nodes', 'locales', 'en-US', `${name}.html`)]) {
         assert.doesNotMatch(text, /(?:src|href)="(?:\/|https?:)/);
       }
-      for (const [, resource] of page(name).matchAll(
-        /(?:src|href)="resources\/@smartserver\/node-red-firewall\/([^"]+)"/g,
-      )) {
-        assert.ok(existsSync(join(root, 'resources', String(resource))), resource);
-      }
+      for (const resource of resources(name)) assert.ok(existsSync(join(root, 'resources', resource)), resource);
     });
   }
 
@@ -125,7 +126,8 @@ describe('the labels', () => {
       it(`of ${name} in ${language} are there for each key used, and in English for no other`, () => {
         const labels = keysOf(json('dist', 'nodes', 'locales', language, `${name}.json`));
         const own = runtime.find((one) => one.name === name)?.text ?? '';
-        const used = [...usedKeys(page(name)), ...usedKeys(own)];
+        const scripts = resources(name).map((resource) => read('resources', resource));
+        const used = [page(name), own, ...scripts].flatMap(usedKeys);
         const needed = name === 'smartserver' ? used : [...used, ...shared];
         assert.deepEqual(
           needed.filter((key) => !labels.includes(key)),
@@ -148,7 +150,10 @@ describe('the labels', () => {
     }
 
     it(`that nodes share in ${language} are each used by one`, () => {
-      const used = [...shared, ...nodes.flatMap((name) => usedKeys(page(name)))];
+      const scripts = readdirSync(join(root, 'resources')).map((resource) => read('resources', resource));
+      // A language has the names and consequences of services where the catalogue's own words are not of that language.
+      const words = CATALOGUE.flatMap(({ id }) => [`service.${id}`, `consequence.${id}`]);
+      const used = [...shared, ...words, ...[...nodes.map(page), ...scripts].flatMap(usedKeys)];
       const common = keysOf(json('nodes', 'locales', language, 'common.json'));
       assert.deepEqual(
         common.filter((key) => !used.includes(key)),
@@ -170,12 +175,13 @@ describe('the labels', () => {
 });
 
 describe('the choices of the dialogs', () => {
+  const context = createContext({ window: {} });
+  runInContext(read('resources', 'catalogue.js'), context);
+  const inBrowser = (expression: string) => JSON.parse(JSON.stringify(runInContext(expression, context)));
+
   it('are the services of the catalogue, each with its ports, its group and its consequence', () => {
-    const context = createContext({ window: {} });
-    runInContext(read('resources', 'catalogue.js'), context);
-    const offered = JSON.parse(JSON.stringify(context.window.smartserverFirewallCatalogue));
     assert.deepEqual(
-      offered,
+      inBrowser('window.smartserverFirewallCatalogue'),
       CATALOGUE.map(({ id, label, opens, optional, internal, consequence, directions }) => ({
         id,
         label,
@@ -194,6 +200,60 @@ describe('the choices of the dialogs', () => {
     assert.deepEqual(
       offered,
       allProfiles(registry).map(({ name }) => name),
+    );
+  });
+
+  it('show what the engine would do, also with settings that leave defaults out', () => {
+    const stored = {
+      servicePorts: { opcua: '55001/tcp' },
+      customServices: [{ id: 'scada', label: 'SCADA', ports: ['9100/tcp'] }],
+      customProfiles: [
+        { name: 'bare', open: [{ service: 'https' }] },
+        {
+          ...{ name: 'full', incoming: 'reject', outgoing: 'allow' },
+          open: [{ service: 'scada', direction: 'both', from: '10.0.0.0/8' }, { service: '9999/tcp' }],
+        },
+      ],
+      managementFrom: '192.168.1.0/24',
+    };
+    const registry = registryOf(check(settings, stored), null);
+    assert.deepEqual(
+      inBrowser(`smartserverFirewallServices.servicesOf(${JSON.stringify(stored)})`).map(
+        ({ id, ports }: { id: string; ports: string[] }) => ({ id, ports }),
+      ),
+      registry.services.map(({ id, opens }) => ({ id, ports: opens })),
+    );
+    for (const name of ['enhanced', 'standard', 'lockdown', 'bare', 'full']) {
+      for (const optional of ['keep', 'open', 'close'] as const) {
+        const shown: Preview = inBrowser(
+          `smartserverFirewallServices.preview(${JSON.stringify(stored)}, '${name}', '${optional}')`,
+        );
+        const { policies, expectations } = profileNamed(registry, name, optional);
+        assert.deepEqual(shown.policies, policies);
+        const wanted = shown.rows.flatMap((row) =>
+          (['in', 'out'] as const).flatMap((direction) => {
+            const cell = row[direction];
+            return cell ? [`${row.id} ${direction} ${cell.want} ${cell.only.map(({ from }) => from)}`] : [];
+          }),
+        );
+        const limits = ({ want, scopes }: Expectation) => (want === 'open' ? scopes.map(({ from }) => from) : []);
+        assert.deepEqual(
+          wanted.sort(),
+          expectations
+            .map((one) => `${one.service.id} ${one.direction} ${one.want} ${limits(one).filter(Boolean)}`)
+            .sort(),
+        );
+      }
+    }
+  });
+
+  it('say what a wrong configuration would be refused for', () => {
+    const twice = { customServices: [{ id: 'ssh', label: 'SSH', ports: ['22/tcp'] }] };
+    const unknown = { customProfiles: [{ name: 'plant', open: [{ service: 'nowhere' }] }] };
+    assert.throws(() => inBrowser(`smartserverFirewallServices.servicesOf(${JSON.stringify(twice)})`), /INVALID_INPUT/);
+    assert.throws(
+      () => inBrowser(`smartserverFirewallServices.preview(${JSON.stringify(unknown)}, 'plant', 'keep')`),
+      /UNKNOWN_SERVICE/,
     );
   });
 });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { FirewallError } from '../../firewall/errors';
+import { FirewallError, say } from '../../firewall/errors';
 import { changeResult, check } from '../../firewall/messages';
 import { arrivals, devices, failResumingWith, nodeOf, send, start, stop, watchStatus } from './bench';
 
@@ -45,7 +45,9 @@ describe('a changing node', () => {
   it('gives an error to the Catch node with its code, its message starting with it, and sends nothing on', async () => {
     await start([TOGGLE]);
     await send('toggle', {});
-    (devices[0] as { failure: unknown }).failure = new FirewallError('LOCKOUT', { what: 'this was the last way in.' });
+    (devices[0] as { failure: unknown }).failure = new FirewallError('LOCKOUT', {
+      what: say`this was the last way in.`,
+    });
     const { sent, caught, statuses } = await send('toggle', { payload: 'kept' });
     assert.equal(sent, null);
     assert.equal(caught?.error.code, 'LOCKOUT');
@@ -333,11 +335,11 @@ describe('change-web-ports', () => {
       await stop();
     }
     await start([{ id: 'read', type: 'read-firewall' }]);
-    assert.equal(devices.length, 0);
+    assert.equal(devices[0]?.resumed ?? 0, 0);
   });
 
   const failures: [unknown, RegExp][] = [
-    [new FirewallError('NOT_PERMITTED', { what: 'sudo refused.' }), /^NOT_PERMITTED: sudo refused\. /],
+    [new FirewallError('NOT_PERMITTED', { what: say`sudo refused.` }), /^NOT_PERMITTED: sudo refused\. /],
     [new TypeError('x is not a function'), /^INTERNAL: /],
     [null, /^INTERNAL: /],
   ];

@@ -1,6 +1,6 @@
 /** A device without a machine. It obeys the engine's schemas: what the engine refuses it refuses, in the same words. */
 
-import { FirewallError } from '../../firewall/errors';
+import { FirewallError, say } from '../../firewall/errors';
 import type { Seen } from '../../firewall/firewall';
 import {
   type BackupReport,
@@ -126,7 +126,7 @@ export class FakeFirewall implements Device {
     return this.#queued(() => {
       const waiting = this.pending;
       if (!waiting || (id !== undefined && id !== waiting.id)) {
-        throw new FirewallError('NOTHING_PENDING', { what: 'no change waits to be confirmed.' });
+        throw new FirewallError('NOTHING_PENDING', { what: say`no change waits to be confirmed.` });
       }
       this.pending = null;
       this.see({ confirmed: waiting.id });
@@ -154,8 +154,7 @@ export class FakeFirewall implements Device {
 
   /** Tells the observers what a device would after a request, or by itself. */
   see(seen: Partial<Seen>): void {
-    for (const observer of [...this.#observers])
-      observer({ pending: this.pending, confirmed: null, said: [], ...seen });
+    for (const observer of [...this.#observers]) observer({ state: this.#state(), confirmed: null, said: [], ...seen });
   }
 
   watch(options: unknown, listener: WatchListener): () => void {

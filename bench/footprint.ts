@@ -1,0 +1,231 @@
+/**
+ * `npm run bench:footprint`: what the packed package takes on a device — disk, packages, start, memory — beside the same
+ * figures of three well-known node packages, and each against its budget. Prints a table and writes `bench/footprint.json`.
+ */
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { pack } from '../scripts/pack';
+import { Device } from '../test/device/device';
+import { type Installation, startNodeRed } from '../test/device/node-red';
+import { ensurePackages } from '../test/device/packages';
+import { median, rounded } from './figures';
+import { budgetTable, packageTable } from './table';
+
+const run = promisify(execFile);
+const root = resolve(__dirname, '..', '..');
+const RESULTS = join(root, 'bench', 'footprint.json');
+const OTHERS = ['node-red-contrib-cron-plus', 'node-red-contrib-influxdb', 'node-red-contrib-telegrambot'];
+const STARTS = 15;
+const MEMORY_RUNS = 5;
+/** Memory is read this long after flows have started: what is only needed for the start is gone by then, in ms. */
+const SETTLE_MS = 3000;
+
+/** What one package takes. */
+export interface Footprint {
+  name: string;
+  /** On disk, with all it brings along, in bytes. */
+  installed: number;
+  /** Packages in the tree, itself included. */
+  packages: number;
+  /** Loading all node sets in a new process, beyond as many empty ones, in ms. */
+  loadMs: number;
+  /** Node-RED's resident memory with one node of each type deployed, beyond without the package, in MB. */
+  memoryMb: number;
+}
+
+export interface Budget {
+  what: string;
+  budget: string;
+  figure: string;
+  met: boolean;
+}
+
+const say = (text: string): void => {
+  process.stdout.write(`${text}\n`);
+};
+
+async function main(): Promise<void> {
+  await ensurePackages('bench');
+  const folder = await mkdtemp(join(tmpdir(), 'footprint-'));
+  const device = await Device.open();
+  try {
+    const none = join(folder, 'none');
+    await mkdir(none);
+    const base = await memory(device, none, []);
+    const footprints: Footprint[] = [];
+    for (const source of [pack(folder), ...OTHERS]) {
+      say(`${source.startsWith('/') ? 'this package' : source} …`);
+      footprints.push(await footprintOf(device, source, join(folder, String(footprints.length)), base));
+    }
+    const agent = await agentOf(device, join(folder, '0', 'node_modules', '@smartserver', 'node-red-firewall'));
+    const budgets = budgetsOf(footprints[0] as Footprint, agent);
+    say(`\n${packageTable(footprints)}\n${budgetTable(budgets)}`);
+    await writeFile(RESULTS, `${JSON.stringify({ node: process.version, footprints, agent, budgets }, null, 2)}\n`);
+    say(`Written to ${RESULTS}.`);
+  } finally {
+    await device.close();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function footprintOf(device: Device, source: string, folder: string, base: number): Promise<Footprint> {
+  await mkdir(folder);
+  await writeFile(join(folder, 'package.json'), '{ "private": true }');
+  const flags = ['--ignore-scripts', '--no-audit', '--no-fund', '--no-package-lock'];
+  await run('npm', ['install', ...flags, source], { cwd: folder });
+  const modules = join(folder, 'node_modules');
+  const name = source.startsWith('/') ? '@smartserver/node-red-firewall' : source;
+  const packageJson = JSON.parse(await readFile(join(modules, name, 'package.json'), 'utf8'));
+  const files = Object.values<string>(packageJson['node-red'].nodes).map((file) => join(modules, name, file));
+  const loaded = await memory(device, modules, await nodeTypes(device, modules, name));
+  return {
+    name,
+    installed: await sizeOf(modules),
+    packages: await packagesIn(modules),
+    loadMs: rounded((await loading(files)) - (await loading(await emptyFiles(folder, files.length)))),
+    memoryMb: rounded(loaded - base),
+  };
+}
+
+/** Bytes of all files below. */
+async function sizeOf(path: string): Promise<number> {
+  const { size, isFolder } = await stat(path).then((found) => ({ size: found.size, isFolder: found.isDirectory() }));
+  if (!isFolder) return size;
+  const sizes = await Promise.all((await readdir(path)).map((entry) => sizeOf(join(path, entry))));
+  return sizes.reduce((sum, one) => sum + one, 0);
+}
+
+async function packagesIn(modules: string): Promise<number> {
+  const { stdout } = await run('npm', ['ls', '--all', '--parseable'], { cwd: join(modules, '..') });
+  // The first line is the folder itself.
+  return stdout.trim().split('\n').length - 1;
+}
+
+async function emptyFiles(folder: string, count: number): Promise<string[]> {
+  const paths = Array.from({ length: count }, (_, at) => join(folder, `empty-${at}.js`));
+  for (const path of paths) await writeFile(path, 'module.exports = () => undefined;\n');
+  return paths;
+}
+
+const LOAD = `
+const begun = process.hrtime.bigint();
+for (const file of process.argv.slice(1)) require(file);
+process.stdout.write(String(Number(process.hrtime.bigint() - begun) / 1e6));
+process.exit(0);
+`;
+
+/** How long a new process takes to load these files, the median of some, in ms. */
+async function loading(files: readonly string[]): Promise<number> {
+  const times: number[] = [];
+  for (let turn = 0; turn < STARTS; turn++) {
+    const { stdout } = await run(process.execPath, ['-e', LOAD, ...files]);
+    times.push(Number(stdout));
+  }
+  return median(times);
+}
+
+/** The node types of a package, as Node-RED tells them. */
+async function nodeTypes(device: Device, modules: string, name: string): Promise<string[]> {
+  const nodeRed = await startNodeRed(device, [], { installation: installationOf(device, modules) });
+  const { port, close } = await device.forward(1880);
+  const answer = await fetch(`http://127.0.0.1:${port}/nodes`, { headers: { accept: 'application/json' } });
+  const sets = (await answer.json()) as { module: string; types: string[] }[];
+  await close();
+  await nodeRed.kill();
+  return sets.filter(({ module }) => module === name).flatMap(({ types }) => types);
+}
+
+const installationOf = (device: Device, modules: string): Installation => ({
+  ...{ node: device.node, modules },
+  red: device.inside(join(root, 'node_modules', 'node-red', 'red.js')),
+});
+
+/** Node-RED's resident memory with one node of each type, the median of some starts, in MB. */
+async function memory(device: Device, modules: string, types: readonly string[]): Promise<number> {
+  const tab = { id: 'tab', type: 'tab', label: 'all', disabled: false, info: '' };
+  const flows = types.map((type, at) => ({ id: `n${at}`, type, z: 'tab', x: 100, y: 40 * at, wires: [[]] }));
+  const installation = installationOf(device, modules);
+  const sizes: number[] = [];
+  for (let turn = 0; turn < MEMORY_RUNS; turn++) {
+    const nodeRed = await startNodeRed(device, [tab, ...flows], { installation });
+    await new Promise((done) => setTimeout(done, SETTLE_MS));
+    const status = await device.read(`/proc/${nodeRed.pid}/status`);
+    sizes.push(Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]) / 1024);
+    await nodeRed.kill();
+  }
+  return median(sizes);
+}
+
+/** What one request to the agent takes. */
+interface AgentFigures {
+  /** Resident memory at most, in MB. */
+  peakMb: number;
+  /** From start to answer, as a multiple of `node -e 0`. */
+  timesEmpty: number;
+}
+
+async function agentOf(device: Device, folder: string): Promise<AgentFigures> {
+  const request = JSON.stringify({ settings: {}, call: { method: 'read', request: {} } });
+  const agent = join(folder, 'dist', 'agent', 'agent.js');
+  const inside = join(device.account.home, 'footprint.js');
+  await device.write(inside, ASKING);
+  const told = JSON.parse(await device.ok(device.node, inside, agent, request, String(STARTS))) as {
+    peaks: number[];
+    asked: number[];
+    empty: number[];
+  };
+  return {
+    peakMb: rounded(median(told.peaks)),
+    timesEmpty: Math.round((median(told.asked) / median(told.empty)) * 100) / 100,
+  };
+}
+
+/** Runs inside the device: asks the agent, and starts a Node.js that does nothing, turn by turn. */
+const ASKING = `
+const { spawnSync } = require('child_process');
+const [agent, request, turns] = process.argv.slice(2);
+const { writeFileSync } = require('fs');
+writeFileSync('/run/peak.js', "process.on('exit', () => process.stderr.write('peak ' + process.resourceUsage().maxRSS))");
+const timed = (args, input) => {
+  const begun = process.hrtime.bigint();
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, { input, encoding: 'utf8', maxBuffer: 1e8 });
+  if (status !== 0) throw new Error(stderr);
+  return { ms: Number(process.hrtime.bigint() - begun) / 1e6, stdout, stderr };
+};
+const [peaks, asked, empty] = [[], [], []];
+for (let turn = 0; turn < Number(turns); turn++) {
+  const answer = timed([agent], request);
+  if (!JSON.parse(answer.stdout).result) throw new Error(answer.stdout);
+  asked.push(answer.ms);
+  empty.push(timed(['-e', '0'], '').ms);
+  peaks.push(Number(timed(['-r', '/run/peak.js', agent], request).stderr.split('peak ')[1]) / 1024);
+}
+console.log(JSON.stringify({ peaks, asked, empty }));
+`;
+
+function budgetsOf(own: Footprint, { peakMb, timesEmpty }: AgentFigures): Budget[] {
+  const atMost = (what: string, figure: number, limit: number, unit: string): Budget => ({
+    ...{ what, budget: `≤ ${limit}${unit}`, figure: `${figure}${unit}`, met: figure <= limit },
+  });
+  return [
+    atMost('installed size', rounded(own.installed / 2 ** 20), 3, ' MB'),
+    atMost('packages in the tree', own.packages, 30, ''),
+    atMost('loading all node sets, beyond empty ones', own.loadMs, 60, ' ms'),
+    atMost("Node-RED's memory with all nodes deployed, beyond without", own.memoryMb, 12, ' MB'),
+    atMost("the agent's memory at most", peakMb, 60, ' MB'),
+    atMost('the agent from start to answer, to node -e 0', timesEmpty, 2.5, '×'),
+  ];
+}
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  // Ending runs the device's own exit hook, which takes it down.
+  process.once(signal, () => process.exit(1));
+}
+
+main().catch((error: Error) => {
+  process.stderr.write(`npm run bench:footprint failed: ${error.message}\n`);
+  process.exitCode = 1;
+});

@@ -1,0 +1,6 @@
+/** A short, printable rendering of any value: no control characters, no megabytes. */
+export function printable(value: unknown): string {
+  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'a list' : 'an object';
+  const raw = typeof value === 'string' ? JSON.stringify(value.slice(0, 60)) : String(value);
+  return raw.replace(/\p{C}|\p{Zl}|\p{Zp}/gu, '?');
+}

@@ -1,0 +1,174 @@
+/** The lists in the dialog of the configuration node `smartserver`. It keeps no state. */
+window.smartserverConfiguration = {
+  /** Makes the three lists; gives the function that says what they hold. */
+  prepare(node) {
+    const { portList, serviceList, profileList } = window.smartserverConfiguration;
+    const ports = portList(node);
+    const services = serviceList(node);
+    const profiles = profileList(node, services);
+    return () => ({ servicePorts: ports(), customServices: services(), customProfiles: profiles() });
+  },
+
+  portList(node) {
+    const { listServices, serviceName } = window.smartserverFirewall;
+    const { asList, select, textField } = window.smartserverConfiguration;
+    const list = $('#smartserver-service-ports');
+    const isFree = (id, except) =>
+      !$.makeArray(list.find('[data-field="service"]')).some((other) => other !== except && other.value === id);
+    const collect = asList(node, list, node._('button.addPort'), (line, { service, port = '' }) => {
+      const choice = select(line, 'service', node._('label.service'), {});
+      const groups = { incoming: node._('group.incoming'), outgoing: node._('group.outgoing') };
+      listServices(choice, groups, smartserverFirewallCatalogue, (one) => serviceName(node, one));
+      const ids = ['opcua', 'bacnet', 'lon', ...smartserverFirewallCatalogue.map(({ id }) => id)];
+      choice.val(service ?? ids.find((id) => isFree(id, choice[0])));
+      // A service has one setting: what another row names cannot be chosen again.
+      choice.on('focus', () => {
+        for (const option of choice.find('option').toArray()) option.disabled = !isFree(option.value, choice[0]);
+      });
+      textField(line, 'port', node._('label.port'), node._('placeholder.port')).val(port);
+    });
+    list.editableList(
+      'addItems',
+      Object.entries(node.servicePorts ?? {}).map(([service, port]) => ({ service, port })),
+    );
+    return () => Object.fromEntries(collect().map(({ service, port }) => [service, port]));
+  },
+
+  serviceList(node) {
+    const { asList, select, textField } = window.smartserverConfiguration;
+    const list = $('#smartserver-custom-services');
+    const directions = { in: node._('direction.in'), out: node._('direction.out'), both: node._('direction.both') };
+    const collect = asList(
+      node,
+      list,
+      node._('button.addService'),
+      (line, { id = '', label = '', ports = [], direction = 'in' }) => {
+        textField(line, 'label', node._('label.serviceName'), node._('placeholder.serviceName')).val(label);
+        textField(line, 'id', node._('label.id'), node._('placeholder.id')).val(id);
+        textField(line, 'ports', node._('label.ports'), node._('placeholder.ports')).val(ports.join(', '));
+        select(line, 'direction', node._('label.direction'), directions).val(direction);
+      },
+    );
+    list.editableList('addItems', node.customServices ?? []);
+    return () =>
+      collect().map(({ id, label, ports, direction }) => ({
+        ...{ id, label, direction },
+        ports: ports.split(/[\s,]+/).filter(Boolean),
+      }));
+  },
+
+  /** `services` gives the user's own services as they are in the dialog now. */
+  profileList(node, services) {
+    const { asList, openList, select, textField } = window.smartserverConfiguration;
+    const list = $('#smartserver-custom-profiles');
+    const incoming = {
+      deny: node._('incoming.deny'),
+      reject: node._('incoming.reject'),
+      allow: node._('incoming.allow'),
+    };
+    const outgoing = {
+      deny: node._('outgoing.deny'),
+      reject: node._('outgoing.reject'),
+      allow: node._('outgoing.allow'),
+    };
+    const collectors = new Map();
+    const collect = asList(node, list, node._('button.addProfile'), (line, profile) => {
+      textField(line, 'name', node._('label.profileName'), node._('placeholder.profileName')).val(profile.name ?? '');
+      select(line, 'incoming', node._('label.incoming'), incoming).val(profile.incoming ?? 'deny');
+      select(line, 'outgoing', node._('label.outgoing'), outgoing).val(profile.outgoing ?? 'deny');
+      collectors.set(line[0], openList(node, line, profile.open ?? [], services));
+    });
+    // What a hand-written flow may have instead of a list is not valid, and is gone once the dialog is saved.
+    list.editableList('addItems', Array.isArray(node.customProfiles) ? node.customProfiles : []);
+    return () =>
+      collect((line) => ({ open: collectors.get(line)() })).map(({ name, incoming, outgoing, open }) => ({
+        ...{ name, incoming, outgoing, open },
+      }));
+  },
+
+  /** Within a profile: what it opens. */
+  openList(node, profile, open, services) {
+    const { listServices, serviceName } = window.smartserverFirewall;
+    const { asList, select, textField } = window.smartserverConfiguration;
+    const groups = {
+      incoming: node._('group.incoming'),
+      outgoing: node._('group.outgoing'),
+      own: node._('group.own'),
+    };
+    const directions = { in: node._('direction.in'), out: node._('direction.out'), both: node._('direction.both') };
+    const list = $('<ol>').appendTo($('<div class="smartserver-nested">').appendTo(profile));
+    const collect = asList(node, list, node._('button.addOpen'), (line, entry) => {
+      const choice = select(line, 'service', node._('label.opens'), {});
+      const refill = (chosen) => {
+        const own = services().map((service) => ({ ...service, group: 'own' }));
+        listServices(choice.empty(), groups, [...smartserverFirewallCatalogue, ...own], (one) =>
+          serviceName(node, one),
+        );
+        const isListed = choice.find('option').is((_, option) => option.value === chosen);
+        // Ports by number, as an imported flow may have them.
+        if (!isListed) $('<option>').val(chosen).text(chosen).appendTo(choice);
+        choice.val(chosen);
+      };
+      refill(entry.service ?? 'https');
+      choice.on('focus', () => refill(choice.val()));
+      select(line, 'direction', node._('label.direction'), directions).val(entry.direction ?? 'in');
+      textField(line, 'from', node._('label.from'), node._('placeholder.from')).val(entry.from ?? '');
+      textField(line, 'interface', node._('label.interface'), node._('placeholder.interface')).val(
+        entry.interface ?? '',
+      );
+    });
+    list.editableList('addItems', open);
+    return collect;
+  },
+
+  /**
+   * Makes an editable list whose rows `fill` fills; gives the function that tells what the rows hold: per row an object
+   * of its fields, trimmed, with what `more` finds in the row.
+   */
+  asList(node, list, addLabel, fill) {
+    const changed = () => list.trigger('change');
+    list.editableList({
+      height: 'auto',
+      removable: true,
+      addButton: addLabel,
+      addItem: (container, _index, data) => {
+        const line = $('<div class="smartserver-line">').appendTo(container);
+        fill(line, data);
+        const isNew = Object.keys(data).length === 0;
+        const remove = container.closest('li').children('.red-ui-editableList-item-remove');
+        remove.attr({ role: 'button', 'aria-label': node._('button.delete') });
+        changed();
+        // Where the keyboard goes on; a row is in the page only when this is over.
+        if (isNew) setTimeout(() => line.find('input, select').first().trigger('focus'));
+      },
+      removeItem: () => {
+        changed();
+        list.closest('.red-ui-editableList').children('.red-ui-editableList-addButton').trigger('focus');
+      },
+    });
+    const lines = () => list.children().find('> .red-ui-editableList-item-content > .smartserver-line').toArray();
+    const read = (line) =>
+      Object.fromEntries(
+        $(line)
+          .find('> .smartserver-cell > [data-field]')
+          .toArray()
+          .map((control) => [control.dataset.field, control.value.trim()]),
+      );
+    return (more = () => ({})) => lines().map((line) => ({ ...read(line), ...more(line) }));
+  },
+
+  /** A field of a row with its title above. */
+  labelled(line, name, title, control) {
+    $('<label class="smartserver-cell">')
+      .append($('<span>').text(title), control.attr('data-field', name))
+      .appendTo(line);
+    return control;
+  },
+  textField: (line, name, title, placeholder) =>
+    window.smartserverConfiguration.labelled(line, name, title, $('<input type="text">').attr({ placeholder })),
+  select(line, name, title, options) {
+    const choice = window.smartserverConfiguration.labelled(line, name, title, $('<select>'));
+    for (const [value, text] of Object.entries(options)) $('<option>').val(value).text(text).appendTo(choice);
+    return choice;
+  },
+};

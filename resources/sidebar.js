@@ -1,0 +1,230 @@
+/**
+ * The sidebar: what the runtime tells of each device's firewall, in words. It asks for nothing and changes nothing.
+ * All text comes from the device, where anybody may have written it, and is only ever set as text.
+ */
+window.smartserverFirewallSidebar = (translate) => {
+  const ID = 'smartserver-firewall';
+  /** Beside the word, for the eye: never in place of it. */
+  const SHAPES = { open: '●', partial: '◐', closed: '○' };
+  const REASONS = { requested: 'requested', unconfirmed: 'unconfirmed', 'lease-over': 'leaseOver' };
+  const devices = new Map();
+  /** The device that is shown, and what is unfolded; both outlive a new telling. */
+  let chosen = null;
+  const unfolded = new Set();
+  /** What the device's clock is ahead of the browser's, in ms. */
+  let ahead = 0;
+
+  const content = $('<div>').addClass('smartserver-firewall-sidebar');
+  const element = (tag, text) => $(`<${tag}>`).text(text ?? '');
+  const note = (...parts) => $('<div>').addClass('smartserver-note').append(parts);
+
+  function table(headings, rows) {
+    const head = headings.map((heading) => element('th', heading).attr('scope', 'col'));
+    const body = rows.map((cells) => $('<tr>').append(cells));
+    return $('<table>').append($('<thead>').append($('<tr>').append(head)), $('<tbody>').append(body));
+  }
+
+  /** A service of the vendor's in the editor's language; one of the user's by the name it was given. */
+  const nameOf = ({ id, label }) => {
+    const name = translate(`service.${id}`);
+    // What is not translated comes back as its key. A default would be searched for places, and this one is anybody's.
+    return name === `service.${id}` ? label : name;
+  };
+
+  const verdict = (state) =>
+    $('<td>')
+      .addClass('smartserver-verdict')
+      .append(element('span', SHAPES[state]).attr('aria-hidden', 'true'), ` ${translate(`verdict.${state}`)}`);
+
+  function serviceRow(service) {
+    const name = $('<td>').append(element('span', nameOf(service)), element('small', service.ports.join(', ')));
+    if (service.scope.length > 0) {
+      const words = { scope: service.scope.join(', '), count: service.more };
+      name.append(element('small', translate(service.more > 0 ? 'service.more' : 'service.scope', words)));
+    }
+    if (service.in !== 'closed' && service.listening === false)
+      name.append(element('small', translate('service.unused')));
+    if (service.optional) name.append(element('small', translate('service.optional')));
+    // Of what only the device itself begins nothing comes in, whatever a rule for the same port says.
+    return [name, service.listening === null ? element('td', '–') : verdict(service.in), verdict(service.out)];
+  }
+
+  const serviceTable = (services) =>
+    table(
+      ['service', 'in', 'out'].map((column) => translate(`column.${column}`)),
+      services.map(serviceRow),
+    );
+
+  /** A time to come, counted down once a second by `tick`. */
+  const countdown = (until) => element('span', left(until)).attr('data-until', until);
+
+  function left(until) {
+    const seconds = Math.max(0, Math.round((Date.parse(until) - Date.now() - ahead) / 1000));
+    const two = (number) => String(number).padStart(2, '0');
+    const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60];
+    return `${hours > 0 ? `${hours}:${two(minutes)}` : minutes}:${two(seconds % 60)}`;
+  }
+
+  function tick() {
+    for (const one of content.find('[data-until]').toArray()) {
+      const text = left($(one).attr('data-until'));
+      if ($(one).text() !== text) $(one).text(text);
+    }
+  }
+
+  /** A translated sentence with an element in one of its places. */
+  function sentence(key, values, place, inside) {
+    const [before, after] = translate(key, { ...values, [place]: '\u0000' }).split('\u0000');
+    return $('<p>').append(document.createTextNode(before), inside, document.createTextNode(after ?? ''));
+  }
+
+  function problems({ active, enabledAtBoot, inSync, exposedInternal, otherOwners, unreadable, leftovers, webPorts }) {
+    const named = (key, texts) => texts.map((text) => translate(`problem.${key}`, { text }));
+    return [
+      ...(active !== enabledAtBoot ? [translate('problem.boot')] : []),
+      ...(inSync ? [] : [translate('problem.sync')]),
+      ...(exposedInternal.length > 0 ? [translate('problem.exposed', { services: exposedInternal.join(', ') })] : []),
+      ...named('owners', otherOwners),
+      ...named('unreadable', unreadable),
+      ...named('leftover', leftovers),
+      ...named('web', webPorts?.problems ?? []),
+    ];
+  }
+
+  function foldable(key, heading, inside) {
+    const details = $('<details>').append(element('summary', heading), inside);
+    details.prop('open', unfolded.has(key));
+    details.on('toggle', () => (details.prop('open') ? unfolded.add(key) : unfolded.delete(key)));
+    return details;
+  }
+
+  const time = (text) => new Date(text).toLocaleString();
+
+  function firewall({ state, readAt, backups }) {
+    const { profile, policies } = state;
+    const wrong = problems(state);
+    const named = (id) => state.services.find((service) => service.id === id);
+    const parts = [
+      $('<p>').append(element('strong', translate(state.active ? 'firewall.on' : 'firewall.off'))),
+      element(
+        'p',
+        [
+          profile.name
+            ? translate('firewall.profile', { name: profile.name })
+            : translate('firewall.noProfile', { name: profile.closest }),
+          translate('firewall.policies', policies),
+          translate('firewall.rules', { count: state.rules }),
+        ].join(' '),
+      ),
+    ];
+    if (state.pending) {
+      const { action, confirmBy } = state.pending;
+      const waits = sentence('pending.waits', { action }, 'left', countdown(confirmBy));
+      parts.push(note(waits, element('p', translate('pending.how'))));
+    }
+    if (wrong.length > 0) {
+      const list = $('<ul>').append(wrong.map((text) => element('li', text)));
+      parts.push(note(element('strong', translate('heading.problems')), list));
+    }
+    if (state.leases.length > 0) {
+      const rows = state.leases.map(({ service, until }) => [
+        element('td', named(service) ? nameOf(named(service)) : service),
+        $('<td>').append(countdown(until)),
+      ]);
+      parts.push(element('h3', translate('heading.leases')));
+      parts.push(table([translate('column.service'), translate('column.until')], rows));
+    }
+    parts.push(element('h3', translate('heading.services')));
+    parts.push(serviceTable(state.services.filter(({ internal }) => !internal)));
+    const internal = state.services.filter((service) => service.internal);
+    parts.push(foldable('internal', translate('heading.internal'), serviceTable(internal)));
+    parts.push(element('h3', translate('heading.differences', { name: profile.closest })));
+    parts.push(
+      profile.differences.length > 0
+        ? differenceTable(profile.differences, named)
+        : element('p', translate('empty.differences')),
+    );
+    const saved = backups.length > 0 ? backupTable(backups) : element('p', translate('empty.backups'));
+    parts.push(foldable('backups', translate('heading.backups'), saved));
+    parts.push(element('p', translate('firewall.since', { at: time(readAt) })));
+    return parts;
+  }
+
+  const differenceTable = (differences, named) =>
+    table(
+      ['service', 'expected', 'actual'].map((column) => translate(`column.${column}`)),
+      differences.map(({ service, direction, expected, actual }) => [
+        $('<td>').append(
+          element('span', named(service) ? nameOf(named(service)) : translate('service.others')),
+          element('small', translate(`direction.${direction}`)),
+        ),
+        verdict(expected),
+        verdict(actual),
+      ]),
+    );
+
+  const backupTable = (backups) =>
+    table(
+      ['at', 'backup'].map((column) => translate(`column.${column}`)),
+      backups.map(({ id, at, action, reason, rules }) => {
+        const about = translate('backup.rules', { count: rules, reason: translate(`backup.${REASONS[reason]}`) });
+        const before = $('<td>').append(element('span', action), element('small', time(at)), element('small', about));
+        return [before, element('td', id)];
+      }),
+    );
+
+  /** That of the nodes without a configuration first: it has no name. */
+  const inOrder = () => [...devices.values()].sort((a, b) => a.name.localeCompare(b.name));
+  const titleOf = ({ name }) => name || translate('label.factory');
+
+  function chooser(shown) {
+    const list = $('<select>').attr('aria-label', translate('label.device'));
+    for (const device of inOrder()) $('<option>').val(device.id).text(titleOf(device)).appendTo(list);
+    return list.val(shown.id).on('change', () => {
+      chosen = list.val();
+      render();
+    });
+  }
+
+  function render() {
+    const shown = devices.get(chosen) ?? inOrder()[0];
+    const focused = document.activeElement?.tagName === 'SELECT' && content[0].contains(document.activeElement);
+    content.empty();
+    if (!shown) {
+      content.append(element('p', translate('empty.none')));
+      return;
+    }
+    if (devices.size > 1) content.append(chooser(shown));
+    if (focused) content.find('select').trigger('focus');
+    // What has been read before an error may no longer be so: it is not shown beside one.
+    if (shown.error) {
+      content.append(note(element('strong', translate('empty.error')), element('p', shown.error)));
+    } else if (shown.state) content.append(firewall(shown));
+    else content.append(element('p', translate('empty.reading')));
+  }
+
+  RED.sidebar.addTab({
+    id: ID,
+    label: translate('label.tab'),
+    name: translate('label.tab'),
+    iconClass: 'fa fa-shield',
+    content,
+    enableOnEdit: true,
+    action: `${ID}:show-sidebar`,
+  });
+  RED.actions.add(`${ID}:show-sidebar`, () => RED.sidebar.show(ID));
+  RED.comms.subscribe(`${ID}/#`, (_topic, told) => {
+    if (told.gone) devices.delete(told.id);
+    else devices.set(told.id, told);
+    render();
+  });
+  // The countdowns are by the device's clock, and a technician's laptop may have another time.
+  $.ajax({ method: 'HEAD', url: 'resources/@smartserver/node-red-firewall/sidebar.css' }).done(
+    (_data, _status, answer) => {
+      const now = Date.parse(answer.getResponseHeader('Date'));
+      if (!Number.isNaN(now)) ahead = now - Date.now();
+    },
+  );
+  setInterval(tick, 1000);
+  render();
+};

@@ -1,0 +1,253 @@
+/**
+ * Each node dragged onto the canvas, set up in its dialog with the keyboard alone, deployed and set going: what it does
+ * shows in the debug sidebar, and at the device's ports.
+ */
+import assert from 'node:assert/strict';
+import type { State } from '../../firewall/messages';
+import { Device } from '../device/device';
+import { Engine } from '../device/engine';
+import { NODE_RED_PORT, startNodeRed } from '../device/node-red';
+import { until } from '../firewall/until';
+import { Editor } from './browser';
+
+const node = (id: string, type: string, x: number, y: number, fields: object, ...wires: string[]) => ({
+  ...{ id, type, z: 'tab', x, y, wires: [wires] },
+  ...fields,
+});
+const inject = (id: string, y: number, ...wires: string[]) =>
+  node(id, 'inject', 150, y, { name: '', props: [], repeat: '', crontab: '', once: false, onceDelay: 0.1 }, ...wires);
+/** Shows a payload as text: a name and a value for each of these properties. */
+const debug = (id: string, y: number, ...properties: string[]) =>
+  node(id, 'debug', 800, y, {
+    ...{ name: id, active: true, tosidebar: true, console: false, tostatus: false, targetType: 'jsonata' },
+    ...{ wires: [] },
+    complete: properties.map((property) => `"${property} " & $string(payload.${property})`).join(' & ", " & '),
+  });
+
+/** The places a node is put between, and a change that is ready to be made before it. */
+const flows = [
+  { id: 'tab', type: 'tab', label: 'Flow 1', disabled: false, info: '' },
+  inject('start', 100),
+  inject('first', 300, 'close'),
+  node(
+    'close',
+    'toggle-service',
+    450,
+    300,
+    { device: '', service: 'ssh', action: 'close', confirmWithin: 300 },
+    'made',
+  ),
+  debug('made', 300, 'changed', 'state.pending.action'),
+];
+
+describe('with the keyboard alone', function () {
+  this.timeout(90_000);
+  let device: Device;
+  let editor: Editor;
+
+  afterEach(async () => {
+    const complaints = editor?.takeComplaints();
+    await editor?.close();
+    await device?.close();
+    assert.deepEqual(complaints, []);
+  });
+
+  /** A device with its editor in the browser, where `type` stands selected between an inject node and a debug node. */
+  async function place(type: string, ...properties: string[]): Promise<string> {
+    device = await Device.open();
+    await device.startNginx();
+    await startNodeRed(device, [...flows, debug('result', 100, ...properties)]);
+    const { port } = await device.forward(NODE_RED_PORT);
+    editor = await Editor.open(`http://127.0.0.1:${port}/`);
+    const id = await editor.drop(type, 190, 600);
+    await editor.wire('start', id);
+    await editor.wire(id, 'result');
+    await editor.select(id);
+    await editor.page.keyboard.press('Control+g');
+    await editor.page.keyboard.press('d');
+    return id;
+  }
+
+  async function open(): Promise<void> {
+    await editor.page.keyboard.press('Enter');
+    await editor.dialogOpen();
+  }
+
+  /** Saves and deploys; a node that is marked as wrong is a failure. */
+  async function deploy(id: string): Promise<void> {
+    const { page } = editor;
+    await page.keyboard.press('Control+Enter');
+    await editor.dialogClosed();
+    assert.equal(await page.evaluate(`RED.nodes.node("${id}").valid`), true);
+    await page.keyboard.press('Control+d');
+    await page.waitForFunction('!RED.nodes.dirty()');
+  }
+
+  /** Sets a flow going; gives what the debug sidebar shows then. */
+  async function run(start: string, shown: string): Promise<string> {
+    const messages = editor.page.locator('.red-ui-debug-msg', { hasText: `node: ${shown}` });
+    const before = await messages.count();
+    await editor.page.click(`[id="${start}"] .red-ui-flow-node-button-button`);
+    await messages.nth(before).waitFor();
+    return messages.nth(before).locator('.red-ui-debug-msg-payload').innerText();
+  }
+
+  const knock = (...ports: number[]) =>
+    device.neighbour.knock(ports.map((port) => ({ proto: 'tcp', port, family: 'ipv4' })));
+  const field = (name: string) => editor.page.getByRole('textbox', { name });
+  const list = (name: string) => editor.page.getByRole('combobox', { name });
+
+  it('read-firewall sends the profile, and then only what changes', async () => {
+    const id = await place('read-firewall', 'name', 'closest');
+    await open();
+    await editor.type(field('Name'), 'which profile');
+    await editor.pick(list('What to send'), 'profile');
+    await editor.tick(editor.page.getByRole('checkbox', { name: 'Only when something has changed' }));
+    await deploy(id);
+    assert.match(await run('start', 'result'), /name enhanced, closest enhanced/);
+    await editor.page.click('[id="start"] .red-ui-flow-node-button-button');
+    await editor.page.locator(`[id="${id}"] .red-ui-flow-node-status-label`, { hasText: 'no change' }).waitFor();
+    await run('first', 'made');
+    assert.match(await run('start', 'result'), /name null, closest enhanced/);
+  });
+
+  it('set-profile does what its table says of each service', async () => {
+    const id = await place('set-profile', 'changed', 'state.profile.name');
+    await open();
+    const { page } = editor;
+    await editor.pick(list('Profile'), 'lockdown');
+    const rows = await page.locator('#smartserver-preview tbody tr:has(td)').evaluateAll((all) =>
+      all.map((row) => ({
+        name: row.querySelector('th')?.firstChild?.textContent?.trim(),
+        cells: [...row.querySelectorAll('td')].map((cell) => cell.textContent?.trim()),
+      })),
+    );
+    await editor.type(page.getByRole('spinbutton', { name: 'Undo unless confirmed' }), '0');
+    await editor.tick(page.getByRole('checkbox', { name: 'Only tighten' }));
+    await deploy(id);
+    assert.deepEqual(await knock(22, 443, 1880), ['in', 'in', 'filtered']);
+    assert.match(await run('start', 'result'), /changed true, state\.profile\.name lockdown/);
+    assert.deepEqual(await knock(22, 443, 1880), ['filtered', 'in', 'filtered']);
+    const state: State = await (await Engine.start(device)).read();
+    assert.equal(rows.length, state.services.length + 1);
+    for (const service of state.services) {
+      const row = rows.find(({ name }) => name === service.label);
+      const isTrue = (cell: string | undefined, actual: string) =>
+        cell === actual || cell === 'stays as it is' || cell === 'not used';
+      assert.ok(
+        isTrue(row?.cells[0], service.in) && isTrue(row?.cells[1], service.out),
+        JSON.stringify([row, service]),
+      );
+    }
+  });
+
+  it('toggle-service closes SSH', async () => {
+    const id = await place('toggle-service', 'action', 'changed', 'cut');
+    await open();
+    const { page } = editor;
+    await editor.pick(list('Service'), 'mqtt');
+    await editor.pick(list('Service'), 'ssh');
+    await editor.pickFromMenu(page.getByRole('button', { name: 'Action toggle' }), 'close');
+    await editor.type(field('For so many seconds'), '600');
+    await editor.pick(list('Direction'), 'in');
+    await editor.tick(page.getByRole('checkbox', { name: 'Also end connections' }));
+    await deploy(id);
+    assert.deepEqual(await knock(22, 443), ['in', 'in']);
+    assert.match(await run('start', 'result'), /action toggle-service close ssh, changed true, cut 0/);
+    assert.deepEqual(await knock(22, 443), ['filtered', 'in']);
+    assert.deepEqual(
+      (await (await Engine.start(device)).read()).leases.map(({ service }) => service),
+      ['ssh'],
+    );
+  });
+
+  it('toggle-service takes service and action from a message', async () => {
+    const id = await place('toggle-service', 'action', 'changed');
+    await open();
+    const { page } = editor;
+    const kind = (name: string) => page.getByRole('button', { name: `${name}: kind of value` });
+    await editor.pick(list('Service'), '');
+    await editor.pickFromMenu(kind('Its name or ports'), 'jsonata');
+    await editor.type(field('Its name or ports'), '"44" & "5/tcp"');
+    await editor.pickFromMenu(kind('Action'), 'jsonata');
+    await editor.type(field('Action'), '"open"');
+    await deploy(id);
+    assert.match(await run('start', 'result'), /action toggle-service open 445\/tcp, changed true/);
+    assert.deepEqual(await knock(445), ['in']);
+  });
+
+  it('change-web-ports moves the pages', async () => {
+    const id = await place('change-web-ports', 'changed', 'state.webPorts.https', 'state.webPorts.consistent');
+    await open();
+    await editor.type(field('Port for http://'), '1780');
+    await editor.type(field('Port for https://'), '1443');
+    await deploy(id);
+    assert.match(
+      await run('start', 'result'),
+      /changed true, state\.webPorts\.https 1443, state\.webPorts\.consistent true/,
+    );
+    assert.deepEqual(await knock(80, 443, 1780, 1443), ['filtered', 'filtered', 'in', 'in']);
+  });
+
+  it('confirm-change lets a change stay', async () => {
+    const id = await place('confirm-change', 'confirmed', 'action');
+    await open();
+    await editor.type(field('Name'), 'it works');
+    await deploy(id);
+    assert.match(await run('first', 'made'), /changed true, state\.pending\.action toggle-service close ssh/);
+    assert.match(await run('start', 'result'), /confirmed true, action toggle-service close ssh/);
+    assert.equal((await (await Engine.start(device)).read()).pending, null);
+    assert.deepEqual(await knock(22), ['filtered']);
+  });
+
+  it('restore-firewall takes a change back', async () => {
+    const id = await place('restore-firewall', 'action', 'changed');
+    await open();
+    await editor.pick(list('Action'), 'list');
+    await editor.pick(list('Action'), 'restore');
+    await editor.type(field('Backup'), 'latest');
+    await editor.pick(list('Action'), 'undo');
+    await deploy(id);
+    await run('first', 'made');
+    assert.deepEqual(await knock(22), ['filtered']);
+    assert.match(await run('start', 'result'), /action undo toggle-service close ssh, changed true/);
+    await until(async () => (await knock(22))[0] === 'in');
+  });
+
+  it('smartserver adds a service, which toggle-service opens', async () => {
+    const id = await place('toggle-service', 'action', 'changed');
+    await open();
+    const { page } = editor;
+    await editor.tabTo(page.getByRole('button', { name: 'Add a SmartServer configuration' }));
+    await page.keyboard.press('Enter');
+    await editor.dialogOpen('#node-config-dialog-ok');
+    const config = page.locator('.smartserver-firewall', { has: page.locator('#node-config-input-name') });
+    await editor.type(config.locator('#node-config-input-name'), 'Plant');
+    await editor.type(config.getByRole('textbox', { name: 'Web pages only from' }), '192.0.2.0/24');
+    await editor.tabTo(config.getByRole('button', { name: 'add a service' }));
+    await page.keyboard.press('Enter');
+    const further = page.locator('#smartserver-custom-services');
+    await further.locator('input:focus').waitFor();
+    await page.keyboard.type('SCADA gateway');
+    await editor.type(further.getByRole('textbox', { name: 'Id in messages' }), 'scada-gateway');
+    await editor.type(further.getByRole('textbox', { name: 'Ports' }), '9100/tcp');
+    // A row too many goes again.
+    await editor.tabTo(config.getByRole('button', { name: 'add a service' }));
+    await page.keyboard.press('Enter');
+    await further.locator('li').nth(1).locator('input:focus').waitFor();
+    await editor.tabTo(further.getByRole('button', { name: 'Delete this row' }).nth(1));
+    await page.keyboard.press('Enter');
+    await further.locator('li').nth(1).waitFor({ state: 'detached' });
+    await config.locator('.red-ui-editableList-addButton:focus').waitFor();
+    await page.keyboard.press('Control+Enter');
+    await editor.dialogClosed('#node-config-dialog-ok');
+    await editor.pick(list('Service'), 'scada-gateway');
+    await editor.pickFromMenu(page.getByRole('button', { name: 'Action toggle' }), 'open');
+    // A TypedInput keeps the keys that are pressed on its buttons to itself.
+    await editor.tabTo(field('For so many seconds'));
+    await deploy(id);
+    assert.deepEqual(await knock(9100), ['filtered']);
+    assert.match(await run('start', 'result'), /action toggle-service open scada-gateway, changed true/);
+    assert.deepEqual(await knock(9100), ['in']);
+  });
+});

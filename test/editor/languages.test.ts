@@ -1,0 +1,102 @@
+/** The editor and the runtime in other languages: a real browser, a real Node-RED on the embedded device. */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { after, before, describe, it } from 'mocha';
+import { Device } from '../device/device';
+import { startNodeRed } from '../device/node-red';
+import { Editor } from './browser';
+
+const root = resolve(__dirname, '..', '..', '..');
+const packageJson = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+const NODES = Object.keys(packageJson['node-red'].nodes).filter((name) => name !== 'smartserver');
+const labels = (language: string, name: string) =>
+  JSON.parse(readFileSync(join(root, 'dist', 'nodes', 'locales', language, `${name}.json`), 'utf8'));
+
+const node = (id: string, type: string, fields: Record<string, unknown>, ...wires: string[]) => ({
+  ...{ id, type, z: 'tab', x: 100, y: 100, wires: [wires] },
+  ...fields,
+});
+/** POST /toggle with a service; what the Catch node or the node says comes back, with the last status. */
+const FLOW = [
+  { id: 'tab', type: 'tab', label: 'test', disabled: false, info: '' },
+  node('in', 'http in', { url: '/toggle', method: 'post' }, 'toggler'),
+  node('toggler', 'toggle-service', { service: 'payload.service', serviceType: 'msg', action: 'close' }, 'answer'),
+  node('failing', 'catch', { scope: null, uncaught: false }, 'failed'),
+  node('failed', 'change', { rules: [{ t: 'set', p: 'payload', pt: 'msg', to: 'error', tot: 'msg' }] }, 'answer'),
+  { ...node('answer', 'http response', {}), wires: [] },
+];
+
+const SENTENCES: Readonly<Record<string, RegExp>> = {
+  de: /^UNKNOWN_SERVICE: Es gibt keinen Dienst "nix"\. Die Firewall wurde nicht verändert\. Verwenden Sie einen von ssh, /,
+  ja: /^UNKNOWN_SERVICE: サービス "nix" はありません。 ファイアウォールは変更していません。 次のいずれか/,
+};
+
+for (const language of ['de', 'ja']) {
+  describe(`in the language ${language}`, function () {
+    this.timeout(120_000);
+    let device: Device;
+    let editor: Editor;
+    let url: string;
+
+    before(async () => {
+      device = await Device.open();
+      await startNodeRed(device, FLOW, { lang: language });
+      url = `http://127.0.0.1:${(await device.forward(1880)).port}/`;
+      editor = await Editor.open(url, language);
+    });
+    after(async () => {
+      await editor?.close();
+      await device?.close();
+    });
+
+    it('an error says what happened, and the status below the node what state it is in', async () => {
+      const response = await fetch(`${url}toggle`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ service: 'nix' }),
+      });
+      const { message } = (await response.json()) as { message: string };
+      assert.match(message, SENTENCES[language] as RegExp);
+      await fetch(`${url}toggle`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ service: 'ssh' }),
+      });
+      const { changed } = labels(language, 'toggle-service').status;
+      await editor.page.locator('.red-ui-flow-node-status-label', { hasText: changed }).waitFor();
+    });
+
+    for (const [at, name] of NODES.entries()) {
+      it(`${name} has its name, its dialog and its help, and shows no key in place of a text`, async () => {
+        const own = labels(language, name);
+        const entry = editor.page.locator(`.red-ui-palette-node[data-palette-type="${name}"]`);
+        // The palette breaks lines as it pleases.
+        const bare = (text: string) => text.replace(/\s/g, '');
+        assert.equal(bare(await entry.innerText()), bare(own.label.palette));
+        const id = await editor.drop(name, 120 + at * 60, 600);
+        await editor.edit(id);
+        const dialog = editor.page.locator('.red-ui-tray .smartserver-firewall').first();
+        const text = await dialog.innerText();
+        assert.ok(text.includes(own.label.device), text);
+        assert.doesNotMatch(text, /\b(label|hint|about|describe|error|group|button|placeholder)\.\w+/);
+        await editor.closeWith('#node-dialog-cancel');
+        await editor.page.evaluate("RED.actions.invoke('core:show-help-tab')");
+        const help = editor.page.locator('.red-ui-help-title, .red-ui-sidebar-help-content, .red-ui-help').last();
+        const heading = language === 'de' ? 'Ausgänge' : '出力';
+        await editor.page.getByRole('heading', { name: heading }).first().waitFor();
+        assert.ok(await help.isVisible());
+      });
+    }
+
+    it('the sidebar speaks it, the names of services too', async () => {
+      await editor.page.evaluate("RED.actions.invoke('smartserver-firewall:show-sidebar')");
+      const sidebar = editor.page.locator('.smartserver-firewall-sidebar');
+      const own = labels(language, 'sidebar');
+      await sidebar.getByText(own.firewall.on).waitFor();
+      await sidebar.getByText(own.service.https, { exact: true }).first().waitFor();
+      assert.doesNotMatch(await sidebar.innerText(), /\b(heading|column|verdict|firewall|problem)\.\w+/);
+      assert.deepEqual(editor.takeComplaints(), []);
+    });
+  });
+}

@@ -1,0 +1,213 @@
+/** The sidebar in a real browser, told by a real Node-RED on the embedded device with the real ufw. */
+import assert from 'node:assert/strict';
+import { after, afterEach, before, describe, it } from 'mocha';
+import type { Page } from 'playwright-core';
+import { Device } from '../device/device';
+import { startNodeRed } from '../device/node-red';
+import { Editor } from './browser';
+
+const PICTURES = process.env.DIALOG_PICTURES;
+
+const node = (id: string, type: string, fields: Record<string, unknown>, ...wires: string[]) => ({
+  ...{ id, type, z: 'tab', x: 100, y: 100, wires: [wires] },
+  ...fields,
+});
+const TAB = { id: 'tab', type: 'tab', label: 'test', disabled: false, info: '' };
+const READ = node('reader', 'read-firewall', { device: '', output: 'state', onlyChanges: false, version: 1 });
+const request = { device: '', dryRun: false, onlyTighten: false, force: false, cutConnections: false, version: 1 };
+
+/** POST /toggle: the body is the request. GET /confirm. */
+const ACTING = [
+  node('in-toggle', 'http in', { url: '/toggle', method: 'post' }, 'toggler'),
+  node(
+    'toggler',
+    'toggle-service',
+    {
+      ...request,
+      ...{ service: 'payload.service', serviceType: 'msg', action: 'payload.action', actionType: 'msg' },
+      ...{ direction: '', interface: '', from: '', fromType: 'str', systemService: false },
+      ...{ duration: 'payload.duration', durationType: 'msg', confirmWithin: '' },
+    },
+    'answer',
+  ),
+  node('in-pend', 'http in', { url: '/pend', method: 'post' }, 'pender'),
+  node(
+    'pender',
+    'toggle-service',
+    {
+      ...request,
+      ...{ service: 'https', serviceType: 'str', action: 'limit', actionType: 'str', confirmWithin: '600' },
+      ...{ direction: 'in', interface: '', from: '', fromType: 'str', systemService: false },
+      ...{ duration: '0', durationType: 'num' },
+    },
+    'answer',
+  ),
+  node('in-confirm', 'http in', { url: '/confirm', method: 'post' }, 'confirmer'),
+  node('confirmer', 'confirm-change', { device: '', version: 1 }, 'answer'),
+  node('failing', 'catch', { scope: null, uncaught: false }, 'failed'),
+  node(
+    'failed',
+    'change',
+    {
+      rules: [
+        { t: 'set', p: 'payload', pt: 'msg', to: 'error', tot: 'msg' },
+        { t: 'set', p: 'statusCode', pt: 'msg', to: '400', tot: 'num' },
+      ],
+    },
+    'answer',
+  ),
+  { ...node('answer', 'http response', {}), wires: [] },
+];
+
+/** A second device with a service whose name would be markup if it were not only text. */
+const HOSTILE = '<img src=x onerror="window.hacked=1"> & __count__ $t(label.tab)';
+const OTHER = {
+  id: 'other',
+  type: 'smartserver',
+  name: 'Roof <b>plant</b>',
+  customServices: [{ id: 'gateway', label: HOSTILE, ports: ['9100/tcp'], direction: 'in' }],
+  version: 1,
+};
+
+describe('the sidebar', function () {
+  this.timeout(120_000);
+  let device: Device;
+  let editor: Editor;
+  let page: Page;
+  let url: string;
+
+  before(async () => {
+    device = await Device.open();
+    await startNodeRed(device, [TAB, READ, ...ACTING]);
+    url = `http://127.0.0.1:${(await device.forward(1880)).port}/`;
+    editor = await Editor.open(url);
+    page = editor.page;
+    await showSidebar();
+  });
+  after(async () => {
+    await editor?.close();
+    await device?.close();
+  });
+  afterEach(() => assert.deepEqual(editor.takeComplaints(), []));
+
+  const sidebar = () => page.locator('.smartserver-firewall-sidebar');
+  const row = (name: string) => sidebar().getByRole('row', { name }).first();
+  const shows = (text: string | RegExp) => sidebar().getByText(text).first().waitFor();
+  const picture = async (name: string) => {
+    if (PICTURES) await page.screenshot({ path: `${PICTURES}/${name}.png` });
+  };
+
+  async function showSidebar(): Promise<void> {
+    await page.evaluate("RED.actions.invoke('smartserver-firewall:show-sidebar')");
+    await sidebar().waitFor();
+  }
+
+  async function post(path: string, body: unknown = {}): Promise<Record<string, unknown>> {
+    const response = await fetch(url + path, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+    const answer = (await response.json()) as Record<string, unknown>;
+    assert.equal(response.status, 200, JSON.stringify(answer));
+    return answer;
+  }
+
+  async function deploy(flows: readonly unknown[]): Promise<void> {
+    const response = await fetch(`${url}flows`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(flows),
+    });
+    assert.equal(response.status, 204);
+  }
+
+  it('shows each service with its ports, and how far it is open in words', async () => {
+    await shows('The firewall is on.');
+    await shows(/Profile: enhanced/);
+    assert.match(await row('SSH').innerText(), /22\/tcp[\s\S]*open[\s\S]*closed/);
+    await picture('sidebar');
+  });
+
+  it('follows what somebody changes with ufw by hand', async () => {
+    const begun = Date.now();
+    await device.ufw('deny', 'in', '2541/udp');
+    await device.ufw('delete', 'allow', '22/tcp');
+    await sidebar()
+      .getByRole('row', { name: /SSH.*closed.*closed/s })
+      .waitFor();
+    process.stdout.write(`      followed ufw after ${Date.now() - begun} ms, the ufw commands included\n`);
+    await shows(/No profile; the closest one is enhanced/);
+    await shows('Differences from enhanced');
+    await device.ufw('allow', '22/tcp');
+    await sidebar()
+      .getByRole('row', { name: /SSH.*open/s })
+      .waitFor();
+  });
+
+  it('counts down a change that waits, and a while, and lists the backups', async () => {
+    await post('pend');
+    await shows(/waits to be confirmed\. Without confirmation it goes back in (9:\d\d|10:00)/);
+    await picture('sidebar-pending');
+    await post('confirm');
+    await sidebar()
+      .getByText(/waits to be confirmed/)
+      .waitFor({ state: 'detached' });
+    await post('toggle', { service: 'bacnet', action: 'open', duration: 1800 });
+    await shows('For a while');
+    assert.match(await row('BACnet').innerText(), /(29:\d\d|30:00)/);
+    await sidebar().getByText('Backups', { exact: true }).click();
+    await shows('toggle-service open bacnet');
+    await picture('sidebar-lease');
+  });
+
+  it('says what is wrong, and what to do', async () => {
+    await device.ok('iptables', '-I', 'INPUT', '-p', 'tcp', '--dport', '1880', '-j', 'ACCEPT');
+    await device.ufw('allow', '5432/tcp');
+    await shows(/Internal services that something lets in: cms-pgsql/);
+    await shows(/restore-firewall/);
+    await device.ufw('disable');
+    await shows('The firewall is off: everything is let in and out.');
+    await device.ufw('--force', 'enable');
+    await shows('The firewall is on.');
+  });
+
+  it('says why the firewall cannot be read, and shows nothing old beside it', async () => {
+    await device.ok('mv', '/etc/ufw/user.rules', '/etc/ufw/away');
+    await shows('The firewall cannot be read.');
+    await shows(/UFW_FILES_UNREADABLE: .*restore-firewall/);
+    assert.equal(await sidebar().getByRole('table').count(), 0);
+    await device.ok('mv', '/etc/ufw/away', '/etc/ufw/user.rules');
+    await shows('The firewall is on.');
+  });
+
+  it('has a list of the devices where there are several, and takes their texts as text', async () => {
+    await deploy([TAB, READ, OTHER, { ...READ, id: 'second', device: 'other' }]);
+    const list = sidebar().getByLabel('SmartServer');
+    await list.waitFor();
+    assert.deepEqual(await list.locator('option').allInnerTexts(), [
+      'SmartServer (factory settings)',
+      'Roof <b>plant</b>',
+    ]);
+    await list.selectOption({ label: 'Roof <b>plant</b>' });
+    await shows(HOSTILE);
+    assert.equal(await page.evaluate('window.hacked'), undefined);
+    assert.equal(await sidebar().locator('img').count(), 0);
+  });
+
+  it('says what settings are wrong', async () => {
+    await deploy([TAB, { ...OTHER, managementFrom: 'everywhere' }]);
+    await shows(/INVALID_INPUT: managementFrom/);
+  });
+
+  it('says what to do where no node runs', async () => {
+    await deploy([TAB]);
+    await shows(/No SmartServer node is running\. Drag one/);
+    await picture('sidebar-empty');
+    await editor.load();
+    await showSidebar();
+    await shows(/No SmartServer node is running/);
+    await deploy([TAB, READ]);
+    await shows('The firewall is on.');
+  });
+});
