@@ -52,11 +52,17 @@ export function newId(now: Date = new Date()): string {
   return `${now.toISOString().replace(/[-:.]/g, '')}-${randomBytes(3).toString('hex')}`;
 }
 
-/** A file of this package's own. */
-export const ownFile = (path: string, text: string): FileText => ({
+/** A file of this package's own, for nobody else to read. */
+const ownFile = (path: string, text: string): FileText => ({
   ...{ path, text, mode: PRIVATE_FILE },
   ...{ uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 },
 });
+
+/** Keeps a note that no change depends on, and that nobody who watches needs to notice. */
+export async function writeNote(place: Place, path: string, text: string): Promise<void> {
+  await makeFolders(place);
+  await replace([ownFile(path, text)]);
+}
 
 /**
  * Has everybody who watches notice that something has changed here. Not everybody may look into the folder; but all may

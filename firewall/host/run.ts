@@ -51,28 +51,23 @@ export async function run(program: string, args: readonly string[], options: Run
 
 /** A program that runs until it is stopped. */
 export interface Running {
-  /** Resolves when it has ended, by itself or because it was stopped; with false where there is no such program. */
-  ended: Promise<boolean>;
+  /** Resolves when it has ended, by itself or because it was stopped. */
+  ended: Promise<unknown>;
   stop(): void;
 }
 
 /** Runs a program that goes on saying something; it ends with this process at the latest. */
-export function follow(
-  program: string,
-  args: readonly string[],
-  told: { out(bytes: Buffer): void; err(bytes: Buffer): void },
-): Running {
+export function follow(program: string, args: readonly string[], tell: (bytes: Buffer) => void): Running {
   const child = execa(program, args, {
     env: ENVIRONMENT,
     extendEnv: false,
     reject: false,
     buffer: false,
     stdin: 'ignore',
+    stderr: 'ignore',
   });
-  child.stdout?.on('data', told.out);
-  child.stderr?.on('data', told.err);
-  const ended = child.then((result) => (result as { code?: string }).code !== 'ENOENT');
-  return { ended, stop: () => child.kill('SIGTERM') };
+  child.stdout?.on('data', tell);
+  return { ended: child, stop: () => child.kill('SIGTERM') };
 }
 
 /** The error for a program of ufw's that is not there. */

@@ -2,19 +2,19 @@
 import { userInfo } from 'node:os';
 import { FirewallError, type Sentence, say } from '../errors';
 import { Lines } from '../host/lines';
-import { follow, type Running } from '../host/run';
+import { follow, type Running, run } from '../host/run';
 
-const ARGUMENTS = ['--dmesg', '--follow', '--lines=0', '--output=json', '--output-fields=MESSAGE', '--no-pager'];
-/** What journalctl says where this user may not read the system's journal, and where there is none. */
+const KERNEL = ['--dmesg', '--output=json', '--output-fields=MESSAGE', '--no-pager'];
+/** What journalctl says where this user may not read the system's journal. */
 const NO_RIGHT = /insufficient permissions|not seeing messages from other users/i;
-const NO_JOURNAL = /No journal files were found/i;
 const FIRST_RETRY_MS = 1000;
 const LAST_RETRY_MS = 60_000;
 
 interface Listener {
   /** The text of a message. */
   message(text: string): void;
-  trouble(error: FirewallError): void;
+  /** Why none comes; null when one does. */
+  trouble(error: FirewallError | null): void;
 }
 
 export class Journal {
@@ -23,14 +23,15 @@ export class Journal {
   #retry: NodeJS.Timeout | undefined;
   #retryMs = FIRST_RETRY_MS;
   #isClosed = false;
-  /** It is told what the kernel says. */
-  #isHeard = true;
+  #isHeard = false;
+  #start: Promise<void>;
 
   constructor(listener: Listener) {
     this.#listener = listener;
-    this.#start();
+    this.#start = this.#begin();
   }
 
+  /** Whether it has what the kernel says. */
   get isHeard(): boolean {
     return this.#isHeard;
   }
@@ -38,41 +39,58 @@ export class Journal {
   async close(): Promise<void> {
     this.#isClosed = true;
     clearTimeout(this.#retry);
+    await this.#start;
     this.#running?.stop();
     await this.#running?.ended;
   }
 
-  #start(): void {
+  /** Never rejects. */
+  async #begin(): Promise<void> {
+    try {
+      // One that only follows says nothing where there is no journal, and since a boot the kernel has always said something.
+      const { stdout, stderr } = await run('journalctl', [...KERNEL, '--lines=1']);
+      if (this.#isClosed) return;
+      // A right comes with a new login, so there is no second try.
+      if (NO_RIGHT.test(stderr)) return this.#fail(mayNotRead(say`the journal`, 'systemd-journal'));
+      this.#isHeard = stdout.startsWith('{');
+      if (!this.#isHeard)
+        this.#fail(noLog(say`the journal has nothing of the kernel’s, and no syslog daemon writes a log`));
+      this.#follow();
+    } catch (error) {
+      if (this.#isClosed) return;
+      const isMissing = error instanceof FirewallError && error.code === 'UFW_NOT_FOUND';
+      if (!isMissing) this.#beginLater();
+      this.#fail(
+        isMissing
+          ? noLog(say`no syslog daemon writes a log, and there is no journalctl`)
+          : noLog(say`no syslog daemon writes a log, and journalctl does not work (${(error as Error).message})`),
+      );
+    }
+  }
+
+  #beginLater(): void {
+    this.#retry = setTimeout(() => {
+      this.#start = this.#begin();
+    }, this.#retryMs);
+    this.#retryMs = Math.min(LAST_RETRY_MS, this.#retryMs * 2);
+  }
+
+  #follow(): void {
     const lines = new Lines();
-    let said = '';
-    const running = follow('journalctl', ARGUMENTS, {
-      out: (bytes) => {
-        this.#retryMs = FIRST_RETRY_MS;
-        for (const line of lines.push(bytes)) this.#hear(line);
-      },
-      err: (bytes) => {
-        said = (said + bytes.toString('latin1')).slice(-2000);
-        this.#judge(said);
-      },
+    const running = follow('journalctl', [...KERNEL, '--follow', '--lines=0'], (bytes) => {
+      for (const line of lines.push(bytes)) this.#hear(line);
     });
     this.#running = running;
-    void running.ended.then((isProgram) => {
-      if (!isProgram) this.#fail(noLog(say`journalctl is not installed, and no syslog daemon writes a log`));
-      // A right that this user does not have comes with no second try.
-      if (this.#isClosed || !isProgram || NO_RIGHT.test(said)) return;
-      this.#retry = setTimeout(() => this.#start(), this.#retryMs);
-      this.#retryMs = Math.min(LAST_RETRY_MS, this.#retryMs * 2);
-    });
+    void running.ended.then(() => this.#isClosed || this.#beginLater());
   }
 
   #hear(line: string): void {
     const text = messageOf(line);
-    if (text !== null) this.#listener.message(text);
-  }
-
-  #judge(said: string): void {
-    if (NO_RIGHT.test(said)) this.#fail(mayNotRead("systemd's journal", 'systemd-journal'));
-    else if (NO_JOURNAL.test(said)) this.#fail(noLog(say`the journal is empty, and no syslog daemon writes a log`));
+    if (text === null || this.#isClosed) return;
+    if (!this.#isHeard) this.#listener.trouble(null);
+    this.#isHeard = true;
+    this.#retryMs = FIRST_RETRY_MS;
+    this.#listener.message(text);
   }
 
   #fail(error: FirewallError): void {
@@ -92,16 +110,16 @@ function messageOf(line: string): string | null {
   }
 }
 
-export const noLog = (what: Sentence): FirewallError =>
+const noLog = (why: Sentence): FirewallError =>
   new FirewallError('NO_LOG', {
-    what: say`blocked packets cannot be told of: ${what}.`,
+    what: say`blocked packets cannot be told of: ${why}.`,
     state: say`Everything else is watched.`,
     remedy: say`Install rsyslog, or switch the journal on.`,
   });
 
-export function mayNotRead(what: string, group: string): FirewallError {
+export function mayNotRead(log: Sentence, group: string): FirewallError {
   return new FirewallError('NOT_PERMITTED', {
-    what: say`blocked packets cannot be told of: this user may not read ${what}.`,
+    what: say`blocked packets cannot be told of: this user may not read ${log}.`,
     state: say`Everything else is watched.`,
     remedy: say`Let it, and restart Node-RED: sudo usermod -aG ${group} ${userInfo().username}`,
   });

@@ -73,7 +73,7 @@ export class KernelLog {
   }
 
   async #round(): Promise<void> {
-    const [before, now] = [this.#source, await sourceNow()];
+    const [before, now] = [this.#source, await sourceAfter(this.#source)];
     this.#heard = 0;
     if (before !== null) await this.#tails.get(before)?.catchUp();
     // What the source before has told of, the better one that takes its place is not to tell again.
@@ -94,7 +94,7 @@ export class KernelLog {
     const refused = FILES.find((path) => this.#tails.get(path)?.isRefused);
     this.#journal = new Journal({
       message: (text) => this.#take(packetOf(text)),
-      trouble: (error) => this.#listener.trouble(refused ? mayNotRead(refused, 'adm') : error),
+      trouble: (error) => this.#listener.trouble(error && refused ? mayNotRead(say`${refused}`, 'adm') : error),
     });
   }
 
@@ -114,10 +114,12 @@ export class KernelLog {
   }
 }
 
-/** A file that was not written to since the machine has booted may be left over from a syslog daemon that is gone. */
-async function sourceNow(): Promise<Source> {
+/** The best source there is. A file that is rotated may be gone for a moment: none but a better one takes its place. */
+async function sourceAfter(before: Source | null): Promise<Source> {
+  // A file that was not written to since the machine has booted may be left over from a syslog daemon that is gone.
   const booted = Date.now() - uptime() * 1000;
   for (const path of FILES) {
+    if (path === before) return path;
     const written = await stat(path).then(
       ({ mtimeMs }) => mtimeMs,
       (error: NodeJS.ErrnoException) => {

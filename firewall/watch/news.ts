@@ -35,7 +35,7 @@ export async function newsOf(settings: Settings, { known }: NewsRequest, look: (
     changes.push(ownChange(looked.snapshot, await readBackup(settings, id)));
     await new Promise(setImmediate);
   }
-  const isNew = ids.some((id) => !told?.includes(id));
+  const isNew = told === null || ids.some((id) => !told.includes(id));
   const unkept = isNew ? await writeTold(settings, ids).then(() => [], notKept) : [];
   const { state, drift } = looked;
   return { state, drift, changes, known: ids, warnings: [...recovered, ...unkept] };

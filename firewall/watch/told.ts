@@ -3,20 +3,17 @@
  * somebody does.
  */
 import { join } from 'node:path';
-import { ownFile } from '../commit/checkpoint';
-import { readText, replace } from '../host/files';
+import { writeNote } from '../commit/checkpoint';
+import { readText } from '../host/files';
 import type { Settings } from '../messages';
 
-type Place = Pick<Settings, 'stateDir'>;
-
-const fileOf = ({ stateDir }: Place): string => join(stateDir, 'told');
+const fileOf = ({ stateDir }: Settings): string => join(stateDir, 'told');
 
 /** The ids; null where nobody was ever told anything. */
-export async function readTold(place: Place): Promise<string[] | null> {
+export async function readTold(place: Settings): Promise<string[] | null> {
   const file = await readText(fileOf(place));
   return file ? file.text.split('\n').filter(Boolean) : null;
 }
 
-export async function writeTold(place: Place, ids: readonly string[]): Promise<void> {
-  await replace([ownFile(fileOf(place), ids.map((id) => `${id}\n`).join(''))]);
-}
+export const writeTold = (place: Settings, ids: readonly string[]): Promise<void> =>
+  writeNote(place, fileOf(place), ids.map((id) => `${id}\n`).join(''));

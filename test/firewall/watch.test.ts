@@ -1,0 +1,293 @@
+/** What a watch tells on the real device, whoever changes its firewall. */
+import { strict as assert } from 'node:assert';
+import { after, afterEach, before, beforeEach, describe, it } from 'mocha';
+import { check, type WatchEvent, watchEvent } from '../../firewall/messages';
+import { Device } from '../device/device';
+import { Engine } from '../device/engine';
+import { everything, putBack } from './stable';
+import { until } from './until';
+
+const SITE = '/etc/nginx/sites-available/apollo.conf';
+const STATE = '/var/lib/smartserver-firewall';
+
+type Topic = WatchEvent['topic'];
+type Payload<T extends Topic> = Extract<WatchEvent, { topic: T }>['payload'];
+
+describe('A watch', function () {
+  this.timeout(120_000);
+  let device: Device;
+  let watching: Engine;
+  /** Another process: what it does is this package's doing too. */
+  let acting: Engine;
+  let factory: Record<string, string>;
+  let site: string;
+
+  before(async () => {
+    device = await Device.open();
+    await device.startNginx();
+    factory = await everything(device);
+    site = await device.read(SITE);
+  });
+
+  after(() => device?.close());
+
+  beforeEach(async () => {
+    [watching, acting] = [await Engine.start(device), await Engine.start(device)];
+  });
+
+  afterEach(async () => {
+    await watching.stop();
+    await acting.stop();
+    await device.write(SITE, site);
+    await device.remove(STATE);
+    await device.ok('nginx', '-s', 'reload');
+    await putBack(device, factory);
+  });
+
+  const begin = async (options: unknown = {}): Promise<void> => {
+    await watching.watch(options);
+    await until(async () => watching.readings > 0);
+  };
+  const told = <T extends Topic>(topic: T): Payload<T>[] =>
+    watching.events
+      .filter((event) => event.topic === topic)
+      .map((event) => check(watchEvent, event).payload as Payload<T>);
+  /** The first message of a topic, when it has come. */
+  const first = async <T extends Topic>(topic: T): Promise<Payload<T>> => {
+    await until(async () => told(topic).length > 0);
+    const [payload] = told(topic);
+    assert.ok(payload);
+    return payload;
+  };
+  const ports = (rules: readonly { to: { port: string } }[]): string[] => [...new Set(rules.map(({ to }) => to.port))];
+  /** Another reading than all so far: what was done before it has been told. */
+  const nextReading = async (): Promise<void> => {
+    const before = watching.readings;
+    await device.ok('touch', '/etc/ufw/user.rules');
+    await until(async () => watching.readings > before);
+  };
+
+  it('tells of a ufw command as of somebody else', async () => {
+    await begin();
+    await device.ufw('allow', '9100/tcp');
+    const { who, id, added, removed } = await first('changed');
+    assert.deepEqual(
+      { who, id, ports: ports(added), removed },
+      { who: 'other', id: null, ports: ['9100'], removed: [] },
+    );
+    assert.deepEqual(
+      added.map(({ family }) => family),
+      ['ipv4', 'ipv6'],
+    );
+  });
+
+  it('tells of a change by this package in another process as of its own', async () => {
+    await begin();
+    const { id } = await acting.toggleService({ action: 'close' });
+    const change = await first('changed');
+    assert.deepEqual(
+      { who: change.who, id: change.id, action: change.action, reason: change.reason, ports: ports(change.removed) },
+      { who: 'self', id, action: 'toggle-service close ssh', reason: 'requested', ports: ['22'] },
+    );
+    await nextReading();
+    assert.equal(told('changed').length, 1);
+  });
+
+  it('tells apart what both have done before it looked', async () => {
+    await begin();
+    await Promise.all([acting.toggleService({ action: 'close' }), device.ufw('allow', '9100/tcp')]);
+    await acting.toggleService({ service: '9200/tcp', action: 'open' });
+    await device.ufw('delete', 'allow', '9200/tcp');
+    await nextReading();
+    const of = (who: string, side: 'added' | 'removed') =>
+      told('changed').flatMap((change) => (change.who === who ? ports(change[side]) : []));
+    assert.deepEqual([of('self', 'added'), of('self', 'removed')], [['9200'], ['22']]);
+    assert.deepEqual([[...new Set(of('other', 'added'))], of('other', 'removed')], [['9100'], ['9200']]);
+  });
+
+  it('tells of policies, of the firewall being switched off, and of a rule that moved', async () => {
+    await begin();
+    await device.ufw('default', 'allow', 'outgoing');
+    assert.deepEqual((await first('changed')).policies, { outgoing: { from: 'deny', to: 'allow' } });
+    await device.ufw('disable');
+    await until(async () => told('changed').some(({ enabled }) => enabled?.to === false));
+    await device.ufw('--force', 'enable');
+    await until(async () => told('changed').some(({ enabled }) => enabled?.to === true));
+    const before = told('changed').length;
+    await device.ok('sh', '-c', 'ufw delete allow 5353/udp && ufw insert 1 allow 5353/udp');
+    const isMoved = ({ added, who }: Payload<'changed'>) =>
+      who === 'other' && added.some(({ to, number }) => to.port === '5353' && number === 1);
+    await until(async () => told('changed').slice(before).some(isMoved));
+  });
+
+  it('tells that a change waits, and that it went back, by itself or undone', async () => {
+    await begin();
+    const { id, action, pending } = await acting.toggleService({ action: 'close', confirmWithin: 1 });
+    const waiting = await first('pending');
+    assert.deepEqual({ id: waiting.id, action: waiting.action }, { id, action });
+    assert.ok(Math.abs(Date.parse(waiting.confirmBy) - Date.parse(pending?.confirmBy ?? '')) < 1000);
+    const reverted = await first('reverted');
+    assert.deepEqual({ id: reverted.id, action: reverted.action }, { id, action });
+    assert.equal(told('changed').filter(({ reason, who }) => reason === 'unconfirmed' && who === 'self').length, 1);
+    const second = await acting.toggleService({ action: 'close', confirmWithin: 600 });
+    await acting.restore({ action: 'undo' });
+    await until(async () => told('reverted').length === 2);
+    assert.equal(told('reverted')[1]?.id, second.id);
+  });
+
+  it('tells nothing of a change that was confirmed, and reads it all the same', async () => {
+    await begin();
+    await acting.toggleService({ action: 'close', confirmWithin: 600 });
+    await first('pending');
+    const { readings } = watching;
+    await acting.confirm();
+    await until(async () => watching.readings > readings);
+    assert.deepEqual(told('reverted'), []);
+    assert.equal((await watching.read()).pending, null);
+  });
+
+  it('tells that what was open for a while is closed', async () => {
+    await begin();
+    await acting.toggleService({ service: '9100/tcp', action: 'open', duration: 1 });
+    assert.equal((await first('lease-ended')).service, '9100/tcp');
+    assert.deepEqual(
+      told('changed').map(({ who, reason }) => [who, reason]),
+      [
+        ['self', 'requested'],
+        ['self', 'lease-over'],
+      ],
+    );
+  });
+
+  it('tells when the profile that was set last no longer holds, and again only when that differs', async () => {
+    await begin();
+    await device.ufw('allow', '502/tcp');
+    await first('changed');
+    assert.deepEqual(told('drift'), []);
+    await device.ufw('delete', 'allow', '502/tcp');
+    const { changed } = await acting.setProfile({ profile: 'enhanced' });
+    assert.equal(changed, false);
+    await device.ufw('deny', '443/tcp');
+    await device.ufw('deny', '443');
+    const { profile, differences } = await first('drift');
+    assert.equal(profile, 'enhanced');
+    assert.ok(differences.some(({ service, direction }) => service === 'https' && direction === 'in'));
+    const before = told('drift').length;
+    await nextReading();
+    await nextReading();
+    assert.equal(told('drift').length, before);
+    await acting.setProfile({ profile: 'enhanced' });
+    await nextReading();
+    await device.ok('sh', '-c', 'ufw deny 443/tcp && ufw deny 443');
+    await until(async () => told('drift').length > before);
+  });
+
+  it('forgets a profile with the undo of what set it, and keeps it over other changes', async () => {
+    await acting.setProfile({ profile: 'enhanced' });
+    await acting.setProfile({ profile: 'lockdown' });
+    await acting.toggleService({ service: '9100/tcp', action: 'open' });
+    await acting.restore();
+    await begin();
+    assert.deepEqual(told('drift'), []);
+    await acting.restore({ action: 'undo' });
+    await acting.restore({ action: 'restore', backup: (await acting.backups()).pop()?.id });
+    await device.ufw('default', 'allow', 'outgoing');
+    await until(async () => told('drift').some(({ profile }) => profile === 'enhanced'));
+  });
+
+  it('tells when nginx and the rules disagree', async () => {
+    await begin();
+    await device.write(SITE, site.replace('443 ssl', '1443 ssl'));
+    const { consistent, problems } = await first('web-ports');
+    assert.equal(consistent, false);
+    assert.ok(problems.length > 0);
+  });
+
+  it('tells first what holds already, and what went back while nobody watched', async () => {
+    await acting.setProfile({ profile: 'enhanced' });
+    await begin();
+    await watching.unwatch();
+    const { id } = await acting.toggleService({ action: 'close', confirmWithin: 1 });
+    await until(async () => (await acting.read()).pending === null);
+    await device.ufw('delete', 'allow', '443/tcp');
+    await acting.toggleService({ service: '9100/tcp', action: 'open', confirmWithin: 600 });
+    await watching.watch({});
+    assert.equal((await first('reverted')).id, id);
+    assert.equal((await first('pending')).action, 'toggle-service open 9100/tcp');
+    await watching.unwatch();
+    const before = watching.events.length;
+    const { readings } = watching;
+    await watching.watch({});
+    await until(async () => watching.readings > readings);
+    assert.deepEqual(
+      watching.events.slice(before).map(({ topic }) => topic),
+      ['pending'],
+    );
+  });
+
+  it('tells nothing that lay there before anybody ever watched', async () => {
+    await acting.toggleService({ action: 'close', confirmWithin: 1 });
+    await until(async () => (await acting.read()).pending === null);
+    await begin();
+    assert.deepEqual(watching.events, []);
+  });
+
+  it('goes on where its folders vanish and come back, and where there is none', async () => {
+    await device.remove(STATE);
+    await begin();
+    await device.ok('mv', '/etc/nginx/sites-available', '/etc/nginx/elsewhere');
+    await until(async () => watching.readings > 1);
+    await device.ok('mkdir', '/etc/nginx/sites-available');
+    await device.write(SITE, site);
+    await nextReading();
+    await device.write(SITE, site.replace('443 ssl', '1443 ssl'));
+    await first('web-ports');
+    await device.ok(
+      'sh',
+      '-c',
+      'rm -r /etc/nginx/sites-available && mv /etc/nginx/elsewhere /etc/nginx/sites-available',
+    );
+    await acting.toggleService({ service: '9100/tcp', action: 'open' });
+    await until(async () => told('changed').some(({ who }) => who === 'self'));
+    await device.remove(STATE);
+    await acting.toggleService({ service: '9100/tcp', action: 'close' });
+    await until(async () => told('changed').filter(({ who }) => who === 'self').length === 2);
+  });
+
+  it('reads once for a burst, and once more for what comes meanwhile', async () => {
+    await begin();
+    const { readings } = watching;
+    await device.ok('sh', '-c', 'for i in 1 2 3 4 5 6 7 8 9 10; do touch /etc/ufw/user.rules /etc/default/ufw; done');
+    await until(async () => watching.readings > readings);
+    await nextReading();
+    assert.ok(watching.readings - readings <= 3, String(watching.readings - readings));
+  });
+
+  it('tells only what it was asked for, and what is wrong with the asking', async () => {
+    await begin({ topics: ['drift'] });
+    await device.ufw('allow', '9100/tcp');
+    await until(async () => watching.readings > 1);
+    assert.deepEqual(watching.events, []);
+    for (const wrong of [{ topics: ['all'] }, { blockedEvery: 0 }, { blockedEvery: '60' }, { topic: [] }]) {
+      await assert.rejects(watching.watch(wrong), { code: 'INVALID_INPUT' });
+    }
+  });
+
+  it('says what keeps it from reading, and when nothing does any more', async () => {
+    await begin();
+    await device.ok('mv', '/etc/ufw/user.rules', '/etc/ufw/aside');
+    await until(async () => /^UFW_FILES_UNREADABLE/.test(watching.troubles.slice(-1)[0] ?? ''));
+    await device.ok('mv', '/etc/ufw/aside', '/etc/ufw/user.rules');
+    await until(async () => watching.troubles.slice(-1)[0] === null);
+    assert.deepEqual(told('changed'), []);
+  });
+
+  it('ends with what uses it', async () => {
+    await begin({ topics: ['changed', 'blocked'] });
+    await watching.unwatch();
+    // Nothing is left that would keep the process.
+    watching.process.endInput();
+    assert.deepEqual(await watching.process.exited, { code: 0, signal: null });
+    assert.equal((await device.run(['pgrep', '-f', 'journalctl --dmesg'])).code, 1);
+  });
+});
