@@ -95,6 +95,13 @@ export const exists = (path: string): Promise<boolean> =>
     () => false,
   );
 
+/** Whether this process may read the file. */
+export const isReadable = (path: string): Promise<boolean> =>
+  access(path, constants.R_OK).then(
+    () => true,
+    () => false,
+  );
+
 export async function removeIfThere(path: string): Promise<void> {
   const missing = (error: NodeJS.ErrnoException): null => {
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return null;

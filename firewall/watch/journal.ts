@@ -1,12 +1,15 @@
 /** The kernel's messages in systemd's journal, as they come, from journalctl: started again when it dies. */
+import { readdir } from 'node:fs/promises';
 import { userInfo } from 'node:os';
+import { join } from 'node:path';
 import { FirewallError, type Sentence, say } from '../errors';
+import { exists, isReadable } from '../host/files';
 import { Lines } from '../host/lines';
 import { follow, type Running, run } from '../host/run';
 
 const KERNEL = ['--dmesg', '--output=json', '--output-fields=MESSAGE', '--no-pager'];
-/** What journalctl says where this user may not read the system's journal. */
-const NO_RIGHT = /insufficient permissions|not seeing messages from other users/i;
+/** Where journald keeps its journals, on disk or until the next boot; each in a folder with the machine's id. */
+const JOURNALS = ['/var/log/journal', '/run/log/journal'];
 const FIRST_RETRY_MS = 1000;
 const LAST_RETRY_MS = 60_000;
 
@@ -48,11 +51,12 @@ export class Journal {
   async #begin(): Promise<void> {
     try {
       // One that only follows says nothing where there is no journal, and since a boot the kernel has always said something.
-      const { stdout, stderr } = await run('journalctl', [...KERNEL, '--lines=1']);
+      const { stdout } = await run('journalctl', [...KERNEL, '--lines=1']);
+      this.#isHeard = stdout.startsWith('{');
+      const isRefused = !this.#isHeard && (await isSystemJournalRefused());
       if (this.#isClosed) return;
       // A right comes with a new login, so there is no second try.
-      if (NO_RIGHT.test(stderr)) return this.#fail(mayNotRead(say`the journal`, 'systemd-journal'));
-      this.#isHeard = stdout.startsWith('{');
+      if (isRefused) return this.#fail(mayNotRead(say`the journal`, 'systemd-journal'));
       if (!this.#isHeard)
         this.#fail(noLog(say`the journal has nothing of the kernel’s, and no syslog daemon writes a log`));
       this.#follow();
@@ -97,6 +101,16 @@ export class Journal {
     this.#isHeard = false;
     this.#listener.trouble(error);
   }
+}
+
+/** Whether there is a journal of the system's that this user may not read: to who has one of his own, journalctl does not say. */
+async function isSystemJournalRefused(): Promise<boolean> {
+  const folders = await Promise.all(
+    JOURNALS.map(async (path) => ((await exists(path)) ? (await readdir(path)).map((name) => join(path, name)) : [])),
+  );
+  const journals = folders.flat().map((folder) => join(folder, 'system.journal'));
+  const refused = await Promise.all(journals.map(async (path) => (await exists(path)) && !(await isReadable(path))));
+  return refused.includes(true);
 }
 
 /** What the journal has as its text, if that is text: bytes that are none it gives as numbers. */

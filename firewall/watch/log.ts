@@ -2,10 +2,10 @@
  * What the kernel logs about blocked packets, from wherever this device has it: from a file where a syslog daemon writes
  * one, else from the journal.
  */
-import { constants } from 'node:fs';
-import { access, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { uptime } from 'node:os';
 import { FirewallError, say } from '../errors';
+import { isReadable } from '../host/files';
 import { watchPaths } from '../host/inotify';
 import { Tail } from '../host/tail';
 import { Journal, mayNotRead } from './journal';
@@ -131,9 +131,3 @@ async function sourceAfter(before: Source | null): Promise<Source> {
   }
   return 'journal';
 }
-
-const isReadable = (path: string): Promise<boolean> =>
-  access(path, constants.R_OK).then(
-    () => true,
-    () => false,
-  );

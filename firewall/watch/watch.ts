@@ -49,6 +49,8 @@ export class Watch {
   #files: PathWatch | null = null;
   /** The last reading; null before the first. */
   #last: News | null = null;
+  /** What was found to have happened before anybody watched who wants to be told. */
+  #untold: News['changes'] = [];
   #timer: NodeJS.Timeout | undefined;
   #isReading = false;
   /** Something changed while it was read. */
@@ -67,7 +69,7 @@ export class Watch {
     const watcher = new Watcher(options, listener);
     this.#watchers.add(watcher);
     if (!this.#files) this.#open();
-    else if (this.#last) watcher.tell(eventsOf(null, { ...this.#last, changes: [] }), this.#last.state);
+    else if (this.#last) this.#tellLate(watcher, this.#last);
     return () => {
       watcher.close();
       this.#watchers.delete(watcher);
@@ -80,7 +82,7 @@ export class Watch {
     this.#watchers.clear();
     this.#files?.close();
     this.#files = null;
-    this.#last = null;
+    [this.#last, this.#untold] = [null, []];
     clearTimeout(this.#timer);
     [this.#timer, this.#changedAt, this.#isStale, this.#failures] = [undefined, null, false, 0];
   }
@@ -134,8 +136,15 @@ export class Watch {
     this.#failures = 0;
     this.#trouble('reading', null);
     const events = eventsOf(this.#last, news);
+    if (this.#last === null && ![...this.#watchers].some(({ isCurious }) => isCurious)) this.#untold = news.changes;
     this.#last = news;
     for (const watcher of [...this.#watchers]) watcher.tell(events, news.state);
+  }
+
+  /** As flows start, one may have watched for readings only, and another comes a little later who wants to be told. */
+  #tellLate(watcher: Watcher, last: News): void {
+    watcher.tell(eventsOf(null, { ...last, changes: watcher.isCurious ? this.#untold : [] }), last.state);
+    if (watcher.isCurious) this.#untold = [];
   }
 
   /** A file that is being written is half there: only a second failure is told. */
@@ -170,6 +179,11 @@ class Watcher {
       packet: (packet) => tally.add(packet),
       trouble: (error) => this.trouble('log', error),
     });
+  }
+
+  /** Whether it wants to be told of anything, and not only of readings. */
+  get isCurious(): boolean {
+    return this.#options.topics.length > 0;
   }
 
   tell(events: readonly WatchEvent[], state: State): void {

@@ -5,7 +5,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { cp, mkdir, readFile, realpath, rm } from 'node:fs/promises';
+import { cp, mkdir, realpath, rm } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import { type DeviceOptions, stateOf } from '../device';
 import { isStale, makeFolder, place, placeFolder, removeStale } from '../folder';
@@ -139,14 +139,16 @@ function startSupervisor(): ChildProcess {
   });
 }
 
+/** What the package needs on a device, as it is compiled. */
+const INSTALLED = ['package.json', 'dist/firewall', 'dist/nodes', 'dist/agent', 'examples', 'resources'];
+
 /** Makes the device's own layer: the state of ufw, and the package as it would be installed. */
 async function fill(folder: string, { files }: Snapshot): Promise<void> {
   for (const name of ['upper', 'work', 'root', 'shared']) await mkdir(join(folder, name));
   const upper = join(folder, 'upper');
   await placeFolder(upper, '/');
   for (const [path, { text, mode }] of Object.entries(files)) await place(upper, path, text, mode);
-  const published = JSON.parse(await readFile(join(project, 'package.json'), 'utf8')) as { files: string[] };
-  for (const name of ['package.json', ...published.files]) {
+  for (const name of INSTALLED) {
     const [from, to] = [join(project, name), join(packageFolder, name)];
     if (!existsSync(from)) continue;
     await placeFolder(upper, dirname(to));
