@@ -68,6 +68,15 @@ export class Editor {
     await this.page.waitForSelector('#red-ui-loading-progress', { state: 'hidden' });
   }
 
+  /** What a page says that somebody opens in another window of the browser. */
+  async textOf(url: string): Promise<string> {
+    const page = await this.browser.newPage();
+    await page.goto(url);
+    const text = await page.locator('body').innerText();
+    await page.close();
+    return text;
+  }
+
   /** Drags a node from the palette to the canvas; gives its id. It is selected then. */
   async drop(type: string, y: number, x = 500): Promise<string> {
     const entry = this.page.locator(`.red-ui-palette-node[data-palette-type="${type}"]`);

@@ -4,11 +4,10 @@
  */
 import assert from 'node:assert/strict';
 import type { State } from '../../firewall/messages';
-import { Device } from '../device/device';
 import { Engine } from '../device/engine';
-import { NODE_RED_PORT, startNodeRed } from '../device/node-red';
 import { until } from '../firewall/until';
-import { Editor } from './browser';
+import type { Editor } from './browser';
+import { Desk } from './desk';
 
 const node = (id: string, type: string, x: number, y: number, fields: object, ...wires: string[]) => ({
   ...{ id, type, z: 'tab', x, y, wires: [wires] },
@@ -42,29 +41,19 @@ const flows = [
 
 describe('with the keyboard alone', function () {
   this.timeout(90_000);
-  let device: Device;
+  let desk: Desk;
   let editor: Editor;
 
-  afterEach(async () => {
-    const complaints = editor?.takeComplaints();
-    await editor?.close();
-    await device?.close();
-    assert.deepEqual(complaints, []);
-  });
+  afterEach(() => desk?.close());
 
-  /** A device with its editor in the browser, where `type` stands selected between an inject node and a debug node. */
+  /** A device with its editor in the browser, where a node of the type stands selected between inject and debug. */
   async function place(type: string, ...properties: string[]): Promise<string> {
-    device = await Device.open();
-    await device.startNginx();
-    await startNodeRed(device, [...flows, debug('result', 100, ...properties)]);
-    const { port } = await device.forward(NODE_RED_PORT);
-    editor = await Editor.open(`http://127.0.0.1:${port}/`);
+    desk = await Desk.open([...flows, debug('result', 100, ...properties)]);
+    ({ editor } = desk);
     const id = await editor.drop(type, 190, 600);
     await editor.wire('start', id);
     await editor.wire(id, 'result');
     await editor.select(id);
-    await editor.page.keyboard.press('Control+g');
-    await editor.page.keyboard.press('d');
     return id;
   }
 
@@ -83,17 +72,9 @@ describe('with the keyboard alone', function () {
     await page.waitForFunction('!RED.nodes.dirty()');
   }
 
-  /** Sets a flow going; gives what the debug sidebar shows then. */
-  async function run(start: string, shown: string): Promise<string> {
-    const messages = editor.page.locator('.red-ui-debug-msg', { hasText: `node: ${shown}` });
-    const before = await messages.count();
-    await editor.page.click(`[id="${start}"] .red-ui-flow-node-button-button`);
-    await messages.nth(before).waitFor();
-    return messages.nth(before).locator('.red-ui-debug-msg-payload').innerText();
-  }
-
-  const knock = (...ports: number[]) =>
-    device.neighbour.knock(ports.map((port) => ({ proto: 'tcp', port, family: 'ipv4' })));
+  const run = (start: string, shown: string) => desk.run(start, shown);
+  const knock = (...ports: number[]) => desk.knock(...ports);
+  const read = async (): Promise<State> => (await Engine.start(desk.device)).read();
   const field = (name: string) => editor.page.getByRole('textbox', { name });
   const list = (name: string) => editor.page.getByRole('combobox', { name });
 
@@ -105,7 +86,7 @@ describe('with the keyboard alone', function () {
     await editor.tick(editor.page.getByRole('checkbox', { name: 'Only when something has changed' }));
     await deploy(id);
     assert.match(await run('start', 'result'), /name enhanced, closest enhanced/);
-    await editor.page.click('[id="start"] .red-ui-flow-node-button-button');
+    await desk.press('start');
     await editor.page.locator(`[id="${id}"] .red-ui-flow-node-status-label`, { hasText: 'no change' }).waitFor();
     await run('first', 'made');
     assert.match(await run('start', 'result'), /name null, closest enhanced/);
@@ -128,7 +109,7 @@ describe('with the keyboard alone', function () {
     assert.deepEqual(await knock(22, 443, 1880), ['in', 'in', 'filtered']);
     assert.match(await run('start', 'result'), /changed true, state\.profile\.name lockdown/);
     assert.deepEqual(await knock(22, 443, 1880), ['filtered', 'in', 'filtered']);
-    const state: State = await (await Engine.start(device)).read();
+    const state = await read();
     assert.equal(rows.length, state.services.length + 1);
     for (const service of state.services) {
       const row = rows.find(({ name }) => name === service.label);
@@ -156,7 +137,7 @@ describe('with the keyboard alone', function () {
     assert.match(await run('start', 'result'), /action toggle-service close ssh, changed true, cut 0/);
     assert.deepEqual(await knock(22, 443), ['filtered', 'in']);
     assert.deepEqual(
-      (await (await Engine.start(device)).read()).leases.map(({ service }) => service),
+      (await read()).leases.map(({ service }) => service),
       ['ssh'],
     );
   });
@@ -196,7 +177,7 @@ describe('with the keyboard alone', function () {
     await deploy(id);
     assert.match(await run('first', 'made'), /changed true, state\.pending\.action toggle-service close ssh/);
     assert.match(await run('start', 'result'), /confirmed true, action toggle-service close ssh/);
-    assert.equal((await (await Engine.start(device)).read()).pending, null);
+    assert.equal((await read()).pending, null);
     assert.deepEqual(await knock(22), ['filtered']);
   });
 

@@ -1,0 +1,146 @@
+/** Each example imported from the editor's menu, deployed and run in the browser, its outcome seen at the device. */
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { Engine } from '../device/engine';
+import { until } from '../firewall/until';
+import { Desk } from './desk';
+
+const folder = resolve(__dirname, '..', '..', '..', 'examples');
+const names = readdirSync(folder).map((name) => name.replace('.json', ''));
+
+interface ExampleNode {
+  id: string;
+  type: string;
+  name: string;
+}
+
+describe('the example', function () {
+  this.timeout(90_000);
+  let desk: Desk;
+  let flow: ExampleNode[];
+
+  beforeEach(async () => {
+    desk = await Desk.open([]);
+  });
+  afterEach(() => desk?.close());
+
+  /** Imports an example from the menu and deploys it. */
+  async function start(name: string): Promise<void> {
+    flow = JSON.parse(readFileSync(join(folder, `${name}.json`), 'utf8'));
+    const { page } = desk.editor;
+    await page.click('#red-ui-header-button-sidemenu');
+    await page.click('#menu-item-import');
+    const dialog = page.locator('#red-ui-clipboard-dialog');
+    await dialog.waitFor();
+    await page.click('#red-ui-tab-red-ui-clipboard-dialog-import-tab-examples a');
+    await dialog.getByText('@smartserver/node-red-firewall').click();
+    // The tree grows under the mouse, and a click may be lost.
+    await until(async () => {
+      await dialog.getByText(name, { exact: true }).click();
+      return page.isEnabled('#red-ui-clipboard-dialog-ok');
+    });
+    await page.click('#red-ui-clipboard-dialog-ok');
+    await page.waitForFunction(`RED.nodes.node("${flow[1]?.id}")`);
+    // An example brings a flow of its own, beside the one that is shown.
+    await page.click('#red-ui-workspace-chart', { position: { x: 600, y: 600 } });
+    await page.keyboard.press('Control+]');
+    await page.waitForFunction(`RED.workspaces.active() === "${flow[0]?.id}"`);
+    await page.keyboard.press('Control+d');
+    await page.waitForFunction('!RED.nodes.dirty()');
+    // A node that is marked as wrong, or has no type, is none to give to anybody.
+    assert.deepEqual(await page.evaluate('RED.nodes.filterNodes({}).filter((node) => node.valid === false)'), []);
+  }
+
+  const idOf = (name: string) => flow.find((node) => node.type === 'inject' && node.name === name)?.id ?? name;
+  const run = (from: string, shown: string) => desk.run(idOf(from), shown);
+  const read = async () => (await Engine.start(desk.device)).read();
+
+  it('firewall-report shows the firewall as a page, and in the sidebar', async () => {
+    await start('firewall-report');
+    assert.match(await run('Read now', 'Firewall'), /readAt/);
+    assert.match(
+      await desk.editor.textOf(`${desk.url}firewall`),
+      /The firewall is active\.[\s\S]*Profile: enhanced[\s\S]*SSH remote/,
+    );
+  });
+
+  it('lockdown-on-alarm closes everything but the web pages, on an alarm from the broker', async () => {
+    await start('lockdown-on-alarm');
+    assert.deepEqual(await desk.knock(22, 443), ['in', 'in']);
+    const publish = ['mosquitto_pub', '-h', '127.0.0.1', '-q', '1', '-t', 'glp/0/x/ev/alarm', '-m', '{"cat":"alarm"}'];
+    await desk.editor.page.locator('.red-ui-flow-node-status-label', { hasText: 'connected' }).waitFor();
+    await desk.device.ok(...publish);
+    await until(async () => (await desk.knock(22))[0] === 'filtered');
+    assert.deepEqual(await desk.knock(22, 443), ['filtered', 'in']);
+    assert.match(await run('Try it: an alarm', 'What changed'), /set-profile lockdown/);
+  });
+
+  it('move-web-ports moves the pages, waits for the link to be opened, and moves them back', async () => {
+    await start('move-web-ports');
+    const link = await run('Move now', 'Open this to confirm');
+    const [, id] = /"https:\/\/DEVICE:1443\/node-red\/firewall\/confirm\?id=(\w+-\w+)"/.exec(link) ?? [];
+    assert.ok(id, link);
+    assert.deepEqual(await desk.knock(443, 1443), ['in', 'in']);
+    assert.equal((await read()).pending?.id, id);
+    assert.match(await desk.editor.textOf(`${desk.url}firewall/confirm?id=${id}`), /Confirmed/);
+    assert.equal((await read()).pending, null);
+    assert.match(await run('Move back', 'The new address'), /https:\/\/DEVICE\//);
+    assert.equal((await read()).webPorts?.redirectsTo, 443);
+    assert.deepEqual(await desk.knock(443), ['in']);
+  });
+
+  it('ssh-evening-morning closes SSH and opens it', async () => {
+    await start('ssh-evening-morning');
+    await run('Every evening at 19:00', 'What changed');
+    assert.deepEqual(await desk.knock(22, 443), ['filtered', 'in']);
+    await run('Weekdays at 07:00', 'What changed');
+    assert.deepEqual(await desk.knock(22, 443), ['in', 'in']);
+  });
+
+  it('ssh-for-a-visit opens SSH for a while, and closes it', async () => {
+    await desk.device.ufw('delete', 'allow', '22/tcp');
+    await start('ssh-for-a-visit');
+    assert.deepEqual(await desk.knock(22), ['filtered']);
+    assert.match(await run('Approve a visit', 'SSH is open until'), /"\d{4}-\d\d-\d\dT/);
+    assert.deepEqual(await desk.knock(22), ['in']);
+    assert.equal(await run('Visit is over', 'Sessions ended'), '0');
+    assert.deepEqual(await desk.knock(22), ['filtered']);
+    assert.deepEqual((await read()).leases, []);
+  });
+
+  it('undo-button takes a change back, mends and lists', async () => {
+    await start('undo-button');
+    const engine = await Engine.start(desk.device);
+    await engine.toggleService({ service: 'ssh', action: 'close' });
+    assert.deepEqual(await desk.knock(22), ['filtered']);
+    assert.match(await run('Undo', 'What changed'), /undo/);
+    assert.deepEqual(await desk.knock(22), ['in']);
+    await engine.toggleService({ service: 'ssh', action: 'close' });
+    await desk.device.ufw('allow', '22/tcp');
+    assert.match(await run('Mend', 'What changed'), /restore latest/);
+    assert.deepEqual(await desk.knock(22), ['filtered']);
+    assert.match(await run('List the backups', 'Backups'), /\[ object, object/);
+  });
+
+  it('web-ports-daily-check tells when web server and firewall disagree, and repairs on request', async () => {
+    await start('web-ports-daily-check');
+    assert.match(await run('Every day at 6', 'In order'), /https/);
+    // As after a factory restore: the firewall is back at 80 and 443, the web server is not.
+    await (await Engine.start(desk.device)).changeWebPorts({ http: 1780, https: 1443 });
+    await desk.device.ufw('allow', '443/tcp');
+    for (const rule of ['1443', '1443/tcp']) await desk.device.ufw('delete', 'allow', rule);
+    assert.deepEqual(await desk.knock(443, 1443), ['in', 'filtered']);
+    assert.match(await run('Every day at 6', 'Problems'), /The web pages cannot be reache/);
+    await run('Repair now', 'What changed');
+    assert.deepEqual(await desk.knock(443, 1443), ['filtered', 'in']);
+    await run('Every day at 6', 'In order');
+  });
+});
+
+describe('the examples in the browser', () => {
+  it('are all there are', () => {
+    const run = [...readFileSync(__filename, 'utf8').matchAll(/await start\('([\w-]+)'\)/g)].map((match) => match[1]);
+    assert.deepEqual(run.sort(), names.sort());
+  });
+});
