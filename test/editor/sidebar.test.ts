@@ -94,8 +94,9 @@ describe('the sidebar', function () {
   const sidebar = () => page.locator('.smartserver-firewall-sidebar');
   const row = (name: string) => sidebar().getByRole('row', { name }).first();
   const shows = (text: string | RegExp) => sidebar().getByText(text).first().waitFor();
-  const picture = async (name: string, part = 'body') => {
-    if (PICTURES) await page.locator(part).screenshot({ path: `${PICTURES}/${name}.png` });
+  const picture = async (name: string, part = '#red-ui-editor', height = 1000) => {
+    const box = PICTURES && (await page.locator(part).boundingBox());
+    if (box) await page.screenshot({ path: `${PICTURES}/${name}.png`, clip: { ...box, height } });
   };
 
   async function showSidebar(): Promise<void> {
@@ -149,7 +150,7 @@ describe('the sidebar', function () {
   it('counts down a change that waits, and a while, and lists the backups', async () => {
     await post('pend');
     await shows(/waits to be confirmed\. Without confirmation it goes back in (9:\d\d|10:00)/);
-    await picture('sidebar-pending', '#red-ui-sidebar');
+    await picture('sidebar-pending', '#red-ui-sidebar', 760);
     await post('confirm');
     await sidebar()
       .getByText(/waits to be confirmed/)
@@ -206,7 +207,7 @@ describe('the sidebar', function () {
     await editor.load();
     await page.locator('.red-ui-flow-node-label', { hasText: 'lockdown' }).first().waitFor();
     await page.mouse.click(1000, 950);
-    await picture('flow', '#red-ui-workspace');
+    await picture('flow', '#red-ui-workspace', 410);
     await showSidebar();
     await shows('The firewall is on.');
   });
