@@ -12,6 +12,7 @@ import restoreFirewall = require('../../nodes/restore-firewall');
 import setProfile = require('../../nodes/set-profile');
 import smartserver = require('../../nodes/smartserver');
 import toggleService = require('../../nodes/toggle-service');
+import watchFirewall = require('../../nodes/watch-firewall');
 
 import { FakeFirewall } from './fake-firewall';
 
@@ -59,7 +60,16 @@ export async function start(nodes: { id: string; type: string; [property: string
   const scope = nodes.filter(({ type }) => type !== 'smartserver').map(({ id }) => id);
   await helper.load(
     [
-      ...[smartserver, readFirewall, setProfile, toggleService, changeWebPorts, confirmChange, restoreFirewall],
+      ...[
+        smartserver,
+        readFirewall,
+        setProfile,
+        toggleService,
+        changeWebPorts,
+        confirmChange,
+        restoreFirewall,
+        watchFirewall,
+      ],
       ...coreNodes,
     ],
     [

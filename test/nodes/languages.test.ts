@@ -14,6 +14,7 @@ import {
   settings,
   state,
   toggleServiceRequest,
+  watchEvent,
 } from '../../firewall/messages';
 import { CATALOGUE } from '../../firewall/services/catalogue';
 
@@ -95,6 +96,7 @@ const RESULTS: Readonly<Record<string, readonly Shape[]>> = {
   'restore-firewall': [changeResult.shape, backupReport.shape],
   'confirm-change': [confirmation.shape],
   'read-firewall': partsOf(state),
+  'watch-firewall': watchEvent.options.map(({ shape }) => shape.payload.shape),
 };
 
 /** The shapes of an object and of all objects in it. */

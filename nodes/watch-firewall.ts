@@ -1,0 +1,86 @@
+import type { Node, NodeAPI, NodeDef } from 'node-red';
+import type { WatchEvent, WatchTopic } from '../firewall/messages';
+import { asFirewallError } from './answer';
+import { useDevice } from './device';
+import { asNumber, defined } from './request';
+import { statusOf } from './status';
+import { translated } from './translated';
+
+type Definition = NodeDef & { device?: string } & Record<string, unknown>;
+
+/** What can be watched for, by the property that says whether it is. */
+const TOPICS: Readonly<Record<string, WatchTopic>> = {
+  changed: 'changed',
+  drift: 'drift',
+  webPorts: 'web-ports',
+  blocked: 'blocked',
+  pending: 'pending',
+  reverted: 'reverted',
+  leaseEnded: 'lease-ended',
+};
+
+/** A flow that says nothing about a topic watches for it, as a new node does. */
+const isWatched = (def: Definition, property: string): boolean => (def[property] ?? property !== 'blocked') === true;
+
+export = (RED: NodeAPI): void => {
+  /** The event in a few words. */
+  function summary(event: WatchEvent): string {
+    switch (event.topic) {
+      case 'changed':
+        return event.payload.who === 'self' ? RED._('status.changed') : RED._('status.byOthers');
+      case 'drift':
+        return RED._('status.drift', { count: event.payload.differences.length });
+      case 'web-ports':
+        return RED._('status.webPorts');
+      case 'blocked':
+        return RED._('status.blocked', { count: event.payload.count });
+      case 'pending':
+        return RED._('status.pending');
+      case 'reverted':
+        return RED._('status.reverted');
+      case 'lease-ended':
+        return RED._('status.leaseEnded');
+    }
+  }
+
+  RED.nodes.registerType('watch-firewall', function (this: Node, def: Definition) {
+    RED.nodes.createNode(this, def);
+    const device = useDevice(RED, this, def.device);
+    const show = statusOf(RED, this);
+    let shown = RED._('status.ready');
+    let stop = (): void => undefined;
+
+    const fail = (cause: unknown): void => {
+      const error = translated(RED, asFirewallError(cause));
+      show('error', error.code);
+      // With a message, so that a Catch node gets it.
+      this.error(error, {});
+    };
+    const watch = (): void => {
+      const topics = Object.keys(TOPICS).filter((property) => isWatched(def, property));
+      const options = { topics: topics.map((property) => TOPICS[property]), blockedEvery: asNumber(def.blockedEvery) };
+      stop = device().watch(defined(options), {
+        event: (event) => {
+          shown = summary(event);
+          show('ready', shown);
+          // What later nodes make of it is not to change what others are sent, nor what is compared with next time.
+          this.send(RED.util.cloneMessage(event));
+        },
+        trouble: (error) => (error ? fail(error) : show('ready', shown)),
+      });
+    };
+    // What holds already is told at once: to nodes that must be there by then.
+    const start = (): void => {
+      try {
+        watch();
+      } catch (cause) {
+        fail(cause);
+      }
+    };
+    RED.events.once('flows:started', start);
+    this.on('close', () => {
+      RED.events.removeListener('flows:started', start);
+      stop();
+    });
+  });
+};
