@@ -117,7 +117,10 @@ window.smartserverFirewall = {
       const label = form.find(`label[for="${id}"]`).attr({ for: `${id}-value`, id: `${id}-label` });
       const name = label.text().trim();
       $(container).find('.red-ui-typedInput-input').attr('id', `${id}-value`);
-      $(container).find('.red-ui-typedInput-type-select').attr('aria-label', node._('button.kind', { name }));
+      $('<span hidden>').attr('id', `${id}-kind`).text(node._('button.kind')).appendTo(container);
+      $(container).find('.red-ui-typedInput-type-label').attr('id', `${id}-type-label`);
+      const named = `${id}-label ${id}-kind ${id}-type-label`;
+      $(container).find('.red-ui-typedInput-type-select').attr('aria-labelledby', named);
       $(container).find('.red-ui-typedInput-option-expand').attr('aria-label', node._('button.expand', { name }));
       $(container).find('.red-ui-typedInput-option-label').attr('id', `${id}-chosen`);
       $(container).find('.red-ui-typedInput-option-trigger').attr('aria-labelledby', `${id}-label ${id}-chosen`);

@@ -146,7 +146,7 @@ describe('with the keyboard alone', function () {
     const id = await place('toggle-service', 'action', 'changed');
     await open();
     const { page } = editor;
-    const kind = (name: string) => page.getByRole('button', { name: `${name}: kind of value` });
+    const kind = (name: string) => page.getByRole('button', { name: `${name} – kind of value` });
     await editor.pick(list('Service'), '');
     await editor.pickFromMenu(kind('Its name or ports'), 'jsonata');
     await editor.type(field('Its name or ports'), '"44" & "5/tcp"');

@@ -1,0 +1,190 @@
+/**
+ * Every dialog in each of its states, in a light and in a dark theme: axe-core finds nothing in it, Tab goes through it in
+ * the order it is read, and a picture of it is written to `dist/pictures`, to look at.
+ */
+import assert from 'node:assert/strict';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import type { Page } from 'playwright-core';
+import { Editor } from './browser';
+import { type NodeRed, putFlows, startNodeRed } from './node-red';
+
+const root = resolve(__dirname, '..', '..', '..');
+const PICTURES = join(root, 'dist', 'pictures');
+const DARK = join(root, 'test', 'editor', 'dark.css');
+const AXE = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
+/** Of the form alone: what is around it is Node-RED's own. The last one is on top. */
+const FORM = '.red-ui-tray:last-of-type .smartserver-firewall';
+
+const kind = (page: Page, property: string, type: string) =>
+  page
+    .click(`#node-input-${property} + .red-ui-typedInput-container .red-ui-typedInput-type-select`)
+    .then(() => page.click(`.red-ui-typedInput-options:visible a[value="${type}"]`));
+const typed = (page: Page, property: string) =>
+  page.locator(`#node-input-${property} + .red-ui-typedInput-container .red-ui-typedInput-input`);
+const add = (page: Page, name: string) => page.getByRole('button', { name }).last().click();
+
+/** A state of a dialog: its name, the node, and how the dialog gets there. */
+const STATES: [name: string, type: string, prepare: (page: Page, editor: Editor) => Promise<unknown>][] = [
+  ['read-firewall', 'read-firewall', async () => undefined],
+  ['set-profile', 'set-profile', async () => undefined],
+  ['set-profile, lockdown', 'set-profile', (page) => page.selectOption('#smartserver-profile-choice', 'lockdown')],
+  [
+    'set-profile, from a message',
+    'set-profile',
+    async (page) => {
+      await page.selectOption('#smartserver-profile-choice', '');
+      await kind(page, 'profile', 'msg');
+    },
+  ],
+  ['toggle-service', 'toggle-service', async () => undefined],
+  [
+    'toggle-service, wrong in all it can be',
+    'toggle-service',
+    async (page) => {
+      await page.selectOption('#smartserver-service-choice', '');
+      await typed(page, 'service').fill('22/icmp');
+      await typed(page, 'duration').fill('-1');
+      await typed(page, 'from').fill('here');
+      await page.fill('#node-input-interface', '../eth0');
+      await page.fill('#node-input-confirmWithin', '700000');
+    },
+  ],
+  ['change-web-ports', 'change-web-ports', async () => undefined],
+  ['change-web-ports, repair', 'change-web-ports', (page) => page.selectOption('#node-input-mode', 'repair')],
+  [
+    'change-web-ports, wrong',
+    'change-web-ports',
+    async (page) => {
+      await typed(page, 'http').fill('1443');
+      await typed(page, 'https').fill('1443');
+      await page.selectOption('#node-input-reload', 'reboot');
+      await page.fill('#node-input-confirmWithin', '90');
+    },
+  ],
+  ['confirm-change', 'confirm-change', async () => undefined],
+  ['restore-firewall', 'restore-firewall', async () => undefined],
+  [
+    'restore-firewall, a backup',
+    'restore-firewall',
+    async (page) => {
+      await page.selectOption('#node-input-action', 'restore');
+      await kind(page, 'backup', 'jsonata');
+    },
+  ],
+  ['restore-firewall, a list', 'restore-firewall', (page) => page.selectOption('#node-input-action', 'list')],
+  [
+    'smartserver',
+    'read-firewall',
+    async (page, editor) => {
+      await page.click('#node-input-btn-device-add');
+      await editor.dialogOpen('#node-config-dialog-ok');
+    },
+  ],
+  [
+    'smartserver, with a row in each list, all wrong',
+    'read-firewall',
+    async (page, editor) => {
+      await page.click('#node-input-btn-device-add');
+      await editor.dialogOpen('#node-config-dialog-ok');
+      for (const name of ['add a port', 'add a service', 'add a profile', 'open a service']) await add(page, name);
+      await page.fill('#node-config-input-managementFrom', 'here');
+      await page.fill('#node-config-input-keepBackups', '0');
+      await page.fill('#node-config-input-etcUfw', 'etc');
+    },
+  ],
+];
+
+describe('the dialog', function () {
+  this.timeout(60_000);
+  let red: NodeRed;
+  let editor: Editor;
+  let page: Page;
+
+  before(async () => {
+    mkdirSync(PICTURES, { recursive: true });
+    red = await startNodeRed();
+    await putFlows(red.url, [{ id: 'tab', type: 'tab', label: 'Flow 1', disabled: false, info: '' }]);
+    editor = await Editor.open(red.url);
+    ({ page } = editor);
+    // Each dialog as a whole, without scrolling.
+    await page.setViewportSize({ width: 1400, height: 1700 });
+  });
+  after(async () => {
+    await editor?.close();
+    await red?.stop();
+  });
+  afterEach(() => assert.deepEqual(editor.takeComplaints(), []));
+
+  /** What axe-core finds in the dialog, in words. */
+  async function violations(): Promise<string[]> {
+    await page.evaluate(AXE);
+    // Node-RED's body has no height and hides what overflows it, so that axe-core takes all of the editor for invisible.
+    await page.addStyleTag({ content: 'html, body { height: 100% }' });
+    return page.evaluate(async (form) => {
+      const { violations } = await Reflect.get(window, 'axe').run(form);
+      return violations.flatMap(({ id, nodes }: { id: string; nodes: { html: string; failureSummary: string }[] }) =>
+        nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary}`),
+      );
+    }, FORM);
+  }
+
+  /** The controls of the dialog that Tab should reach, in the order they are read: by row, then from left to right. */
+  const asRead = (): Promise<string[]> =>
+    page.evaluate((form) => {
+      const seen = [...document.querySelectorAll<HTMLElement>(`${form} :is(input, select, button, a, [tabindex="0"])`)];
+      const controls = seen
+        .filter((element) => element.checkVisibility({ visibilityProperty: true }) && element.tabIndex >= 0)
+        .map((element, at) => {
+          element.dataset.order = String(at);
+          const { top, bottom, left } = element.getBoundingClientRect();
+          return { at, middle: (top + bottom) / 2, left };
+        });
+      const isAbove = (a: number, b: number) => a < b - 12;
+      return controls
+        .sort((a, b) => (isAbove(a.middle, b.middle) ? -1 : isAbove(b.middle, a.middle) ? 1 : a.left - b.left))
+        .map(({ at }) => String(at));
+    }, FORM);
+
+  /** The same controls in the order in which Tab reaches them. */
+  async function asTabbed(): Promise<string[]> {
+    const reached: string[] = [];
+    await page.locator(`${FORM} [data-order]`).first().focus();
+    for (;;) {
+      const order = await page.evaluate(() => (document.activeElement as HTMLElement | null)?.dataset.order);
+      if (order === undefined || reached.includes(order)) return reached;
+      reached.push(order);
+      await page.keyboard.press('Tab');
+    }
+  }
+
+  for (const [name, type, prepare] of STATES) {
+    it(`of ${name} can be seen, read and used by everybody`, async () => {
+      await editor.load();
+      await editor.edit(await editor.drop(type, 150));
+      await prepare(page, editor);
+      await editor.atRest();
+      const file = name.replace(/\W+/g, '-');
+      await page.screenshot({ path: join(PICTURES, `${file}-light.png`) });
+      const inLight = await violations();
+      const theme = await page.addStyleTag({ path: DARK });
+      await page.screenshot({ path: join(PICTURES, `${file}-dark.png`) });
+      const inDark = await violations();
+      await theme.evaluate((element) => element.parentNode?.removeChild(element));
+      assert.deepEqual({ inLight, inDark }, { inLight: [], inDark: [] });
+      const read = await asRead();
+      assert.deepEqual(await asTabbed(), read);
+    });
+  }
+
+  it('is really looked at by axe-core: a field without a name and grey on grey are found', async () => {
+    await editor.load();
+    await editor.edit(await editor.drop('confirm-change', 150));
+    await page.evaluate((form) => {
+      const spoilt = '<input type="text" /><p style="color: #999; background: #888">unreadable</p>';
+      document.querySelector(form)?.insertAdjacentHTML('beforeend', spoilt);
+    }, FORM);
+    const found = (await violations()).map((violation) => violation.split(':')[0]);
+    assert.deepEqual(found.sort(), ['color-contrast', 'label']);
+  });
+});
