@@ -3,7 +3,7 @@
  * the order it is read, and a picture of it is written to `dist/pictures`, to look at.
  */
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Page } from 'playwright-core';
 import { Editor } from './browser';
@@ -12,7 +12,6 @@ import { type NodeRed, putFlows, startNodeRed } from './node-red';
 const root = resolve(__dirname, '..', '..', '..');
 const PICTURES = join(root, 'dist', 'pictures');
 const DARK = join(root, 'test', 'editor', 'dark.css');
-const AXE = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 /** Of the form alone: what is around it is Node-RED's own. The last one is on top. */
 const FORM = '.red-ui-tray:last-of-type .smartserver-firewall';
 
@@ -27,6 +26,7 @@ const add = (page: Page, name: string) => page.getByRole('button', { name }).las
 /** A state of a dialog: its name, the node, and how the dialog gets there. */
 const STATES: [name: string, type: string, prepare: (page: Page, editor: Editor) => Promise<unknown>][] = [
   ['read-firewall', 'read-firewall', async () => undefined],
+  ['watch-firewall', 'watch-firewall', (page) => page.check('#node-input-blocked')],
   ['set-profile', 'set-profile', async () => undefined],
   ['set-profile, lockdown', 'set-profile', (page) => page.selectOption('#smartserver-profile-choice', 'lockdown')],
   [
@@ -116,18 +116,7 @@ describe('the dialog', function () {
   });
   afterEach(() => assert.deepEqual(editor.takeComplaints(), []));
 
-  /** What axe-core finds in the dialog, in words. */
-  async function violations(): Promise<string[]> {
-    await page.evaluate(AXE);
-    // Node-RED's body has no height and hides what overflows it, so that axe-core takes all of the editor for invisible.
-    await page.addStyleTag({ content: 'html, body { height: 100% }' });
-    return page.evaluate(async (form) => {
-      const { violations } = await Reflect.get(window, 'axe').run(form);
-      return violations.flatMap(({ id, nodes }: { id: string; nodes: { html: string; failureSummary: string }[] }) =>
-        nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary}`),
-      );
-    }, FORM);
-  }
+  const violations = () => editor.violations(FORM);
 
   /** The controls of the dialog that Tab should reach, in the order they are read: by row, then from left to right. */
   const asRead = (): Promise<string[]> =>

@@ -3,12 +3,13 @@
  * on: exceptions, what the console says, requests that fail or leave the machine.
  */
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { type Browser, type ConsoleMessage, chromium, type Locator, type Page } from 'playwright-core';
 
 const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
 const QUIET =
   '--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync';
+const AXE = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 /** More than the controls of our longest dialog. */
 const MOST_TABS = 80;
 /** What the editor itself says as it starts. */
@@ -59,6 +60,19 @@ export class Editor {
   /** What the browser has complained about since this was last asked. */
   takeComplaints(): string[] {
     return this.complaints.splice(0);
+  }
+
+  /** What axe-core finds in this part of the page, in words. */
+  async violations(part: string): Promise<string[]> {
+    await this.page.evaluate(AXE);
+    // Node-RED's body has no height and hides what overflows it, so that axe-core takes all of the editor for invisible.
+    await this.page.addStyleTag({ content: 'html, body { height: 100% }' });
+    return this.page.evaluate(async (selector) => {
+      const { violations } = await Reflect.get(window, 'axe').run(selector);
+      return violations.flatMap(({ id, nodes }: { id: string; nodes: { html: string; failureSummary: string }[] }) =>
+        nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary}`),
+      );
+    }, part);
   }
 
   /** Loads the editor anew. */

@@ -1,5 +1,6 @@
 /** The sidebar in a real browser, told by a real Node-RED on the embedded device with the real ufw. */
 import assert from 'node:assert/strict';
+import { join, resolve } from 'node:path';
 import { after, afterEach, before, describe, it } from 'mocha';
 import type { Page } from 'playwright-core';
 import { Device } from '../device/device';
@@ -8,6 +9,9 @@ import { Editor } from './browser';
 
 /** Where to put pictures, to look at and for the README; none without it. */
 const PICTURES = process.env.DIALOG_PICTURES;
+
+const SIDEBAR = '.smartserver-firewall-sidebar';
+const DARK = join(resolve(__dirname, '..', '..', '..'), 'test', 'editor', 'dark.css');
 
 const node = (id: string, type: string, fields: Record<string, unknown>, ...wires: string[]) => ({
   ...{ id, type, z: 'tab', x: 100, y: 100, wires: [wires] },
@@ -91,7 +95,7 @@ describe('the sidebar', function () {
   });
   afterEach(() => assert.deepEqual(editor.takeComplaints(), []));
 
-  const sidebar = () => page.locator('.smartserver-firewall-sidebar');
+  const sidebar = () => page.locator(SIDEBAR);
   const row = (name: string) => sidebar().getByRole('row', { name }).first();
   const shows = (text: string | RegExp) => sidebar().getByText(text).first().waitFor();
   const picture = async (name: string, part = '#red-ui-editor', height = 1000) => {
@@ -151,6 +155,11 @@ describe('the sidebar', function () {
     await post('pend');
     await shows(/waits to be confirmed\. Without confirmation it goes back in (9:\d\d|10:00)/);
     await picture('sidebar-pending', '#red-ui-sidebar', 760);
+    assert.deepEqual(await editor.violations(SIDEBAR), []);
+    const dark = await page.addStyleTag({ path: DARK });
+    await picture('sidebar-dark');
+    assert.deepEqual(await editor.violations(SIDEBAR), []);
+    await dark.evaluate((element) => element.parentNode?.removeChild(element));
     await post('confirm');
     await sidebar()
       .getByText(/waits to be confirmed/)

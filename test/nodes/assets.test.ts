@@ -47,6 +47,12 @@ const runtime = readdirSync(join(root, 'nodes'))
   .map((name) => ({ name: name.replace('.ts', ''), text: read('nodes', name) }));
 const shared = runtime.filter(({ name }) => !nodes.includes(name)).flatMap(({ text }) => usedKeys(text));
 
+/** From `registerType` in Node-RED's editor: it warns of these, and they get lost. */
+const RESERVED = [
+  ...['add', 'added', 'changed', 'credentials', 'deleted', 'dirty', 'h', 'id', 'inputs', 'label', 'moved', 'outputs'],
+  ...['reordered', 'resize', 'selected', 'type', 'valid', 'validationErrors', 'w', 'wires', 'x', 'y', 'z'],
+];
+
 describe('each node of the package', () => {
   for (const name of nodes) {
     it(`${name} has a page that registers its name, literally, in a plain script`, () => {
@@ -73,6 +79,14 @@ describe('each node of the package', () => {
     it(`${name} stores the version of its configuration`, () => {
       const { version } = definition(name).definition.defaults as { version: { value: unknown } };
       assert.equal(version.value, 1);
+    });
+
+    it(`${name} has no property of a name that the editor keeps for itself`, () => {
+      const { defaults } = definition(name).definition as { defaults: object };
+      assert.deepEqual(
+        Object.keys(defaults).filter((property) => RESERVED.includes(property)),
+        [],
+      );
     });
 
     it(`${name} has a field, or code that stores it, for each of its properties, and no id that is none`, () => {
