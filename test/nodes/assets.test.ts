@@ -272,6 +272,9 @@ const CORE = [
   'mqtt-broker',
   'http in',
   'http response',
+  'function',
+  'exec',
+  'delay',
 ];
 
 describe('the examples', () => {
