@@ -286,6 +286,9 @@ const CORE = [
   'mqtt-broker',
   'http in',
   'http response',
+  'function',
+  'exec',
+  'delay',
 ];
 
 describe('the examples', () => {

@@ -1,0 +1,51 @@
+/** The example daily-drift-report in a real Node-RED on the device: what it prints and serves when the firewall drifts. */
+import { strict as assert } from 'node:assert';
+import { after, before, describe, it } from 'mocha';
+import { Device } from '../device/device';
+import type { InsideProcess } from '../device/inside-process';
+import { example, startNodeRed } from '../device/node-red';
+
+interface FlowNode {
+  id: string;
+  name?: string;
+}
+
+describe('The example daily-drift-report', function () {
+  this.timeout(90_000);
+  let device: Device;
+  let nodeRed: InsideProcess;
+  let url: string;
+  let flow: FlowNode[];
+
+  before(async () => {
+    device = await Device.open();
+    await device.startNginx();
+    flow = (await example('daily-drift-report')) as FlowNode[];
+    nodeRed = await startNodeRed(device, flow);
+    url = `http://127.0.0.1:${(await device.forward(1880)).port}`;
+  });
+
+  after(() => device?.close());
+
+  const press = async (name: string): Promise<void> => {
+    const id = flow.find((node) => node.name === name)?.id;
+    assert.equal((await fetch(`${url}/inject/${id}`, { method: 'POST' })).status, 200);
+  };
+  const page = async (): Promise<string> => (await fetch(`${url}/firewall/report`)).text();
+
+  it('tells each day, and as a page, that the profile holds', async () => {
+    assert.match(await page(), /The firewall is on\.\nThe profile enhanced holds\./);
+    assert.match(await page(), /^ {2}open: Web pages \(HTTPS\) \( 443\/tcp \)$/m);
+    await press('Every day at 6');
+    await nodeRed.until(/\[debug:Daily report\]\s+'?Firewall report of 20/);
+  });
+
+  it('tells at once when it no longer does, whoever did it', async () => {
+    await press('This profile shall hold');
+    await nodeRed.until(/\[debug:What changed\]/);
+    await device.ok('sh', '-c', 'ufw deny 443/tcp && ufw deny 443');
+    const [said] = await nodeRed.until(/\[debug:Drift\][\s\S]*https[^\n]*/);
+    assert.match(said, /as the profile enhanced has it:[\s\S]*https \(in\): closed, expected open/);
+    assert.match(await page(), /No profile holds\. Differences to enhanced:\n {2}https \(in\): closed, expected open/);
+  });
+});
