@@ -23,7 +23,10 @@ const SEED = Number(process.env.DIFFERENTIAL_SEED ?? Date.now() % 1_000_000);
 /** A process of tests that takes longer hangs, in ms. */
 const PATIENCE_MS = 20 * 60_000;
 /** The longest first, so that none of them is what everybody waits for at the end. */
-const LONGEST = ['death', 'differential', 'power-cut', 'restore', 'web-ports', 'change', 'read', 'packets', 'dialogs'];
+const LONGEST = [
+  ...['death', 'differential', 'power-cut', 'restore', 'web-ports', 'change', 'read', 'packets'],
+  ...['dialogs', 'accessibility', 'keyboard', 'examples'],
+];
 
 /** One mocha process. */
 interface Job {
