@@ -123,7 +123,7 @@ export const CATALOGUE: readonly Service[] = [
     label: 'DHCP server (dnsmasq)',
     opens: ['67/udp'],
     daemon: 'dnsmasq',
-    consequence: 'Cannot be closed with ufw: port 67 is allowed in /etc/ufw/before.rules.',
+    consequence: 'It cannot be closed: the base rules of the firewall (/etc/ufw/before.rules) always let port 67 in.',
   }),
   incoming({
     id: 'bacnet',
@@ -211,7 +211,7 @@ export const CATALOGUE: readonly Service[] = [
     closesToo: ['53/tcp'],
     in: null,
     daemon: 'DNS',
-    consequence: 'Host names cannot be resolved: e-mail, time and update servers given by name are not found.',
+    consequence: 'Servers given by name instead of by address are not found: e-mail, time and updates may stop.',
   }),
   outgoing({
     id: 'cms-update',
