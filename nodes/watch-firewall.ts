@@ -10,7 +10,7 @@ type Definition = NodeDef & { device?: string } & Record<string, unknown>;
 
 /** What can be watched for, by the property that says whether it is. */
 const TOPICS: Readonly<Record<string, WatchTopic>> = {
-  changed: 'changed',
+  changes: 'changed',
   drift: 'drift',
   webPorts: 'web-ports',
   blocked: 'blocked',

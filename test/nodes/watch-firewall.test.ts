@@ -28,7 +28,7 @@ describe('watch-firewall', () => {
   });
 
   it('watches for what is ticked, as often as the form says', async () => {
-    const off = { changed: false, drift: false, webPorts: false, pending: false, reverted: false, leaseEnded: false };
+    const off = { changes: false, drift: false, webPorts: false, pending: false, reverted: false, leaseEnded: false };
     await start([{ ...WATCH, ...off, blocked: true, blockedEvery: '5' }]);
     const [{ asked } = assert.fail()] = watchers();
     assert.deepEqual(asked, { topics: ['blocked'], blockedEvery: 5 });
