@@ -53,6 +53,10 @@ const UNUSUAL = [
   },
   { type: 'confirm-change', version: 1 },
   { type: 'restore-firewall', action: 'restore', backup: 'id', backupType: 'msg', ...OPTIONS },
+  {
+    ...{ type: 'watch-firewall', changes: false, drift: false, webPorts: false, blocked: true, pending: false },
+    ...{ reverted: false, leaseEnded: false, blockedEvery: '5', version: 1 },
+  },
 ].map((node, at) => ({
   ...{ id: `unusual${at}`, z: 'tab', x: 200, y: 80 + at * 60, wires: [[]], name: `no. ${at}`, device: PLANT.id },
   ...node,
@@ -357,6 +361,30 @@ describe('the dialogs', function () {
     await page.getByLabel('Name').fill('the link was opened');
     await roundTrip(id);
     await assertStored(id, { name: 'the link was opened', version: 1 });
+    await editor.closeWith('#node-dialog-cancel');
+  });
+
+  it('of watch-firewall has a box for each topic, and asks how often only for blocked packets', async () => {
+    const id = await editor.drop('watch-firewall', 400);
+    assert.equal(await page.locator(`[id="${id}"] .red-ui-flow-port-input`).count(), 0);
+    await editor.edit(id);
+    assert.equal(await page.isVisible('#node-input-blockedEvery'), false);
+    const box = page.getByLabel('the firewall blocked a packet and logged it');
+    assert.equal(await box.isChecked(), false);
+    await box.check();
+    const every = page.getByLabel('At most every');
+    assert.equal(await every.inputValue(), '60');
+    for (const wrong of ['0', '', '1.5', '86401']) {
+      await every.fill(wrong);
+      assert.match((await page.textContent('#smartserver-reason-blockedEvery')) ?? '', /from 1 to 86400/, wrong);
+    }
+    await every.fill('5');
+    assert.equal(await page.textContent('#smartserver-reason-blockedEvery'), '');
+    await page.getByLabel('rules or policies changed, whoever did it').uncheck();
+    await roundTrip(id);
+    await assertStored(id, { changes: false, drift: true, blocked: true, leaseEnded: true, blockedEvery: '5' });
+    await page.getByLabel('the firewall blocked a packet and logged it').uncheck();
+    assert.equal(await page.isVisible('#node-input-blockedEvery'), false);
     await editor.closeWith('#node-dialog-cancel');
   });
 

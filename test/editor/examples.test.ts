@@ -65,6 +65,17 @@ describe('the example', function () {
     );
   });
 
+  it('daily-drift-report tells once a day, on a page, and at once when the profile no longer holds', async () => {
+    await start('daily-drift-report');
+    assert.match(await run('Every day at 6', 'Daily report'), /The firewall is on/);
+    await run('This profile shall hold', 'What changed');
+    const told = desk.editor.page.locator('.red-ui-debug-msg', { hasText: 'node: Drift' });
+    await desk.device.ufw('delete', 'allow', '22/tcp');
+    await told.waitFor();
+    assert.match(await told.innerText(), /as the profile enhanced has it:[\s\S]*ssh \(in\): closed/);
+    assert.match(await desk.editor.textOf(`${desk.url}firewall/report`), /No profile holds[\s\S]*ssh \(in\)/);
+  });
+
   it('lockdown-on-alarm closes everything but the web pages, on an alarm from the broker', async () => {
     await start('lockdown-on-alarm');
     assert.deepEqual(await desk.knock(22, 443), ['in', 'in']);
