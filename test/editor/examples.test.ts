@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Engine } from '../device/engine';
+import { cables } from '../device/network';
 import { until } from '../firewall/until';
 import { Desk } from './desk';
 
@@ -55,6 +56,20 @@ describe('the example', function () {
   const idOf = (name: string) => flow.find((node) => node.type === 'inject' && node.name === name)?.id ?? name;
   const run = (from: string, shown: string) => desk.run(idOf(from), shown);
   const read = async () => (await Engine.start(desk.device)).read();
+
+  it('block-after-failed-logons blocks who fails five times', async () => {
+    // What sshd would write; the real one is on the device with systemd, in test/end-to-end/failed-logons.test.ts.
+    const { device } = desk;
+    await device.write('/run/sshd.log', '');
+    await device.write('/run/journalctl', '#!/bin/sh\nexec tail -n +1 -F /run/sshd.log\n', 0o755);
+    await device.ok('mount', '--bind', '/run/journalctl', '/usr/bin/journalctl');
+    await start('block-after-failed-logons');
+    assert.deepEqual(await desk.knock(22), ['in']);
+    const line = `Failed password for root from ${cables.eth0.neighbour.ipv4} port 40000 ssh2\n`;
+    await device.write('/run/sshd.log', line.repeat(5));
+    await desk.editor.page.locator('.red-ui-debug-msg', { hasText: 'node: Blocked' }).first().waitFor();
+    assert.deepEqual(await desk.knock(22), ['filtered']);
+  });
 
   it('firewall-report shows the firewall as a page, and in the sidebar', async () => {
     await start('firewall-report');

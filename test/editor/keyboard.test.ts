@@ -195,6 +195,27 @@ describe('with the keyboard alone', function () {
     await until(async () => (await knock(22))[0] === 'in');
   });
 
+  it('watch-firewall tells of what somebody else changes', async () => {
+    desk = await Desk.open([...flows, debug('result', 100, 'who', 'removed.to.port')]);
+    ({ editor } = desk);
+    const id = await editor.drop('watch-firewall', 190, 600);
+    await editor.wire(id, 'result');
+    await editor.select(id);
+    await open();
+    const drift = editor.page.getByLabel('the profile that was set last no longer holds');
+    await editor.tabTo(drift);
+    await editor.page.keyboard.press('Space');
+    assert.equal(await drift.isChecked(), false);
+    await deploy(id);
+    assert.equal((await editor.stored(id)).drift, false);
+    await editor.page.locator('.red-ui-flow-node-status-label', { hasText: 'ready' }).last().waitFor();
+    await desk.device.ufw('delete', 'allow', '22/tcp');
+    const told = editor.page.locator('.red-ui-debug-msg', { hasText: 'node: result' });
+    await told.waitFor();
+    assert.match(await told.innerText(), /who other, removed\.to\.port .*22/);
+    assert.deepEqual(await desk.knock(22), ['filtered']);
+  });
+
   it('smartserver adds a service, which toggle-service opens', async () => {
     const id = await place('toggle-service', 'action', 'changed');
     await open();
