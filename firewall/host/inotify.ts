@@ -3,7 +3,7 @@
  * there yet. Folders may vanish and come back, so each folder above is watched too. Nothing is asked for again and again.
  */
 import { type FSWatcher, watch } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { FirewallError, say } from '../errors';
 
 export interface PathWatch {
@@ -17,8 +17,9 @@ interface Listener {
   failed(error: FirewallError): void;
 }
 
-/** @param paths absolute; of files or folders, whether there or not */
-export function watchPaths(paths: readonly string[], { changed, failed }: Listener): PathWatch {
+/** @param named absolute paths of files or folders, whether there or not */
+export function watchPaths(named: readonly string[], { changed, failed }: Listener): PathWatch {
+  const paths = named.map((path) => resolve(path));
   const folders = [...new Set(paths.flatMap(foldersAbove))].sort((a, b) => a.length - b.length);
   const watchers = new Map<string, FSWatcher>();
   const below = (folder: string): string[] => paths.filter((path) => foldersAbove(path).includes(folder));

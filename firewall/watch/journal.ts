@@ -135,6 +135,15 @@ export function mayNotRead(log: Sentence, group: string): FirewallError {
   return new FirewallError('NOT_PERMITTED', {
     what: say`blocked packets cannot be told of: this user may not read ${log}.`,
     state: say`Everything else is watched.`,
-    remedy: say`Let it, and restart Node-RED: sudo usermod -aG ${group} ${userInfo().username}`,
+    remedy: say`Let it, and restart Node-RED: sudo usermod -aG ${group} ${userName()}`,
   });
+}
+
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    // In a container a process may run as somebody whom no list of users has.
+    return 'USER';
+  }
 }
