@@ -49,13 +49,16 @@ export interface LiveDevice extends Named {
  */
 export function showDevice(RED: NodeAPI, { id, name }: Named, open: () => Device): () => void {
   let shown: LiveDevice = { id, name, state: null, readAt: null, backups: [], error: null };
+  let compared = comparable(shown);
   let stopObserving = (): void => undefined;
   let stopWatching = (): void => undefined;
   let isOver = false;
   const show = (change: Partial<LiveDevice>): boolean => {
+    if (isOver) return false;
     const next = { ...shown, ...change };
-    if (isOver || comparable(next) === comparable(shown)) return false;
-    shown = next;
+    const now = comparable(next);
+    if (now === compared) return false;
+    [shown, compared] = [next, now];
     RED.comms.publish(`${TOPIC}/${id}`, shown, true);
     return true;
   };

@@ -1,8 +1,8 @@
 /**
- * `npm run pack:offline`: the package as users get it, one `.tgz` in the project's folder (or in the one that is named). It has all
- * it needs inside, so it installs with and without a network, and asks npm for nothing: what it uses of other packages is
- * part of two bundles, `dist/agent/program.js` and `dist/agent/nodes.js`, with their licences in THIRD-PARTY.md and as
- * an SBOM in sbom.cdx.json.
+ * `npm run pack:offline`: the package as users get it, one `.tgz` in the project's folder (or in the one that is named).
+ * It has all it needs inside, so it installs with and without a network, and asks npm for nothing: what it uses of other
+ * packages is part of two bundles, `dist/agent/program.js` and `dist/agent/nodes.js`, with their licences in
+ * THIRD-PARTY.md and as an SBOM in sbom.cdx.json.
  */
 import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
