@@ -28,7 +28,9 @@ describe('The README', () => {
   });
 
   it('lists each node of the package, and no other', () => {
-    const nodes = Object.keys(JSON.parse(read('package.json'))['node-red'].nodes);
+    // The sidebar is a set without a node.
+    const sets = Object.keys(JSON.parse(read('package.json'))['node-red'].nodes);
+    const nodes = sets.filter((name) => name !== 'sidebar');
     assert.deepEqual(rows.filter((row) => /^[a-z-]+$/.test(row)).sort(), nodes.sort());
   });
 });

@@ -9,7 +9,8 @@ import { Editor } from './browser';
 
 const root = resolve(__dirname, '..', '..', '..');
 const packageJson = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-const NODES = Object.keys(packageJson['node-red'].nodes).filter((name) => name !== 'smartserver');
+const OTHERS = ['smartserver', 'sidebar'];
+const NODES = Object.keys(packageJson['node-red'].nodes).filter((name) => !OTHERS.includes(name));
 const labels = (language: string, name: string) =>
   JSON.parse(readFileSync(join(root, 'dist', 'nodes', 'locales', language, `${name}.json`), 'utf8'));
 

@@ -14,7 +14,8 @@ const read = (...path: string[]) => readFileSync(join(root, ...path), 'utf8');
 const json = (...path: string[]) => JSON.parse(read(...path));
 
 const packageJson = json('package.json');
-const nodes: string[] = Object.keys(packageJson['node-red'].nodes);
+/** The sidebar is a set without a node. */
+const nodes: string[] = Object.keys(packageJson['node-red'].nodes).filter((name) => name !== 'sidebar');
 /** As built: with the parts it includes. */
 const page = (name: string) => read('dist', 'nodes', `${name}.html`);
 const RESOURCE = /(?:src|href)="resources\/@smartserver\/node-red-firewall\/([^"]+)"/g;
