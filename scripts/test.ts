@@ -22,6 +22,8 @@ const SEQUENCES = Number(process.env.DIFFERENTIAL_SEQUENCES ?? 300);
 const SEED = Number(process.env.DIFFERENTIAL_SEED ?? Date.now() % 1_000_000);
 /** A process of tests that takes longer hangs, in ms. */
 const PATIENCE_MS = 20 * 60_000;
+/** So much of why a file failed is said again at the end, in characters. */
+const REASONS = 1500;
 /** The longest first, so that none of them is what everybody waits for at the end. */
 const LONGEST = [
   ...['death', 'differential', 'power-cut', 'restore', 'web-ports', 'change', 'read', 'packets'],
@@ -39,6 +41,7 @@ interface Outcome {
   title: string;
   passed: number;
   failed: number;
+  output: string;
 }
 
 const running = new Set<ChildProcess>();
@@ -131,11 +134,11 @@ async function test({ title, arguments: args, env }: Job): Promise<Outcome> {
   const passed = count('passing');
   const isComplete = code === 0 && passed > 0;
   const failed = Math.max(count('failing') + count('pending'), isComplete ? 0 : 1);
-  if (isStopped) return { title, passed, failed };
+  if (isStopped) return { title, passed, failed, output };
   const seconds = Math.round((Date.now() - started) / 1000);
   process.stdout.write(`== ${title}: ${passed} passed, ${failed} failed, ${seconds} s\n`);
   if (failed > 0) process.stdout.write(`${output}\n`);
-  return { title, passed, failed };
+  return { title, passed, failed, output };
 }
 
 /** Works the list off with as many processes at a time as there are cores. */
@@ -170,7 +173,11 @@ async function main(): Promise<number> {
   }
   const sum = (key: 'passed' | 'failed'): number => outcomes.reduce((total, outcome) => total + outcome[key], 0);
   const failed = sum('failed') + (lint.code === 0 ? 0 : 1);
-  for (const { title } of outcomes.filter((outcome) => outcome.failed > 0)) process.stdout.write(`FAILED: ${title}\n`);
+  // Said again: of a long output often only the end is kept.
+  for (const { title, output } of outcomes.filter((outcome) => outcome.failed > 0)) {
+    const reasons = output.slice(Math.max(0, output.search(/^ +\d+ failing/m)));
+    process.stdout.write(`FAILED: ${title}\n${reasons.slice(0, REASONS)}\n`);
+  }
   process.stdout.write(`${sum('passed')} passed, ${failed} failed\n`);
   return failed === 0 ? 0 : 1;
 }
