@@ -5,12 +5,11 @@ import { join, resolve } from 'node:path';
 import { after, before, describe, it } from 'mocha';
 import { Device } from '../device/device';
 import { startNodeRed } from '../device/node-red';
+import { NODES } from '../sets';
 import { Editor } from './browser';
 
 const root = resolve(__dirname, '..', '..', '..');
-const packageJson = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-const OTHERS = ['smartserver', 'sidebar'];
-const NODES = Object.keys(packageJson['node-red'].nodes).filter((name) => !OTHERS.includes(name));
+const ON_CANVAS = NODES.filter((name) => name !== 'smartserver');
 const labels = (language: string, name: string) =>
   JSON.parse(readFileSync(join(root, 'dist', 'nodes', 'locales', language, `${name}.json`), 'utf8'));
 
@@ -68,7 +67,7 @@ for (const language of ['de', 'ja']) {
       await editor.page.locator('.red-ui-flow-node-status-label', { hasText: changed }).waitFor();
     });
 
-    for (const [at, name] of NODES.entries()) {
+    for (const [at, name] of ON_CANVAS.entries()) {
       it(`${name} has its name, its dialog and its help, and shows no key in place of a text`, async () => {
         const own = labels(language, name);
         const entry = editor.page.locator(`.red-ui-palette-node[data-palette-type="${name}"]`);

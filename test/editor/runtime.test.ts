@@ -2,15 +2,12 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { NODES, SETS } from '../sets';
 import { http } from './http';
 import { type NodeRed, OPENED, startNodeRed } from './node-red';
 
 const root = resolve(__dirname, '..', '..', '..');
 const NAME = '@smartserver/node-red-firewall';
-const packageJson = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-/** The sidebar is one without a node. */
-const sets: string[] = Object.keys(packageJson['node-red'].nodes);
-const nodes = sets.filter((name) => name !== 'sidebar');
 
 describe('Node-RED', function () {
   this.timeout(90_000);
@@ -26,11 +23,11 @@ describe('Node-RED', function () {
 
   it('loads one set for each node, without an error', async () => {
     const loaded = (await getJson('nodes')).filter((set: { module: string }) => set.module === NAME);
-    assert.deepEqual(loaded.map(({ name }: { name: string }) => name).sort(), [...sets].sort());
+    assert.deepEqual(loaded.map(({ name }: { name: string }) => name).sort(), [...SETS].sort());
     for (const set of loaded) {
       // A failed load has the key `err`, possibly with an empty object.
       assert.ok(!('err' in set), JSON.stringify(set));
-      assert.deepEqual(set.types, nodes.includes(set.name) ? [set.name] : []);
+      assert.deepEqual(set.types, NODES.includes(set.name) ? [set.name] : []);
       assert.equal(set.enabled, true);
     }
     assert.doesNotMatch(red.log(), /\[error\]|node-red-firewall/);
@@ -38,7 +35,7 @@ describe('Node-RED', function () {
 
   it('serves the pages of the nodes with their help', async () => {
     const { body } = await get('nodes', 'text/html');
-    for (const name of nodes) {
+    for (const name of NODES) {
       assert.ok(body.includes(`data-template-name="${name}"`), name);
       assert.ok(body.includes(`data-help-name="${name}"`), name);
     }
@@ -46,7 +43,7 @@ describe('Node-RED', function () {
 
   it('serves the labels', async () => {
     const catalogues = await getJson('nodes/messages?lng=en-US');
-    for (const name of nodes) assert.ok(catalogues[`${NAME}/${name}`].label.name, name);
+    for (const name of NODES) assert.ok(catalogues[`${NAME}/${name}`].label.name, name);
   });
 
   it('serves the icons', async () => {

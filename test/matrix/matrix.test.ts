@@ -3,7 +3,7 @@
  * everything of it is loaded and served, and a flow changes the firewall of the embedded device.
  */
 import { strict as assert } from 'node:assert';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { after, before, describe, it } from 'mocha';
@@ -11,15 +11,12 @@ import type { ChangeResult, State } from '../../firewall/messages';
 import { Device } from '../device/device';
 import { startNodeRed } from '../device/node-red';
 import { everything } from '../firewall/stable';
+import { NODES, SETS } from '../sets';
 import { PAIRS } from './pairs';
 import { install, nodeOf, packed as packPackage, redOf } from './toolbox';
 
 const root = resolve(__dirname, '..', '..', '..');
 const NAME = '@smartserver/node-red-firewall';
-const packageJson = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-const nodes = Object.keys(packageJson['node-red'].nodes);
-/** The sidebar is a set without a node. */
-const SIDEBAR = 'sidebar';
 
 const node = (id: string, type: string, fields: Record<string, unknown>, ...wires: string[]) => ({
   ...{ id, type, z: 'tab', x: 100, y: 100, wires: [wires] },
@@ -76,17 +73,18 @@ async function assertServed(url: string): Promise<void> {
   const json = async (path: string) => (await get(path)).json() as Promise<Record<string, unknown>>;
   const ours = (sets: unknown) => (sets as { module: string; name: string }[]).filter(({ module }) => module === NAME);
   const sets = ours(await json('nodes'));
-  assert.deepEqual(sets.map(({ name }) => name).sort(), [...nodes].sort());
+  assert.deepEqual(sets.map(({ name }) => name).sort(), [...SETS].sort());
   // A failed load has the key `err`, possibly with an empty object.
   for (const set of sets) assert.ok(!('err' in set), JSON.stringify(set));
   const pages = await (await get('nodes', 'text/html')).text();
   assert.match(pages, /smartserverFirewallSidebar/);
-  for (const name of nodes.filter((one) => one !== SIDEBAR)) {
+  for (const name of NODES) {
     assert.ok(pages.includes(`data-template-name="${name}"`), name);
     assert.ok(pages.includes(`data-help-name="${name}"`), name);
   }
-  const catalogues = (await json('nodes/messages?lng=en-US')) as Record<string, object>;
-  for (const name of nodes) assert.ok(catalogues[`${NAME}/${name}`], name);
+  const catalogues = (await json('nodes/messages?lng=en-US')) as Record<string, { label: object }>;
+  for (const name of NODES) assert.ok(catalogues[`${NAME}/${name}`]?.label, name);
+  for (const name of SETS) assert.ok(catalogues[`${NAME}/${name}`], name);
   const icons = ((await json('icons')) as Record<string, string[]>)[NAME] ?? [];
   assert.deepEqual([...icons].sort(), readdirSync(join(root, 'icons')).sort());
   for (const name of readdirSync(join(root, 'resources'))) {

@@ -8,14 +8,13 @@ import { CATALOGUE } from '../../firewall/services/catalogue';
 import type { Preview } from '../../firewall/services/preview';
 import { allProfiles, type Expectation, profileNamed } from '../../firewall/services/profiles';
 import { registryOf } from '../../firewall/services/registry';
+import { NODES } from '../sets';
 
 const root = resolve(__dirname, '..', '..', '..');
 const read = (...path: string[]) => readFileSync(join(root, ...path), 'utf8');
 const json = (...path: string[]) => JSON.parse(read(...path));
 
 const packageJson = json('package.json');
-/** The sidebar is a set without a node. */
-const nodes: string[] = Object.keys(packageJson['node-red'].nodes).filter((name) => name !== 'sidebar');
 /** As built: with the parts it includes. */
 const page = (name: string) => read('dist', 'nodes', `${name}.html`);
 const RESOURCE = /(?:src|href)="resources\/@smartserver\/node-red-firewall\/([^"]+)"/g;
@@ -46,7 +45,7 @@ function usedKeys(text: string): string[] {
 const runtime = readdirSync(join(root, 'nodes'))
   .filter((name) => name.endsWith('.ts'))
   .map((name) => ({ name: name.replace('.ts', ''), text: read('nodes', name) }));
-const shared = runtime.filter(({ name }) => !nodes.includes(name)).flatMap(({ text }) => usedKeys(text));
+const shared = runtime.filter(({ name }) => !NODES.includes(name)).flatMap(({ text }) => usedKeys(text));
 
 /** From `registerType` in Node-RED's editor: it warns of these, and they get lost. */
 const RESERVED = [
@@ -55,7 +54,7 @@ const RESERVED = [
 ];
 
 describe('each node of the package', () => {
-  for (const name of nodes) {
+  for (const name of NODES) {
     it(`${name} has a page that registers its name, literally, in a plain script`, () => {
       assert.match(
         page(name),
@@ -137,7 +136,7 @@ const languages = readdirSync(join(root, 'nodes', 'locales'));
 
 describe('the labels', () => {
   for (const language of languages) {
-    for (const name of nodes) {
+    for (const name of NODES) {
       it(`of ${name} in ${language} are there for each key used, and in English for no other`, () => {
         const labels = keysOf(json('dist', 'nodes', 'locales', language, `${name}.json`));
         const own = runtime.find((one) => one.name === name)?.text ?? '';
@@ -168,7 +167,7 @@ describe('the labels', () => {
       const scripts = readdirSync(join(root, 'resources')).map((resource) => read('resources', resource));
       // A language has the names and consequences of services where the catalogue's own words are not of that language.
       const words = CATALOGUE.flatMap(({ id }) => [`service.${id}`, `consequence.${id}`]);
-      const used = [...shared, ...words, ...[...nodes.map(page), ...scripts].flatMap(usedKeys)];
+      const used = [...shared, ...words, ...[...NODES.map(page), ...scripts].flatMap(usedKeys)];
       const common = keysOf(json('nodes', 'locales', language, 'common.json'));
       assert.deepEqual(
         common.filter((key) => !used.includes(key)),
@@ -177,7 +176,7 @@ describe('the labels', () => {
     });
 
     it(`of the status fit below a node in ${language}`, () => {
-      for (const name of nodes) {
+      for (const name of NODES) {
         const labels = json('dist', 'nodes', 'locales', language, `${name}.json`);
         // A countdown of a week is as long as a countdown gets.
         const texts = Object.values<string>(labels.status).map((text) =>
@@ -299,7 +298,7 @@ describe('the examples', () => {
     it(`${name} uses nodes of Node-RED and of this package only, with properties they have`, () => {
       for (const node of flow) {
         if (CORE.includes(node.type)) continue;
-        assert.ok(nodes.includes(node.type), node.type);
+        assert.ok(NODES.includes(node.type), node.type);
         const { defaults } = definition(node.type).definition as { defaults: object };
         const { id, type, z, x, y, wires, ...properties } = node;
         assert.ok(id && type && z && x && y && wires);
@@ -319,7 +318,7 @@ describe('the examples', () => {
   it('use each node of the package', () => {
     const used = new Set(examples.flatMap(({ flow }) => flow.map(({ type }: { type: string }) => type)));
     assert.deepEqual(
-      nodes.filter((name) => name !== 'smartserver' && !used.has(name)),
+      NODES.filter((name) => name !== 'smartserver' && !used.has(name)),
       [],
     );
   });
