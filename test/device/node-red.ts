@@ -22,6 +22,8 @@ const settings = {
   externalModules: { palette: { allowInstall: false } },
   // The editor's own listening address is loopback; requests of several megabytes are part of the tests.
   apiMaxLength: '20mb',
+  // A broker that comes back is found at once.
+  mqttReconnectTime: 200,
 };
 
 /** The nodes of one of the package's example flows. Its debug nodes write to Node-RED's output too. */
@@ -45,6 +47,8 @@ interface Start {
   port?: number;
   /** The language of the runtime; English where left out. */
   lang?: string;
+  /** Added to its environment. */
+  env?: Record<string, string>;
   /** The project's own where left out: the package as it was built, the Node.js and Node-RED that it is developed with. */
   installation?: Installation;
 }
@@ -56,7 +60,7 @@ interface Start {
 export async function startNodeRed(
   device: Machine,
   flows: readonly unknown[],
-  { account: { uid, gid, home } = device.account, port = NODE_RED_PORT, lang, installation }: Start = {},
+  { account: { uid, gid, home } = device.account, port = NODE_RED_PORT, lang, env, installation }: Start = {},
 ): Promise<InsideProcess> {
   const userDir = join(home, '.node-red');
   const settingsFile = join(userDir, 'settings.js');
@@ -76,7 +80,7 @@ export async function startNodeRed(
     red: device.inside(join(root, 'node_modules', 'node-red', 'red.js')),
   };
   const argv = [node, red, '-u', userDir, '-s', settingsFile, 'flows.json'];
-  const nodeRed = await device.spawn(argv, { uid, gid, env: { HOME: home, TZ: 'UTC' } });
+  const nodeRed = await device.spawn(argv, { uid, gid, env: { HOME: home, TZ: 'UTC', ...env } });
   await Promise.all([nodeRed.until(STARTED), nodeRed.until(SERVES)]);
   return nodeRed;
 }
