@@ -68,7 +68,9 @@ export class Office {
       await device.ok('mkdir', '/var/lib/mosquitto');
       await device.write('/run/certificates.sh', await shipped('certificates.sh'));
       const make = ['sh', '/run/certificates.sh', 'localhost', ADDRESS];
-      const clock = settings.certifiedSince ? { LD_PRELOAD: '/usr/$LIB/faketime/libfaketime.so.1', FAKETIME: settings.certifiedSince } : undefined;
+      const clock = settings.certifiedSince
+        ? { LD_PRELOAD: '/usr/$LIB/faketime/libfaketime.so.1', FAKETIME: settings.certifiedSince }
+        : undefined;
       const made = await device.run(make, { cwd: '/etc/mosquitto/certs', ...(clock ? { env: clock } : {}) });
       if (made.code !== 0) throw new Error(made.stderr);
       const acl = await shipped('acl');

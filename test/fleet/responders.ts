@@ -38,7 +38,14 @@ function open({ username, password }: Simulated['accounts'][number]): void {
   let profile = 'enhanced';
   let lastRequest: Pick<Envelope, 'id' | 'issued'> | null = null;
   const tell = (): Promise<unknown> => {
-    const state = { online: true, at: new Date().toISOString(), active: true, profile, lastRequest, group: 'simulated' };
+    const state = {
+      online: true,
+      at: new Date().toISOString(),
+      active: true,
+      profile,
+      lastRequest,
+      group: 'simulated',
+    };
     return client.publishAsync(`${own}/state`, JSON.stringify(state), retained);
   };
   client.on('connect', async () => {
