@@ -460,6 +460,8 @@ export const agentRequest = z.strictObject({
   ]),
 });
 export type AgentRequest = z.infer<typeof agentRequest>;
+/** A request with nothing said that has a default. */
+export type AgentQuestion = z.input<typeof agentRequest>;
 
 /** A sentence of an error as the agent tells it, see errors.ts. */
 const sentence: z.ZodType<Sentence> = z.strictObject({

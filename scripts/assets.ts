@@ -81,5 +81,5 @@ const { metafile } = buildSync({
 });
 // The package says what of others is in it.
 writeFileSync(join(agent, '.program.meta.json'), JSON.stringify(metafile));
-const ENTRIES = ['.program.meta.json', 'program.js', 'agent.js', 'smartserver-firewall.js'];
+const ENTRIES = ['.program.meta.json', 'load.js', 'program.js', 'agent.js', 'smartserver-firewall.js'];
 for (const name of readdirSync(agent)) if (!ENTRIES.includes(name)) rmSync(join(agent, name));
