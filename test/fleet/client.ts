@@ -55,7 +55,7 @@ export class Client {
 
   /** Resolves when the broker has ended the connection. */
   async ended(): Promise<void> {
-    if (this.mqtt.connected) await new Promise((resolve) => this.mqtt.once('close', resolve));
+    if (this.mqtt.connected) await new Promise<void>((resolve) => this.mqtt.once('close', () => resolve()));
   }
 
   /** Ends the connection without a word, as a device does that loses its power. */
