@@ -54,12 +54,12 @@ interface Start {
 }
 
 /**
- * Starts Node-RED with these flows, and resolves when they run. Rejects with its output when they do not. May be called
+ * Starts Node-RED with these flows, or with those that it has where they are null, and resolves when they run. Rejects with its output when they do not. May be called
  * again after it has ended; what it keeps in its folder is kept.
  */
 export async function startNodeRed(
   device: Machine,
-  flows: readonly unknown[],
+  flows: readonly unknown[] | null,
   { account: { uid, gid, home } = device.account, port = NODE_RED_PORT, lang, env, installation }: Start = {},
 ): Promise<InsideProcess> {
   const userDir = join(home, '.node-red');
@@ -73,7 +73,7 @@ export async function startNodeRed(
     await device.ok('ln', '-sfn', device.packageFolder, join(modules, '@smartserver', 'node-red-firewall'));
   }
   await device.write(settingsFile, `module.exports = ${JSON.stringify({ ...settings, uiPort: port, lang })};\n`);
-  await device.write(join(userDir, 'flows.json'), JSON.stringify(flows));
+  if (flows) await device.write(join(userDir, 'flows.json'), JSON.stringify(flows));
   await device.ok('chown', '-R', `${uid}:${gid}`, userDir);
   const { node, red } = installation ?? {
     node: device.node,

@@ -80,7 +80,7 @@ describe('The operator of a fleet', function () {
   it('sends a request that is kept until it is over, and a reading that is not', async () => {
     const { id, issued, expires, action, request } = await press('Lock down all');
     assert.deepEqual([action, request], ['set-profile', { profile: 'lockdown' }]);
-    assert.equal(Date.parse(expires) - Date.parse(issued), 24 * 3600 * 1000);
+    assert.equal(Date.parse(expires) - Date.parse(issued), 48 * 3600 * 1000);
     const reading = await press('All tell their state');
     assert.equal(reading.action, 'read-firewall');
     const late = await open(TESTER);
