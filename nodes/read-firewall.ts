@@ -1,6 +1,7 @@
 import type { Node, NodeAPI, NodeDef } from 'node-red';
 import { FirewallError, say } from '../firewall/errors';
-import { printable, type State } from '../firewall/messages';
+import { printable } from '../firewall/messages';
+import type { State } from '../firewall/results';
 import { type Answer, answerMessages } from './answer';
 import { useDevice } from './device';
 import { fromStored } from './migrate';

@@ -1,5 +1,6 @@
 import type { Node, NodeAPI, NodeDef } from 'node-red';
-import type { WatchEvent, WatchTopic } from '../firewall/messages';
+import type { WatchTopic } from '../firewall/messages';
+import type { WatchEvent } from '../firewall/results';
 import { asFirewallError } from './answer';
 import { useDevice } from './device';
 import { fromStored } from './migrate';

@@ -8,6 +8,7 @@ import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { buildSync, type Metafile } from 'esbuild';
+import { BUNDLE } from './bundle';
 
 const root = resolve(__dirname, '..', '..');
 const stage = join(root, 'dist', 'package');
@@ -34,13 +35,7 @@ export function pack(destination: string): string {
       resolveDir: root,
     },
     outfile: join(agent, 'nodes.js'),
-    bundle: true,
-    platform: 'node',
-    // The oldest Node.js the package runs on.
-    target: 'node14.18',
-    metafile: true,
-    minifyWhitespace: true,
-    minifySyntax: true,
+    ...BUNDLE,
   });
   // A node's page, labels and icons are looked for beside its file.
   for (const name of names)

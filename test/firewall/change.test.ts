@@ -1,7 +1,8 @@
 /** Changes as a whole: the same twice, dry runs, inactive firewalls, other programs at the same time. */
 import { strict as assert } from 'node:assert';
 import { after, afterEach, before, describe, it } from 'mocha';
-import { changeResult, check } from '../../firewall/messages';
+import { check } from '../../firewall/messages';
+import { changeResult } from '../../firewall/results';
 import { Device } from '../device/device';
 import { Engine } from '../device/engine';
 import { assertReloadChangesNothing, everything, putBack, UFW_FILES } from './stable';

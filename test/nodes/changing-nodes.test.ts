@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { FirewallError, say } from '../../firewall/errors';
-import { changeResult, check } from '../../firewall/messages';
+import { check } from '../../firewall/messages';
+import { changeResult } from '../../firewall/results';
 import { arrivals, devices, failResumingWith, nodeOf, send, start, stop, watchStatus } from './bench';
 
 const TOGGLE = { id: 'toggle', type: 'toggle-service', service: 'ssh', serviceType: 'str', action: 'toggle' };
