@@ -89,6 +89,8 @@ export const settings = z.strictObject({
   customServices: z.array(customService).max(100).default([]),
   customProfiles: z.array(customProfile).max(50).default([]),
   managementFrom: address.default(''),
+  /** The port at which lockdown lets the device reach its operator: an MQTT broker's `8883/tcp`. */
+  managementTo: portSpec.or(z.literal('')).default(''),
   keepBackups: z.int().min(1).max(1000).default(20),
   etcUfw: absolutePath.default('/etc/ufw'),
   defaultUfw: absolutePath.default('/etc/default/ufw'),

@@ -219,6 +219,7 @@ describe('the choices of the dialogs', () => {
         },
       ],
       managementFrom: '192.168.1.0/24',
+      managementTo: '8884/tcp',
     };
     const registry = registryOf(check(settings, stored), null);
     assert.deepEqual(
