@@ -13,7 +13,7 @@ import { startLibrary } from '../test/release/library';
 import { pack } from './pack';
 
 const run = promisify(execFile);
-/** Its library, which the tool asks, may not answer; in ms. */
+/** The library that the tool asks may not answer; in ms. */
 const PATIENCE_MS = 120_000;
 
 /** What the tool checks, by its own names. */
@@ -61,6 +61,8 @@ export async function scorecard(tarball: string, proxy?: string): Promise<Scorec
       // It keeps its own settings in the home folder.
       env: { ...process.env, ...away, HOME: home },
       timeout: PATIENCE_MS,
+    }).catch((error: Error & { stderr?: string }) => {
+      throw new Error(`node-red-dev gave up, ${error.stderr?.replace(/\s+/g, ' ').trim() || error.message}`);
     });
     const { package: _, ...checks } = JSON.parse(await readFile(card, 'utf8'));
     return { checks, said: `${stdout}${stderr}` };

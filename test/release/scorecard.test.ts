@@ -56,6 +56,12 @@ describe('The scorecard of the packed package', function () {
     assert.match(faultsOf({ checks }).join(), /^The scorecard is red: N01 .*@example\/node-red-guard/);
   });
 
+  it('is an error, and not green, where the library does not answer', async () => {
+    const library = await startLibrary();
+    library.close();
+    await assert.rejects(scorecard(packed.tarball, library.url), /^Error: node-red-dev gave up, .*ECONNREFUSED/);
+  });
+
   it('has the keyword that the tool never misses', () => {
     // Its check P05 is green without it as well.
     const { keywords } = JSON.parse(readFileSync(resolve(root, 'package.json'), 'utf8'));
