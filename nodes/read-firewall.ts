@@ -4,6 +4,7 @@ import { printable } from '../firewall/messages';
 import type { State } from '../firewall/results';
 import { type Answer, answerMessages } from './answer';
 import { useDevice } from './device';
+import { fromStored } from './migrate';
 
 type Definition = NodeDef & { device?: string; output?: unknown; onlyChanges?: unknown };
 
@@ -26,8 +27,9 @@ export = (RED: NodeAPI): void => {
     return profile.name ?? RED._('status.noProfile');
   }
 
-  RED.nodes.registerType('read-firewall', function (this: Node, def: Definition) {
-    RED.nodes.createNode(this, def);
+  RED.nodes.registerType('read-firewall', function (this: Node, stored: Definition) {
+    const def = fromStored(RED, this, stored);
+    if (!def) return;
     const device = useDevice(RED, this, def.device);
     let lastSent: string | undefined;
     answerMessages(RED, this, async (): Promise<Answer> => {
