@@ -19,6 +19,7 @@ const CA = '/etc/mosquitto/certs/ca.crt';
 /** Devices find the broker at their neighbour, through their own firewall. */
 const ADDRESS = cables.eth0.neighbour.ipv4;
 
+const OPERATOR = 'operator';
 /** Who tries at the broker what programs can; an operator like the one of the example. */
 export const TESTER = 'tester';
 
@@ -58,40 +59,45 @@ export class Office {
   ) {}
 
   /**
-   * A broker that runs, for these devices. Close `device` when done.
+   * A machine with a broker that runs, for these devices. Close `device` when done.
    * @param clock the environment that its certificate is made in
    */
   static async open(names: readonly string[], clock?: Record<string, string>): Promise<Office> {
     const device = await Device.open({ rules: 'none', active: false });
     try {
-      await device.ok('mount', '-t', 'tmpfs', '-o', 'mode=755', 'tmpfs', '/etc/mosquitto');
-      await device.ok('mkdir', '/etc/mosquitto/certs');
-      // Here it is a link to the machine's own.
-      await device.remove('/var/lib/mosquitto');
-      await device.ok('mkdir', '/var/lib/mosquitto');
-      await device.write('/run/certificates.sh', await shipped('certificates.sh'));
-      const made = await device.run(['sh', '/run/certificates.sh', 'localhost', ADDRESS], {
-        cwd: '/etc/mosquitto/certs',
-        // A device whose clock is behind does not take a certificate of today.
-        ...(clock && { env: clock }),
-      });
-      if (made.code !== 0) throw new Error(made.stderr);
-      const acl = await shipped('acl');
-      const section = acl.slice(acl.indexOf('user operator'));
-      await device.write('/etc/mosquitto/acl', `${acl}\n${section.replace('operator', TESTER)}`);
-      const office = new Office(device, await device.read(CA));
-      await office.letIn(['operator', TESTER, ...names]);
-      const isRoot = process.getuid?.() === 0;
-      // An ordinary user's device has one user only.
-      await device.write(CONFIG, `${await shipped('mosquitto.conf')}${isRoot ? '' : 'user root\n'}`);
-      if (isRoot) await device.ok('chown', '-R', 'mosquitto:', '/etc/mosquitto', '/var/lib/mosquitto');
-      await office.startBroker();
-      office.socket = await device.socketTo(BROKER_PORT);
-      return office;
+      return await Office.on(device, names, clock);
     } catch (error) {
       await device.close();
       throw error;
     }
+  }
+
+  /** The same on a device that there is. */
+  static async on(device: Device, names: readonly string[], clock?: Record<string, string>): Promise<Office> {
+    await device.ok('mount', '-t', 'tmpfs', '-o', 'mode=755', 'tmpfs', '/etc/mosquitto');
+    await device.ok('mkdir', '/etc/mosquitto/certs');
+    // Here it is a link to the machine's own.
+    await device.remove('/var/lib/mosquitto');
+    await device.ok('mkdir', '/var/lib/mosquitto');
+    await device.write('/run/certificates.sh', await shipped('certificates.sh'));
+    const made = await device.run(['sh', '/run/certificates.sh', 'localhost', ADDRESS], {
+      cwd: '/etc/mosquitto/certs',
+      // A device whose clock is behind does not take a certificate of today.
+      ...(clock && { env: clock }),
+    });
+    if (made.code !== 0) throw new Error(made.stderr);
+    const acl = await shipped('acl');
+    const section = acl.slice(acl.indexOf('user operator'));
+    await device.write('/etc/mosquitto/acl', `${acl}\n${section.replace('operator', TESTER)}`);
+    const office = new Office(device, await device.read(CA));
+    await office.letIn([OPERATOR, TESTER, ...names]);
+    const isRoot = process.getuid?.() === 0;
+    // An ordinary user's device has one user only.
+    await device.write(CONFIG, `${await shipped('mosquitto.conf')}${isRoot ? '' : 'user root\n'}`);
+    if (isRoot) await device.ok('chown', '-R', 'mosquitto:', '/etc/mosquitto', '/var/lib/mosquitto');
+    await office.startBroker();
+    office.socket = await device.socketTo(BROKER_PORT);
+    return office;
   }
 
   /** Everybody's passwords, hashed by mosquitto's own program. */
@@ -120,15 +126,20 @@ export class Office {
     await device.neighbour.relay(BROKER_PORT, this.socket);
   }
 
-  /** What a device's tab needs; its CA file has to be there. */
-  settingsFor(name: string, group: string): Record<string, string> {
+  /** What the tab of a device needs; the CA's certificate has to be there. */
+  settingsFor(name: string, group: string, broker = ADDRESS): Record<string, string> {
     const own = `smartserver/device/${name}/firewall`;
     return {
-      ...{ BROKER: ADDRESS, CA_FILE: '/run/fleet-ca.crt', DEVICE: name, PASSWORD: passwordOf(name) },
+      ...{ BROKER: broker, CA_FILE: '/run/fleet-ca.crt', DEVICE: name, PASSWORD: passwordOf(name) },
       ...{ REQUESTS: `${own}/request`, RESULTS: `${own}/result`, STATE: `${own}/state` },
       GROUP_REQUESTS: `smartserver/group/${group}/firewall/request`,
     };
   }
+
+  /** What the operator's tab needs. */
+  readonly operatorSettings = {
+    ...{ BROKER: 'localhost', CA_FILE: CA, OPERATOR, PASSWORD: passwordOf(OPERATOR) },
+  };
 
   /** What a program of the operator's machine logs on with. */
   accountOf(name: string): { username: string; password: string } {
@@ -139,9 +150,8 @@ export class Office {
   async startNodeRed(options: Parameters<typeof startNodeRed>[2] = {}): Promise<InsideProcess> {
     const nodeRed = await startNodeRed(this.device, [], options);
     this.url = `http://127.0.0.1:${(await this.device.forward(NODE_RED_PORT)).port}`;
-    const values = { BROKER: 'localhost', CA_FILE: CA, OPERATOR: 'operator', PASSWORD: passwordOf('operator') };
     // What the broker has lost it is sent after a moment, not after ten seconds.
-    const flow = (await filledIn('fleet-operator', values)).map((node) =>
+    const flow = (await filledIn('fleet-operator', this.operatorSettings)).map((node) =>
       node.type === 'delay' ? { ...node, timeout: '1' } : node,
     );
     await putFlows(`${this.url}/`, flow);
