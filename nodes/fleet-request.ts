@@ -1,5 +1,5 @@
 import type { Node, NodeAPI, NodeDef } from 'node-red';
-import type { FleetOutcome, FleetResult } from '../firewall/fleet/messages';
+import type { FleetResult } from '../firewall/fleet/messages';
 import { type Answer, answerMessages } from './answer';
 import { resumeDevice, useDevice } from './device';
 import { waitingOf } from './waiting';
@@ -9,21 +9,24 @@ type Definition = NodeDef & { device?: string; onlyTighten?: unknown };
 /** Requests come late and in another order as a matter of course: the operator is told, and nobody here has to do anything. */
 const EXPECTED = ['EXPIRED', 'SUPERSEDED'];
 
-/** What the node shows, by its label. */
-const LABELS: Readonly<Record<Exclude<FleetOutcome, 'failed'>, string>> = {
-  changed: 'status.changed',
-  unchanged: 'status.unchanged',
-  'dry-run': 'status.dryRun',
-  confirmed: 'status.confirmed',
-  repeated: 'status.repeated',
-  read: 'status.read',
-};
-
 export = (RED: NodeAPI): void => {
   function shown({ outcome, error }: FleetResult): Pick<Answer, 'outcome' | 'text'> {
-    if (outcome === 'failed') return { outcome: 'unchanged', text: error?.code ?? '' };
-    const isNews = outcome !== 'unchanged' && outcome !== 'dry-run' && outcome !== 'repeated';
-    return { outcome: isNews ? 'success' : 'unchanged', text: RED._(LABELS[outcome]) };
+    switch (outcome) {
+      case 'changed':
+        return { outcome: 'success', text: RED._('status.changed') };
+      case 'confirmed':
+        return { outcome: 'success', text: RED._('status.confirmed') };
+      case 'read':
+        return { outcome: 'success', text: RED._('status.read') };
+      case 'unchanged':
+        return { outcome: 'unchanged', text: RED._('status.unchanged') };
+      case 'dry-run':
+        return { outcome: 'unchanged', text: RED._('status.dryRun') };
+      case 'repeated':
+        return { outcome: 'unchanged', text: RED._('status.repeated') };
+      case 'failed':
+        return { outcome: 'unchanged', text: error?.code ?? '' };
+    }
   }
 
   RED.nodes.registerType('fleet-request', function (this: Node, def: Definition) {
