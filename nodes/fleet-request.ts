@@ -1,7 +1,8 @@
 import type { Node, NodeAPI, NodeDef } from 'node-red';
-import type { FleetResult } from '../firewall/fleet/messages';
+import type { FleetResult } from '../firewall/fleet/results';
 import { type Answer, answerMessages } from './answer';
 import { resumeDevice, useDevice } from './device';
+import { fromStored } from './migrate';
 import { waitingOf } from './waiting';
 
 type Definition = NodeDef & { device?: string; onlyTighten?: unknown };
@@ -29,8 +30,9 @@ export = (RED: NodeAPI): void => {
     }
   }
 
-  RED.nodes.registerType('fleet-request', function (this: Node, def: Definition) {
-    RED.nodes.createNode(this, def);
+  RED.nodes.registerType('fleet-request', function (this: Node, stored: Definition) {
+    const def = fromStored(RED, this, stored);
+    if (!def) return;
     const device = useDevice(RED, this, def.device);
     resumeDevice(RED, this, device);
     const show = answerMessages(RED, this, async (msg): Promise<Answer> => {

@@ -2,7 +2,8 @@
 import { join } from 'node:path';
 import { FirewallError, type Sentence, say } from '../errors';
 import { exists, type FileText, readText } from '../host/files';
-import type { Policies, Settings } from '../messages';
+import type { Settings } from '../messages';
+import type { Policies } from '../results';
 import { fullLoad, IPV6_OFF_LOAD } from '../rules/loads';
 import { FAMILIES, type Family, type Rule } from '../rules/rule';
 import {

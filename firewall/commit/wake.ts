@@ -3,7 +3,8 @@
 import { basename, join } from 'node:path';
 import { exists } from '../host/files';
 import { hasSystemd, runLater } from '../host/systemd';
-import { check, type Guard, type Settings, settings as settingsSchema } from '../messages';
+import { check, type Settings, settings as settingsSchema } from '../messages';
+import type { Guard } from '../results';
 import { type Deadline, readClock, type Schedule, secondsLeft } from './schedule';
 
 /** Where `smartserver-firewall setup` puts the program, out of every user's reach. */

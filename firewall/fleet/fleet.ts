@@ -1,8 +1,10 @@
 /** From an operator's request to the engine's calls, and from what comes of them to the answer. */
 import { standing } from '../commit/order';
 import { FirewallError, say } from '../errors';
-import { type AgentRequest, check, type Result, requestId, type State } from '../messages';
-import { FLEET_ACTIONS, type FleetRequest, type FleetResult, type FleetState, fleetRequest } from './messages';
+import { type AgentRequest, check, requestId } from '../messages';
+import type { Result, State } from '../results';
+import { FLEET_ACTIONS, type FleetRequest, fleetRequest } from './messages';
+import type { FleetResult, FleetState } from './results';
 
 type Call = AgentRequest['call'];
 
