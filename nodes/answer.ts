@@ -11,6 +11,8 @@ export interface Answer {
   text: string;
   /** Replaces `msg.payload`; a node that stays silent has none. */
   payload?: unknown;
+  /** What went wrong although there is an answer: a Catch node hears of it too. */
+  failure?: FirewallError | undefined;
 }
 
 type Work = (msg: NodeMessageInFlow) => Promise<Answer>;
@@ -30,6 +32,7 @@ export function answerMessages(RED: NodeAPI, node: Node, work: Work): ShowStatus
         msg.payload = answer.payload;
         send(msg);
       }
+      if (answer.failure) throw answer.failure;
       show(answer.outcome, answer.text);
       done();
     } catch (cause) {

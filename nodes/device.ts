@@ -15,6 +15,7 @@ export type Device = Pick<
   | 'changeWebPorts'
   | 'confirm'
   | 'restore'
+  | 'fleet'
   | 'backups'
   | 'resume'
   | 'observe'
