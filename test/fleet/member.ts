@@ -4,7 +4,7 @@ import { Device } from '../device/device';
 import type { InsideProcess } from '../device/inside-process';
 import { NODE_RED_PORT, startNodeRed } from '../device/node-red';
 import { putFlows } from '../editor/node-red';
-import { filledIn, type Office } from './office';
+import { filledIn, type Office, press } from './office';
 
 /** What a program needs in its environment to live by a clock that is wrong by so much: `+1d`, `-1d`. */
 export const clockOff = (by: string): Record<string, string> => ({
@@ -35,7 +35,9 @@ export class Member {
       await device.write(settings.CA_FILE as string, office.ca);
       const nodeRed = await startNodeRed(device, []);
       const { port, close } = await device.forward(NODE_RED_PORT);
-      await putFlows(`http://127.0.0.1:${port}/`, await filledIn('fleet-device', settings));
+      const url = `http://127.0.0.1:${port}`;
+      await putFlows(`${url}/`, await filledIn('fleet-device', settings));
+      await press(url, 'fleet-device', 'Open the way to the broker');
       await close();
       await nodeRed.until(/Connected to broker/);
       return new Member(name, device, nodeRed);

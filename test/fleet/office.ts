@@ -9,6 +9,7 @@ import type { InsideProcess } from '../device/inside-process';
 import { cables } from '../device/network';
 import { example, NODE_RED_PORT, startNodeRed } from '../device/node-red';
 import { putFlows } from '../editor/node-red';
+import { until } from '../firewall/until';
 
 const docs = join(resolve(__dirname, '..', '..', '..'), 'docs', 'fleet');
 const shipped = (name: string): Promise<string> => readFile(join(docs, name), 'utf8');
@@ -44,6 +45,15 @@ export async function filledIn(name: string, values: Readonly<Record<string, str
     );
     return { ...node, env: filled, credentials: { PASSWORD: values.PASSWORD } };
   });
+}
+
+/**
+ * Presses a button of an example, as the editor does, once it is there: flows start after they were deployed.
+ * @param url of the Node-RED, without a slash at the end
+ */
+export async function press(url: string, name: string, button: string): Promise<void> {
+  const node = ((await example(name)) as FlowNode[]).find((one) => one.name === button);
+  await until(async () => (await fetch(`${url}/inject/${node?.id}`, { method: 'POST' })).status === 200);
 }
 
 export class Office {
@@ -160,10 +170,8 @@ export class Office {
   }
 
   /** Presses a button of the operator's flow. */
-  async press(button: string): Promise<void> {
-    const node = ((await example('fleet-operator')) as FlowNode[]).find(({ name }) => name === button);
-    const { status } = await fetch(`${this.url}/inject/${node?.id}`, { method: 'POST' });
-    if (status !== 200) throw new Error(`There is no button ${button}.`);
+  press(button: string): Promise<void> {
+    return press(this.url, 'fleet-operator', button);
   }
 
   /** The operator's table, as for people. */
