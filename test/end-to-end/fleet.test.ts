@@ -3,7 +3,7 @@
  * through the devices' own firewalls. Whatever goes wrong on the way, no device is left half-way, and the table is true.
  */
 import { strict as assert } from 'node:assert';
-import { after, before, describe, it } from 'mocha';
+import { after, afterEach, before, beforeEach, describe, it } from 'mocha';
 import { ensurePackages } from '../device/packages';
 import { assertReloadChangesNothing, everything } from '../firewall/stable';
 import { until } from '../firewall/until';
@@ -37,23 +37,27 @@ describe('A fleet of devices', function () {
         members[name] = await Member.open(office, name, GROUPS[name]);
       }),
     ]);
+  });
+  beforeEach(async () => {
     tester = await Client.open(office, TESTER);
     await tester.subscribe('smartserver/device/+/firewall/result');
   });
+  afterEach(() => tester.close());
   after(async () => {
-    await tester?.close();
     await Promise.all([office?.device.close(), ...Object.values(members).map(({ device }) => device.close())]);
   });
 
   /** Waits until the table says so of each of these devices. */
-  const untilRows = (wanted: Partial<Row>, names: readonly Name[] = NAMES) =>
-    until(async () => {
+  const untilRows = async (wanted: Partial<Row>, names: readonly Name[] = NAMES) => {
+    let found: Partial<Row>[] = [];
+    const holds = (row: Partial<Row>) =>
+      Object.entries(wanted).every(([key, value]) => row[key as keyof Row] === value);
+    await until(async () => {
       const { devices } = await office.table();
-      const of = (name: Name): Partial<Row> => devices.find((device) => device.name === name) ?? {};
-      return names.every((name) =>
-        Object.entries(wanted).every(([key, value]) => of(name)[key as keyof Row] === value),
-      );
-    });
+      found = names.map((name) => devices.find((device) => device.name === name) ?? {});
+      return found.every(holds);
+    }).catch(() => assert.fail(`${JSON.stringify(wanted)} is not so: ${JSON.stringify(found)}`));
+  };
   const knock = async (name: Name) =>
     (await members[name].device.neighbour.knock([{ proto: 'tcp', port: 22, family: 'ipv4' }]))[0];
   /** The results of a request, by device. */

@@ -283,6 +283,7 @@ const CORE = [
   'function',
   'exec',
   'delay',
+  'trigger',
 ];
 
 describe('the examples', () => {
