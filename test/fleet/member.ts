@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { Device } from '../device/device';
 import type { InsideProcess } from '../device/inside-process';
-import { NODE_RED_PORT, startNodeRed } from '../device/node-red';
+import { type Installation, NODE_RED_PORT, startNodeRed } from '../device/node-red';
 import { putFlows } from '../editor/node-red';
 import { filledIn, type Office, press } from './office';
 
@@ -27,13 +27,13 @@ export class Member {
   ) {}
 
   /** A device of a group, connected to the office's broker. Close `device` when done. */
-  static async open(office: Office, name: string, group: string): Promise<Member> {
+  static async open(office: Office, name: string, group: string, installation?: Installation): Promise<Member> {
     const device = await Device.open();
     try {
       await office.reachableFrom(device);
       const settings = office.settingsFor(name, group);
       await device.write(settings.CA_FILE as string, office.ca);
-      const nodeRed = await startNodeRed(device, []);
+      const nodeRed = await startNodeRed(device, [], { ...(installation && { installation }) });
       const { port, close } = await device.forward(NODE_RED_PORT);
       const url = `http://127.0.0.1:${port}`;
       await putFlows(`${url}/`, await filledIn('fleet-device', settings));
