@@ -75,8 +75,9 @@ const requests = fc.oneof(
         fc.constantFrom(...methods),
         fc.dictionary(fc.constantFrom(...properties, ...options), anything, { maxKeys: 4 }),
         fc.dictionary(fc.constantFrom(...places), anything, { maxKeys: 2 }),
+        fc.option(fc.dictionary(fc.constantFrom('id', 'issued', 'expires'), anything), { nil: undefined, freq: 9 }),
       )
-      .map(([method, request, settings]) => requestOf(method, request, settings)),
+      .map(([method, request, settings, order]) => requestOf(method, request, settings, order)),
   },
   { weight: 1, arbitrary: fc.tuple(fc.string(), anything).map(([method, request]) => requestOf(method, request)) },
   { weight: 1, arbitrary: fc.string({ maxLength: 2000 }) },
