@@ -66,6 +66,8 @@ const places = [
   'keepBackups',
 ];
 
+const orders = fc.dictionary(fc.constantFrom('id', 'issued', 'expires'), anything);
+
 /** Requests that differ from a valid one in what would matter, and plain rubbish. */
 const requests = fc.oneof(
   {
@@ -75,7 +77,7 @@ const requests = fc.oneof(
         fc.constantFrom(...methods),
         fc.dictionary(fc.constantFrom(...properties, ...options), anything, { maxKeys: 4 }),
         fc.dictionary(fc.constantFrom(...places), anything, { maxKeys: 2 }),
-        fc.option(fc.dictionary(fc.constantFrom('id', 'issued', 'expires'), anything), { nil: undefined, freq: 9 }),
+        fc.oneof({ weight: 9, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: orders }),
       )
       .map(([method, request, settings, order]) => requestOf(method, request, settings, order)),
   },
