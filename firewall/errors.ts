@@ -1,3 +1,5 @@
+import { printable } from './printable';
+
 /** The codes an error of this package carries. The README's troubleshooting table tells of each that occurs. */
 export const ERROR_CODES = [
   'INVALID_INPUT',
@@ -94,4 +96,19 @@ export class FirewallError extends Error {
 export function notPermitted(what: Sentence, cause?: unknown): FirewallError {
   const remedy = say`Run "sudo npx smartserver-firewall setup" once on the device, in the folder where Node-RED has this package (~/.node-red).`;
   return new FirewallError('NOT_PERMITTED', { what, remedy }, cause);
+}
+
+/** Whatever was thrown, with a code. */
+export function asFirewallError(cause: unknown): FirewallError {
+  if (cause instanceof FirewallError) return cause;
+  const said = cause instanceof Error ? cause.message : cause;
+  return new FirewallError(
+    'INTERNAL',
+    {
+      what: say`this should not happen: ${printable(said)}.`,
+      state: say`What state the firewall is in is not known.`,
+      remedy: say`Read the firewall before changing anything, and report this error.`,
+    },
+    cause,
+  );
 }

@@ -248,8 +248,9 @@ export async function perform(settings: Settings, call: Call): Promise<Result> {
   if (call.method === 'settle') return { warnings: late, failed, state: await currentState(settings) };
   const { order } = call;
   // Before anything is done for it: a lockdown takes back what waits, and web ports end a while, before they are planned.
-  const { lastRequest } = await readSchedule(settings);
-  if (order && standing(order, lastRequest, Date.now()) === 'done') return repetition(settings, late);
+  if (order && standing(order, (await readSchedule(settings)).lastRequest, Date.now()) === 'done') {
+    return repetition(settings, late);
+  }
   const done = await (call.method === 'confirm' ? confirm(settings, call.request, order) : changed(settings, call));
   return 'warnings' in done ? { ...done, warnings: [...late, ...done.warnings] } : done;
 }

@@ -1,7 +1,6 @@
 /** How every node of this package handles a message: work, answer in the same message, show and report the outcome. */
 import type { Node, NodeAPI, NodeMessageInFlow } from 'node-red';
-import { FirewallError, say } from '../firewall/errors';
-import { printable } from '../firewall/messages';
+import { asFirewallError, type FirewallError } from '../firewall/errors';
 import { type Outcome, type ShowStatus, statusOf } from './status';
 import { translated } from './translated';
 
@@ -42,19 +41,4 @@ export function answerMessages(RED: NodeAPI, node: Node, work: Work): ShowStatus
     }
   });
   return show;
-}
-
-/** Whatever was thrown, with a code. */
-export function asFirewallError(cause: unknown): FirewallError {
-  if (cause instanceof FirewallError) return cause;
-  const said = cause instanceof Error ? cause.message : cause;
-  return new FirewallError(
-    'INTERNAL',
-    {
-      what: say`this should not happen: ${printable(said)}.`,
-      state: say`What state the firewall is in is not known.`,
-      remedy: say`Read the firewall before changing anything, and report this error.`,
-    },
-    cause,
-  );
 }

@@ -1,6 +1,6 @@
 /** From an operator's request to the engine's calls, and from what comes of them to the answer. */
 import { standing } from '../commit/order';
-import { FirewallError, say } from '../errors';
+import { asFirewallError, FirewallError, say } from '../errors';
 import { type AgentRequest, check, requestId } from '../messages';
 import type { Result, State } from '../results';
 import { FLEET_ACTIONS, type FleetRequest, fleetRequest } from './messages';
@@ -27,9 +27,8 @@ const MOST_WARNINGS = 10;
 const LONGEST_TEXT = 500;
 
 /**
- * Does what the envelope asks for.
+ * Does what the envelope asks for. Never rejects.
  * @param ask has the engine make a call
- * @throws what is no FirewallError
  */
 export async function fleet(
   envelope: unknown,
@@ -51,8 +50,9 @@ export async function fleet(
     known = namesOf(value);
     const request = check(fleetRequest, value);
     return { result: answer(known, endOf(await ask(callOf(request, limits)))), error: null };
-  } catch (error) {
-    if (!(error instanceof FirewallError)) throw error;
+  } catch (cause) {
+    // Whatever it is: an operator who hears nothing takes the device for one that is off.
+    const error = asFirewallError(cause);
     const { code, message } = error;
     return { result: answer(known, { outcome: 'failed', error: { code, message: short(message) } }), error };
   }

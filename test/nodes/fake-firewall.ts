@@ -152,6 +152,7 @@ export class FakeFirewall implements Device {
 
   /** With the engine's own rules of what is done; only that it is done is pretended. */
   fleet(envelope: unknown, limits?: Limits): Promise<FleetDone> {
+    this.requests.push({ envelope, limits });
     return fleet(envelope, (call) => this.#ordered(call), limits);
   }
 
