@@ -22,19 +22,28 @@ type Work = (msg: NodeMessageInFlow) => Promise<Answer>;
  */
 export function answerMessages(RED: NodeAPI, node: Node, work: Work): ShowStatus {
   const show = statusOf(RED, node);
+  const working = RED._('status.working');
+  let atWork = 0;
+  // While others are at work, that one message is done is no news.
+  const tell: ShowStatus = (outcome, text) => {
+    if (atWork === 0) show(outcome, text);
+  };
   node.on('input', async (msg, send, done) => {
+    atWork += 1;
+    show('working', working);
     try {
-      show('working', RED._('status.working'));
-      const answer = await work(msg);
+      const answer = await work(msg).finally(() => {
+        atWork -= 1;
+      });
       if ('payload' in answer) {
         msg.payload = answer.payload;
         send(msg);
       }
-      show(answer.outcome, answer.text);
+      tell(answer.outcome, answer.text);
       done();
     } catch (cause) {
       const err = translated(RED, asFirewallError(cause));
-      show('error', err.code);
+      tell('error', err.code);
       done(err);
     }
   });
