@@ -101,13 +101,14 @@ export class Queue {
     for (let place = this.#places.shift(); place; place = this.#places.shift()) {
       const { run, callers } = place;
       const begun = now();
+      const isStorm = callers.length >= STORM;
       const answer = await run().then(
         (result) => answers(result, callers.length),
         (error) => () => Promise.reject(error),
       );
       // Not all at once, and in their order: no answer is to overtake an older one.
       this.#told = this.#told.then(() => tell(callers, answer));
-      if (callers.length >= STORM) await this.#rest(place.key, begun);
+      if (isStorm) await this.#rest(place.key, begun);
     }
     this.#isRunning = false;
   }
@@ -130,10 +131,11 @@ export class Queue {
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Hundreds may share an answer, and what their flows do with it takes time that others need in between. */
-async function tell(callers: readonly Caller[], answer: () => Result | Promise<Result>): Promise<void> {
-  for (const [at, resolve] of callers.entries()) {
-    if (at > 0 && at % AT_ONCE === 0) await new Promise((turn) => setImmediate(turn));
-    resolve(answer());
+async function tell(callers: Caller[], answer: () => Result | Promise<Result>): Promise<void> {
+  while (callers.length > 0) {
+    // Taken out, or the answers would be kept in memory through them.
+    for (const resolve of callers.splice(0, AT_ONCE)) resolve(answer());
+    if (callers.length > 0) await new Promise((turn) => setImmediate(turn));
   }
 }
 

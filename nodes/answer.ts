@@ -44,10 +44,22 @@ export function answerMessages(RED: NodeAPI, node: Node, work: Work): ShowStatus
     } catch (cause) {
       const err = translated(RED, asFirewallError(cause));
       tell('error', err.code);
-      done(err);
+      report(node, msg, err, done);
     }
   });
   return show;
+}
+
+/**
+ * Each Catch node gets a copy of the message, and one from outside may be nested too deep for that: the error thrown then
+ * would end Node-RED. It is reported without what is in the message.
+ */
+function report(node: Node, msg: NodeMessageInFlow, err: FirewallError, done: (err: Error) => void): void {
+  try {
+    done(err);
+  } catch {
+    node.error(err, { _msgid: msg._msgid });
+  }
 }
 
 /** Whatever was thrown, with a code. */

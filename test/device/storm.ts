@@ -20,7 +20,7 @@ export interface Storm extends Visits {
   refused: number;
   /** The ids of the changes that the answers told of. */
   changes: readonly string[];
-  /** Before the storm and after it, without garbage; early in it and late, as it came. */
+  /** Before the storm and after it, without garbage; early in it and late, with it. */
   gauges: Readonly<Record<'before' | 'early' | 'late' | 'after', Gauge>>;
   /** While it lasted. */
   blockMs: number;
@@ -120,7 +120,7 @@ export class StormySite {
     visitor.endInput();
     const visits = await visited;
     const last = await this.gauge();
-    const after = await this.gauge('/settled');
+    const after = await this.settled();
     const most = (key: 'blockMs' | 'waiting'): number => Math.max(early[key], late[key], last[key]);
     return {
       ...{ published, ...counts, ...visits },
@@ -142,6 +142,16 @@ export class StormySite {
       const { received, answered, refused } = counts;
       if (received === last.received && received === answered + refused) return counts;
       last = counts;
+    }
+  }
+
+  /** What is left when no more garbage is found: the last messages are let go of a moment after their answers. */
+  private async settled(): Promise<Gauge> {
+    for (let last = await this.gauge('/settled'); ; ) {
+      await pause();
+      const next = await this.gauge('/settled');
+      if (next.heap > last.heap - 1) return next;
+      last = next;
     }
   }
 
