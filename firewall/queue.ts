@@ -139,18 +139,25 @@ async function tell(callers: Caller[], answer: () => Result | Promise<Result>): 
   }
 }
 
-/**
- * Gives the answer, and then copies of it: what a flow does with its answer is not to change what others get. A copy made
- * of the text is the cheapest there is.
- */
+/** Gives the answer, and then copies of it: what a flow does with its answer is not to change what others get. */
 function answers(answer: Result, count: number): () => Result {
-  const text = count > 1 ? JSON.stringify(answer) : '';
+  // The first one's flow may have changed it when the others are told.
+  const original = count > 1 ? copyOf(answer) : answer;
   let isGiven = false;
   return () => {
-    if (isGiven) return JSON.parse(text) as Result;
+    if (isGiven) return copyOf(original);
     isGiven = true;
     return answer;
   };
+}
+
+/** A copy of what JSON can say: in half the time that its text would take to be read. */
+function copyOf<Value>(value: Value): Value {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(copyOf) as unknown as Value;
+  const copy = { ...value };
+  for (const key in copy) copy[key] = copyOf(copy[key]);
+  return copy;
 }
 
 /** What leaves the firewall as it is. */
