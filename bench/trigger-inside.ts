@@ -7,14 +7,12 @@ import { performance } from 'node:perf_hooks';
 import { createInterface } from 'node:readline';
 
 const clients = new Map(
-  process.argv
-    .slice(2)
-    .map((topic): [string, ChildProcess] => [
-      topic,
-      spawn('mosquitto_pub', ['-h', '127.0.0.1', '-q', '1', '-t', topic, '-l'], {
-        stdio: ['pipe', 'ignore', 'inherit'],
-      }),
-    ]),
+  process.argv.slice(2).map((topic): [string, ChildProcess] => [
+    topic,
+    spawn('mosquitto_pub', ['-h', '127.0.0.1', '-q', '1', '-t', topic, '-l'], {
+      stdio: ['pipe', 'ignore', 'inherit'],
+    }),
+  ]),
 );
 
 createInterface({ input: process.stdin })
