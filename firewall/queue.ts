@@ -3,7 +3,8 @@
  * same: those share a place, one run and its answer.
  */
 import { FirewallError, say } from './errors';
-import type { AgentRequest, Result } from './messages';
+import type { AgentRequest } from './messages';
+import type { Result } from './results';
 import { now } from './watch/now';
 
 type Call = AgentRequest['call'];

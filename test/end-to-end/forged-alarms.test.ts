@@ -4,8 +4,8 @@
  */
 import { strict as assert } from 'node:assert';
 import { after, before, describe, it } from 'mocha';
-import type { State } from '../../firewall/messages';
 import { type Side, widening } from '../../firewall/plan/widening';
+import type { State } from '../../firewall/results';
 import { parseRuleFile, rulesOf } from '../../firewall/rules/rulefile';
 import { parseSettings } from '../../firewall/rules/settings';
 import { Device } from '../device/device';

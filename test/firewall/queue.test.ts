@@ -1,8 +1,9 @@
 /** Requests that wait: which of them share a run, in which order all are answered, and how many there may be. */
 import { strict as assert } from 'node:assert';
 import { describe, it } from 'mocha';
-import { type AgentRequest, agentRequest, type Result } from '../../firewall/messages';
+import { type AgentRequest, agentRequest } from '../../firewall/messages';
 import { Queue } from '../../firewall/queue';
+import type { Result } from '../../firewall/results';
 
 type Call = AgentRequest['call'];
 

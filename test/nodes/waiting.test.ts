@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import type { Node, NodeAPI } from 'node-red';
-import { backupReport, type ChangeResult, check, confirmation } from '../../firewall/messages';
+import { check } from '../../firewall/messages';
+import { backupReport, type ChangeResult, confirmation } from '../../firewall/results';
 import type { Device } from '../../nodes/device';
 import { waitingOf } from '../../nodes/waiting';
 import { devices, send, start, stop, watchStatus } from './bench';
