@@ -93,7 +93,7 @@ async function changing(device: Device, actor: Actor, name: keyof typeof CHANGES
 }
 
 /** The rules as the `ufw` commands that would make them, in ufw's own words. */
-async function rulesAsCommands(device: Device): Promise<string[]> {
+export async function rulesAsCommands(device: Device): Promise<string[]> {
   return (await device.ufw('show', 'added')).split('\n').filter((line) => line.startsWith('ufw '));
 }
 
@@ -101,7 +101,7 @@ async function rulesAsCommands(device: Device): Promise<string[]> {
  * What a careful user scripts: one call for each rule that goes or comes, none for those that stay. `ufw reset` and the
  * whole set anew would be more calls, would lose the other rules, and would leave the firewall off meanwhile.
  */
-function commandsBetween(before: readonly string[], after: readonly string[]): Job {
+export function commandsBetween(before: readonly string[], after: readonly string[]): Job {
   const words = (line: string): string[] => line.split(' ').slice(1);
   const gone = before.filter((line) => !after.includes(line)).map((line) => program('ufw', 'delete', ...words(line)));
   const come = after.filter((line) => !before.includes(line)).map((line) => program('ufw', ...words(line)));
@@ -114,7 +114,11 @@ async function filesOf(device: Device): Promise<Record<string, string>> {
 }
 
 /** Throws unless the device holds the rules and policies that the operation ends with. */
-export async function assertDone(device: Device, { name, to }: Operation, contestant: Contestant): Promise<void> {
+export async function assertDone(
+  device: Device,
+  { name, to }: Pick<Operation, 'name' | 'to'>,
+  contestant: Pick<Contestant, 'name'>,
+): Promise<void> {
   for (const path of UFW_FILES) {
     const text = await device.read(path);
     if (rulesIn(text) !== rulesIn(to[path] as string))

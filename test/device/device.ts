@@ -70,13 +70,19 @@ export class Device extends Machine {
     return path;
   }
 
-  /** Starts nginx with the vendor's site: a redirect on 80, a page on 443. Resolves when it listens. */
-  async startNginx(): Promise<void> {
+  /** Makes the web server's certificate, which is signed by itself, unless it is there. */
+  async certify(): Promise<typeof certificate> {
     if (!(await this.exists(certificate.cert))) {
       const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-noenc', '-days', '3650'];
       const to = ['-subj', '/CN=smartserver', '-keyout', certificate.key, '-out', certificate.cert];
       await this.ok('openssl', 'req', '-x509', ...kind, ...to);
     }
+    return certificate;
+  }
+
+  /** Starts nginx with the vendor's site: a redirect on 80, a page on 443. Resolves when it listens. */
+  async startNginx(): Promise<void> {
+    await this.certify();
     // nginx goes to the background, and does so after it has bound its ports.
     await this.ok('nginx');
   }

@@ -280,6 +280,10 @@ const CORE = [
   'function',
   'exec',
   'delay',
+  'http request',
+  'split',
+  'rbe',
+  'tls-config',
 ];
 
 describe('the examples', () => {
