@@ -3,7 +3,7 @@ import { printable } from '../firewall/messages';
 import type { BackupReport, ChangeResult, RuleReport, State } from '../firewall/results';
 
 export function statusLines(state: State): string[] {
-  const { active, enabledAtBoot, profile, policies, webPorts, pending, leases } = state;
+  const { active, enabledAtBoot, profile, policies, webPorts, pending, leases, lastRequest } = state;
   const at = { true: 'on', false: 'off' } as const;
   const open = state.services.filter((service) => service.in !== 'closed');
   return [
@@ -20,6 +20,11 @@ export function statusLines(state: State): string[] {
       ? [`Waits to be confirmed until ${pending.confirmBy}: ${pending.action} ("smartserver-firewall confirm")`]
       : []),
     ...leases.map(({ service, until }) => `For a while, until ${until}: ${service}`),
+    ...(lastRequest
+      ? [
+          `Last request of an operator: ${lastRequest.id}, issued ${lastRequest.issued}${lastRequest.undone ? '; taken back since' : ''}`,
+        ]
+      : []),
     ...[
       ...(state.inSync ? [] : ['The kernel does not hold what ufw\'s files say: run "ufw reload".']),
       ...(webPorts?.problems ?? []),

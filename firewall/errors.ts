@@ -1,3 +1,5 @@
+import { printable } from './printable';
+
 /** The codes an error of this package carries. The README's troubleshooting table tells of each that occurs. */
 export const ERROR_CODES = [
   'INVALID_INPUT',
@@ -13,6 +15,8 @@ export const ERROR_CODES = [
   'INTERNAL_SERVICE',
   'PENDING_CHANGE',
   'NOTHING_PENDING',
+  'EXPIRED',
+  'SUPERSEDED',
   'PORT_IN_USE',
   'NGINX_NOT_FOUND',
   'NGINX_CONFIG',
@@ -66,6 +70,10 @@ export interface Explanation {
 
 const UNCHANGED = say`The firewall was not changed.`;
 
+/** The message of an error, whatever language it has been told in since. */
+export const inEnglish = ({ code, said }: Pick<FirewallError, 'code' | 'said'>): string =>
+  [`${code}:`, ...said.map((sentence) => rendered(sentence))].join(' ');
+
 /** The one error class of the engine. Its message is English and starts with its code: `LOCKOUT: …`. */
 export class FirewallError extends Error {
   readonly code: ErrorCode;
@@ -74,7 +82,7 @@ export class FirewallError extends Error {
 
   constructor(code: ErrorCode, { what, state = UNCHANGED, remedy }: Explanation, cause?: unknown) {
     const said = [what, state, remedy].filter((one): one is Sentence => !!one);
-    super([`${code}:`, ...said.map((sentence) => rendered(sentence))].join(' '));
+    super(inEnglish({ code, said }));
     this.name = 'FirewallError';
     this.code = code;
     // Not what a message that carries the error is to show.
@@ -92,4 +100,19 @@ export class FirewallError extends Error {
 export function notPermitted(what: Sentence, cause?: unknown): FirewallError {
   const remedy = say`Run "sudo npx smartserver-firewall setup" once on the device, in the folder where Node-RED has this package (~/.node-red).`;
   return new FirewallError('NOT_PERMITTED', { what, remedy }, cause);
+}
+
+/** Whatever was thrown, with a code. */
+export function asFirewallError(cause: unknown): FirewallError {
+  if (cause instanceof FirewallError) return cause;
+  const said = cause instanceof Error ? cause.message : cause;
+  return new FirewallError(
+    'INTERNAL',
+    {
+      what: say`this should not happen: ${printable(said)}.`,
+      state: say`What state the firewall is in is not known.`,
+      remedy: say`Read the firewall before changing anything, and report this error.`,
+    },
+    cause,
+  );
 }

@@ -5,6 +5,7 @@ import { remote } from './agent';
 import { backupIds, type Checkpoint, readBackup } from './commit/checkpoint';
 import { cutClosed } from './commit/cut';
 import { type Kernel, readKernel } from './commit/kernel';
+import { remembered, standing } from './commit/order';
 import {
   type Clock,
   type Deadline,
@@ -17,9 +18,18 @@ import {
 } from './commit/schedule';
 import { endLease, revert, settle, WEB_LEASE } from './commit/settle';
 import { changedFiles, readSchedule, readSnapshot, type Snapshot, withWanted } from './commit/snapshot';
-import { type Committed, type Intent, type Plan, reschedule, takeBack, transact } from './commit/transaction';
+import {
+  type Committed,
+  type Intent,
+  type Plan,
+  reschedule,
+  takeBack,
+  transact,
+  unchanged,
+} from './commit/transaction';
 import { guardHere } from './commit/wake';
 import { FirewallError, say } from './errors';
+import type { FleetDone, Limits } from './fleet/fleet';
 import { readListeners } from './host/listeners';
 import { hasSystemd, type UnitChange, unitState } from './host/systemd';
 import {
@@ -29,6 +39,7 @@ import {
   changeWebPortsRequest,
   check,
   confirmRequest,
+  type Order,
   type RestoreRequest,
   restoreRequest,
   type SetProfileRequest,
@@ -46,7 +57,7 @@ import { planRestore, planUndo } from './plan/restore';
 import { planWebPorts } from './plan/web';
 import { Queue } from './queue';
 import { allRules, driftOf, type Facts, policyChanges, report, ruleReports } from './report';
-import type { BackupReport, ChangeResult, Confirmation, News, Result, Settled, State } from './results';
+import type { BackupReport, ChangeResult, Confirmation, News, Repetition, Result, Settled, State } from './results';
 import type { Rule } from './rules/rule';
 import { formatTuple } from './rules/tuple';
 import { type Registry, registryOf } from './services/registry';
@@ -122,6 +133,18 @@ export class Firewall {
   async restore(request: unknown = {}): Promise<ChangeResult> {
     const call: Call = { method: 'restore', request: check(restoreRequest, request) };
     return this.#queued(call) as Promise<ChangeResult>;
+  }
+
+  /**
+   * Does what an operator's request asks for, once, and in the order in which requests were issued. What cannot be done is
+   * told in the result, so it does not throw for it.
+   * @param envelope as it came: an object, JSON or its bytes
+   * @param limits what no request may do here
+   */
+  async fleet(envelope: unknown, limits?: Limits): Promise<FleetDone> {
+    // Only here: a reading by the agent does not wait for these schemas.
+    const { fleet } = require('./fleet/fleet') as typeof import('./fleet/fleet');
+    return fleet(envelope, (call) => this.#queued(call), limits);
   }
 
   /** The backups there are, the newest first. @throws FirewallError NOT_PERMITTED */
@@ -221,10 +244,19 @@ export async function perform(settings: Settings, call: Call): Promise<Result> {
   const { warnings, failed } = await settle(settings);
   const late = [...recovered, ...warnings];
   if (call.method === 'settle') return { warnings: late, failed, state: await currentState(settings) };
-  if (call.method === 'confirm') return confirm(settings, call.request);
-  const done = await changed(settings, call);
-  return { ...done, warnings: [...late, ...done.warnings] };
+  const { order } = call;
+  // Before anything is done for it: a lockdown takes back what waits, and web ports end a while, before they are planned.
+  if (order && standing(order, (await readSchedule(settings)).lastRequest, Date.now()) === 'done') {
+    return repetition(settings, late);
+  }
+  const done = await (call.method === 'confirm' ? confirm(settings, call.request, order) : changed(settings, call));
+  return 'warnings' in done ? { ...done, warnings: [...late, ...done.warnings] } : done;
 }
+
+const repetition = async (settings: Settings, warnings: readonly string[]): Promise<Repetition> => ({
+  ...{ repeated: true, warnings: [...warnings] },
+  state: await currentState(settings),
+});
 
 /** Lines that are no rules are kept by this package, and not by ufw. */
 function foreignLines({ unreadable }: State): string[] {
@@ -234,22 +266,25 @@ function foreignLines({ unreadable }: State): string[] {
   ];
 }
 
+/** A change that was made, or not again. */
+type Done = ChangeResult | Repetition;
+
 type Change = Extract<Call, { method: 'setProfile' | 'toggleService' | 'changeWebPorts' | 'restore' }>;
 
-function changed(settings: Settings, call: Change): Promise<ChangeResult> {
+function changed(settings: Settings, call: Change): Promise<Done> {
   switch (call.method) {
     case 'setProfile':
-      return setProfile(settings, call.request);
+      return setProfile(settings, call.request, call.order);
     case 'toggleService':
-      return toggleService(settings, call.request);
+      return toggleService(settings, call.request, call.order);
     case 'changeWebPorts':
-      return changeWebPorts(settings, call.request);
+      return changeWebPorts(settings, call.request, call.order);
     case 'restore':
-      return restore(settings, call.request);
+      return restore(settings, call.request, call.order);
   }
 }
 
-async function setProfile(settings: Settings, request: SetProfileRequest): Promise<ChangeResult> {
+async function setProfile(settings: Settings, request: SetProfileRequest, order?: Order): Promise<Done> {
   const isLockdown = request.profile === 'lockdown';
   const first: string[] = [];
   if (isLockdown && !request.dryRun) {
@@ -263,12 +298,14 @@ async function setProfile(settings: Settings, request: SetProfileRequest): Promi
     const overrides = isLockdown && snapshot.schedule.pending !== null;
     const schedule = { ...(planned.schedule ?? snapshot.schedule), ...(overrides ? { pending: null } : {}) };
     const whole = overrides ? { ...planned, schedule } : planned;
-    if (isSameWish(schedule.wanted, wanted) || !(await changesAnything(snapshot, whole))) return whole;
+    if (isSameWish(schedule.wanted, wanted)) return whole;
+    // An order is written down in any case, and what it wants with it.
+    if (!order && !(await changesAnything(snapshot, whole))) return whole;
     return { ...whole, schedule: { ...schedule, wanted } };
   };
-  const intent = { action: `set-profile ${request.profile}`, plan, overrides: isLockdown };
+  const intent = { action: `set-profile ${request.profile}`, plan, overrides: isLockdown, order };
   const done = await change(settings, intent, request);
-  const unkept = request.dryRun ? [] : await keepWanted(settings, wanted);
+  const unkept = request.dryRun || order ? [] : await keepWanted(settings, wanted);
   return { ...done, warnings: [...first, ...done.warnings, ...unkept] };
 }
 
@@ -281,7 +318,7 @@ async function keepWanted(settings: Settings, wanted: WantedProfile): Promise<re
   ]);
 }
 
-async function toggleService(settings: Settings, request: ToggleServiceRequest): Promise<ChangeResult> {
+async function toggleService(settings: Settings, request: ToggleServiceRequest, order?: Order): Promise<Done> {
   const deadline = await deadlineOf(request.duration);
   // What "toggle" means is decided once: a plan made again must not turn back.
   let resolved: ResolvedToggle | undefined;
@@ -291,7 +328,7 @@ async function toggleService(settings: Settings, request: ToggleServiceRequest):
     const unit = request.systemService ? await unitChange(resolved) : undefined;
     return planToggleFor(snapshot, registry, resolved, { id, deadline, unit });
   };
-  return change(settings, { action: `toggle-service ${request.action} ${request.service}`, plan }, request);
+  return change(settings, { action: `toggle-service ${request.action} ${request.service}`, plan, order }, request);
 }
 
 /** The systemd unit that goes with a service, where it is not as the toggle wants it. */
@@ -310,7 +347,7 @@ async function unitChange({ service, action }: ResolvedToggle): Promise<UnitChan
   return { name: service.unit, from, to: { enabled: on, active: on } };
 }
 
-async function changeWebPorts(settings: Settings, request: ChangeWebPortsRequest): Promise<ChangeResult> {
+async function changeWebPorts(settings: Settings, request: ChangeWebPortsRequest, order?: Order): Promise<Done> {
   if (request.reload === 'reboot' && request.confirmWithin > 0) {
     throw new FirewallError('INVALID_INPUT', {
       what: say`confirmWithin: a restart of the device takes an unconfirmed change back, so it cannot go with reload "reboot".`,
@@ -333,13 +370,13 @@ async function changeWebPorts(settings: Settings, request: ChangeWebPortsRequest
   };
   const wanted = [request.http, request.https].filter((port) => port !== undefined).join(' ');
   const action = `change-web-ports ${request.mode} ${wanted}`.trim();
-  return change(settings, { action, plan, movesWeb: true }, request);
+  return change(settings, { action, plan, movesWeb: true, order }, request);
 }
 
 const deadlineOf = async (seconds: number): Promise<Deadline | null> =>
   seconds === 0 ? null : deadlineIn(seconds, await readClock());
 
-async function restore(settings: Settings, request: RestoreRequest): Promise<ChangeResult> {
+async function restore(settings: Settings, request: RestoreRequest, order?: Order): Promise<Done> {
   const undoes = request.action === 'undo';
   const isLatest = request.backup === 'latest';
   const checkpoint = await (undoes || isLatest ? lastBackup(settings, undoes) : readBackup(settings, request.backup));
@@ -355,7 +392,7 @@ async function restore(settings: Settings, request: RestoreRequest): Promise<Cha
   const done = await change(
     settings,
     // An undo of the change that waits is what would happen to it anyway.
-    { action, plan, movesWeb: true, mends: !undoes, overrides: undoes && pending?.id === checkpoint.id },
+    { action, plan, movesWeb: true, mends: !undoes, overrides: undoes && pending?.id === checkpoint.id, order },
     request,
   );
   // A lease that came back with its rules may long be over.
@@ -381,11 +418,16 @@ async function backups(settings: Settings): Promise<BackupReport[]> {
   return found;
 }
 
-async function confirm(settings: Settings, request: ConfirmRequest): Promise<Confirmation> {
+async function confirm(
+  settings: Settings,
+  { id: meant }: ConfirmRequest,
+  order?: Order,
+): Promise<Confirmation | Repetition> {
   const done: Pick<Confirmation, 'id' | 'action'>[] = [];
   await reschedule(settings, ({ schedule }) => {
-    const { pending } = schedule;
-    if (!pending || (request.id !== undefined && request.id !== pending.id)) {
+    const { pending, lastRequest } = schedule;
+    if (order && standing(order, lastRequest, Date.now()) === 'done') return null;
+    if (!pending || (meant !== undefined && meant !== pending.id && meant !== pending.request)) {
       throw new FirewallError('NOTHING_PENDING', {
         what: pending
           ? say`the change that waits is ${pending.id}, not that one.`
@@ -394,10 +436,11 @@ async function confirm(settings: Settings, request: ConfirmRequest): Promise<Con
       });
     }
     done.push({ id: pending.id, action: pending.action });
-    return { ...schedule, pending: null };
+    return { ...schedule, pending: null, lastRequest: order ? remembered(order, pending.id) : lastRequest };
   });
-  const [{ id, action }] = done as [Pick<Confirmation, 'id' | 'action'>];
-  return { id, action, confirmed: true, state: await currentState(settings) };
+  const [confirmed] = done;
+  if (!confirmed) return repetition(settings, []);
+  return { ...confirmed, confirmed: true, state: await currentState(settings) };
 }
 
 /** A link would be replaced, or its target changed behind the back of whoever made it. */
@@ -416,16 +459,20 @@ async function refuseLink(path: string): Promise<void> {
 interface Asked extends Omit<Intent, 'reason'> {
   /** It is made although another change waits to be confirmed. */
   overrides?: boolean;
+  /** The operator's request that asks for it. */
+  order?: Order | undefined;
 }
 
 /** What every change is told. */
 type Options = Pick<SetProfileRequest, 'dryRun' | 'confirmWithin' | 'cutConnections'>;
 
-async function change(settings: Settings, asked: Asked, options: Options): Promise<ChangeResult> {
+async function change(settings: Settings, asked: Asked, options: Options): Promise<Done> {
   const started = process.hrtime.bigint();
   const { dryRun, confirmWithin, cutConnections } = options;
   let surroundings: Promise<Surroundings> | undefined;
   const [deadline, guard, clock] = await Promise.all([deadlineOf(confirmWithin), guardHere(), readClock()]);
+  const { order } = asked;
+  let isRepeated = false;
   const plan: Intent['plan'] = async (snapshot, id) => {
     // Read while the change waits for the lock and for the kernel.
     if (!asked.movesWeb && !surroundings) {
@@ -433,14 +480,20 @@ async function change(settings: Settings, asked: Asked, options: Options): Promi
       // Where it fails, that is told when it is awaited, or the change has failed before.
       surroundings.catch(() => undefined);
     }
-    const { pending } = snapshot.schedule;
+    const { pending, lastRequest } = snapshot.schedule;
+    // A plan that is made again finds the order it has itself written down.
+    isRepeated = !!order && lastRequest?.change !== id && standing(order, lastRequest, Date.now()) === 'done';
+    if (isRepeated) return unchanged(snapshot);
     if (pending && pending.id !== id && !asked.overrides && !dryRun) throw waits(pending, clock);
     const planned = await asked.plan(snapshot, id);
-    if (deadline === null || !(await changesAnything(snapshot, planned))) return planned;
-    const schedule = planned.schedule ?? snapshot.schedule;
-    return { ...planned, schedule: { ...schedule, pending: { id, action: asked.action, deadline, guard } } };
+    const waiting = deadline !== null && (await changesAnything(snapshot, planned));
+    const remembers = order && !dryRun ? { lastRequest: remembered(order, id) } : {};
+    if (!waiting && !('lastRequest' in remembers)) return planned;
+    const awaited = waiting ? { pending: { id, action: asked.action, deadline, guard, request: order?.id } } : {};
+    return { ...planned, schedule: { ...(planned.schedule ?? snapshot.schedule), ...awaited, ...remembers } };
   };
   const done = await transact(settings, { ...asked, plan, reason: 'requested' }, dryRun);
+  if (isRepeated) return repetition(settings, done.warnings);
   const cut = cutConnections && done.changed && !dryRun ? await cutClosed(done.before, done.after) : NOTHING_CUT;
   const now = dryRun ? done.before : done.after;
   const state = await stateOf(settings, now, done.kernel, await (surroundings ?? readSurroundings()));

@@ -53,6 +53,14 @@ const absolutePath = z
     phrase`must be an absolute path`,
   );
 
+const MOMENT_HELP = phrase`must be a moment like 2026-11-23T16:09:43Z`;
+
+/** There is no 30 February, though a date can be made of it. */
+function isMoment(value: string): boolean {
+  const date = new Date(value);
+  return !Number.isNaN(date.getTime()) && date.toISOString().startsWith(value.slice(0, 19));
+}
+
 /** `in`: towards the device; `out`: from it. */
 export const direction = z.enum(['in', 'out']);
 const directions = z.enum(['in', 'out', 'both']);
@@ -166,7 +174,7 @@ export const changeWebPortsRequest = z.strictObject({
 export type ChangeWebPortsRequest = z.infer<typeof changeWebPortsRequest>;
 
 export const confirmRequest = z.strictObject({
-  /** Which change is meant; left out: whichever is waiting. */
+  /** Which change is meant, by its id or by that of the operator's request that made it; left out: whichever is waiting. */
   id: text.optional(),
 });
 export type ConfirmRequest = z.infer<typeof confirmRequest>;
@@ -201,16 +209,31 @@ export const watchOptions = z.strictObject({
 });
 export type WatchOptions = z.infer<typeof watchOptions>;
 
+/** The id of an operator's request: safe on a terminal, in a topic and in a file. */
+export const requestId = z.string().regex(/^[A-Za-z0-9._-]{1,64}$/, phrase`must be 1 to 64 letters, digits or . _ -`);
+
+/** A moment in ISO 8601, UTC, with milliseconds or without. */
+export const moment = z
+  .string()
+  .regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z$/, MOMENT_HELP)
+  .refine(isMoment, MOMENT_HELP);
+
+/** Which of an operator's requests a change is made for, and until when it is wanted. */
+export const order = z.strictObject({ id: requestId, issued: moment, expires: moment });
+export type Order = z.infer<typeof order>;
+
+const orderOf = order.optional();
+
 /** One request to the engine, as the agent gets it on its standard input. */
 export const agentRequest = z.strictObject({
   settings,
   call: z.discriminatedUnion('method', [
     z.strictObject({ method: z.literal('read'), request: readRequest }),
-    z.strictObject({ method: z.literal('setProfile'), request: setProfileRequest }),
-    z.strictObject({ method: z.literal('toggleService'), request: toggleServiceRequest }),
-    z.strictObject({ method: z.literal('changeWebPorts'), request: changeWebPortsRequest }),
-    z.strictObject({ method: z.literal('confirm'), request: confirmRequest }),
-    z.strictObject({ method: z.literal('restore'), request: restoreRequest }),
+    z.strictObject({ method: z.literal('setProfile'), request: setProfileRequest, order: orderOf }),
+    z.strictObject({ method: z.literal('toggleService'), request: toggleServiceRequest, order: orderOf }),
+    z.strictObject({ method: z.literal('changeWebPorts'), request: changeWebPortsRequest, order: orderOf }),
+    z.strictObject({ method: z.literal('confirm'), request: confirmRequest, order: orderOf }),
+    z.strictObject({ method: z.literal('restore'), request: restoreRequest, order: orderOf }),
     z.strictObject({ method: z.literal('backups'), request: z.strictObject({}) }),
     z.strictObject({ method: z.literal('settle'), request: z.strictObject({}) }),
     z.strictObject({ method: z.literal('news'), request: newsRequest }),

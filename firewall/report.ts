@@ -48,7 +48,7 @@ export async function report(facts: Facts): Promise<State> {
     unreadable.push(...unreadableLines(snapshot.ruleFiles[family] as RuleFile, name));
     await breathe();
   }
-  const { pending, leases } = snapshot.schedule;
+  const { pending, leases, lastRequest } = snapshot.schedule;
   const isOpen = ({ in: incoming }: ServiceReport): boolean => incoming !== 'closed';
   return {
     readAt: new Date().toISOString(),
@@ -73,6 +73,10 @@ export async function report(facts: Facts): Promise<State> {
       service,
       until: deadlineText(deadline, clock),
     })),
+    lastRequest: lastRequest && {
+      ...{ id: lastRequest.id, issued: lastRequest.issued },
+      undone: lastRequest.undone === true,
+    },
     leftovers: leftovers(snapshot, kernel),
     inSync,
   };

@@ -99,6 +99,8 @@ export const state = z.strictObject({
     .nullable(),
   pending: pendingReport.nullable(),
   leases: z.array(z.strictObject({ service: z.string(), until: z.string() })),
+  /** The operator's request that was done last; `undone` where the change it made was taken back since. */
+  lastRequest: z.strictObject({ id: z.string(), issued: z.string(), undone: z.boolean() }).nullable(),
   /** What a killed ufw left behind; restore-firewall puts it right. */
   leftovers: z.array(z.string()),
   inSync: z.boolean(),
@@ -131,6 +133,10 @@ export const confirmation = z.strictObject({
   state,
 });
 export type Confirmation = z.infer<typeof confirmation>;
+
+/** An operator's request was the last one that was done, so nothing was done for it again. */
+export const repetition = z.strictObject({ repeated: z.literal(true), warnings: z.array(z.string()), state });
+export type Repetition = z.infer<typeof repetition>;
 
 /** What came due was done. */
 export const settled = z.strictObject({
@@ -251,4 +257,4 @@ export const watchEvent = z.discriminatedUnion('topic', [
 export type WatchEvent = z.infer<typeof watchEvent>;
 
 /** What the engine answers to a request. */
-export type Result = ChangeResult | Confirmation | Settled | State | News | BackupReport[];
+export type Result = ChangeResult | Confirmation | Repetition | Settled | State | News | BackupReport[];

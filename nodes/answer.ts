@@ -1,7 +1,6 @@
 /** How every node of this package handles a message: work, answer in the same message, show and report the outcome. */
 import type { Node, NodeAPI, NodeMessageInFlow } from 'node-red';
-import { FirewallError, say } from '../firewall/errors';
-import { printable } from '../firewall/messages';
+import { asFirewallError, type FirewallError } from '../firewall/errors';
 import { type Outcome, type ShowStatus, statusOf } from './status';
 import { translated } from './translated';
 
@@ -11,6 +10,8 @@ export interface Answer {
   text: string;
   /** Replaces `msg.payload`; a node that stays silent has none. */
   payload?: unknown;
+  /** What went wrong although there is an answer: a Catch node hears of it too. */
+  failure?: FirewallError | undefined;
 }
 
 type Work = (msg: NodeMessageInFlow) => Promise<Answer>;
@@ -39,6 +40,7 @@ export function answerMessages(RED: NodeAPI, node: Node, work: Work): ShowStatus
         msg.payload = answer.payload;
         send(msg);
       }
+      if (answer.failure) throw answer.failure;
       tell(answer.outcome, answer.text);
       done();
     } catch (cause) {
@@ -60,19 +62,4 @@ function report(node: Node, msg: NodeMessageInFlow, err: FirewallError, done: (e
   } catch {
     node.error(err, { _msgid: msg._msgid });
   }
-}
-
-/** Whatever was thrown, with a code. */
-export function asFirewallError(cause: unknown): FirewallError {
-  if (cause instanceof FirewallError) return cause;
-  const said = cause instanceof Error ? cause.message : cause;
-  return new FirewallError(
-    'INTERNAL',
-    {
-      what: say`this should not happen: ${printable(said)}.`,
-      state: say`What state the firewall is in is not known.`,
-      remedy: say`Read the firewall before changing anything, and report this error.`,
-    },
-    cause,
-  );
 }

@@ -1,8 +1,7 @@
 /** Which firewall a node speaks to: that of its config node, or the one all nodes without a config node share. */
 import type { Node, NodeAPI } from 'node-red';
-import { FirewallError, say } from '../firewall/errors';
+import { asFirewallError, FirewallError, say } from '../firewall/errors';
 import { Firewall } from '../firewall/firewall';
-import { asFirewallError } from './answer';
 import { showDevice } from './live';
 import { translated } from './translated';
 
@@ -15,6 +14,7 @@ export type Device = Pick<
   | 'changeWebPorts'
   | 'confirm'
   | 'restore'
+  | 'fleet'
   | 'backups'
   | 'resume'
   | 'observe'

@@ -3,9 +3,9 @@
  * properties; the first is 1, and a flow written by hand may leave it out.
  */
 import type { Node, NodeAPI, NodeDef } from 'node-red';
-import { FirewallError, say } from '../firewall/errors';
+import { asFirewallError, FirewallError, say } from '../firewall/errors';
 import { printable } from '../firewall/messages';
-import { answerMessages, asFirewallError } from './answer';
+import { answerMessages } from './answer';
 import { translated } from './translated';
 
 type Stored = NodeDef & { version?: unknown };

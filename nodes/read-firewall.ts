@@ -1,10 +1,12 @@
 import type { Node, NodeAPI, NodeDef } from 'node-red';
 import { FirewallError, say } from '../firewall/errors';
+import { fleetStateOf } from '../firewall/fleet/fleet';
 import { printable } from '../firewall/messages';
 import type { State } from '../firewall/results';
 import { type Answer, answerMessages } from './answer';
 import { useDevice } from './device';
 import { fromStored } from './migrate';
+import { version } from './version';
 
 type Definition = NodeDef & { device?: string; output?: unknown; onlyChanges?: unknown };
 
@@ -14,11 +16,12 @@ const PARTS: ReadonlyMap<unknown, (state: State) => unknown> = new Map<unknown, 
   ['services', (state) => state.services],
   ['rules', (state) => state.rules],
   ['profile', (state) => state.profile],
+  ['fleet', (state) => fleetStateOf(state, version())],
 ]);
 
-/** All that must be equal for two payloads to count as the same: not the time of reading. */
+/** All that must be equal for two payloads to count as the same: not the time of reading, which a fleet calls `at`. */
 function comparable(payload: unknown): string {
-  return JSON.stringify(payload, (key, value) => (key === 'readAt' ? undefined : value));
+  return JSON.stringify(payload, (key, value) => (key === 'readAt' || key === 'at' ? undefined : value));
 }
 
 export = (RED: NodeAPI): void => {
@@ -35,7 +38,7 @@ export = (RED: NodeAPI): void => {
     answerMessages(RED, this, async (): Promise<Answer> => {
       const part = PARTS.get(def.output ?? 'state');
       if (!part) {
-        const what = say`output: must be state, services, rules or profile (got ${printable(def.output)}).`;
+        const what = say`output: must be state, services, rules, profile or fleet (got ${printable(def.output)}).`;
         throw new FirewallError('INVALID_INPUT', { what });
       }
       const state = await device().read();

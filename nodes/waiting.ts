@@ -1,13 +1,18 @@
 /** A change that waits to be confirmed, as its node shows it: a countdown, until it is over one way or the other. */
 import type { Node, NodeAPI } from 'node-red';
-import type { ChangeResult } from '../firewall/results';
 import type { Device } from './device';
 import type { ShowStatus } from './status';
 
 const SECOND_MS = 1000;
 
+/** A change, and until when it waits; null where it does not. */
+interface Waiting {
+  id: string;
+  pending: { confirmBy: string } | null;
+}
+
 /** Shows the countdown of each change it is given, the last one's only. */
-export function waitingOf(RED: NodeAPI, node: Node, show: ShowStatus): (device: Device, change: ChangeResult) => void {
+export function waitingOf(RED: NodeAPI, node: Node, show: ShowStatus): (device: Device, change: Waiting) => void {
   let stop = (): void => undefined;
   node.on('close', () => stop());
   return (device, { id, pending }) => {

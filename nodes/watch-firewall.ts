@@ -1,7 +1,7 @@
 import type { Node, NodeAPI, NodeDef } from 'node-red';
+import { asFirewallError } from '../firewall/errors';
 import type { WatchTopic } from '../firewall/messages';
 import type { WatchEvent } from '../firewall/results';
-import { asFirewallError } from './answer';
 import { useDevice } from './device';
 import { fromStored } from './migrate';
 import { asNumber, defined } from './request';

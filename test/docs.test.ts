@@ -4,6 +4,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, it } from 'mocha';
 import { ERROR_CODES } from '../firewall/errors';
+import { fleetRequest } from '../firewall/fleet/messages';
+import { fleetSchema } from '../scripts/fleet-schema';
 import { NODES } from './sets';
 
 const root = resolve(__dirname, '..', '..');
@@ -30,5 +32,16 @@ describe('The README', () => {
 
   it('lists each node of the package, and no other', () => {
     assert.deepEqual(rows.filter((row) => /^[a-z-]+$/.test(row)).sort(), [...NODES].sort());
+  });
+});
+
+describe('What is said of fleets', () => {
+  it('is a JSON Schema that is as the schemas are ("npm run schema" writes it)', () => {
+    assert.equal(read('docs', 'fleet.schema.json'), fleetSchema());
+  });
+
+  it('has an example that is valid', () => {
+    const [, example = ''] = /```json\n([^`]*)```/.exec(read('README.md')) ?? [];
+    assert.equal(fleetRequest.parse(JSON.parse(example)).action, 'set-profile');
   });
 });

@@ -26,6 +26,8 @@ export interface Pending {
   action: string;
   deadline: Deadline;
   guard: Guard;
+  /** The operator's request that asked for it, which may be confirmed by its id too. */
+  request?: string;
 }
 
 export interface Lease {
@@ -47,14 +49,27 @@ export type LeaseEnd =
 /** The profile that was set last, as it was asked for. */
 export type WantedProfile = Pick<SetProfileRequest, 'profile' | 'optionalServices'>;
 
+/** The operator's request that was done last. It is never forgotten, whatever goes back. */
+export interface LastRequest {
+  id: string;
+  /** ISO 8601, UTC, by the operator's clock. */
+  issued: string;
+  /** The change that did it, or that it confirmed. */
+  change: string;
+  /** That change was taken back since. */
+  undone?: boolean;
+}
+
 export interface Schedule {
   pending: Pending | null;
   leases: readonly Lease[];
   /** Null where none was ever set, or where what set it was undone. */
   wanted: WantedProfile | null;
+  /** Null where no operator ever asked for anything. */
+  lastRequest: LastRequest | null;
 }
 
-export const NOTHING_SCHEDULED: Schedule = { pending: null, leases: [], wanted: null };
+export const NOTHING_SCHEDULED: Schedule = { pending: null, leases: [], wanted: null, lastRequest: null };
 
 /** Whether both ask for the same profile, or neither for any. */
 export const isSameWish = (a: WantedProfile | null, b: WantedProfile | null): boolean =>
@@ -64,7 +79,7 @@ export const isSameWish = (a: WantedProfile | null, b: WantedProfile | null): bo
 export function parseSchedule(text: string, path: string): Schedule {
   if (text.trim() === '') return NOTHING_SCHEDULED;
   try {
-    // A file from before profiles were kept has none.
+    // A file from before profiles or requests were kept has none.
     return { ...NOTHING_SCHEDULED, ...JSON.parse(Buffer.from(text, 'latin1').toString('utf8')) } as Schedule;
   } catch (error) {
     throw new FirewallError(
@@ -77,7 +92,8 @@ export function parseSchedule(text: string, path: string): Schedule {
 
 /** The file's text (UTF-8 as latin1); empty for nothing. */
 export function formatSchedule(schedule: Schedule): string {
-  if (schedule.pending === null && schedule.leases.length === 0 && schedule.wanted === null) return '';
+  const { pending, leases, wanted, lastRequest } = schedule;
+  if (pending === null && leases.length === 0 && wanted === null && lastRequest === null) return '';
   return Buffer.from(`${JSON.stringify(schedule, null, 2)}\n`, 'utf8').toString('latin1');
 }
 

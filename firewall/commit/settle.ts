@@ -6,7 +6,7 @@ import { planWithoutOldPorts } from '../plan/web';
 import { readBackup } from './checkpoint';
 import { type Clock, inThisBoot, type Lease, type Pending, readClock, type Schedule, secondsLeft } from './schedule';
 import { readSchedule, type Snapshot } from './snapshot';
-import { type Plan, reschedule, transact } from './transaction';
+import { type Plan, reschedule, transact, unchanged } from './transaction';
 import { wakeAt } from './wake';
 
 /** The key of the one lease about the web ports. */
@@ -79,10 +79,6 @@ function endOf(snapshot: Snapshot, { end }: Lease): Plan {
   const unit = end.unit && { ...end.unit, from: end.unit.to, to: end.unit.from };
   return { ...unchanged(snapshot), rules: unpatched(snapshot.rules, end.patch), ...(unit ? { unit } : {}) };
 }
-
-const unchanged = ({ rules, settings: { policies, enabled } }: Snapshot): Plan => ({
-  ...{ rules, policies, enabled, warnings: [] },
-});
 
 /** systemd forgets its timers at a boot; and what is left of a lease is counted by the clock no longer. */
 async function inNewBoot(settings: Settings, leases: readonly Lease[], clock: Clock): Promise<readonly string[]> {

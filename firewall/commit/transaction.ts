@@ -31,6 +31,11 @@ export interface Plan extends Wanted {
   unit?: UnitChange;
 }
 
+/** The plan that leaves everything as it is. */
+export const unchanged = ({ rules, settings: { policies, enabled } }: Snapshot): Plan => ({
+  ...{ rules, policies, enabled, warnings: [] },
+});
+
 /** How the running nginx follows a new site file. */
 export interface WebMove {
   /** The rules while it moves: old and new ports are let in. */
@@ -186,14 +191,15 @@ async function underLock(settings: Settings, intent: Intent, id: string, first: 
     const { after, plan, files, isNothing } = known ?? (await planned(before, intent, id));
     const present = known ? null : await readKernel();
     const said = [...recovered, ...plan.warnings];
-    const unchanged = { id, changed: false, before, after, backup: null, files: [], warnings: said };
+    const untouched = { id, changed: false, before, after, backup: null, files: [], warnings: said };
     // Somebody else has made the same change while the lock was waited for.
-    if (isNothing && present && !(await isAmiss(intent, after, present))) return { ...unchanged, kernel: present };
+    if (isNothing && present && !(await isAmiss(intent, after, present))) return { ...untouched, kernel: present };
     const onlyLater = files.length === 1 && files[0]?.path === after.sources.schedule.path && !plan.unit;
-    if (onlyLater) {
+    const kernelNow = onlyLater ? (present ?? (await readKernel())) : null;
+    if (kernelNow && !(await isAmiss(intent, after, kernelNow))) {
       await wakeFor(settings, id, after.schedule);
       await writeSchedule(settings, after.sources.schedule);
-      return { ...unchanged, kernel: await readKernel() };
+      return { ...untouched, kernel: kernelNow };
     }
     const loads = await (known?.loads ?? prepareLoads(before, after, present as Kernel, intent.mends));
     const { kernel, warnings } = await commit(settings, { id, intent, before, after, lock, loads, plan, files });

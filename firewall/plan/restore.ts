@@ -1,5 +1,6 @@
 /** Going back: to what the files were before a change or after it, or to what they are now without what it did. */
 import { type Checkpoint, textsOf } from '../commit/checkpoint';
+import { withoutDoing } from '../commit/order';
 import { isSameWish, type Schedule } from '../commit/schedule';
 import { type RuleLists, type Snapshot, type Texts, withTexts } from '../commit/snapshot';
 import type { Plan, WebMove } from '../commit/transaction';
@@ -12,10 +13,11 @@ import { patchOf, unpatched } from './patch';
 /**
  * The files as a backup has them: before its change, or as the change left them. Of ufw's defaults only the policies go
  * back; whether ufw manages IPv6 is not the firewall's history. Leases go back too: a service that was open for an hour
- * is not open for ever.
+ * is not open for ever. Which request was done last does not: old requests may come again.
  */
 export async function planRestore(snapshot: Snapshot, checkpoint: Checkpoint, to: 'before' | 'after'): Promise<Plan> {
   const { defaultUfw } = snapshot.sources;
+  const { lastRequest } = snapshot.schedule;
   const kept = textsOf(checkpoint, to);
   const then = await withTexts(snapshot, kept);
   const { policies } = then.settings;
@@ -25,7 +27,10 @@ export async function planRestore(snapshot: Snapshot, checkpoint: Checkpoint, to
   };
   return {
     ...{ rules: then.rules, policies, enabled: then.settings.enabled, texts, warnings: [] },
-    schedule: { pending: null, leases: then.schedule.leases, wanted: then.schedule.wanted },
+    schedule: {
+      ...{ pending: null, leases: then.schedule.leases, wanted: then.schedule.wanted },
+      lastRequest: to === 'before' ? withoutDoing(lastRequest, checkpoint.id) : lastRequest,
+    },
     web: webMove(snapshot, then, 'reload'),
   };
 }
@@ -80,7 +85,8 @@ function undonePolicies(now: Policies, was: Policies, became: Policies): Policie
 }
 
 /** What is to happen later without what the change had put there, and with what it had cancelled. */
-function withoutChange({ pending, leases, wanted }: Schedule, was: Schedule, became: Schedule, id: string): Schedule {
+function withoutChange(now: Schedule, was: Schedule, became: Schedule, id: string): Schedule {
+  const { pending, leases, wanted, lastRequest } = now;
   const others = leases.filter((lease) => lease.id !== id);
   const cancelled = was.leases.filter(({ key }) => !others.some((lease) => lease.key === key));
   // A profile that was set since is what is wanted now.
@@ -89,6 +95,7 @@ function withoutChange({ pending, leases, wanted }: Schedule, was: Schedule, bec
     pending: pending?.id === id ? null : pending,
     leases: [...others, ...cancelled],
     wanted: isItsOwn ? was.wanted : wanted,
+    lastRequest: withoutDoing(lastRequest, id),
   };
 }
 

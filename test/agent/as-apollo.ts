@@ -19,7 +19,12 @@ export async function setUp(device: SystemdDevice, ...options: string[]): Promis
 }
 
 /** What a request to the agent looks like, with the factory's settings. */
-export function requestOf(method: string, request: unknown = {}, settings: Record<string, unknown> = {}): string {
+export function requestOf(
+  method: string,
+  request: unknown = {},
+  settings: Record<string, unknown> = {},
+  order?: unknown,
+): string {
   const factory = {
     ...{
       privilege: 'auto',
@@ -32,7 +37,7 @@ export function requestOf(method: string, request: unknown = {}, settings: Recor
     ...{ keepBackups: 20, etcUfw: '/etc/ufw', defaultUfw: '/etc/default/ufw' },
     ...{ webSite: '/etc/nginx/sites-available/apollo.conf', stateDir: '/var/lib/smartserver-firewall' },
   };
-  return JSON.stringify({ settings: { ...factory, ...settings }, call: { method, request } });
+  return JSON.stringify({ settings: { ...factory, ...settings }, call: { method, request, order } });
 }
 
 /** Has the agent answer, through sudo, as the user Node-RED runs as. */

@@ -66,6 +66,8 @@ const places = [
   'keepBackups',
 ];
 
+const orders = fc.dictionary(fc.constantFrom('id', 'issued', 'expires'), anything);
+
 /** Requests that differ from a valid one in what would matter, and plain rubbish. */
 const requests = fc.oneof(
   {
@@ -75,8 +77,9 @@ const requests = fc.oneof(
         fc.constantFrom(...methods),
         fc.dictionary(fc.constantFrom(...properties, ...options), anything, { maxKeys: 4 }),
         fc.dictionary(fc.constantFrom(...places), anything, { maxKeys: 2 }),
+        fc.oneof({ weight: 9, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: orders }),
       )
-      .map(([method, request, settings]) => requestOf(method, request, settings)),
+      .map(([method, request, settings, order]) => requestOf(method, request, settings, order)),
   },
   { weight: 1, arbitrary: fc.tuple(fc.string(), anything).map(([method, request]) => requestOf(method, request)) },
   { weight: 1, arbitrary: fc.string({ maxLength: 2000 }) },

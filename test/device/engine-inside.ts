@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline';
 import type { RuleLists } from '../../firewall/commit/snapshot';
 import { transact } from '../../firewall/commit/transaction';
 import { Firewall } from '../../firewall/firewall';
+import type { Limits } from '../../firewall/fleet/fleet';
 import type { AgentRequest } from '../../firewall/messages';
 import { settings as settingsSchema } from '../../firewall/messages';
 import { added, inserted, removed } from '../../firewall/plan/rulelist';
@@ -20,7 +21,7 @@ export interface Edit {
 export interface EngineCall {
   id: number;
   method:
-    | ('read' | 'backups' | 'resume' | 'edit' | 'watch' | 'unwatch')
+    | ('read' | 'backups' | 'resume' | 'edit' | 'watch' | 'unwatch' | 'fleet')
     | Exclude<AgentRequest['call']['method'], 'settle' | 'news'>;
   request: unknown;
 }
@@ -81,6 +82,10 @@ async function perform({ method, request }: EngineCall): Promise<unknown> {
   if (method === 'edit') return edit(request as Edit[]);
   if (method === 'watch') return watch(request);
   if (method === 'unwatch') return unwatch();
+  if (method === 'fleet') {
+    const { envelope, limits } = request as { envelope: unknown; limits?: Limits };
+    return (await firewall.fleet(envelope, limits)).result;
+  }
   if (method === 'read' || method === 'resume' || method === 'backups') return firewall[method]();
   return firewall[method](request);
 }

@@ -1,5 +1,7 @@
 /** The engine inside a device: a program of its own there, asked from the test over its standard streams. */
 import { join } from 'node:path';
+import type { Limits } from '../../firewall/fleet/fleet';
+import type { FleetResult } from '../../firewall/fleet/results';
 import type { BackupReport, ChangeResult, Confirmation, State, WatchEvent } from '../../firewall/results';
 import type { Edit, EngineAnswer, EngineCall, EngineTold } from './engine-inside';
 import type { InsideProcess } from './inside-process';
@@ -35,7 +37,10 @@ export class Engine {
     options: RunOptions = {},
   ): Promise<Engine> {
     const compiled = (name: string) => device.inside(join(__dirname, name));
-    const preload = options.env?.STEP === undefined ? [] : ['-r', compiled('steps.js')];
+    // Each is for what the environment names.
+    const preloads = { STEP: 'steps.js', SKEW: 'skew.js' };
+    const asked = Object.entries(preloads).filter(([name]) => options.env?.[name] !== undefined);
+    const preload = asked.flatMap(([, file]) => ['-r', compiled(file)]);
     const argv = [device.node, ...preload, compiled('engine-inside.js'), JSON.stringify(settings)];
     return new Engine(await device.spawn(argv, options));
   }
@@ -75,6 +80,11 @@ export class Engine {
 
   restore(request: unknown = {}): Promise<ChangeResult> {
     return this.call({ method: 'restore', request }) as Promise<ChangeResult>;
+  }
+
+  /** The answer to an operator's request. */
+  fleet(envelope: unknown, limits?: Limits): Promise<FleetResult> {
+    return this.call({ method: 'fleet', request: { envelope, limits } }) as Promise<FleetResult>;
   }
 
   backups(): Promise<BackupReport[]> {

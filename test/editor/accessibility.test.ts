@@ -63,6 +63,7 @@ const STATES: [name: string, type: string, prepare: (page: Page, editor: Editor)
     },
   ],
   ['confirm-change', 'confirm-change', async () => undefined],
+  ['fleet-request', 'fleet-request', async () => undefined],
   ['restore-firewall', 'restore-firewall', async () => undefined],
   [
     'restore-firewall, a backup',

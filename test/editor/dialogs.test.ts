@@ -57,6 +57,7 @@ const UNUSUAL = [
     ...{ type: 'watch-firewall', changes: false, drift: false, webPorts: false, blocked: true, pending: false },
     ...{ reverted: false, leaseEnded: false, blockedEvery: '5', version: 1 },
   },
+  { type: 'fleet-request', onlyTighten: true, version: 1 },
 ].map((node, at) => ({
   ...{ id: `unusual${at}`, z: 'tab', x: 200, y: 80 + at * 60, wires: [[]], name: `no. ${at}`, device: PLANT.id },
   ...node,
@@ -385,6 +386,17 @@ describe('the dialogs', function () {
     await assertStored(id, { changes: false, drift: true, blocked: true, leaseEnded: true, blockedEvery: '5' });
     await page.getByLabel('the firewall blocked a packet and logged it').uncheck();
     assert.equal(await page.isVisible('#node-input-blockedEvery'), false);
+    await editor.closeWith('#node-dialog-cancel');
+  });
+
+  it('of fleet-request can keep requests from opening anything', async () => {
+    const id = await editor.drop('fleet-request', 430);
+    await editor.edit(id);
+    const box = page.getByLabel('Only tighten: never let anything more in or out');
+    assert.equal(await box.isChecked(), false);
+    await box.check();
+    await roundTrip(id);
+    await assertStored(id, { onlyTighten: true });
     await editor.closeWith('#node-dialog-cancel');
   });
 

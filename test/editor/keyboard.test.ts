@@ -181,6 +181,32 @@ describe('with the keyboard alone', function () {
     assert.deepEqual(await knock(22), ['filtered']);
   });
 
+  it('fleet-request carries out what an operator asks for, and opens nothing', async () => {
+    const asked = (fields: string) =>
+      `{ "id": "asked-" & $millis(), "issued": $now(), "expires": $fromMillis($millis() + 60000), ${fields} }`;
+    const sends = (id: string, y: number, fields: string) => ({
+      ...inject(id, y),
+      ...{ props: [{ p: 'payload' }], payload: asked(fields), payloadType: 'jsonata' },
+    });
+    desk = await Desk.open([
+      ...flows,
+      sends('lock', 420, '"action": "set-profile", "request": { "profile": "lockdown" }'),
+      sends('open', 480, '"action": "toggle-service", "request": { "service": "ssh", "action": "open" }'),
+      debug('result', 100, 'outcome', 'error.code'),
+    ]);
+    ({ editor } = desk);
+    const id = await editor.drop('fleet-request', 190, 600);
+    for (const start of ['lock', 'open']) await editor.wire(start, id);
+    await editor.wire(id, 'result');
+    await editor.select(id);
+    await open();
+    await editor.tick(editor.page.getByRole('checkbox', { name: 'Only tighten' }));
+    await deploy(id);
+    assert.match(await run('lock', 'result'), /outcome changed/);
+    assert.match(await run('open', 'result'), /outcome failed, error\.code WOULD_OPEN/);
+    assert.deepEqual(await knock(22, 443), ['filtered', 'in']);
+  });
+
   it('restore-firewall takes a change back', async () => {
     const id = await place('restore-firewall', 'action', 'changed');
     await open();

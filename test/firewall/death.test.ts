@@ -1,6 +1,7 @@
 /** A change that dies or fails at any of its steps: what was there before is there again, or what was wanted is, entirely. */
 import { strict as assert } from 'node:assert';
 import { after, before, describe, it } from 'mocha';
+import type { State } from '../../firewall/results';
 import { Device } from '../device/device';
 import { Engine, type EngineError } from '../device/engine';
 import { DYING } from './dying';
@@ -38,11 +39,14 @@ describe('A change that dies at any step', function () {
     describe(name, () => {
       let steps = 0;
       let wanted: Record<string, string>;
+      /** What is remembered of an operator's request, if it was one. */
+      let carriedOut: State['lastRequest'];
 
       before(async () => {
         const engine = await Engine.start(device, {}, { env: { STEP: '0' } });
         await change(engine);
         steps = engine.steps;
+        carriedOut = (await engine.read()).lastRequest;
         await engine.stop();
         wanted = await state();
         await reset();
@@ -66,12 +70,13 @@ describe('A change that dies at any step', function () {
             else assert.equal(await dead(engine), 'SIGKILL', `step ${step}`);
             const next = await Engine.start(device);
             await next.resume();
-            const { inSync, webPorts } = await next.read();
+            const { inSync, webPorts, lastRequest } = await next.read();
             await next.stop();
             const now = await state();
             const isNew = now.site === wanted.site && now['/etc/ufw/user.rules'] === wanted['/etc/ufw/user.rules'];
             if (answered) assert.equal(isNew, true, `answered, and not there after ${moment} at step ${step}`);
             assert.deepEqual(now, isNew ? wanted : old, `after ${moment} at step ${step} of ${steps}`);
+            assert.deepEqual(lastRequest, isNew ? carriedOut : null, `remembered after ${moment} at step ${step}`);
             assert.equal(inSync, true, `in sync after ${moment} at step ${step}`);
             assert.equal(await device.exists(`${STATE}/journal.json`), false);
             assert.equal(

@@ -14,6 +14,7 @@ import { everything, restore } from './stable';
 
 const SITE = '/etc/nginx/sites-available/apollo.conf';
 const STATE = '/var/lib/smartserver-firewall';
+const SCHEDULE = `${STATE}/schedule.json`;
 
 describeAsRoot('Power lost in the midst of', function () {
   this.timeout(1_200_000);
@@ -25,10 +26,14 @@ describeAsRoot('Power lost in the midst of', function () {
     site: await device.read(SITE),
   });
   const program = (): string => join(device.packageFolder, 'dist/agent/agent.js');
-  const make = async ({ method, request }: PowerCut['change']) => {
-    const { code, stdout } = await device.run([device.node, program()], { input: requestOf(method, request) });
+  const make = async ({ method, request, order }: PowerCut['change']) => {
+    const input = requestOf(method, request, {}, order);
+    const { code, stdout } = await device.run([device.node, program()], { input });
     assert.equal(code, 0, stdout);
   };
+  /** Whether an operator's request counts as carried out. */
+  const isRemembered = async () =>
+    (await device.exists(SCHEDULE)) && /"lastRequest": \{\s*"id": "request-1"/.test(await device.read(SCHEDULE));
   const reset = async (first: PowerCut['first']) => {
     await device.write(SITE, factory.site as string);
     await device.remove(STATE);
@@ -53,7 +58,7 @@ describeAsRoot('Power lost in the midst of', function () {
       const wanted = await state();
       assert.notDeepEqual(wanted, old);
       const outcomes = { old: 0, new: 0 };
-      const input = requestOf(change.method, change.request);
+      const input = requestOf(change.method, change.request, {}, change.order);
       for (let step = 1; ; step++) {
         await reset(first);
         if (!(await powerCutAtStep(device, [program()], step, { input }))) break;
@@ -61,6 +66,7 @@ describeAsRoot('Power lost in the midst of', function () {
         const now = await state();
         const isNew = now.site === wanted.site && now['/etc/ufw/user.rules'] === wanted['/etc/ufw/user.rules'];
         assert.deepEqual(now, isNew ? wanted : old, `cut before step ${step}`);
+        assert.equal(await isRemembered(), isNew && change.order !== undefined, `cut before step ${step}`);
         assert.match(await device.ufw('status'), /^Status: active/, `cut before step ${step}`);
         assert.equal(await device.exists(`${STATE}/journal.json`), false, `cut before step ${step}`);
         const left = await device.ok('find', '/etc/ufw', '/etc/default', '/etc/nginx', '-name', '*smartserver*');

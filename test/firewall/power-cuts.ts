@@ -2,6 +2,8 @@
 interface Request {
   method: string;
   request: unknown;
+  /** The operator's request it belongs to. */
+  order?: { id: string; issued: string; expires: string };
 }
 
 export interface PowerCut {
@@ -13,8 +15,16 @@ export interface PowerCut {
 
 const toggle = (request: unknown): Request => ({ method: 'toggleService', request });
 
+const HOUR = 3_600_000;
+const now = Date.now();
+const ORDER = {
+  id: 'request-1',
+  issued: new Date(now).toISOString(),
+  expires: new Date(now + 24 * HOUR).toISOString(),
+};
+
 export const POWER_CUTS: readonly PowerCut[] = [
-  { name: 'toggle-service', change: toggle({ action: 'close' }) },
+  { name: 'toggle-service, as an operator asks for it', change: { ...toggle({ action: 'close' }), order: ORDER } },
   { name: 'toggle-service for a while', change: toggle({ service: '9100/tcp', action: 'open', duration: 3600 }) },
   { name: 'set-profile', change: { method: 'setProfile', request: { profile: 'standard', optionalServices: 'open' } } },
   { name: 'change-web-ports', change: { method: 'changeWebPorts', request: { http: 1780, https: 1443 } } },

@@ -7,6 +7,7 @@ import { openDevicesWith } from '../../nodes/device';
 
 import changeWebPorts = require('../../nodes/change-web-ports');
 import confirmChange = require('../../nodes/confirm-change');
+import fleetRequest = require('../../nodes/fleet-request');
 import readFirewall = require('../../nodes/read-firewall');
 import restoreFirewall = require('../../nodes/restore-firewall');
 import setProfile = require('../../nodes/set-profile');
@@ -69,6 +70,7 @@ export async function start(nodes: { id: string; type: string; [property: string
         confirmChange,
         restoreFirewall,
         watchFirewall,
+        fleetRequest,
       ],
       ...coreNodes,
     ],

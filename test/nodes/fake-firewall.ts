@@ -1,8 +1,12 @@
 /** A device without a machine. It obeys the engine's schemas: what the engine refuses it refuses, in the same words. */
 
+import { remembered, standing } from '../../firewall/commit/order';
+import type { LastRequest } from '../../firewall/commit/schedule';
 import { FirewallError, say } from '../../firewall/errors';
 import type { Seen } from '../../firewall/firewall';
+import { type FleetDone, fleet, type Limits } from '../../firewall/fleet/fleet';
 import {
+  type AgentRequest,
   changeWebPortsRequest,
   check,
   confirmRequest,
@@ -20,6 +24,7 @@ import {
   type Confirmation,
   changeResult,
   type Openness,
+  type Result,
   type State,
   state as stateSchema,
   type WatchEvent,
@@ -52,6 +57,8 @@ export class FakeFirewall implements Device {
   /** The change that waits to be confirmed. */
   pending: State['pending'] = null;
   leases: State['leases'] = [];
+  /** The operator's request that was done last. */
+  lastRequest: LastRequest | null = null;
   /** Who watches, and what for. */
   readonly watchers = new Set<{ asked: WatchOptions; listener: WatchListener }>();
   readonly #observers = new Set<(seen: Seen) => void>();
@@ -141,6 +148,41 @@ export class FakeFirewall implements Device {
     const asked = check(restoreRequest, request);
     const { action, backup, dryRun } = asked;
     return this.#queued(() => this.#result(`${action} ${backup}`.trim(), !dryRun, asked));
+  }
+
+  /** With the engine's own rules of what is done; only that it is done is pretended. */
+  fleet(envelope: unknown, limits?: Limits): Promise<FleetDone> {
+    this.requests.push({ envelope, limits });
+    return fleet(envelope, (call) => this.#ordered(call), limits);
+  }
+
+  async #ordered(call: AgentRequest['call']): Promise<Result> {
+    const order = 'order' in call ? call.order : undefined;
+    if (order && standing(order, this.lastRequest, Date.now()) === 'done') {
+      return this.#queued(() => ({ repeated: true, warnings: [], state: this.#state() }));
+    }
+    const done = await this.#made(call);
+    if (order && !('dryRun' in done && done.dryRun)) this.lastRequest = remembered(order, '1');
+    return done;
+  }
+
+  #made(call: AgentRequest['call']): Promise<Result> {
+    switch (call.method) {
+      case 'setProfile':
+        return this.setProfile(call.request);
+      case 'toggleService':
+        return this.toggleService(call.request);
+      case 'changeWebPorts':
+        return this.changeWebPorts(call.request);
+      case 'confirm':
+        return this.confirm(call.request);
+      case 'restore':
+        return this.restore(call.request);
+      case 'read':
+        return this.read();
+      default:
+        throw new Error(`no operator asks for ${call.method}`);
+    }
   }
 
   backups(): Promise<BackupReport[]> {
@@ -248,6 +290,10 @@ export class FakeFirewall implements Device {
       },
       pending: this.pending,
       leases: this.leases,
+      lastRequest: this.lastRequest && {
+        ...{ id: this.lastRequest.id, issued: this.lastRequest.issued },
+        undone: this.lastRequest.undone === true,
+      },
       leftovers: [],
       inSync: true,
     });

@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type * as z from 'zod';
 import { ERROR_CODES } from '../../firewall/errors';
+import { fleetResult, fleetState } from '../../firewall/fleet/results';
 import {
   changeWebPortsRequest,
   restoreRequest,
@@ -91,7 +92,8 @@ const RESULTS: Readonly<Record<string, readonly Shape[]>> = {
   'change-web-ports': [changeResult.shape],
   'restore-firewall': [changeResult.shape, backupReport.shape],
   'confirm-change': [confirmation.shape],
-  'read-firewall': partsOf(state),
+  'read-firewall': [...partsOf(state), fleetState.options[0].shape],
+  'fleet-request': [fleetResult.shape],
   'watch-firewall': watchEvent.options.map(({ shape }) => shape.payload.shape),
 };
 

@@ -1,0 +1,144 @@
+/** From an operator's request to the engine's calls, and from what comes of them to the answer. */
+import { standing } from '../commit/order';
+import { asFirewallError, FirewallError, inEnglish, say } from '../errors';
+import { type AgentRequest, check, requestId } from '../messages';
+import type { Result, State } from '../results';
+import { FLEET_ACTIONS, type FleetRequest, fleetRequest } from './messages';
+import type { FleetResult, FleetState } from './results';
+
+type Call = AgentRequest['call'];
+
+/** What no request may do here, whatever it says. */
+export interface Limits {
+  /** It may not let anything more in or out. */
+  onlyTighten?: boolean;
+}
+
+/** The answer, and what went wrong, with its sentences. */
+export interface FleetDone {
+  result: FleetResult;
+  error: FirewallError | null;
+}
+
+/** No request comes near this size, in bytes. */
+const MAX_ENVELOPE = 1024 * 1024;
+/** Warnings in an answer, and characters in each: they may quote what stands in files. */
+const MOST_WARNINGS = 10;
+const LONGEST_TEXT = 500;
+
+/**
+ * Does what the envelope asks for. Never rejects.
+ * @param ask has the engine make a call
+ */
+export async function fleet(
+  envelope: unknown,
+  ask: (call: Call) => Promise<Result>,
+  limits: Limits = {},
+): Promise<FleetDone> {
+  const started = process.hrtime.bigint();
+  const answer = (known: Partial<FleetResult>, ended: Pick<FleetResult, 'outcome'> & Partial<FleetResult>) => ({
+    ...NOTHING_KNOWN,
+    ...known,
+    at: new Date().toISOString(),
+    ...ended,
+    warnings: (ended.warnings ?? []).slice(0, MOST_WARNINGS).map(short),
+    durationMs: Number(process.hrtime.bigint() - started) / 1e6,
+  });
+  let known: Partial<FleetResult> = {};
+  try {
+    const value = parsed(envelope);
+    known = namesOf(value);
+    const request = check(fleetRequest, value);
+    return { result: answer(known, endOf(await ask(callOf(request, limits)))), error: null };
+  } catch (cause) {
+    // Whatever it is: an operator who hears nothing takes the device for one that is off.
+    const error = asFirewallError(cause);
+    const said = { code: error.code, message: short(inEnglish(error)) };
+    return { result: answer(known, { outcome: 'failed', error: said }), error };
+  }
+}
+
+const NOTHING_KNOWN: Omit<FleetResult, 'at' | 'outcome' | 'durationMs'> = {
+  ...{ id: null, action: null, error: null, backup: null, pending: null, profile: null, warnings: [], state: null },
+};
+
+const short = (text: string): string => text.slice(0, LONGEST_TEXT);
+
+/** @throws FirewallError INVALID_INPUT */
+function parsed(envelope: unknown): unknown {
+  const isText = typeof envelope === 'string' || Buffer.isBuffer(envelope);
+  if (!isText) return envelope;
+  if (Buffer.byteLength(envelope) > MAX_ENVELOPE) {
+    throw new FirewallError('INVALID_INPUT', { what: say`the request is larger than 1 MB.` });
+  }
+  try {
+    return JSON.parse(envelope.toString());
+  } catch (error) {
+    throw new FirewallError('INVALID_INPUT', { what: say`the request is no JSON.` }, error);
+  }
+}
+
+/** What an answer can say of a request that may not be valid: which one it was. */
+function namesOf(value: unknown): Pick<FleetResult, 'id' | 'action'> {
+  const { id, action } = typeof value === 'object' && value !== null ? (value as Partial<FleetRequest>) : {};
+  return {
+    id: requestId.safeParse(id).data ?? null,
+    action: FLEET_ACTIONS.find((one) => one === action) ?? null,
+  };
+}
+
+/** @throws FirewallError EXPIRED, INVALID_INPUT for a reading; of a change the engine decides, when its turn has come. */
+function callOf(envelope: FleetRequest, { onlyTighten = false }: Limits): Call {
+  const { id, issued, expires } = envelope;
+  const order = { id, issued, expires };
+  const limited = <Request extends { onlyTighten: boolean }>(request: Request): Request =>
+    onlyTighten ? { ...request, onlyTighten } : request;
+  switch (envelope.action) {
+    case 'set-profile':
+      return { method: 'setProfile', request: limited(envelope.request), order };
+    case 'toggle-service':
+      return { method: 'toggleService', request: limited(envelope.request), order };
+    case 'change-web-ports':
+      return { method: 'changeWebPorts', request: limited(envelope.request), order };
+    case 'restore-firewall':
+      return { method: 'restore', request: limited(envelope.request), order };
+    case 'confirm-change':
+      return { method: 'confirm', request: envelope.request, order };
+    case 'read-firewall':
+      standing(order, null, Date.now());
+      return { method: 'read', request: {} };
+  }
+}
+
+type End = Pick<FleetResult, 'outcome'> & Partial<FleetResult>;
+
+function endOf(done: Result): End {
+  if ('readAt' in done) return { outcome: 'read', profile: done.profile.name, state: summaryOf(done) };
+  if (Array.isArray(done) || 'drift' in done || 'failed' in done) throw new Error('an answer to another question');
+  const { state } = done;
+  const base = { profile: state.profile.name };
+  if ('confirmed' in done) return { ...base, outcome: 'confirmed', backup: done.id };
+  if ('repeated' in done) {
+    const undone = state.lastRequest?.undone ? ['The change it made was taken back since.'] : [];
+    return { ...base, outcome: 'repeated', warnings: [...undone, ...done.warnings] };
+  }
+  const { backup, warnings, dryRun, changed } = done;
+  return {
+    ...{ ...base, backup, warnings },
+    outcome: dryRun ? 'dry-run' : changed ? 'changed' : 'unchanged',
+    pending: done.pending && state.pending,
+  };
+}
+
+function summaryOf(state: State): Omit<FleetState, 'version'> {
+  const { readAt, active, profile, inSync, pending, webPorts, exposedInternal, lastRequest } = state;
+  return {
+    ...{ online: true, at: readAt, active, profile: profile.name, closest: profile.closest },
+    differences: profile.differences.length,
+    ...{ inSync, pending, exposedInternal, lastRequest },
+    webPorts: webPorts && { http: webPorts.http, https: webPorts.https, consistent: webPorts.consistent },
+  };
+}
+
+/** What a device publishes of itself. @param version of this package */
+export const fleetStateOf = (state: State, version: string): FleetState => ({ ...summaryOf(state), version });

@@ -1,0 +1,49 @@
+import type { Node, NodeAPI, NodeDef } from 'node-red';
+import type { FleetResult } from '../firewall/fleet/results';
+import { type Answer, answerMessages } from './answer';
+import { resumeDevice, useDevice } from './device';
+import { fromStored } from './migrate';
+import { waitingOf } from './waiting';
+
+type Definition = NodeDef & { device?: string; onlyTighten?: unknown };
+
+/** Requests come late and in another order as a matter of course: the operator is told, and nobody here has to do anything. */
+const EXPECTED = ['EXPIRED', 'SUPERSEDED'];
+
+export = (RED: NodeAPI): void => {
+  function shown({ outcome, error }: FleetResult): Pick<Answer, 'outcome' | 'text'> {
+    switch (outcome) {
+      case 'changed':
+        return { outcome: 'success', text: RED._('status.changed') };
+      case 'confirmed':
+        return { outcome: 'success', text: RED._('status.confirmed') };
+      case 'read':
+        return { outcome: 'success', text: RED._('status.read') };
+      case 'unchanged':
+        return { outcome: 'unchanged', text: RED._('status.unchanged') };
+      case 'dry-run':
+        return { outcome: 'unchanged', text: RED._('status.dryRun') };
+      case 'repeated':
+        return { outcome: 'unchanged', text: RED._('status.repeated') };
+      case 'failed':
+        return { outcome: 'unchanged', text: error?.code ?? '' };
+    }
+  }
+
+  RED.nodes.registerType('fleet-request', function (this: Node, stored: Definition) {
+    const def = fromStored(RED, this, stored);
+    if (!def) return;
+    const device = useDevice(RED, this, def.device);
+    resumeDevice(RED, this, device);
+    const show = answerMessages(RED, this, async (msg): Promise<Answer> => {
+      const used = device();
+      const { result, error } = await used.fleet(msg.payload, { onlyTighten: def.onlyTighten === true });
+      const { pending } = result;
+      // After the answer has been sent and shown.
+      if (pending) setImmediate(() => wait(used, { id: pending.id, pending }));
+      const failure = error && !EXPECTED.includes(error.code) ? error : undefined;
+      return { payload: result, failure, ...shown(result) };
+    });
+    const wait = waitingOf(RED, this, show);
+  });
+};

@@ -1,0 +1,94 @@
+/** An operator's requests where Node-RED is an ordinary user, across a reboot, and by a clock that jumps. */
+import { strict as assert } from 'node:assert';
+import { after, afterEach, before, it } from 'mocha';
+import { Engine } from '../device/engine';
+import { makeClock } from '../device/systemd/clock';
+import { describeAsRoot } from '../device/systemd/suite';
+import { SystemdDevice } from '../device/systemd/systemd-device';
+import { everything, restore } from '../firewall/stable';
+import { setUp } from './as-apollo';
+
+const STATE = '/var/lib/smartserver-firewall';
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+
+const at = (offset: number): string => new Date(Date.now() + offset).toISOString();
+/** A request about SSH, issued so many ms from now and good for an hour. */
+const ssh = (action: string, issued: number, options: object = {}) => ({
+  ...{ id: `${action}${issued}`, issued: at(issued), expires: at(issued + HOUR) },
+  ...{ action: 'toggle-service', request: { service: 'ssh', action, ...options } },
+});
+
+describeAsRoot('An operator’s request', function () {
+  this.timeout(240_000);
+  let device: SystemdDevice;
+  let factory: Record<string, string>;
+  let engine: Engine | undefined;
+
+  before(async () => {
+    device = await SystemdDevice.open();
+    await setUp(device);
+    factory = await everything(device);
+  });
+  after(() => device?.close());
+  afterEach(async () => {
+    await engine?.stop();
+    engine = undefined;
+    await device.remove(STATE);
+    await restore(device, factory);
+  });
+
+  const asApollo = async (): Promise<Engine> => {
+    engine = await Engine.start(device, {}, { uid: device.account.uid, gid: device.account.gid });
+    return engine;
+  };
+  const outcome = async (one: Engine, envelope: unknown): Promise<string> => {
+    const { outcome: ended, error } = await one.fleet(envelope);
+    return error?.code ?? ended;
+  };
+
+  it('goes through sudo with its place in the order, and a reboot changes nothing about that', async () => {
+    const [older, newer] = [ssh('limit', -2000), ssh('close', -1000, { confirmWithin: 600 })];
+    let user = await asApollo();
+    assert.equal(await outcome(user, newer), 'changed');
+    const confirm = { ...ssh('', 0), action: 'confirm-change', request: { id: newer.id } };
+    assert.equal(await outcome(user, confirm), 'confirmed');
+    assert.equal(await outcome(user, older), 'SUPERSEDED');
+    await user.stop();
+    await device.reboot();
+    user = await asApollo();
+    assert.deepEqual([await outcome(user, confirm), await outcome(user, newer)], ['repeated', 'SUPERSEDED']);
+    const { lastRequest } = await user.read();
+    assert.deepEqual(lastRequest, { id: confirm.id, issued: confirm.issued, undone: false });
+  });
+
+  it('that nobody confirms before a reboot goes back with it, stays carried out, and says so', async () => {
+    const envelope = ssh('close', -1000, { confirmWithin: 600 });
+    let user = await asApollo();
+    assert.equal(await outcome(user, envelope), 'changed');
+    await user.stop();
+    await device.reboot();
+    user = await asApollo();
+    assert.deepEqual((await user.read()).lastRequest, { id: envelope.id, issued: envelope.issued, undone: true });
+    assert.equal(await outcome(user, envelope), 'repeated');
+    assert.deepEqual(await everything(device), factory);
+  });
+
+  it('is judged by the clock as it is when its turn comes, and a clock that jumps brings nothing out of order', async () => {
+    const clock = await makeClock(device);
+    engine = await Engine.start(device, {}, { env: clock.env });
+    await clock.set(-DAY / 1000);
+    const first = ssh('close', -2000);
+    assert.equal(await outcome(engine, first), 'changed');
+    await clock.set(DAY / 1000);
+    assert.equal(await outcome(engine, ssh('open', -1000)), 'EXPIRED');
+    assert.equal(await outcome(engine, first), 'repeated');
+    await clock.set((-3 * DAY) / 1000);
+    assert.equal(await outcome(engine, ssh('open', -900)), 'INVALID_INPUT');
+    await clock.set(0);
+    assert.equal(await outcome(engine, ssh('limit', -3000)), 'SUPERSEDED');
+    const second = ssh('open', -800);
+    assert.equal(await outcome(engine, second), 'changed');
+    assert.equal((await engine.read()).lastRequest?.id, second.id);
+  });
+});
