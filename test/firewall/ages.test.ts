@@ -77,6 +77,16 @@ for (const [at, { name: age, ufw, iptables }] of ([AGES[0], AGES[3]] as (typeof 
         await restore(device, factory);
       });
     }
+
+    if (ufw !== '0.36') return;
+    it('a rule that it deletes in the wrong place is told, and the next change puts the kernel right', async () => {
+      for (const port of ['2222', '2222/tcp']) await device.ufw('allow', port);
+      await device.ufw('delete', 'allow', '2222/tcp');
+      assert.equal((await engine.read()).inSync, false);
+      const { state } = await engine.toggleService({ service: '8083/tcp', action: 'open' });
+      assert.equal(state.inSync, true);
+      await restore(device, factory);
+    });
   });
 }
 
