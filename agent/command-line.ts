@@ -2,7 +2,8 @@
 import { Command, CommanderError } from 'commander';
 import { FirewallError, say } from '../firewall/errors';
 import { Firewall, perform } from '../firewall/firewall';
-import { check, type Settled, settings as settingsSchema } from '../firewall/messages';
+import { check, settings as settingsSchema } from '../firewall/messages';
+import type { Settled } from '../firewall/results';
 import { told } from './request';
 import { setup } from './setup';
 import { backupLines, changeLines, statusLines } from './words';

@@ -9,7 +9,7 @@ import { FirewallError, notPermitted, say } from '../firewall/errors';
 import { asideOf, readText, removeIfThere, replace, swapIn, writeAside } from '../firewall/host/files';
 import { run } from '../firewall/host/run';
 import { hasSystemd } from '../firewall/host/systemd';
-import { printable } from '../firewall/messages';
+import { type AgentQuestion, printable } from '../firewall/messages';
 
 export interface SetupOptions {
   user?: string;
@@ -30,6 +30,9 @@ interface File {
 }
 
 const PROGRAM = join(INSTALLED, 'program.js');
+const LOAD = join(INSTALLED, 'load.js');
+/** What V8 keeps of compiling the program; see load.ts. */
+const CACHE = join(INSTALLED, 'program.cache');
 const AGENT = join(INSTALLED, 'agent');
 const COMMAND = join(INSTALLED, 'smartserver-firewall');
 /** On everybody's search path, also under sudo. */
@@ -58,13 +61,14 @@ async function install(user: string | undefined, dryRun: boolean): Promise<Setup
   const sudo = name !== 'root' && (await exists('/usr/sbin/visudo'));
   const files: File[] = [
     { path: PROGRAM, mode: 0o644, text: await readFile(join(__dirname, 'program.js'), 'latin1') },
-    { path: AGENT, mode: 0o755, text: `#!${node}\nrequire('${PROGRAM}').agent();\n` },
-    { path: COMMAND, mode: 0o755, text: `#!${node}\nrequire('${PROGRAM}').commandLine(process.argv);\n` },
+    { path: LOAD, mode: 0o644, text: await readFile(join(__dirname, 'load.js'), 'latin1') },
+    { path: AGENT, mode: 0o755, text: `#!${node}\nrequire('${LOAD}').program.agent();\n` },
+    { path: COMMAND, mode: 0o755, text: `#!${node}\nrequire('${LOAD}').program.commandLine(process.argv);\n` },
     ...(sudo ? [{ path: SUDOERS, mode: 0o440, text: sudoers(name) }] : []),
     ...(systemd ? [{ path: UNIT, mode: 0o644, text: BOOT_UNIT }] : []),
     ...(hooks ? [{ path: join(hooks, HOOK), mode: 0o755, text: RESET_HOOK }] : []),
   ];
-  for (const path of [node, ...files.filter(({ path }) => !path.endsWith(HOOK)).map(({ path }) => path), LINK]) {
+  for (const path of [node, ...files.filter(({ path }) => !path.endsWith(HOOK)).map(({ path }) => path), CACHE, LINK]) {
     await refuseWritable(path);
   }
   const steps: SetupStep[] = [];
@@ -75,6 +79,8 @@ async function install(user: string | undefined, dryRun: boolean): Promise<Setup
     if (!same) changed.push(file);
     steps.push({ what: same ? 'unchanged' : now ? 'replace' : 'create', path: file.path });
   }
+  // Each time: Node.js may be another one now.
+  steps.push({ what: 'write', path: CACHE });
   const linked = (await exists(LINK)) && (await readlink(LINK).catch(() => '')) === COMMAND;
   steps.push({ what: linked ? 'unchanged' : 'link', path: LINK });
   if (!sudo && name !== 'root')
@@ -91,7 +97,11 @@ async function install(user: string | undefined, dryRun: boolean): Promise<Setup
     await writeAside(rules);
     await checkSudoers(asideOf(SUDOERS));
   }
+  await removeIfThere(CACHE);
   await replace(owned.filter((file) => file !== rules));
+  // Whatever it answers: what is kept is how it was compiled.
+  await run(node, [LOAD], { input: JSON.stringify(READING) });
+  await chmod(CACHE, 0o644);
   if (rules) await swapIn([SUDOERS]);
   if (!linked) {
     await removeIfThere(LINK);
@@ -106,7 +116,7 @@ async function install(user: string | undefined, dryRun: boolean): Promise<Setup
 
 async function takeAway(dryRun: boolean): Promise<SetupStep[]> {
   const hooks = await resetFolder();
-  const paths = [LINK, SUDOERS, UNIT, ...(hooks ? [join(hooks, HOOK)] : []), AGENT, COMMAND, PROGRAM];
+  const paths = [LINK, SUDOERS, UNIT, ...(hooks ? [join(hooks, HOOK)] : []), AGENT, COMMAND, CACHE, LOAD, PROGRAM];
   const there: string[] = [];
   for (const path of paths) if (await exists(path)) there.push(path);
   if (!dryRun) {
@@ -182,6 +192,8 @@ const exists = (path: string): Promise<boolean> =>
     () => true,
     () => false,
   );
+
+const READING: AgentQuestion = { settings: {}, call: { method: 'read', request: {} } };
 
 const sudoers = (user: string): string => `# Made by "smartserver-firewall setup"; "setup --remove" takes it away.
 # One user, one program, no arguments; the program reads one request and checks it.

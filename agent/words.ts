@@ -1,5 +1,6 @@
 /** Results in words, for a terminal. Text that is somebody else's is made printable. */
-import { type BackupReport, type ChangeResult, printable, type RuleReport, type State } from '../firewall/messages';
+import { printable } from '../firewall/messages';
+import type { BackupReport, ChangeResult, RuleReport, State } from '../firewall/results';
 
 export function statusLines(state: State): string[] {
   const { active, enabledAtBoot, profile, policies, webPorts, pending, leases } = state;

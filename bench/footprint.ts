@@ -169,8 +169,14 @@ interface AgentFigures {
 
 async function agentOf(device: Device, folder: string): Promise<AgentFigures> {
   const request = JSON.stringify({ settings: {}, call: { method: 'read', request: {} } });
-  const agent = join(folder, 'dist', 'agent', 'agent.js');
   const inside = join(device.account.home, 'footprint.js');
+  // As `setup` installs it.
+  const agent = join(device.account.home, 'agent.js');
+  for (const name of ['program.js', 'load.js'])
+    await device.ok('cp', join(folder, 'dist', 'agent', name), device.account.home);
+  await device.write(agent, "require('./load.js').program.agent();");
+  const { code, stderr } = await device.run([device.node, join(device.account.home, 'load.js')], { input: request });
+  if (code !== 0) throw new Error(stderr);
   await device.write(inside, ASKING);
   const told = JSON.parse(await device.ok(device.node, inside, agent, request, String(STARTS))) as {
     peaks: number[];

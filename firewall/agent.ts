@@ -4,7 +4,8 @@ import { INSTALLED } from './commit/wake';
 import { ERROR_CODES, type ErrorCode, FirewallError, notPermitted, say } from './errors';
 import { exists } from './host/files';
 import { run } from './host/run';
-import { type AgentRequest, type Result, saidByAgent } from './messages';
+import { type AgentRequest, saidByAgent } from './messages';
+import type { Result } from './results';
 
 /** Where `setup` puts the agent. */
 const INSTALLED_AGENT = join(INSTALLED, 'agent');

@@ -24,22 +24,15 @@ import { readListeners } from './host/listeners';
 import { hasSystemd, type UnitChange, unitState } from './host/systemd';
 import {
   type AgentRequest,
-  type BackupReport,
-  type ChangeResult,
   type ChangeWebPortsRequest,
-  type Confirmation,
   type ConfirmRequest,
   changeWebPortsRequest,
   check,
   confirmRequest,
-  type News,
   type RestoreRequest,
-  type Result,
   restoreRequest,
   type SetProfileRequest,
   type Settings,
-  type Settled,
-  type State,
   setProfileRequest,
   settings as settingsSchema,
   type ToggleServiceRequest,
@@ -52,6 +45,7 @@ import { planProfileNow, planToggleFor } from './plan/lease';
 import { planRestore, planUndo } from './plan/restore';
 import { planWebPorts } from './plan/web';
 import { allRules, driftOf, type Facts, policyChanges, report, ruleReports } from './report';
+import type { BackupReport, ChangeResult, Confirmation, News, Result, Settled, State } from './results';
 import type { Rule } from './rules/rule';
 import { formatTuple } from './rules/tuple';
 import { type Registry, registryOf } from './services/registry';

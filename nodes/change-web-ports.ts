@@ -1,12 +1,14 @@
 import type { Node, NodeAPI } from 'node-red';
 import { type ChangingDef, changingNode } from './changing-node';
+import { fromStored } from './migrate';
 import { asNumber } from './request';
 
 const PORTS = ['http', 'https'] as const;
 
 export = (RED: NodeAPI): void => {
-  RED.nodes.registerType('change-web-ports', function (this: Node, def: ChangingDef) {
-    RED.nodes.createNode(this, def);
+  RED.nodes.registerType('change-web-ports', function (this: Node, stored: ChangingDef) {
+    const def = fromStored(RED, this, stored);
+    if (!def) return;
     const { mode, repairTo, fixRedirect, reload, keepOldOpen } = def;
     const repairs = mode === 'repair';
     changingNode(RED, this, def, {

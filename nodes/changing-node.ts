@@ -1,6 +1,6 @@
 /** What the nodes that change the firewall share. */
 import type { Node, NodeAPI, NodeDef } from 'node-red';
-import type { ChangeResult } from '../firewall/messages';
+import type { ChangeResult } from '../firewall/results';
 import { type Answer, answerMessages } from './answer';
 import { type Device, resumeDevice, useDevice } from './device';
 import { asNumber, defined, evaluate } from './request';

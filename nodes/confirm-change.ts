@@ -1,10 +1,12 @@
 import type { Node, NodeAPI, NodeDef } from 'node-red';
 import { answerMessages } from './answer';
 import { useDevice } from './device';
+import { fromStored } from './migrate';
 
 export = (RED: NodeAPI): void => {
-  RED.nodes.registerType('confirm-change', function (this: Node, def: NodeDef & { device?: string }) {
-    RED.nodes.createNode(this, def);
+  RED.nodes.registerType('confirm-change', function (this: Node, stored: NodeDef & { device?: string }) {
+    const def = fromStored(RED, this, stored);
+    if (!def) return;
     const device = useDevice(RED, this, def.device);
     answerMessages(RED, this, async (msg) => {
       // A page that was opened gives its query as payload; an id in it must be that of the change that waits.

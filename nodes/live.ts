@@ -3,7 +3,7 @@
  * there, so whoever opens the editor can see the firewall by it, and not change it.
  */
 import type { NodeAPI } from 'node-red';
-import type { BackupReport, ServiceReport, State } from '../firewall/messages';
+import type { BackupReport, ServiceReport, State } from '../firewall/results';
 import { asFirewallError } from './answer';
 import type { Device } from './device';
 import { translated } from './translated';

@@ -1,8 +1,10 @@
 import type { Node, NodeAPI, NodeDef } from 'node-red';
 import { FirewallError, say } from '../firewall/errors';
-import { printable, type State } from '../firewall/messages';
+import { printable } from '../firewall/messages';
+import type { State } from '../firewall/results';
 import { type Answer, answerMessages } from './answer';
 import { useDevice } from './device';
+import { fromStored } from './migrate';
 
 type Definition = NodeDef & { device?: string; output?: unknown; onlyChanges?: unknown };
 
@@ -25,8 +27,9 @@ export = (RED: NodeAPI): void => {
     return profile.name ?? RED._('status.noProfile');
   }
 
-  RED.nodes.registerType('read-firewall', function (this: Node, def: Definition) {
-    RED.nodes.createNode(this, def);
+  RED.nodes.registerType('read-firewall', function (this: Node, stored: Definition) {
+    const def = fromStored(RED, this, stored);
+    if (!def) return;
     const device = useDevice(RED, this, def.device);
     let lastSent: string | undefined;
     answerMessages(RED, this, async (): Promise<Answer> => {

@@ -2,10 +2,12 @@ import type { Node, NodeAPI } from 'node-red';
 import { answerMessages } from './answer';
 import { type ChangingDef, changingNode } from './changing-node';
 import { useDevice } from './device';
+import { fromStored } from './migrate';
 
 export = (RED: NodeAPI): void => {
-  RED.nodes.registerType('restore-firewall', function (this: Node, def: ChangingDef) {
-    RED.nodes.createNode(this, def);
+  RED.nodes.registerType('restore-firewall', function (this: Node, stored: ChangingDef) {
+    const def = fromStored(RED, this, stored);
+    if (!def) return;
     if (def.action !== 'list') {
       const typed = def.action === 'restore' ? ['backup'] : [];
       changingNode(RED, this, def, {

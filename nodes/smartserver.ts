@@ -3,6 +3,7 @@ import type { NodeAPI, NodeDef } from 'node-red';
 import { settings } from '../firewall/messages';
 import { type Device, type DeviceNode, openDevice } from './device';
 import { showDevice } from './live';
+import { upToDate } from './migrate';
 import { defined } from './request';
 
 type Definition = NodeDef & Record<string, unknown>;
@@ -18,9 +19,9 @@ export = (RED: NodeAPI): void => {
   RED.nodes.registerType('smartserver', function (this: DeviceNode, def: Definition) {
     RED.nodes.createNode(this, def);
     let opened: Device | undefined;
-    // Opened on first use, so that a wrong setting is an error of each message that meets it, and can be caught.
+    // Opened on first use, so that a wrong setting, or one of a later version, is an error of each message that meets it, and can be caught.
     this.device = () => {
-      opened ??= openDevice(RED, settingsOf(def));
+      opened ??= openDevice(RED, settingsOf(upToDate(def)));
       return opened;
     };
     const hide = showDevice(RED, { id: this.id, name: this.name ?? '' }, this.device);

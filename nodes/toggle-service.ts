@@ -1,9 +1,11 @@
 import type { Node, NodeAPI } from 'node-red';
 import { type ChangingDef, changingNode } from './changing-node';
+import { fromStored } from './migrate';
 
 export = (RED: NodeAPI): void => {
-  RED.nodes.registerType('toggle-service', function (this: Node, def: ChangingDef) {
-    RED.nodes.createNode(this, def);
+  RED.nodes.registerType('toggle-service', function (this: Node, stored: ChangingDef) {
+    const def = fromStored(RED, this, stored);
+    if (!def) return;
     changingNode(RED, this, def, {
       typed: ['service', 'action', 'from', ...(def.duration === '' ? [] : ['duration'])],
       numbers: ['duration'],

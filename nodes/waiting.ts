@@ -1,6 +1,6 @@
 /** A change that waits to be confirmed, as its node shows it: a countdown, until it is over one way or the other. */
 import type { Node, NodeAPI } from 'node-red';
-import type { ChangeResult } from '../firewall/messages';
+import type { ChangeResult } from '../firewall/results';
 import type { Device } from './device';
 import type { ShowStatus } from './status';
 

@@ -1,7 +1,9 @@
 import type { Node, NodeAPI, NodeDef } from 'node-red';
-import type { WatchEvent, WatchTopic } from '../firewall/messages';
+import type { WatchTopic } from '../firewall/messages';
+import type { WatchEvent } from '../firewall/results';
 import { asFirewallError } from './answer';
 import { useDevice } from './device';
+import { fromStored } from './migrate';
 import { asNumber, defined } from './request';
 import { statusOf } from './status';
 import { translated } from './translated';
@@ -43,8 +45,9 @@ export = (RED: NodeAPI): void => {
     }
   }
 
-  RED.nodes.registerType('watch-firewall', function (this: Node, def: Definition) {
-    RED.nodes.createNode(this, def);
+  RED.nodes.registerType('watch-firewall', function (this: Node, stored: Definition) {
+    const def = fromStored(RED, this, stored);
+    if (!def) return;
     const device = useDevice(RED, this, def.device);
     const show = statusOf(RED, this);
     let shown = RED._('status.ready');

@@ -45,12 +45,12 @@ window.smartserverFirewall = {
 
   /** The settings of the chosen configuration that tell its services and profiles; none stand for a factory device. */
   configured() {
-    const { servicePorts, customServices, customProfiles, managementFrom } =
+    const { servicePorts, customServices, customProfiles, managementFrom, managementTo } =
       RED.nodes.node($('#node-input-device').val()) ?? {};
     // A hand-written flow may have anything.
     const asList = (value) => (Array.isArray(value) ? value : []);
     return {
-      ...{ servicePorts, managementFrom },
+      ...{ servicePorts, managementFrom, managementTo },
       customServices: asList(customServices),
       customProfiles: asList(customProfiles),
     };

@@ -6,6 +6,7 @@
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { buildSync } from 'esbuild';
+import { BUNDLE } from './bundle';
 
 const root = resolve(__dirname, '..', '..');
 const source = join(root, 'nodes');
@@ -74,17 +75,11 @@ const agent = join(root, 'dist', 'agent');
 const { metafile } = buildSync({
   entryPoints: [join(root, 'agent', 'program.ts')],
   outfile: join(agent, 'program.js'),
-  bundle: true,
-  platform: 'node',
-  // The oldest Node.js the package runs on.
-  target: 'node14.18',
+  ...BUNDLE,
   legalComments: 'eof',
-  minifyWhitespace: true,
-  minifySyntax: true,
   allowOverwrite: true,
-  metafile: true,
 });
 // The package says what of others is in it.
 writeFileSync(join(agent, '.program.meta.json'), JSON.stringify(metafile));
-const ENTRIES = ['.program.meta.json', 'program.js', 'agent.js', 'smartserver-firewall.js'];
+const ENTRIES = ['.program.meta.json', 'load.js', 'program.js', 'agent.js', 'smartserver-firewall.js'];
 for (const name of readdirSync(agent)) if (!ENTRIES.includes(name)) rmSync(join(agent, name));

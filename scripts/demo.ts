@@ -4,7 +4,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import type { State } from '../firewall/messages';
+import type { State } from '../firewall/results';
 import { Device } from '../test/device/device';
 import { type Finding, knockOnAll } from '../test/device/doors';
 import { Engine } from '../test/device/engine';

@@ -5,21 +5,39 @@
  * THIRD-PARTY.md and as an SBOM in sbom.cdx.json.
  */
 import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { buildSync, type Metafile } from 'esbuild';
+import { BUNDLE } from './bundle';
 
 const root = resolve(__dirname, '..', '..');
-const stage = join(root, 'dist', 'package');
 const read = (...path: string[]): string => readFileSync(join(root, ...path), 'utf8');
 const packageJson = JSON.parse(read('package.json'));
 
 /** Licences that may be passed on in a package under Apache-2.0, with the notice they ask for. */
-const LICENCES = ['MIT', 'ISC', 'BSD-2-Clause', 'BSD-3-Clause', 'Apache-2.0', '0BSD'];
+export const LICENCES: readonly string[] = ['MIT', 'ISC', 'BSD-2-Clause', 'BSD-3-Clause', 'Apache-2.0', '0BSD'];
 
 /** Packs, and gives the tarball's path. @throws Error where a licence is none of those above, or npm fails. */
 export function pack(destination: string): string {
-  rmSync(stage, { recursive: true, force: true });
+  // One of its own: several tests pack at the same time.
+  const stage = mkdtempSync(join(tmpdir(), 'package-'));
+  try {
+    fill(stage);
+    mkdirSync(destination, { recursive: true });
+    const said = execFileSync('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', destination], {
+      cwd: stage,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    return join(destination, JSON.parse(said)[0].filename);
+  } finally {
+    rmSync(stage, { recursive: true, force: true });
+  }
+}
+
+/** Puts in the folder what the package is to have. */
+function fill(stage: string): void {
   const agent = join(stage, 'dist', 'agent');
   for (const path of ['dist/agent', 'dist/nodes/locales', 'dist/nodes/icons', 'examples', 'resources'])
     cpSync(join(root, path), join(stage, path), { recursive: true });
@@ -34,13 +52,7 @@ export function pack(destination: string): string {
       resolveDir: root,
     },
     outfile: join(agent, 'nodes.js'),
-    bundle: true,
-    platform: 'node',
-    // The oldest Node.js the package runs on.
-    target: 'node14.18',
-    metafile: true,
-    minifyWhitespace: true,
-    minifySyntax: true,
+    ...BUNDLE,
   });
   // A node's page, labels and icons are looked for beside its file.
   for (const name of names)
@@ -54,13 +66,6 @@ export function pack(destination: string): string {
   const bundled = bundledPackages([metafile as Metafile, programMeta()]);
   writeFileSync(join(stage, 'THIRD-PARTY.md'), notices(bundled));
   writeFileSync(join(stage, 'sbom.cdx.json'), `${JSON.stringify(sbom(bundled), null, 2)}\n`);
-  mkdirSync(destination, { recursive: true });
-  const said = execFileSync('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', destination], {
-    cwd: stage,
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'ignore'],
-  });
-  return join(destination, JSON.parse(said)[0].filename);
 }
 
 interface Bundled {

@@ -3,13 +3,13 @@
  * is on disk as the journal. When the change is done the journal becomes its backup, in one rename. A journal that is
  * found at the start of a run is the trace of a change that died.
  */
-import { randomBytes } from 'node:crypto';
 import { lstat, mkdir, readdir, rename, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FirewallError, notPermitted, say } from '../errors';
 import { asideOf, type FileText, readText, removeIfThere, replace, syncFolders } from '../host/files';
 import type { UnitChange } from '../host/systemd';
-import { type BackupReport, printable, type Settings } from '../messages';
+import { printable, type Settings } from '../messages';
+import type { BackupReport } from '../results';
 import type { Family } from '../rules/rule';
 import type { Texts } from './snapshot';
 import { type Splice, spliced } from './splice';
@@ -48,7 +48,9 @@ const PRIVATE_FILE = 0o600;
 export const ID = /^\d{8}T\d{9}Z-[0-9a-f]{6}$/;
 
 /** A new id: it sorts by time, and is safe as a file name. */
-export function newId(now: Date = new Date()): string {
+export async function newId(now: Date = new Date()): Promise<string> {
+  // Only here: a reading by the agent does not wait for it to be loaded.
+  const { randomBytes } = await import('node:crypto');
   return `${now.toISOString().replace(/[-:.]/g, '')}-${randomBytes(3).toString('hex')}`;
 }
 

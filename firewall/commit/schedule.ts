@@ -5,8 +5,9 @@
 import { readFile } from 'node:fs/promises';
 import { FirewallError, say } from '../errors';
 import type { UnitChange } from '../host/systemd';
-import type { Guard, SetProfileRequest } from '../messages';
+import type { SetProfileRequest } from '../messages';
 import type { Patch } from '../plan/patch';
+import type { Guard } from '../results';
 import type { WebPortChange } from '../web/edit';
 
 /** A moment that neither a change of the clock nor a reboot makes ambiguous. */

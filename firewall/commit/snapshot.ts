@@ -1,10 +1,10 @@
-/** ufw's files at one moment, parsed, with a hash that tells whether they have moved since. */
-import { createHash } from 'node:crypto';
+/** ufw's files at one moment, parsed, with all their bytes, which tell whether they have moved since. */
 import { join } from 'node:path';
 import { FirewallError, type Sentence, say } from '../errors';
 import { exists, type FileText, readText } from '../host/files';
 import { ended, ufwProcesses } from '../host/processes';
-import type { Policies, Settings } from '../messages';
+import type { Settings } from '../messages';
+import type { Policies } from '../results';
 import { fullLoad, IPV6_OFF_LOAD } from '../rules/loads';
 import { FAMILIES, type Family, type Rule } from '../rules/rule';
 import {
@@ -30,8 +30,8 @@ import { formatSchedule, parseSchedule, type Schedule } from './schedule';
 export type RuleLists = Partial<Record<Family, readonly Rule[]>>;
 
 export interface Snapshot {
-  /** Changes with any byte of the files a change may write. */
-  hash: string;
+  /** The files a change may write, one after the other. */
+  bytes: string;
   settings: UfwSettings;
   /** Whether ufw manages IPv6: its setting is on and the kernel has it. */
   ipv6: boolean;
@@ -139,10 +139,9 @@ async function parsed(sources: Sources, around: Snapshot['around'], mends: boole
   const { defaultUfw, ufwConf, schedule, site } = sources;
   const settings = parseSettings(defaultUfw.text, ufwConf.text);
   const families = Object.keys(around) as Family[];
-  const hash = createHash('sha256');
-  for (const { text } of Object.values(sources)) hash.update(`${text.length}:`).update(text, 'latin1');
+  const bytes = (Object.values(sources) as FileText[]).map(({ text }) => `${text.length}:${text}`).join('');
   const snapshot: Snapshot = {
-    ...{ hash: hash.digest('hex'), settings, families, around, sources },
+    ...{ bytes, settings, families, around, sources },
     ...{ ipv6: families.includes('ipv6'), rules: {}, ruleFiles: {} },
     schedule: parseSchedule(schedule.text, schedule.path),
     web: site ? webSiteOf(site.text) : null,
@@ -204,7 +203,7 @@ export async function withWanted(snapshot: Snapshot, wanted: Wanted): Promise<Sn
   );
   const next: Snapshot = {
     ...snapshot,
-    hash: '',
+    bytes: '',
     settings,
     rules: {},
     ruleFiles: {},

@@ -89,7 +89,7 @@ export async function transact(settings: Settings, intent: Intent, dryRun: boole
 
 /** @param holder null for a dry run */
 async function attempt(settings: Settings, intent: Intent, holder: Holder | null): Promise<Committed> {
-  const id = newId();
+  const id = await newId();
   const [before, kernel] = await Promise.all([readSnapshot(settings, intent.mends), readKernel()]);
   const first = await planned(before, intent, id);
   const unneeded = { id, before, kernel, backup: null, warnings: first.plan.warnings };
@@ -181,7 +181,7 @@ async function underLock(settings: Settings, intent: Intent, id: string, first: 
     const recovered = await recover(settings);
     const fresh = await readSnapshot(settings, intent.mends);
     // A plan is made for what the files say now.
-    const known = recovered.length === 0 && fresh.hash === first?.before.hash ? first : null;
+    const known = recovered.length === 0 && fresh.bytes === first?.before.bytes ? first : null;
     const before = known?.before ?? fresh;
     const { after, plan, files, isNothing } = known ?? (await planned(before, intent, id));
     const present = known ? null : await readKernel();

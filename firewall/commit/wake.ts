@@ -1,10 +1,10 @@
 /** Timers of systemd's that end what has come due when Node-RED does not run. */
 
-import { randomBytes } from 'node:crypto';
 import { basename, join } from 'node:path';
 import { exists } from '../host/files';
 import { hasSystemd, runLater } from '../host/systemd';
-import { check, type Guard, type Settings, settings as settingsSchema } from '../messages';
+import { check, type Settings, settings as settingsSchema } from '../messages';
+import type { Guard } from '../results';
 import { type Deadline, readClock, type Schedule, secondsLeft } from './schedule';
 
 /** Where `smartserver-firewall setup` puts the program, out of every user's reach. */
@@ -35,7 +35,7 @@ export async function wakeAt(settings: Settings, id: string, deadlines: readonly
   const program = [...(await commandLine()), 'settle', ...options(settings)];
   for (const deadline of deadlines) {
     // A change that is made again, because a ufw command undid it, has a timer already.
-    const name = `smartserver-firewall-${id}-${randomBytes(2).toString('hex')}`;
+    const name = `smartserver-firewall-${id}-${process.hrtime.bigint()}`;
     await runLater(name, secondsLeft(deadline, clock), program);
   }
 }

@@ -3,7 +3,8 @@
 import type { RuleLists, Snapshot } from '../commit/snapshot';
 import type { Plan } from '../commit/transaction';
 import { FirewallError, type Sentence, say } from '../errors';
-import type { Policies, SetProfileRequest, ToggleServiceRequest } from '../messages';
+import type { SetProfileRequest, ToggleServiceRequest } from '../messages';
+import type { Policies } from '../results';
 import { normalAddress } from '../rules/address';
 import { FAMILIES, type Family, type Rule } from '../rules/rule';
 import type { Service } from '../services/catalogue';

@@ -2,7 +2,7 @@
 import type { RuleLists, Snapshot } from '../commit/snapshot';
 import type { Plan } from '../commit/transaction';
 import { FirewallError, type Sentence, say } from '../errors';
-import type { Policies } from '../messages';
+import type { Policies } from '../results';
 import { normalAddress } from '../rules/address';
 import type { Rule } from '../rules/rule';
 import { ANY_SCOPE, type Scope } from '../services/profiles';

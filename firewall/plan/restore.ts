@@ -3,7 +3,7 @@ import { type Checkpoint, textsOf } from '../commit/checkpoint';
 import { isSameWish, type Schedule } from '../commit/schedule';
 import { type RuleLists, type Snapshot, type Texts, withTexts } from '../commit/snapshot';
 import type { Plan, WebMove } from '../commit/transaction';
-import type { Policies } from '../messages';
+import type { Policies } from '../results';
 import type { Family, Rule } from '../rules/rule';
 import { withPolicies } from '../rules/settings';
 import { formatTuple } from '../rules/tuple';

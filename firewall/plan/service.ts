@@ -1,6 +1,6 @@
 /** Opening and closing one service in one family's rules: the smallest change that makes it true. */
 
-import type { Policies } from '../messages';
+import type { Policies } from '../results';
 import type { Family } from '../rules/rule';
 import { type Rule, sameIdentity } from '../rules/rule';
 import { type Box, boxesOf, LEVEL, otherwiseDecided, subtract } from '../rules/space';

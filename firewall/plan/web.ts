@@ -2,7 +2,8 @@
 import type { RuleLists, Snapshot } from '../commit/snapshot';
 import type { Plan } from '../commit/transaction';
 import { FirewallError, say } from '../errors';
-import type { ChangeWebPortsRequest, Policies, Settings } from '../messages';
+import type { ChangeWebPortsRequest, Settings } from '../messages';
+import type { Policies } from '../results';
 import { identity, type Rule } from '../rules/rule';
 import { CATALOGUE, type Service } from '../services/catalogue';
 import { ANY_SCOPE } from '../services/profiles';

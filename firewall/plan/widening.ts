@@ -1,6 +1,7 @@
 /** Whether new rules let through anything that the old ones do not: compared as sets of packets, never as texts. */
 
-import type { Policies, Policy } from '../messages';
+import type { Policy } from '../messages';
+import type { Policies } from '../results';
 import { identity, type Rule } from '../rules/rule';
 import {
   type Box,

@@ -1,5 +1,6 @@
 /** The packets that verdicts about services are about: those between the device and other hosts. */
-import type { Openness, Policies, Policy } from '../messages';
+import type { Policy } from '../messages';
+import type { Openness, Policies } from '../results';
 import { type Family, makeRule, type Rule } from '../rules/rule';
 import {
   type Box,

@@ -3,7 +3,7 @@
  * It carries the built-in policies and ufw's chains that depend on them as well as the rules, so that no packet meets
  * new rules with an old policy or the other way round.
  */
-import type { Policies } from '../messages';
+import type { Policies } from '../results';
 import { chainPrefix } from './lines';
 import type { Family } from './rule';
 import { FILE_CHAINS, formatRuleFile, type RuleFile } from './rulefile';

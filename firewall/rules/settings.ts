@@ -1,6 +1,7 @@
 /** ufw's own settings: `/etc/default/ufw` and `ufw.conf`, read as ufw reads them, changed one assignment at a time. */
 import { FirewallError, say } from '../errors';
-import type { Policies, Policy } from '../messages';
+import type { Policy } from '../messages';
+import type { Policies } from '../results';
 
 export type LogLevel = 'off' | 'low' | 'medium' | 'high' | 'full';
 

@@ -4,7 +4,7 @@
  * `ufw status numbered` listing on "Changing the web ports". Where the two disagree the listing wins; the note beside the
  * entry says so.
  */
-import type { Openness } from '../messages';
+import type { Openness } from '../results';
 
 /** `22/tcp`, `1628:1645/udp`; without a protocol both tcp and udp. */
 export type PortSpec = string;

@@ -81,7 +81,8 @@ function groupOf(id: string, { internal, directions }: Pick<Service, 'internal' 
 }
 
 /** The registry of a device whose web pages are where the factory put them; the defaults are those of the schema. */
-function registryFor({ servicePorts, customServices, customProfiles, managementFrom }: StoredSettings): Registry {
+function registryFor(stored: StoredSettings): Registry {
+  const { servicePorts, customServices, customProfiles, managementFrom, managementTo } = stored;
   const services = (customServices ?? []).map((service) => ({ direction: 'in' as const, ...service }));
   const profiles = (customProfiles ?? []).map((profile) => ({
     ...{ incoming: 'deny' as const, outgoing: 'deny' as const },
@@ -94,6 +95,7 @@ function registryFor({ servicePorts, customServices, customProfiles, managementF
       customServices: services,
       customProfiles: profiles,
       managementFrom: managementFrom ?? '',
+      managementTo: managementTo ?? '',
     },
     null,
   );

@@ -76,10 +76,12 @@ function vendorProfile(
 }
 
 /** What the device's own buses and the way back need, and nothing else. */
-function lockdown({ services, managementFrom }: Registry): Profile {
-  const open = { in: ['https', 'lon-ip70'], out: ['dns', 'ntp', 'smtp'] };
+function lockdown(registry: Registry): Profile {
+  const { managementFrom } = registry;
+  const toOperator = servicesToOperator(registry);
+  const open = { in: ['https', 'lon-ip70'], out: ['dns', 'ntp', 'smtp', ...toOperator.map(({ id }) => id)] };
   const keep = { in: ['bacnet', 'lon', 'dhcp'], out: [] as string[] };
-  const expectations = each(services, (service, direction) => {
+  const expectations = each([...new Set([...registry.services, ...toOperator])], (service, direction) => {
     if (open[direction].includes(service.id)) return 'open';
     return keep[direction].includes(service.id) ? 'keep' : 'closed';
   }).map((expectation) =>
@@ -90,13 +92,27 @@ function lockdown({ services, managementFrom }: Registry): Profile {
   return { name: 'lockdown', policies: { incoming: 'deny', outgoing: 'deny' }, removesOwnRules: true, expectations };
 }
 
+/** What reaches the operator: the outgoing services of that port, or the port itself where there are none. */
+function servicesToOperator(registry: Registry): Service[] {
+  const { services, managementTo } = registry;
+  if (managementTo === '') return [];
+  const known = services.filter((service) => service.opens.includes(managementTo) && judges(service, 'out'));
+  return known.length > 0 ? known : [{ ...serviceNamed(registry, managementTo), directions: ['out'] }];
+}
+
 function customProfile(registry: Registry, custom: CustomProfile, optional: OptionalServices): Profile {
   const { name, incoming, outgoing, open } = custom;
   const entries = open.map((entry) => ({ ...entry, service: serviceNamed(registry, entry.service) }));
-  const named = entries
-    .map(({ service }) => service)
-    .filter(({ id }) => !registry.services.some((one) => one.id === id));
-  const expectations = each([...registry.services, ...new Set(named)], (service) =>
+  const byNumber = new Map(entries.map(({ service }) => [service.id, { ...service, directions: [] }]));
+  for (const { id } of registry.services) byNumber.delete(id);
+  /** The service with every direction in which the profile opens it, whether the vendor's table speaks of it or not. */
+  const asNamed = (service: Service): Service => {
+    const named = entries.filter((entry) => entry.service.id === service.id).map((entry) => entry.direction);
+    const opened = DIRECTIONS.filter((direction) => named.includes(direction) || named.includes('both'));
+    return { ...service, directions: [...new Set([...service.directions, ...opened])] };
+  };
+  const services = [...registry.services, ...byNumber.values()].map(asNamed);
+  const expectations = each(services, (service) =>
     service.id === 'dhcp' || (service.optional && optional === 'keep') ? 'keep' : 'closed',
   ).map((expectation): Expectation => {
     const scopes = entries

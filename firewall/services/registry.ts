@@ -16,10 +16,14 @@ export interface Registry {
   services: readonly Service[];
   customProfiles: readonly CustomProfile[];
   managementFrom: string;
+  managementTo: string;
 }
 
 /** The settings that tell what services and profiles there are. */
-export type RegistrySettings = Pick<Settings, 'servicePorts' | 'customServices' | 'customProfiles' | 'managementFrom'>;
+export type RegistrySettings = Pick<
+  Settings,
+  'servicePorts' | 'customServices' | 'customProfiles' | 'managementFrom' | 'managementTo'
+>;
 
 /** @throws FirewallError INVALID_INPUT where a setting names a service that does not exist, or one twice. */
 export function registryOf(settings: RegistrySettings, web: WebPorts | null): Registry {
@@ -54,6 +58,7 @@ export function registryOf(settings: RegistrySettings, web: WebPorts | null): Re
     services: [...vendor, ...custom],
     customProfiles: settings.customProfiles,
     managementFrom: settings.managementFrom,
+    managementTo: settings.managementTo,
   };
 }
 

@@ -1,6 +1,7 @@
 /** How two lists of rules differ, told by what ufw stores of a rule; its number is only where it stands. */
-import type { RuleReport } from '../messages';
+
 import { stayed } from '../plan/patch';
+import type { RuleReport } from '../results';
 
 export interface RuleDifference {
   added: RuleReport[];

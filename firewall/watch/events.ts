@@ -1,5 +1,5 @@
 /** From two readings to what is worth telling. Pure. */
-import type { News, OwnChange, Policies, State, WatchEvent } from '../messages';
+import type { News, OwnChange, Policies, State, WatchEvent } from '../results';
 import { difference, without } from './difference';
 
 type Changed = Extract<WatchEvent, { topic: 'changed' }>['payload'];

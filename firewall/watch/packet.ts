@@ -4,7 +4,7 @@
  * (Linux `net/netfilter/nf_log_syslog.c`), behind the prefix that ufw gives it.
  */
 import { isIP } from 'node:net';
-import type { Blocked } from '../messages';
+import type { Blocked } from '../results';
 import { normalAddress } from '../rules/address';
 
 export type Packet = Omit<Blocked, 'count' | 'source' | 'destination' | 'direction'> & {

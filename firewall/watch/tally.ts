@@ -2,7 +2,7 @@
  * Counts blocked packets. The first one of a source and port is told at once, those that follow once in so many seconds.
  * Sources can be forged, by the thousand in a second: so many are kept apart, and all others are counted together.
  */
-import type { Blocked } from '../messages';
+import type { Blocked } from '../results';
 import { now } from './now';
 import type { Packet } from './packet';
 

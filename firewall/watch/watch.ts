@@ -5,7 +5,8 @@
 import { join } from 'node:path';
 import { FirewallError, say } from '../errors';
 import { type PathWatch, watchPaths } from '../host/inotify';
-import type { News, Settings, State, WatchEvent, WatchOptions } from '../messages';
+import type { Settings, WatchOptions } from '../messages';
+import type { News, State, WatchEvent } from '../results';
 import { eventsOf } from './events';
 import { KernelLog } from './log';
 import { now } from './now';

@@ -4,8 +4,6 @@
  * are the judges.
  */
 import { realpath } from 'node:fs/promises';
-import { request as httpRequest } from 'node:http';
-import { request as httpsRequest } from 'node:https';
 import { dirname, join } from 'node:path';
 import { FirewallError, say } from '../errors';
 import { asideOf, type FileText, readText, removeIfThere, writeAside } from '../host/files';
@@ -135,8 +133,9 @@ async function pagesOf({ http, https }: { http: number | null; https: number | n
   await page(location);
 }
 
-function page(url: string): Promise<{ status: number; location: string }> {
-  const ask = url.startsWith('https:') ? httpsRequest : httpRequest;
+async function page(url: string): Promise<{ status: number; location: string }> {
+  // Only here: a reading by the agent does not wait for them to be loaded.
+  const { request: ask } = await (url.startsWith('https:') ? import('node:https') : import('node:http'));
   return new Promise((resolve, reject) => {
     const fail = (reason: string): void =>
       reject(

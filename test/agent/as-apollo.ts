@@ -21,7 +21,14 @@ export async function setUp(device: SystemdDevice, ...options: string[]): Promis
 /** What a request to the agent looks like, with the factory's settings. */
 export function requestOf(method: string, request: unknown = {}, settings: Record<string, unknown> = {}): string {
   const factory = {
-    ...{ privilege: 'auto', servicePorts: {}, customServices: [], customProfiles: [], managementFrom: '' },
+    ...{
+      privilege: 'auto',
+      servicePorts: {},
+      customServices: [],
+      customProfiles: [],
+      managementFrom: '',
+      managementTo: '',
+    },
     ...{ keepBackups: 20, etcUfw: '/etc/ufw', defaultUfw: '/etc/default/ufw' },
     ...{ webSite: '/etc/nginx/sites-available/apollo.conf', stateDir: '/var/lib/smartserver-firewall' },
   };

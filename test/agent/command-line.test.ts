@@ -2,7 +2,8 @@
 import { strict as assert } from 'node:assert';
 import { join, resolve } from 'node:path';
 import { after, before, beforeEach, describe, it } from 'mocha';
-import { backupReport, changeResult, check, state } from '../../firewall/messages';
+import { check } from '../../firewall/messages';
+import { backupReport, changeResult, state } from '../../firewall/results';
 import { Device } from '../device/device';
 import { Engine } from '../device/engine';
 import { everything, putBack } from '../firewall/stable';

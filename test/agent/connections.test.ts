@@ -1,7 +1,7 @@
 /** `cutConnections` and `systemService`, with the real sshd, seen from the neighbour. */
 import { strict as assert } from 'node:assert';
 import { after, before, beforeEach, it } from 'mocha';
-import type { ChangeResult } from '../../firewall/messages';
+import type { ChangeResult } from '../../firewall/results';
 import { Engine } from '../device/engine';
 import { describeAsRoot } from '../device/systemd/suite';
 import { SystemdDevice } from '../device/systemd/systemd-device';

@@ -5,7 +5,7 @@
 import { strict as assert } from 'node:assert';
 import { join } from 'node:path';
 import { after, before, beforeEach, it } from 'mocha';
-import type { BackupReport, ChangeResult, Result, State } from '../../firewall/messages';
+import type { BackupReport, ChangeResult, Result, State } from '../../firewall/results';
 import { describeAsRoot } from '../device/systemd/suite';
 import { SystemdDevice } from '../device/systemd/systemd-device';
 import { project } from '../device/systemd/tree';

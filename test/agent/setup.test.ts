@@ -7,6 +7,8 @@ import { everything } from '../firewall/stable';
 import { AGENT, askAgent, COMMAND, packaged, requestOf, setUp } from './as-apollo';
 
 const INSTALLED = '/usr/lib/smartserver-firewall';
+const CACHE = `${INSTALLED}/program.cache`;
+const OWN = [`${INSTALLED}/program.js`, `${INSTALLED}/load.js`, CACHE];
 const SUDOERS = '/etc/sudoers.d/smartserver-firewall';
 const UNIT = '/etc/systemd/system/smartserver-firewall.service';
 const HOOKS = '/home/apollo/confd/scripts/reset.d';
@@ -26,7 +28,7 @@ describeAsRoot('setup', function () {
   });
 
   const installed = async () => {
-    const paths = [`${INSTALLED}/program.js`, AGENT, `${INSTALLED}/smartserver-firewall`, SUDOERS, UNIT, COMMAND];
+    const paths = [...OWN, AGENT, `${INSTALLED}/smartserver-firewall`, SUDOERS, UNIT, COMMAND];
     const there = await Promise.all(paths.map(async (path) => ((await device.exists(path)) ? [path] : [])));
     return there.flat();
   };
@@ -43,7 +45,7 @@ describeAsRoot('setup', function () {
 
   it('installs all of it as root’s, once, and takes all of it away', async () => {
     assert.match(await setUp(device), /^create/m);
-    assert.equal((await installed()).length, 6);
+    assert.equal((await installed()).length, 8);
     for (const path of await installed()) {
       const { uid, gid, mode } = await device.stat(path);
       assert.deepEqual([uid, gid], [0, 0], path);
@@ -86,6 +88,24 @@ describeAsRoot('setup', function () {
     const other = await device.runAs('nobody', ['sudo', '-n', AGENT], { input: requestOf('read') });
     assert.equal(other.code, 1);
     await askAgent(device, requestOf('restore', { action: 'undo' }));
+  });
+
+  it('keeps how the program was compiled, and does without where that is another Node.js’s or damaged', async () => {
+    await setUp(device);
+    const isTaken = `const vm = require('vm'), fs = require('fs'), file = '${INSTALLED}/program.js';
+      const text = require('module').wrap(fs.readFileSync(file, 'utf8'));
+      const script = new vm.Script(text, { filename: file, cachedData: fs.readFileSync('${CACHE}') });
+      process.exit(script.cachedDataRejected ? 1 : 0);`;
+    assert.equal((await device.run([device.node, '-e', isTaken])).code, 0);
+    for (const damaged of ['', 'not what V8 wrote']) {
+      await device.write(CACHE, damaged);
+      assert.equal((await device.run([device.node, '-e', isTaken])).code, 1);
+      const { code, stdout } = await askAgent(device, requestOf('read'));
+      assert.equal(code, 0, stdout);
+      assert.equal(JSON.parse(stdout).result.active, true);
+    }
+    assert.match(await setUp(device), /^write .*program.cache$/m);
+    assert.equal((await device.run([device.node, '-e', isTaken])).code, 0);
   });
 
   it('hands nothing of its user’s environment to the program', async () => {

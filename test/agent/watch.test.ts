@@ -1,7 +1,7 @@
 /** A watch by an ordinary user, on a device with systemd: what root did without it, and the log it may or may not read. */
 import { strict as assert } from 'node:assert';
 import { after, afterEach, before, beforeEach, it } from 'mocha';
-import type { ChangeResult, WatchEvent } from '../../firewall/messages';
+import type { ChangeResult, WatchEvent } from '../../firewall/results';
 import { Engine } from '../device/engine';
 import { describeAsRoot } from '../device/systemd/suite';
 import { SystemdDevice } from '../device/systemd/systemd-device';

@@ -1,5 +1,5 @@
 /** The doors of the device that a report speaks of, and a neighbour who tries every one of them. */
-import type { Openness, ServiceReport } from '../../firewall/messages';
+import type { Openness, ServiceReport } from '../../firewall/results';
 import type { Device } from './device';
 import type { Family, Target } from './protocol';
 

@@ -4,9 +4,10 @@ import { createInterface } from 'node:readline';
 import type { RuleLists } from '../../firewall/commit/snapshot';
 import { transact } from '../../firewall/commit/transaction';
 import { Firewall } from '../../firewall/firewall';
-import type { AgentRequest, WatchEvent } from '../../firewall/messages';
+import type { AgentRequest } from '../../firewall/messages';
 import { settings as settingsSchema } from '../../firewall/messages';
 import { added, inserted, removed } from '../../firewall/plan/rulelist';
+import type { WatchEvent } from '../../firewall/results';
 import type { Rule } from '../../firewall/rules/rule';
 
 /** One step of ufw's own vocabulary: add (at the end or in place), insert before a position (1-based), delete. */

@@ -1,6 +1,6 @@
 /** The engine inside a device: a program of its own there, asked from the test over its standard streams. */
 import { join } from 'node:path';
-import type { BackupReport, ChangeResult, Confirmation, State, WatchEvent } from '../../firewall/messages';
+import type { BackupReport, ChangeResult, Confirmation, State, WatchEvent } from '../../firewall/results';
 import type { Edit, EngineAnswer, EngineCall, EngineTold } from './engine-inside';
 import type { InsideProcess } from './inside-process';
 import type { Machine } from './machine';

@@ -464,6 +464,7 @@ describe('the dialogs', function () {
     await fill('name', 'Plant');
     await page.selectOption('#node-config-input-privilege', 'sudo');
     await fill('managementFrom', '192.168.1.0/24');
+    await fill('managementTo', '8883/tcp');
     await fill('keepBackups', '7');
     await fill('etcUfw', '/srv/ufw');
     const add = (name: string) => page.getByRole('button', { name }).click();
@@ -526,6 +527,7 @@ describe('the dialogs', function () {
         },
       ],
       managementFrom: '192.168.1.0/24',
+      managementTo: '8883/tcp',
       keepBackups: '7',
       etcUfw: '/srv/ufw',
       defaultUfw: '/etc/default/ufw',

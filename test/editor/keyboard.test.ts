@@ -3,7 +3,7 @@
  * shows in the debug sidebar, and at the device's ports.
  */
 import assert from 'node:assert/strict';
-import type { State } from '../../firewall/messages';
+import type { State } from '../../firewall/results';
 import { Engine } from '../device/engine';
 import { until } from '../firewall/until';
 import type { Editor } from './browser';

@@ -1,7 +1,7 @@
 /** A real Node-RED on the device, its flows driven over HTTP and MQTT, the result seen by knocking. */
 import { strict as assert } from 'node:assert';
 import { after, before, describe, it } from 'mocha';
-import type { ChangeResult, State } from '../../firewall/messages';
+import type { ChangeResult, State } from '../../firewall/results';
 import { Device } from '../device/device';
 import { knockOnAll } from '../device/doors';
 import type { InsideProcess } from '../device/inside-process';

@@ -2,7 +2,7 @@
 import { strict as assert } from 'node:assert';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'mocha';
-import type { ChangeResult } from '../../firewall/messages';
+import type { ChangeResult } from '../../firewall/results';
 import { Device } from '../device/device';
 import { fetch } from '../device/fetch';
 import { startNodeRed } from '../device/node-red';

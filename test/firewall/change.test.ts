@@ -1,7 +1,8 @@
 /** Changes as a whole: the same twice, dry runs, inactive firewalls, other programs at the same time. */
 import { strict as assert } from 'node:assert';
 import { after, afterEach, before, describe, it } from 'mocha';
-import { changeResult, check } from '../../firewall/messages';
+import { check } from '../../firewall/messages';
+import { changeResult } from '../../firewall/results';
 import { Device } from '../device/device';
 import { Engine } from '../device/engine';
 import { assertReloadChangesNothing, everything, putBack, UFW_FILES } from './stable';
@@ -132,18 +133,53 @@ describe('A change', () => {
     assert.deepEqual(await device.neighbour.knock(knocks), ['in', 'filtered']);
   });
 
+  it('under lockdown keeps the way out to the operator, whoever else uses that port', async () => {
+    const policies = { incoming: 'deny', outgoing: 'deny' };
+    for (const [managementTo, id] of [
+      ['8883/tcp', 'remote-cms'],
+      ['8884/tcp', null],
+    ] as const) {
+      const managed = await Engine.start(device, { managementTo });
+      const { state } = await managed.setProfile({ profile: 'lockdown' });
+      assert.equal(state.profile.name, 'lockdown');
+      const { incoming, outgoing } = state.policies;
+      assert.deepEqual({ incoming, outgoing }, policies);
+      const ways = state.rules.filter(
+        ({ direction, to }) => direction === 'out' && to.port === managementTo.slice(0, 4),
+      );
+      assert.ok(ways.length > 0 && ways.every(({ action, protocol }) => action === 'allow' && protocol === 'tcp'));
+      if (id) assert.equal(state.services.find((one) => one.id === id)?.out, 'open');
+      assert.equal((await managed.setProfile({ profile: 'lockdown' })).changed, false);
+      await managed.stop();
+      // To a device without that setting it is a rule of its own, and lockdown has none.
+      const { removed } = await engine.setProfile({ profile: 'lockdown' });
+      assert.deepEqual(
+        removed.map(({ to }) => to.port),
+        ways.map(({ to }) => to.port),
+      );
+    }
+  });
+
   it('of a custom profile opens what it names, where it names it', async () => {
     const open = [
       { service: 'https', direction: 'in' },
       { service: 'ssh', direction: 'in', from: '192.0.2.0/24' },
       { service: '9300/tcp', direction: 'in', interface: 'eth1' },
       { service: 'dns', direction: 'out' },
+      { service: '9400/tcp', direction: 'out' },
+      { service: 'opcua', direction: 'out' },
     ];
     const own = await Engine.start(device, {
       customProfiles: [{ name: 'night', incoming: 'deny', outgoing: 'deny', open }],
     });
     const first = await own.setProfile({ profile: 'night' });
     assert.equal(first.state.profile.name, 'night');
+    const out = first.state.rules.filter(({ direction, family }) => direction === 'out' && family === 'ipv4');
+    for (const port of ['53', '9400', '55000'])
+      assert.ok(
+        out.some(({ to }) => to.port === port),
+        port,
+      );
     assert.equal((await own.setProfile({ profile: 'night' })).changed, false);
     await own.stop();
     const knock = (port: number, on: 'eth0' | 'eth1') => ({

@@ -1,7 +1,7 @@
 /** What the report says is held against packets: a neighbour knocks on every port of every service, both protocols and families. */
 import { strict as assert } from 'node:assert';
 import { after, afterEach, before, describe, it } from 'mocha';
-import type { State } from '../../firewall/messages';
+import type { State } from '../../firewall/results';
 import { CATALOGUE } from '../../firewall/services/catalogue';
 import { AGES } from '../device/ages';
 import { Device } from '../device/device';

@@ -1,7 +1,8 @@
 /** Reading is judged on tuples and the kernel, never on what `ufw status` prints. */
 import { strict as assert } from 'node:assert';
 import { after, afterEach, before, describe, it } from 'mocha';
-import { check, state as stateSchema } from '../../firewall/messages';
+import { check } from '../../firewall/messages';
+import { state as stateSchema } from '../../firewall/results';
 import { Device } from '../device/device';
 import { Engine } from '../device/engine';
 import { APPLICATION_FILE } from './commands';

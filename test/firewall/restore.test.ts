@@ -1,7 +1,8 @@
 /** The way back: undo, backups, confirmation, leases. Where a way in is cut, it is a real one, seen from the neighbour. */
 import { strict as assert } from 'node:assert';
 import { after, afterEach, before, beforeEach, describe, it } from 'mocha';
-import { backupReport, changeResult, check, confirmation } from '../../firewall/messages';
+import { check } from '../../firewall/messages';
+import { backupReport, changeResult, confirmation } from '../../firewall/results';
 import { Device } from '../device/device';
 import { Engine } from '../device/engine';
 import { page } from '../device/site';

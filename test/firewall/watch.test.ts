@@ -1,7 +1,8 @@
 /** What a watch tells on the real device, whoever changes its firewall. */
 import { strict as assert } from 'node:assert';
 import { after, afterEach, before, beforeEach, describe, it } from 'mocha';
-import { check, type WatchEvent, watchEvent } from '../../firewall/messages';
+import { check } from '../../firewall/messages';
+import { type WatchEvent, watchEvent } from '../../firewall/results';
 import { Device } from '../device/device';
 import { Engine } from '../device/engine';
 import { everything, putBack } from './stable';

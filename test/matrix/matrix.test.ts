@@ -7,7 +7,7 @@ import { readdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { after, before, describe, it } from 'mocha';
-import type { ChangeResult, State } from '../../firewall/messages';
+import type { ChangeResult, State } from '../../firewall/results';
 import { Device } from '../device/device';
 import { startNodeRed } from '../device/node-red';
 import { everything } from '../firewall/stable';

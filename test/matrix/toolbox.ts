@@ -14,8 +14,8 @@ const cache = join(root, 'dist', '.cache', 'matrix');
 const BUFFER = { maxBuffer: 64 * 1024 * 1024 };
 
 /** The folder of `node_modules` with this package of the registry in it; installed at the first call on a machine. */
-async function tool(name: string, version: string): Promise<string> {
-  const folder = join(cache, `${name}-${version}`);
+export async function tool(name: string, version: string): Promise<string> {
+  const folder = join(cache, `${name.replace('/', '-')}-${version}`);
   if (!existsSync(folder)) {
     await mkdir(cache, { recursive: true });
     const making = await mkdtemp(join(cache, 'making-'));

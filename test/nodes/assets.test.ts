@@ -8,28 +8,18 @@ import { CATALOGUE } from '../../firewall/services/catalogue';
 import type { Preview } from '../../firewall/services/preview';
 import { allProfiles, type Expectation, profileNamed } from '../../firewall/services/profiles';
 import { registryOf } from '../../firewall/services/registry';
+import { versionOf } from '../../nodes/migrate';
 import { NODES } from '../sets';
+import { definition, page } from './pages';
 
 const root = resolve(__dirname, '..', '..', '..');
 const read = (...path: string[]) => readFileSync(join(root, ...path), 'utf8');
 const json = (...path: string[]) => JSON.parse(read(...path));
 
 const packageJson = json('package.json');
-/** As built: with the parts it includes. */
-const page = (name: string) => read('dist', 'nodes', `${name}.html`);
 const RESOURCE = /(?:src|href)="resources\/@smartserver\/node-red-firewall\/([^"]+)"/g;
 /** What a page loads of the package's own. */
 const resources = (name: string) => [...page(name).matchAll(RESOURCE)].map((match) => String(match[1]));
-const definition = (name: string) => {
-  const script = /<script type="text\/javascript">([\s\S]*?)<\/script>/.exec(page(name))?.[1] ?? '';
-  const registered: { type: string; definition: Record<string, unknown> }[] = [];
-  const RED = {
-    nodes: { registerType: (type: string, def: object) => registered.push({ type, definition: { ...def } }) },
-  };
-  runInContext(script, createContext({ RED }));
-  assert.equal(registered.length, 1);
-  return registered[0] as (typeof registered)[number];
-};
 
 /** `{ a: { b: 'x' } }` → `a.b`. */
 const keysOf = (labels: Record<string, Record<string, string>>) =>
@@ -78,7 +68,7 @@ describe('each node of the package', () => {
 
     it(`${name} stores the version of its configuration`, () => {
       const { version } = definition(name).definition.defaults as { version: { value: unknown } };
-      assert.equal(version.value, 1);
+      assert.equal(version.value, versionOf(name));
     });
 
     it(`${name} has no property of a name that the editor keeps for itself`, () => {
@@ -229,6 +219,7 @@ describe('the choices of the dialogs', () => {
         },
       ],
       managementFrom: '192.168.1.0/24',
+      managementTo: '8884/tcp',
     };
     const registry = registryOf(check(settings, stored), null);
     assert.deepEqual(

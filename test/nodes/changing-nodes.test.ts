@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { FirewallError, say } from '../../firewall/errors';
-import { changeResult, check } from '../../firewall/messages';
+import { check } from '../../firewall/messages';
+import { changeResult } from '../../firewall/results';
 import { arrivals, devices, failResumingWith, nodeOf, send, start, stop, watchStatus } from './bench';
 
 const TOGGLE = { id: 'toggle', type: 'toggle-service', service: 'ssh', serviceType: 'str', action: 'toggle' };
@@ -207,6 +208,7 @@ describe('the configuration', () => {
       customServices: [{ id: 'scada', label: 'SCADA', ports: ['9100/tcp'], direction: 'in' }],
       customProfiles: [{ name: 'plant', incoming: 'deny', outgoing: 'deny', open: [] }],
       managementFrom: '192.168.1.0/24',
+      managementTo: '8883/tcp',
       etcUfw: '/a',
       defaultUfw: '/b',
       webSite: '/c',
@@ -227,6 +229,7 @@ describe('the configuration', () => {
     ['customProfiles', '[ half'],
     ['servicePorts', { opcua: '0/tcp' }],
     ['managementFrom', '300.1.1.1'],
+    ['managementTo', 'broker.example:8883'],
     ['privilege', ['root']],
   ];
   for (const [property, value] of wrong) {

@@ -3,25 +3,27 @@
 import { FirewallError, say } from '../../firewall/errors';
 import type { Seen } from '../../firewall/firewall';
 import {
+  changeWebPortsRequest,
+  check,
+  confirmRequest,
+  restoreRequest,
+  type SetProfileRequest,
+  setProfileRequest,
+  settings as settingsSchema,
+  toggleServiceRequest,
+  type WatchOptions,
+  watchOptions,
+} from '../../firewall/messages';
+import {
   type BackupReport,
   type ChangeResult,
   type Confirmation,
   changeResult,
-  changeWebPortsRequest,
-  check,
-  confirmRequest,
   type Openness,
-  restoreRequest,
-  type SetProfileRequest,
   type State,
-  setProfileRequest,
-  settings as settingsSchema,
   state as stateSchema,
-  toggleServiceRequest,
   type WatchEvent,
-  type WatchOptions,
-  watchOptions,
-} from '../../firewall/messages';
+} from '../../firewall/results';
 import { CATALOGUE } from '../../firewall/services/catalogue';
 import { profileNamed } from '../../firewall/services/profiles';
 import { type Registry, registryOf, serviceNamed } from '../../firewall/services/registry';

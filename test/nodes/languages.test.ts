@@ -5,17 +5,13 @@ import { join, resolve } from 'node:path';
 import type * as z from 'zod';
 import { ERROR_CODES } from '../../firewall/errors';
 import {
-  backupReport,
-  changeResult,
   changeWebPortsRequest,
-  confirmation,
   restoreRequest,
   setProfileRequest,
   settings,
-  state,
   toggleServiceRequest,
-  watchEvent,
 } from '../../firewall/messages';
+import { backupReport, changeResult, confirmation, state, watchEvent } from '../../firewall/results';
 import { CATALOGUE } from '../../firewall/services/catalogue';
 
 const root = resolve(__dirname, '..', '..', '..');

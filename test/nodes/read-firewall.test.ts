@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { check, state } from '../../firewall/messages';
+import { check } from '../../firewall/messages';
+import { state } from '../../firewall/results';
 import { devices, send, start, stop } from './bench';
 
 const READ = { id: 'read', type: 'read-firewall' };

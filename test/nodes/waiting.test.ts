@@ -1,6 +1,7 @@
 /** Changes that wait, and the way back, as the nodes show and send them. */
 import assert from 'node:assert/strict';
-import { backupReport, check, confirmation } from '../../firewall/messages';
+import { check } from '../../firewall/messages';
+import { backupReport, confirmation } from '../../firewall/results';
 import { devices, send, start, stop, watchStatus } from './bench';
 
 const TOGGLE = { id: 'toggle', type: 'toggle-service', action: 'close', confirmWithin: '90' };

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { FirewallError, say } from '../../firewall/errors';
-import { type WatchEvent, watchEvent } from '../../firewall/messages';
+import { type WatchEvent, watchEvent } from '../../firewall/results';
 import { arrivals, devices, start, stop, watchStatus } from './bench';
 import type { FakeFirewall } from './fake-firewall';
 

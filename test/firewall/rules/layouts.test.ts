@@ -1,7 +1,7 @@
 /** Rule files in the layouts of other ages of ufw: read, written and changed without becoming anything else. */
 import { strict as assert } from 'node:assert';
 import { describe, it } from 'mocha';
-import type { Policies } from '../../../firewall/messages';
+import type { Policies } from '../../../firewall/results';
 import { userLoad } from '../../../firewall/rules/loads';
 import { FAMILIES, type Family, makeRule, type Rule } from '../../../firewall/rules/rule';
 import {

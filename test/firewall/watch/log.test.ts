@@ -4,7 +4,8 @@
  */
 import { strict as assert } from 'node:assert';
 import { after, afterEach, before, beforeEach, describe, it } from 'mocha';
-import { type Blocked, blocked, check } from '../../../firewall/messages';
+import { check } from '../../../firewall/messages';
+import { type Blocked, blocked } from '../../../firewall/results';
 import { Device } from '../../device/device';
 import { Engine } from '../../device/engine';
 import { until } from '../until';

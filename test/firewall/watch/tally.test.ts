@@ -1,7 +1,7 @@
 /** Counting packets whose senders may be forged. */
 import { strict as assert } from 'node:assert';
 import { afterEach, describe, it } from 'mocha';
-import type { Blocked } from '../../../firewall/messages';
+import type { Blocked } from '../../../firewall/results';
 import { packetOf } from '../../../firewall/watch/packet';
 import { MOST, Tally } from '../../../firewall/watch/tally';
 import { until } from '../until';

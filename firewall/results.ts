@@ -1,0 +1,254 @@
+/**
+ * The shape of what the engine answers and tells. The engine itself makes it and checks none of it: these schemas are for
+ * their types, for tests and for documents, and nothing that runs on the device loads them.
+ */
+import * as z from 'zod';
+import { direction, policy } from './messages';
+
+/** How far a service is open, see the contract: to all, to none, or to some. */
+export const openness = z.enum(['open', 'closed', 'partial']);
+export type Openness = z.infer<typeof openness>;
+
+const endpoint = z.strictObject({ address: z.string(), port: z.string(), app: z.string().nullable() });
+
+/** One row of `ufw status numbered`, from the tuple, not from its text. */
+export const ruleReport = z.strictObject({
+  /** As `ufw status numbered` prints it; for a removed rule, as it printed it before. */
+  number: z.int(),
+  action: z.enum(['allow', 'deny', 'reject', 'limit']),
+  direction: z.enum(['in', 'out', 'routed']),
+  /** `any` means tcp and udp where a port is named, else every protocol. */
+  protocol: z.string(),
+  to: endpoint,
+  from: endpoint,
+  /** For routed rules `IN>OUT`, where either may be empty; else the one interface, or null for all. */
+  interface: z.string().nullable(),
+  log: z.enum(['log', 'log-all']).nullable(),
+  family: z.enum(['ipv4', 'ipv6']),
+  comment: z.string(),
+});
+export type RuleReport = z.infer<typeof ruleReport>;
+
+export const difference = z.strictObject({
+  /** A service id, or `all others` for the default policy. */
+  service: z.string(),
+  direction,
+  expected: openness,
+  actual: openness,
+});
+export type Difference = z.infer<typeof difference>;
+
+export const serviceReport = z.strictObject({
+  id: z.string(),
+  label: z.string(),
+  ports: z.array(z.string()),
+  in: openness,
+  out: openness,
+  /** The same, per address family; a family ufw does not manage is left out. */
+  families: z.array(z.strictObject({ family: z.enum(['ipv4', 'ipv6']), in: openness, out: openness })),
+  /** Interfaces and remote addresses that rules which can decide about this service are limited to. */
+  interfaces: z.array(z.string()),
+  sources: z.array(z.string()),
+  optional: z.boolean(),
+  internal: z.boolean(),
+  /** Whether a process listens on one of its ports; null where that cannot be known (outgoing services). */
+  listening: z.boolean().nullable(),
+  consequence: z.string(),
+});
+export type ServiceReport = z.infer<typeof serviceReport>;
+
+const policies = z.strictObject({ incoming: policy, outgoing: policy, routed: policy });
+export type Policies = z.infer<typeof policies>;
+
+/** A change that waits to be confirmed. */
+const pendingReport = z.strictObject({ id: z.string(), action: z.string(), confirmBy: z.string() });
+
+const logLevel = z.enum(['off', 'low', 'medium', 'high', 'full']);
+
+/** The machine-readable report of current security settings that IEC 62443-4-2 CR 7.6 RE(1) asks for. */
+export const state = z.strictObject({
+  /** ISO 8601, UTC. */
+  readAt: z.string(),
+  /** What the kernel does. */
+  active: z.boolean(),
+  /** What ufw.conf says. */
+  enabledAtBoot: z.boolean(),
+  ipv6: z.boolean(),
+  logging: logLevel,
+  policies,
+  profile: z.strictObject({
+    name: z.string().nullable(),
+    closest: z.string(),
+    /** Against `closest`. */
+    differences: z.array(difference),
+  }),
+  services: z.array(serviceReport),
+  rules: z.array(ruleReport),
+  exposedInternal: z.array(z.string()),
+  openUnused: z.array(z.string()),
+  otherOwners: z.array(z.string()),
+  unreadable: z.array(z.string()),
+  webPorts: z
+    .strictObject({
+      http: z.int().nullable(),
+      https: z.int().nullable(),
+      redirectsTo: z.int().nullable(),
+      consistent: z.boolean(),
+      problems: z.array(z.string()),
+    })
+    .nullable(),
+  pending: pendingReport.nullable(),
+  leases: z.array(z.strictObject({ service: z.string(), until: z.string() })),
+  /** What a killed ufw left behind; restore-firewall puts it right. */
+  leftovers: z.array(z.string()),
+  inSync: z.boolean(),
+});
+export type State = z.infer<typeof state>;
+
+/** Who watches over a deadline: systemd does without Node-RED, and across a boot. */
+export const guard = z.enum(['systemd', 'node-red']);
+export type Guard = z.infer<typeof guard>;
+
+/** One backup: the state before a change. */
+export const backupReport = z.strictObject({
+  id: z.string(),
+  /** When the change was made; ISO 8601, UTC. */
+  at: z.string(),
+  /** The change it was taken before: `set-profile lockdown`. */
+  action: z.string(),
+  /** Why that change was made: `requested`, `unconfirmed` (nobody confirmed an earlier one), `lease-over`. */
+  reason: z.enum(['requested', 'unconfirmed', 'lease-over']),
+  /** How many rules there were. */
+  rules: z.int(),
+});
+export type BackupReport = z.infer<typeof backupReport>;
+
+/** A change that was waiting is to stay. */
+export const confirmation = z.strictObject({
+  id: z.string(),
+  action: z.string(),
+  confirmed: z.literal(true),
+  state,
+});
+export type Confirmation = z.infer<typeof confirmation>;
+
+/** What came due was done. */
+export const settled = z.strictObject({
+  /** What was done, and what could not be, in sentences. */
+  warnings: z.array(z.string()),
+  /** Something could not be done, and has to be tried again. */
+  failed: z.boolean(),
+  state,
+});
+export type Settled = z.infer<typeof settled>;
+
+const policyChange = z.strictObject({ from: policy, to: policy });
+const policyChanges = z.strictObject({
+  incoming: policyChange.optional(),
+  outgoing: policyChange.optional(),
+  routed: policyChange.optional(),
+});
+
+export const changeResult = z.strictObject({
+  id: z.string(),
+  action: z.string(),
+  changed: z.boolean(),
+  dryRun: z.boolean(),
+  added: z.array(ruleReport),
+  removed: z.array(ruleReport),
+  policies: policyChanges,
+  files: z.array(z.string()),
+  cut: z.int(),
+  backup: z.string().nullable(),
+  pending: z.strictObject({ confirmBy: z.string(), guard }).nullable(),
+  warnings: z.array(z.string()),
+  state,
+  durationMs: z.number(),
+});
+export type ChangeResult = z.infer<typeof changeResult>;
+
+/** What a change made of the firewall; empty and null where it left things as they were. */
+const effect = {
+  added: z.array(ruleReport),
+  removed: z.array(ruleReport),
+  policies: policyChanges,
+  /** The firewall as a whole, as ufw.conf has it. */
+  enabled: z.strictObject({ from: z.boolean(), to: z.boolean() }).nullable(),
+  logging: z.strictObject({ from: logLevel, to: logLevel }).nullable(),
+};
+
+/** A change that this package made, in whichever process, as its backup tells of it. */
+const ownChange = z.strictObject({
+  ...backupReport.pick({ id: true, at: true, action: true, reason: true }).shape,
+  ...effect,
+  /** The unconfirmed change it took back. */
+  reverted: z.strictObject({ id: z.string(), action: z.string() }).nullable(),
+  /** What was so for a while, and is over with it. */
+  ended: z.array(z.string()),
+});
+export type OwnChange = z.infer<typeof ownChange>;
+
+/** What somebody who watches is told: how things are, and what this package has done since the last time. */
+export const news = z.strictObject({
+  state,
+  /** The profile that was set last with what differs from it; null where none was. */
+  drift: z.strictObject({ profile: z.string(), differences: z.array(difference) }).nullable(),
+  /** The oldest first. */
+  changes: z.array(ownChange),
+  /** For the next question. */
+  known: z.array(z.string()),
+  /** What was done because it had to be, and what could not be, in sentences. */
+  warnings: z.array(z.string()),
+});
+export type News = z.infer<typeof news>;
+
+/** Packets that the firewall logged as blocked. */
+export const blocked = z.strictObject({
+  /** The address they came from; null where they came from more than are kept apart, and then all but `count` is null. */
+  source: z.string().nullable(),
+  /** The address they went to, the last one's. */
+  destination: z.string().nullable(),
+  /** The port they went to; null for protocols without ports, and in what is left of a packet that came in parts. */
+  port: z.int().min(0).max(65535).nullable(),
+  /** `tcp`, `udp`, `icmp`, …; a number where it has no name. */
+  protocol: z.string().nullable(),
+  direction: z.enum(['in', 'out', 'routed']).nullable(),
+  /** Where the last one came in, or was to go out. */
+  interface: z.string().nullable(),
+  /** How many since the last message about them. */
+  count: z.int().min(1),
+});
+export type Blocked = z.infer<typeof blocked>;
+
+/** What a watch tells: the messages of the node `watch-firewall`. */
+export const watchEvent = z.discriminatedUnion('topic', [
+  z.strictObject({
+    topic: z.literal('changed'),
+    payload: z.strictObject({
+      /** `self`: this package did it, in whichever process. */
+      who: z.enum(['self', 'other']),
+      /** Which change of this package's; null for somebody else's. */
+      id: z.string().nullable(),
+      action: z.string().nullable(),
+      reason: backupReport.shape.reason.nullable(),
+      ...effect,
+    }),
+  }),
+  z.strictObject({ topic: z.literal('drift'), payload: news.shape.drift.unwrap() }),
+  z.strictObject({ topic: z.literal('web-ports'), payload: state.shape.webPorts.unwrap() }),
+  z.strictObject({ topic: z.literal('blocked'), payload: blocked }),
+  z.strictObject({ topic: z.literal('pending'), payload: pendingReport }),
+  z.strictObject({
+    topic: z.literal('reverted'),
+    /** The change that went back, and when. */
+    payload: z.strictObject({ id: z.string(), action: z.string(), at: z.string() }),
+  }),
+  z.strictObject({
+    topic: z.literal('lease-ended'),
+    payload: z.strictObject({ service: z.string(), at: z.string() }),
+  }),
+]);
+export type WatchEvent = z.infer<typeof watchEvent>;
+
+/** What the engine answers to a request. */
+export type Result = ChangeResult | Confirmation | Settled | State | News | BackupReport[];

@@ -1,0 +1,205 @@
+/**
+ * Flows as earlier versions of the package stored them work in this one, and those of later versions are refused.
+ *
+ * `test/flows/VERSION/` has what that version stored: `every-property.json`, each type of node with each of its properties
+ * at a value that is not its default, as the editor exports it; `requests.json`, by a node's name the message it is sent
+ * and what it then asks of the engine; and `examples/`, the examples of that version. What was released stays as it is.
+ * A version that adds a property, or raises a node's `version`, adds a folder: export the flow from its editor, and say
+ * in `requests.json` what it asks. The tests below find it by themselves.
+ */
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { check, settings as settingsSchema } from '../../firewall/messages';
+import { upToDate, versionOf } from '../../nodes/migrate';
+import { NODES } from '../sets';
+import { devices, nodeOf, send, start, stop, watchStatus } from './bench';
+import { definition } from './pages';
+
+const folder = resolve(__dirname, '..', '..', '..', 'test', 'flows');
+const VERSIONS = readdirSync(folder).sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
+const json = (...path: string[]) => JSON.parse(readFileSync(join(folder, ...path), 'utf8'));
+
+interface StoredNode {
+  id: string;
+  type: string;
+  name: string;
+  [property: string]: unknown;
+}
+type Asked = Record<string, { message: object; request: object }>;
+
+/** Starts those nodes of a flow that are the package's, on the bench's tab. */
+async function startStored(flow: readonly StoredNode[]): Promise<void> {
+  const own = flow.filter(({ type }) => NODES.includes(type));
+  await start(own.map((node) => (node.type === 'smartserver' ? node : { ...node, z: 'flow', wires: [['out']] })));
+}
+
+/** What the node called a method of its own with since the flow was started. */
+function calledWith(id: string, method: 'status' | 'warn' | 'error'): unknown[] {
+  const node = nodeOf(id);
+  // The test helper spies on the methods of all nodes at once.
+  const calls = (node as unknown as Record<string, Spy>)[method]?.getCalls() ?? [];
+  return calls.filter(({ thisValue }) => thisValue === node).map(({ args }) => args[0]);
+}
+interface Spy {
+  getCalls(): { thisValue: unknown; args: unknown[] }[];
+}
+
+describe('a flow stored by version', () => {
+  afterEach(stop);
+
+  for (const version of VERSIONS) {
+    const flow: StoredNode[] = json(version, 'every-property.json');
+    const one = (type: string): StoredNode => flow.find((node) => node.type === type) ?? assert.fail(type);
+
+    it(`${version}: each node asks the engine for what its properties say`, async () => {
+      await startStored(flow);
+      const asked: Asked = json(version, 'requests.json');
+      for (const [name, { message, request }] of Object.entries(asked)) {
+        const { id } = flow.find((node) => node.name === name) ?? assert.fail(name);
+        // The engine's change that waits is not what this is about.
+        if (devices[0]) devices[0].pending = null;
+        const { caught } = await send(id, message);
+        assert.equal(caught, null, caught?.error.message);
+        assert.deepEqual(devices[0]?.requests.splice(0), [request], name);
+      }
+      assert.equal(devices.length, 1, 'one configuration node, one device');
+    });
+
+    it(`${version}: the configuration node opens the device with its settings`, async () => {
+      await startStored(flow);
+      const { id, type, name, version: _, keepBackups, ...settings } = one('smartserver');
+      await send(one('confirm-change').id, {});
+      // Later versions may have more of them.
+      const expected = { ...check(settingsSchema, {}), ...settings, keepBackups: Number(keepBackups) };
+      assert.deepEqual(devices[0]?.settings, expected);
+      assert.ok(id && type && name);
+    });
+
+    it(`${version}: a reading sends the part it is to, and only when that changed`, async () => {
+      await startStored(flow);
+      const { id } = one('read-firewall');
+      assert.equal((await send(id, {})).sent?.payload[0].comment, 'from the plant');
+      assert.equal((await send(id, {})).sent, null);
+    });
+
+    it(`${version}: the change that waits is confirmed`, async () => {
+      await startStored(flow);
+      const { id } = one('confirm-change');
+      await send(id, {});
+      const [device] = devices;
+      assert.ok(device);
+      device.pending = { id: '7', action: 'set-profile lockdown', confirmBy: '2026-01-01T00:00:00.000Z' };
+      assert.equal((await send(id, { payload: { id: '7' } })).sent?.payload.id, '7');
+    });
+
+    it(`${version}: what is watched for is what it says`, async () => {
+      await startStored(flow);
+      // The sidebar watches too, for nothing.
+      const watched = [...(devices[0]?.watchers ?? [])].map(({ asked }) => asked).filter(({ topics }) => topics[0]);
+      assert.deepEqual(watched, [{ topics: ['blocked'], blockedEvery: 300 }]);
+    });
+
+    for (const name of readdirSync(join(folder, version, 'examples'))) {
+      it(`${version}: the example ${name} starts, and what it asks by itself is understood`, async () => {
+        const example: StoredNode[] = json(version, 'examples', name);
+        await startStored(example);
+        const own = example.filter(({ type }) => NODES.includes(type));
+        assert.ok(own.length > 0);
+        for (const node of own) {
+          assert.deepEqual([...calledWith(node.id, 'warn'), ...calledWith(node.id, 'error')], []);
+          if (['smartserver', 'watch-firewall'].includes(node.type)) continue;
+          // What a property takes from a message is not there; there is no change to confirm.
+          const { caught } = await send(node.id, {});
+          assert.match(
+            caught?.error.message ?? '',
+            /^$|^NOTHING_PENDING|^INVALID_INPUT: \w+: msg ".*" (has no value|cannot be evaluated)/,
+          );
+        }
+      });
+    }
+  }
+
+  it('of the newest folder has each property of each node, at a value that is not its default', () => {
+    const flow: StoredNode[] = json(String(VERSIONS[VERSIONS.length - 1]), 'every-property.json');
+    const missing = NODES.flatMap((type) => {
+      const { defaults } = definition(type).definition as { defaults: Record<string, { value: unknown }> };
+      const { version, ...others } = defaults;
+      const nodes = flow.filter((node) => node.type === type);
+      assert.ok(nodes.length > 0 && version, type);
+      for (const node of nodes) assert.equal(node.version, versionOf(type), type);
+      return Object.entries(others)
+        .filter(
+          ([property, { value }]) =>
+            !nodes.some((node) => property in node && JSON.stringify(node[property]) !== JSON.stringify(value)),
+        )
+        .map(([property]) => `${type}: ${property}`);
+    });
+    assert.deepEqual(missing, []);
+  });
+});
+
+describe('a node saved by a later version', () => {
+  afterEach(stop);
+
+  for (const type of NODES.filter((name) => !['smartserver', 'watch-firewall'].includes(name))) {
+    it(`(${type}) says so as flows start, answers each message with that error, and asks nothing`, async () => {
+      const node = { id: 'node', type, name: '', version: versionOf(type) + 1 };
+      await start([node, { id: 'reading', type: 'read-firewall' }]);
+      const [warning] = calledWith('node', 'warn');
+      assert.match(String(warning), /^INVALID_INPUT: version: this node was saved by a newer version of the package/);
+      assert.deepEqual(calledWith('node', 'status').pop(), { fill: 'red', shape: 'ring', text: 'INVALID_INPUT' });
+      for (const payload of [{}, { id: '1' }]) {
+        const { sent, caught } = await send('node', { payload });
+        assert.deepEqual([sent, caught?.error.message], [null, warning]);
+      }
+      assert.deepEqual(devices[0]?.requests, []);
+    });
+  }
+
+  it('(watch-firewall) says so, and watches for nothing', async () => {
+    const node = { id: 'node', type: 'watch-firewall', name: '', version: versionOf('watch-firewall') + 1 };
+    await start([node, { id: 'reading', type: 'read-firewall' }]);
+    assert.match(String(calledWith('node', 'warn')), /^INVALID_INPUT: version: /);
+    assert.ok([...(devices[0]?.watchers ?? [])].every(({ asked }) => asked.topics.length === 0));
+  });
+
+  it('(smartserver) opens no device: whoever uses it is told', async () => {
+    await start([
+      { id: 'config', type: 'smartserver', version: versionOf('smartserver') + 1 },
+      { id: 'profile', type: 'set-profile', device: 'config', version: 1 },
+    ]);
+    const statuses = watchStatus('profile');
+    const { caught } = await send('profile', {});
+    assert.match(caught?.error.message ?? '', /^INVALID_INPUT: version: this node was saved by a newer version/);
+    assert.equal(statuses[statuses.length - 1]?.text, 'INVALID_INPUT');
+    assert.deepEqual(devices, []);
+  });
+});
+
+describe('a stored definition', () => {
+  const stored = (version?: unknown) => ({ id: 'a', type: 'x', name: '', z: '', ...(version ? { version } : {}) });
+
+  it('goes through each migration from its version on, in order', () => {
+    const step = (to: number) => (def: object) => ({
+      ...(def as ReturnType<typeof stored>),
+      version: to,
+      name: `${(def as { name: string }).name}${to}`,
+    });
+    const migrations = { x: [step(2), step(3)] };
+    assert.deepEqual(upToDate(stored(1), migrations), { ...stored(3), name: '23' });
+    assert.deepEqual(upToDate(stored(2), migrations), { ...stored(3), name: '3' });
+    assert.deepEqual(upToDate(stored(3), migrations), stored(3));
+    assert.throws(() => upToDate(stored(4), migrations), /newer version of the package \(4; this one knows up to 3\)/);
+  });
+
+  it('without a version is one of the first', () => {
+    assert.deepEqual(upToDate(stored(), { x: [(def) => ({ ...def, name: 'migrated' })] }).name, 'migrated');
+  });
+
+  for (const version of ['1', 1.5, -1, true, {}]) {
+    it(`of version ${JSON.stringify(version)} is INVALID_INPUT`, () => {
+      assert.throws(() => upToDate(stored(version)), /^INVALID_INPUT: version: must be a whole number/);
+    });
+  }
+});

@@ -1,0 +1,199 @@
+/** What of others is in the package: said in full, harmless, and as the lock file has it. */
+import { strict as assert } from 'node:assert';
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { after, before, describe, it } from 'mocha';
+import { advisoriesIn, auditFaults, signaturesIn } from '../../scripts/audit';
+import { licenceFaults, licensed } from '../../scripts/licences';
+import { packed as packPackage, tool } from '../matrix/toolbox';
+
+const root = resolve(__dirname, '..', '..', '..');
+const json = (...path: string[]) => JSON.parse(readFileSync(join(...path), 'utf8'));
+const lock = json(root, 'package-lock.json');
+const locked = Object.entries<{ version: string; dev?: boolean; hasInstallScript?: boolean; resolved?: string }>(
+  lock.packages,
+).filter(([path]) => path !== '');
+/** What the project's own dependencies bring; everything else is its tools. */
+const forUsers = locked.filter(([, { dev }]) => !dev);
+
+interface Component {
+  type: string;
+  name: string;
+  version: string;
+  purl: string;
+}
+
+describe('The packed package', function () {
+  this.timeout(240_000);
+  let packed: { folder: string; tarball: string };
+  let folder: string;
+  let files: string[];
+
+  before(async () => {
+    packed = await packPackage();
+    execFileSync('tar', ['-xzf', packed.tarball, '-C', packed.folder]);
+    folder = join(packed.folder, 'package');
+    files = readdirSync(folder, { recursive: true }).map(String);
+    files = files.filter((name) => statSync(join(folder, name)).isFile());
+  });
+  after(() => rm(packed.folder, { recursive: true, force: true }));
+
+  it('runs nothing when it is installed, and asks for no other package', () => {
+    const packageJson = json(folder, 'package.json');
+    const asks = Object.keys(packageJson).filter((key) =>
+      /^scripts$|dependencies|gyp|^binary$|^workspaces$/i.test(key),
+    );
+    assert.deepEqual(asks, []);
+    const builds = files.filter((name) =>
+      /(^|\/)(binding\.gyp|node_modules|npm-shrinkwrap\.json|\.npmrc)(\/|$)/.test(name),
+    );
+    assert.deepEqual(builds, []);
+  });
+
+  it('has no native code', () => {
+    assert.ok(files.length > 50);
+    const known = /\.(js|json|html|css|md|svg|png)$|^LICENSE$/;
+    assert.deepEqual(
+      files.filter((name) => !known.test(name)),
+      [],
+    );
+    const magic = ['\x7fELF', 'MZ', '\0asm', '\xcf\xfa\xed\xfe', '!<arch>'];
+    for (const name of files) {
+      const start = readFileSync(join(folder, name)).subarray(0, 8).toString('latin1');
+      assert.ok(!magic.some((one) => start.startsWith(one)), name);
+    }
+    for (const name of files.filter((file) => file.endsWith('.js'))) {
+      assert.doesNotMatch(readFileSync(join(folder, name), 'utf8'), /process\.dlopen\(|require\("[^"]*\.node"\)/, name);
+    }
+  });
+
+  it('has an SBOM that holds against the schema of CycloneDX 1.5', async () => {
+    const sbom = json(folder, 'sbom.cdx.json');
+    const library = await tool('@cyclonedx/cyclonedx-library', '10.3.0');
+    const schema = (name: string) =>
+      json(library, '@cyclonedx', 'cyclonedx-library', 'res', 'schema', `${name}.SNAPSHOT.schema.json`);
+    const { default: Ajv } = require(join(await tool('ajv', '8.17.1'), 'ajv'));
+    // What the schema's formats are about, addresses and moments, this SBOM has none of.
+    const ajv = new Ajv({ strict: false, validateFormats: false, allErrors: true });
+    for (const name of ['spdx', 'jsf-0.82']) {
+      ajv.addSchema(schema(name), `http://cyclonedx.org/schema/${name}.SNAPSHOT.schema.json`);
+    }
+    const validate = ajv.compile(schema('bom-1.5'));
+    assert.equal(validate(sbom), true, JSON.stringify(validate.errors, null, 2));
+    const [first, ...others] = sbom.components;
+    const { name, ...nameless } = first;
+    assert.equal(validate({ ...sbom, components: [nameless, ...others] }), false, name);
+    const misnamed = { ...first, licenses: [{ license: { id: 'MIT License' } }] };
+    assert.equal(validate({ ...sbom, components: [misnamed, ...others] }), false);
+  });
+
+  it('has in the SBOM what the lock file has for users, in the same versions, each with its licence', () => {
+    const sbom = json(folder, 'sbom.cdx.json');
+    const components: Component[] = sbom.components;
+    const expected = forUsers.map(([path, { version }]) => `${path.replace('node_modules/', '')}@${version}`);
+    assert.deepEqual(components.map(({ name, version }) => `${name}@${version}`).sort(), expected.sort());
+    const notices = readFileSync(join(folder, 'THIRD-PARTY.md'), 'utf8');
+    for (const { name, version, purl } of components) {
+      assert.equal(purl, `pkg:npm/${name.replace('@', '%40')}@${version}`);
+      assert.ok(notices.includes(`## ${name} ${version} (`), name);
+    }
+    const { name, version } = json(root, 'package.json');
+    assert.deepEqual([sbom.metadata.component.name, sbom.metadata.component.version], [name, version]);
+  });
+});
+
+describe('The lock file', () => {
+  it('binds no package to an address, and each to its content', () => {
+    assert.deepEqual(
+      locked.filter(([, { resolved }]) => resolved !== undefined).map(([path]) => path),
+      [],
+    );
+    const loose = Object.entries<{ integrity?: string; inBundle?: boolean }>(lock.packages).filter(
+      ([path, { integrity, inBundle }]) => path !== '' && !inBundle && !integrity?.startsWith('sha512-'),
+    );
+    assert.deepEqual(
+      loose.map(([path]) => path),
+      [],
+    );
+  });
+
+  it('has no package for users that runs something when it is installed', () => {
+    assert.ok(forUsers.length > 10);
+    assert.deepEqual(
+      forUsers.filter(([, { hasInstallScript }]) => hasInstallScript).map(([path]) => path),
+      [],
+    );
+  });
+});
+
+describe('The licences', () => {
+  it('of the whole tree are known, and let it be used as it is', () => {
+    const packages = licensed(root);
+    assert.equal(packages.length, locked.length);
+    assert.deepEqual(licenceFaults(packages), []);
+  });
+
+  it('that are not, are named, and stricter for what users get', () => {
+    const one = (licence: string, isTool: boolean) => licenceFaults([{ name: 'x', version: '1.0.0', licence, isTool }]);
+    assert.deepEqual(one('(GPL-2.0 OR MIT)', false), []);
+    assert.deepEqual(one('MPL-2.0', true), []);
+    assert.deepEqual(one('MPL-2.0', false), [
+      'The licence of x 1.0.0, MPL-2.0, is not one of those that may be passed on to users.',
+    ]);
+    assert.deepEqual(one('', true), [
+      'The licence of x 1.0.0, which is not known, is not one of those that may be used by the project.',
+    ]);
+    assert.equal(one('MIT AND GPL-3.0', true).length, 1);
+  });
+});
+
+/** As npm 11 prints it. */
+const REFUSED = { message: '405 Method Not Allowed - POST https://…/bulk', statusCode: 405, error: { summary: '' } };
+const UNREACHED = { error: { code: 'ENOTFOUND', summary: 'request to https://…/root.json failed' } };
+
+describe('The audit', () => {
+  it('is clean only where npm says so', () => {
+    const clean = [
+      advisoriesIn(JSON.stringify({ auditReportVersion: 2, vulnerabilities: {}, metadata: {} })),
+      signaturesIn(JSON.stringify({ invalid: [], missing: [] })),
+    ];
+    assert.deepEqual(
+      clean.map(({ verdict }) => verdict),
+      ['clean', 'clean'],
+    );
+    assert.deepEqual(auditFaults(clean), []);
+  });
+
+  it('names what was found', () => {
+    const found = [
+      advisoriesIn(JSON.stringify({ vulnerabilities: { execa: { severity: 'high' } }, metadata: {} })),
+      signaturesIn(
+        JSON.stringify({
+          invalid: [{ name: 'zod', version: '4.6.7' }],
+          missing: [{ name: 'which', version: '2.0.2' }],
+        }),
+      ),
+    ];
+    assert.deepEqual(auditFaults(found), [
+      'npm audit --omit=dev found: execa (high).',
+      'npm audit signatures found: zod@4.6.7 has a wrong signature, which@2.0.2 has no signature.',
+    ]);
+  });
+
+  for (const [what, printed, said] of [
+    ['refuses', JSON.stringify(REFUSED), '405 Method Not Allowed - POST https://…/bulk'],
+    ['cannot be reached', JSON.stringify(UNREACHED), 'request to https://…/root.json failed'],
+    ['says nothing', '', 'npm printed nothing'],
+    ['says something else', '<html>', '<html>'],
+    ['says something that is neither', '{}', '{}'],
+  ] as const) {
+    it(`is not clean where the registry ${what}`, () => {
+      assert.deepEqual(auditFaults([advisoriesIn(printed), signaturesIn(printed)]), [
+        `npm audit --omit=dev was not answered (${said}), so nothing is known.`,
+        `npm audit signatures was not answered (${said}), so nothing is known.`,
+      ]);
+    });
+  }
+});
