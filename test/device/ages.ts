@@ -83,7 +83,9 @@ async function fetched(folder: string): Promise<string> {
       told.push(`${site}: ${String((error as { stderr?: string }).stderr || error).trim()}`);
     }
   }
-  throw new Error(`ufw 0.36 for the test device (${archive.path} of Debian) is not to be had where apt has its packages from.\n${told.join('\n')}`);
+  throw new Error(
+    `ufw 0.36 for the test device (${archive.path} of Debian) is not to be had where apt has its packages from.\n${told.join('\n')}`,
+  );
 }
 
 /** Where this machine's apt has its packages from. */
