@@ -92,3 +92,54 @@ export function stormTable(storm: StormFigures): string {
     ['heap without garbage before, after', '', [heapMb.before, heapMb.after].map(mb).join(', ')],
   ]);
 }
+
+/** One request to a fleet. Times are from the operator's button, in ms. */
+export interface FleetFigures {
+  what: string;
+  devices: number;
+  /** When this part of the devices had answered. */
+  halfMs: number;
+  ninetyNineMs: number;
+  allMs: number;
+  /** When the operator's table said that all have made it. */
+  tableMs: number;
+  messages: { requests: number; results: number; states: number };
+  /** The broker's, from the button to the table. */
+  brokerCpuMs: number;
+  brokerMb: number;
+  operator: { memoryMb: number; longestBlockMs: number; pageMs: number; jsonMs: number };
+  /** Resident memory of a device's Node-RED, on average. */
+  deviceMb?: number;
+  /** The operator's Node-RED starts while all devices are connected. */
+  start?: { tableMs: number; longestBlockMs: number; brokerCpuMsPerConnection: number };
+}
+
+/** What a user would do instead: a script of `ufw` calls on each device, so many devices at a time. */
+export interface LoopFigure {
+  atATime: number;
+  devices: number;
+  ms: number;
+  timesFleet: number;
+}
+
+const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
+
+export function fleetTable(fleets: readonly FleetFigures[]): string {
+  const heading = ['one request to', '', '50 %', '99 %', 'all', 'in the table', 'messages', 'broker CPU'];
+  const more = ['broker', 'operator', 'longest block', 'page', 'device'];
+  const rows = fleets.map(({ what, devices, messages, operator, ...figures }) => [
+    ...[String(devices), what, seconds(figures.halfMs), seconds(figures.ninetyNineMs), seconds(figures.allMs)],
+    ...[seconds(figures.tableMs), String(messages.requests + messages.results + messages.states)],
+    ...[seconds(figures.brokerCpuMs), `${figures.brokerMb.toFixed(0)} MB`, `${operator.memoryMb.toFixed(0)} MB`],
+    ...[`${operator.longestBlockMs.toFixed(0)} ms`, `${operator.pageMs.toFixed(0)} ms`],
+    figures.deviceMb === undefined ? '' : `${figures.deviceMb.toFixed(0)} MB`,
+  ]);
+  return columns([[...heading, ...more], ...rows]);
+}
+
+export function loopTable(loops: readonly LoopFigure[]): string {
+  const rows = loops.map(({ atATime, devices, ms, timesFleet }) => [
+    ...[`a loop over ${devices} devices`, `${atATime} at a time`, seconds(ms), `${timesFleet.toFixed(1)}×`],
+  ]);
+  return columns([['instead', '', 'all', 'times'], ...rows]);
+}

@@ -3,7 +3,8 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, lstat, readFile, rm, writeFile } from 'node:fs/promises';
 import { createConnection, createServer } from 'node:net';
-import { join } from 'node:path';
+import { join as joinPath } from 'node:path';
+import { join } from './join';
 import { knock } from './knock';
 import { Listeners } from './listeners';
 import { cables } from './network';
@@ -33,13 +34,9 @@ export function insideMethods(host: HostMethods, folder: () => string): InsideMe
 
   async function forward(port: number): Promise<{ id: number; path: string }> {
     forwards += 1;
-    const path = join(folder(), `forward-${forwards}`);
+    const path = joinPath(folder(), `forward-${forwards}`);
     const server = createServer({ allowHalfOpen: true }, (socket) => {
-      const inner = createConnection({ port, host: '127.0.0.1', allowHalfOpen: true });
-      socket.pipe(inner).pipe(socket);
-      // Either end may go away first; the other one has to follow.
-      socket.on('error', () => inner.destroy()).on('close', () => inner.destroy());
-      inner.on('error', () => socket.destroy()).on('close', () => socket.destroy());
+      join(socket, createConnection({ port, host: '127.0.0.1', allowHalfOpen: true }));
     });
     server.listen(path);
     await once(server, 'listening');

@@ -1,7 +1,8 @@
-/** Echo servers, so that something listens on a port. */
+/** Servers, so that something listens on a port: echoes, and ways to a unix socket. */
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { type AddressInfo, createConnection, createServer, type Server, type Socket } from 'node:net';
+import { join } from './join';
 import type { Listening, Proto } from './protocol';
 
 /** The listeners of one namespace, by number. */
@@ -26,6 +27,16 @@ export class Listeners {
     await once(socket, 'listening');
     const id = this.addCloser(() => new Promise((resolve) => socket.close(resolve)));
     return { id, port: socket.address().port };
+  }
+
+  /** Listens on all addresses of both families and brings each connection to a unix socket. Rejects when the port is taken. */
+  async relay(port: number, path: string): Promise<Listening> {
+    const server = createServer({ allowHalfOpen: true }, (socket) =>
+      join(socket, createConnection({ path, allowHalfOpen: true })),
+    );
+    server.listen(port, '::');
+    await once(server, 'listening');
+    return { id: this.add(server), port: (server.address() as AddressInfo).port };
   }
 
   /** Looks after a server that already listens, and answers its number. */

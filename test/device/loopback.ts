@@ -1,6 +1,7 @@
 /** A port on the host's loopback that leads to a unix socket. */
 import { once } from 'node:events';
 import { type AddressInfo, createConnection, createServer, type Server, type Socket } from 'node:net';
+import { join } from './join';
 
 /** How far above the preferred port a free one is looked for. */
 const reach = 100;
@@ -18,10 +19,8 @@ export async function openLoopback(path: string, preferred: number): Promise<Loo
   const server = createServer({ allowHalfOpen: true }, (outer) => {
     const inner = createConnection({ path, allowHalfOpen: true });
     sockets.add(outer);
-    outer.pipe(inner).pipe(outer);
-    // Either end may go away first; the other one has to follow.
-    outer.on('error', () => inner.destroy()).on('close', () => inner.destroy() && sockets.delete(outer));
-    inner.on('error', () => outer.destroy()).on('close', () => outer.destroy());
+    outer.on('close', () => sockets.delete(outer));
+    join(outer, inner);
   });
   const port = await listen(server, preferred, preferred === 0 ? 0 : preferred + reach);
   const close = () => {

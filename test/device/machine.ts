@@ -152,6 +152,11 @@ export abstract class Machine {
     return { port: listening.port, close: () => this.init.call('unlisten', listening.id) };
   }
 
+  /** Opens a unix socket that leads to a TCP port of the device's loopback; other devices see it at the same path. */
+  async socketTo(devicePort: number): Promise<string> {
+    return (await this.init.call('forward', devicePort)).path;
+  }
+
   /**
    * Brings a TCP port of the device's loopback to 127.0.0.1 of the host: on the preferred port or the next free one
    * above it, or on any when that is 0.

@@ -49,6 +49,12 @@ export class Neighbour {
     return { port: listening.port, close: () => this.call('unlisten', listening.id) };
   }
 
+  /** Listens on a TCP port of all the neighbour's addresses that leads to `Machine.socketTo` of another machine. */
+  async relay(port: number, path: string): Promise<Listener> {
+    const listening = await this.call('relay', port, path);
+    return { port: listening.port, close: () => this.call('unlisten', listening.id) };
+  }
+
   /** Runs a program to its end in the neighbour's network. The files are the device's. */
   run(argv: string[], options: RunOptions = {}): Promise<RunResult> {
     return this.call('run', argv, options);

@@ -29,6 +29,7 @@ const methods: NeighbourMethods = {
     return probe.stop();
   },
   listen: (proto, port) => listeners.listen(proto, port),
+  relay: (port, path) => listeners.relay(port, path),
   unlisten: (id) => listeners.close(id),
 };
 

@@ -22,6 +22,8 @@ const settings = {
   externalModules: { palette: { allowInstall: false } },
   // The editor's own listening address is loopback; requests of several megabytes are part of the tests.
   apiMaxLength: '20mb',
+  // A broker that comes back is found at once.
+  mqttReconnectTime: 200,
 };
 
 /** The nodes of one of the package's example flows. Its debug nodes write to Node-RED's output too. */
@@ -47,18 +49,20 @@ interface Start {
   lang?: string;
   /** A module that is loaded into its process first; as a path outside. */
   preload?: string;
+  /** Added to its environment. */
+  env?: Record<string, string>;
   /** The project's own where left out: the package as it was built, the Node.js and Node-RED that it is developed with. */
   installation?: Installation;
 }
 
 /**
- * Starts Node-RED with these flows, and resolves when they run. Rejects with its output when they do not. May be called
+ * Starts Node-RED with these flows, or with those that it has where they are null, and resolves when they run. Rejects with its output when they do not. May be called
  * again after it has ended; what it keeps in its folder is kept.
  */
 export async function startNodeRed(
   device: Machine,
-  flows: readonly unknown[],
-  { account: { uid, gid, home } = device.account, port = NODE_RED_PORT, lang, preload, installation }: Start = {},
+  flows: readonly unknown[] | null,
+  { account: { uid, gid, home } = device.account, port = NODE_RED_PORT, lang, preload, env, installation }: Start = {},
 ): Promise<InsideProcess> {
   const userDir = join(home, '.node-red');
   const settingsFile = join(userDir, 'settings.js');
@@ -71,7 +75,7 @@ export async function startNodeRed(
     await device.ok('ln', '-sfn', device.packageFolder, join(modules, '@smartserver', 'node-red-firewall'));
   }
   await device.write(settingsFile, `module.exports = ${JSON.stringify({ ...settings, uiPort: port, lang })};\n`);
-  await device.write(join(userDir, 'flows.json'), JSON.stringify(flows));
+  if (flows) await device.write(join(userDir, 'flows.json'), JSON.stringify(flows));
   await device.ok('chown', '-R', `${uid}:${gid}`, userDir);
   const { node, red } = installation ?? {
     node: device.node,
@@ -79,7 +83,7 @@ export async function startNodeRed(
   };
   const first = preload ? ['-r', device.inside(preload)] : [];
   const argv = [node, ...first, red, '-u', userDir, '-s', settingsFile, 'flows.json'];
-  const nodeRed = await device.spawn(argv, { uid, gid, env: { HOME: home, TZ: 'UTC' } });
+  const nodeRed = await device.spawn(argv, { uid, gid, env: { HOME: home, TZ: 'UTC', ...env } });
   await Promise.all([nodeRed.until(STARTED), nodeRed.until(SERVES)]);
   return nodeRed;
 }

@@ -28,6 +28,9 @@ const packages: readonly Package[] = [
 /** What the browser tests need besides. */
 const testPackages: readonly Package[] = [{ name: 'chromium', proof: '/usr/bin/chromium' }];
 
+/** What a device of a fleet needs besides, to have a clock that is wrong. */
+const fleetPackages: readonly Package[] = [{ name: 'libfaketime', proof: '/usr/share/doc/libfaketime' }];
+
 /** What the benchmark needs besides, to count processes. */
 const benchPackages: readonly Package[] = [{ name: 'strace', proof: '/usr/bin/strace' }];
 
@@ -40,7 +43,8 @@ const containerPackages: readonly Package[] = [
 const wanted = {
   device: packages,
   container: [...packages, ...containerPackages],
-  tests: [...packages, ...testPackages],
+  fleet: [...packages, ...fleetPackages],
+  tests: [...packages, ...testPackages, ...fleetPackages],
   bench: [...packages, ...benchPackages],
 };
 

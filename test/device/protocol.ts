@@ -146,6 +146,8 @@ export interface NeighbourMethods {
   stopProbe(id: number): Promise<ProbeResult>;
   fetch(url: string, options: FetchOptions): Promise<FetchResult>;
   listen(proto: Proto, port: number): Promise<Listening>;
+  /** Listens on a TCP port, and brings each connection to a unix socket. */
+  relay(port: number, path: string): Promise<Listening>;
   unlisten(id: number): Promise<void>;
 }
 

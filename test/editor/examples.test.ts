@@ -6,6 +6,8 @@ import { AlarmList, alarmsLike } from '../device/alarm-list';
 import { Engine } from '../device/engine';
 import { cables } from '../device/network';
 import { until } from '../firewall/until';
+import { Client } from '../fleet/client';
+import { Office, TESTER } from '../fleet/office';
 import { Desk } from './desk';
 
 const folder = resolve(__dirname, '..', '..', '..', 'examples');
@@ -17,6 +19,15 @@ interface ExampleNode {
   name: string;
 }
 
+/** Runs in the browser, in place of the dialog of a tab. A password is kept apart from the other variables. */
+const fillIn = `(id, variables) => {
+  const tab = RED.nodes.workspace(id);
+  tab.env = tab.env.map(({ name, type, value }) =>
+    type === 'cred' ? { name, type } : { name, type, value: variables[name] || value });
+  tab.credentials = { PASSWORD: variables.PASSWORD };
+  RED.nodes.dirty(true);
+}`;
+
 describe('the example', function () {
   this.timeout(90_000);
   let desk: Desk;
@@ -27,8 +38,8 @@ describe('the example', function () {
   });
   afterEach(() => desk?.close());
 
-  /** Imports an example from the menu and deploys it. */
-  async function start(name: string): Promise<void> {
+  /** Imports an example from the menu, fills in the variables of its tab, and deploys it. */
+  async function start(name: string, variables: Record<string, string> = {}): Promise<void> {
     flow = JSON.parse(readFileSync(join(folder, `${name}.json`), 'utf8'));
     const { page } = desk.editor;
     await page.click('#red-ui-header-button-sidemenu');
@@ -48,6 +59,8 @@ describe('the example', function () {
     await page.click('#red-ui-workspace-chart', { position: { x: 600, y: 600 } });
     await page.keyboard.press('Control+]');
     await page.waitForFunction(`RED.workspaces.active() === "${flow[0]?.id}"`);
+    if (Object.keys(variables).length > 0)
+      await page.evaluate(`(${fillIn})('${flow[0]?.id}', ${JSON.stringify(variables)})`);
     await page.keyboard.press('Control+d');
     await page.waitForFunction('!RED.nodes.dirty()');
     // A node that is marked as wrong, or has no type, is none to give to anybody.
@@ -90,6 +103,37 @@ describe('the example', function () {
     await told.waitFor();
     assert.match(await told.innerText(), /as the profile enhanced has it:[\s\S]*ssh \(in\): closed/);
     assert.match(await desk.editor.textOf(`${desk.url}firewall/report`), /No profile holds[\s\S]*ssh \(in\)/);
+  });
+
+  it('fleet-device takes requests over the broker and tells how it is', async () => {
+    const office = await Office.on(desk.device, ['plant']);
+    await desk.device.write('/run/fleet-ca.crt', office.ca);
+    await start('fleet-device', office.settingsFor('plant', 'north', 'localhost'));
+    const tester = await Client.open(office, TESTER);
+    await tester.subscribe('smartserver/device/plant/firewall/+');
+    const state = await tester.until(({ text }) => JSON.parse(text).online === true);
+    assert.equal(JSON.parse(state.text).group, 'north');
+    const times = { issued: new Date().toISOString(), expires: new Date(Date.now() + 60_000).toISOString() };
+    const request = { id: 'up', ...times, action: 'set-profile', request: { profile: 'lockdown' } };
+    await tester.publish('smartserver/group/north/firewall/request', request);
+    await tester.until(({ text }) => JSON.parse(text).outcome === 'changed');
+    await tester.until(({ text }) => JSON.parse(text).lastRequest?.id === 'up');
+    assert.deepEqual(await desk.knock(22, 443), ['filtered', 'in']);
+    await tester.close();
+  });
+
+  it('fleet-operator sends requests by its buttons, and shows a table', async () => {
+    const office = await Office.on(desk.device, ['plant']);
+    await start('fleet-operator', office.operatorSettings);
+    const plant = await Client.open(office, 'plant');
+    await plant.subscribe('smartserver/all/firewall/request');
+    const state = { online: true, profile: 'enhanced', lastRequest: null };
+    await plant.publish('smartserver/device/plant/firewall/state', state, { retain: true });
+    await desk.editor.page.locator('.red-ui-flow-node-status-label', { hasText: 'connected' }).first().waitFor();
+    await desk.press(idOf('Lock down all'));
+    await plant.until(({ text }) => JSON.parse(text).request.profile === 'lockdown');
+    await until(async () => /plant[\s\S]*online[\s\S]*waiting/.test(await desk.editor.textOf(`${desk.url}fleet`)));
+    await plant.close();
   });
 
   it('lockdown-on-alarm closes everything but the web pages, on an alarm from the broker', async () => {
@@ -180,7 +224,7 @@ describe('the example', function () {
 
 describe('the examples in the browser', () => {
   it('are all there are', () => {
-    const run = [...readFileSync(__filename, 'utf8').matchAll(/await start\('([\w-]+)'\)/g)].map((match) => match[1]);
+    const run = [...readFileSync(__filename, 'utf8').matchAll(/await start\('([\w-]+)'/g)].map((match) => match[1]);
     assert.deepEqual(run.sort(), names.sort());
   });
 });

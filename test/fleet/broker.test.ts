@@ -1,0 +1,133 @@
+/** The broker's configuration in docs/fleet, in a real mosquitto: who may write and read what, and what it keeps. */
+import { strict as assert } from 'node:assert';
+import { after, afterEach, before, describe, it } from 'mocha';
+import { Client } from './client';
+import { Office, TESTER } from './office';
+
+const own = (name: string, what: string) => `smartserver/device/${name}/firewall/${what}`;
+const ALL = 'smartserver/all/firewall/request';
+
+describe('The broker of a fleet', () => {
+  let office: Office;
+  const clients: Client[] = [];
+
+  before(async () => {
+    office = await Office.open(['one', 'two']);
+  });
+  afterEach(() => Promise.all(clients.splice(0).map((client) => client.close())));
+  after(() => office?.device.close());
+
+  const open = async (...args: Parameters<typeof Client.open> extends [unknown, ...infer Rest] ? Rest : never) => {
+    const client = await Client.open(office, ...args);
+    clients.push(client);
+    return client;
+  };
+
+  it('lets nobody in without a name and its password, nor without TLS', async () => {
+    await assert.rejects(open('one', { username: undefined, password: undefined }), /Not authorized/);
+    await assert.rejects(open('one', { password: 'a guess' }), /Not authorized/);
+    await assert.rejects(open('one', { ca: undefined }), /certificate|issuer/);
+    const plain = ['mosquitto_pub', '-p', '8883', '-u', 'one', '-P', 'password of one', '-t', own('one', 'state')];
+    assert.notEqual((await office.device.run([...plain, '-m', 'x'])).code, 0);
+  });
+
+  it('lets a device write its own result and state, and nothing else', async () => {
+    const one = await open('one');
+    await one.publish(own('one', 'result'), 'x');
+    await one.publish(own('one', 'state'), 'x');
+    const topics = [ALL, 'smartserver/group/a/firewall/request', own('one', 'request'), own('two', 'request')];
+    for (const topic of [
+      ...topics,
+      own('two', 'state'),
+      own('two', 'result'),
+      own('one', 'state/x'),
+      'glp/0/x/ev/alarm',
+    ]) {
+      await assert.rejects(one.publish(topic, 'x'), /Not authorized/, topic);
+    }
+  });
+
+  it('lets a device read requests to all, to a group and to itself, and not those to another', async () => {
+    const tester = await open(TESTER);
+    const one = await open('one');
+    await one.subscribe('#');
+    for (const topic of [
+      own('two', 'request'),
+      own('one', 'state'),
+      own('one', 'request'),
+      'smartserver/group/a/firewall/request',
+      ALL,
+    ]) {
+      await tester.publish(topic, 'x').catch(() => undefined);
+    }
+    await one.until(({ topic }) => topic === ALL);
+    assert.deepEqual(
+      one.received.map(({ topic }) => topic).filter((topic) => !topic.endsWith('/state')),
+      [own('one', 'request'), 'smartserver/group/a/firewall/request', ALL],
+    );
+    assert.ok(one.received.every(({ topic }) => !topic.includes('/state')));
+  });
+
+  it("says nobody's last will on another's state, and says his own", async () => {
+    const willOn = (topic: string) =>
+      ({ topic, payload: Buffer.from(`will on ${topic}`), qos: 1, retain: true }) as const;
+    const tester = await open(TESTER);
+    await tester.subscribe(own('+', 'state'));
+    for (const topic of [own('two', 'state'), own('one', 'state')]) {
+      const one = await open('one', { will: willOn(topic) });
+      one.cut();
+    }
+    await tester.until(({ text }) => text === `will on ${own('one', 'state')}`);
+    assert.ok(!tester.received.some(({ topic }) => topic === own('two', 'state')));
+  });
+
+  it('lets an operator write requests, and no states or results', async () => {
+    const tester = await open(TESTER);
+    await tester.publish(own('one', 'request'), 'x');
+    for (const what of ['state', 'result']) {
+      await assert.rejects(tester.publish(own('one', what), 'x'), /Not authorized/);
+    }
+  });
+
+  it('ends a connection when its name connects again, whatever it calls itself, and sends its last will before', async () => {
+    const will = {
+      topic: own('one', 'state'),
+      payload: Buffer.from('{"online":false}'),
+      qos: 1,
+      retain: true,
+    } as const;
+    const tester = await open(TESTER);
+    await tester.subscribe(own('one', 'state'));
+    const first = await open('one', { will, clientId: 'a' });
+    const second = await open('one', { will, clientId: 'b' });
+    await first.ended();
+    await second.publish(own('one', 'state'), 'back', { retain: true });
+    await tester.until(({ text }) => text === 'back');
+    assert.deepEqual(tester.received.map(({ text }) => text).slice(-2), ['{"online":false}', 'back']);
+  });
+
+  it('disconnects who sends megabytes', async () => {
+    const tester = await open(TESTER);
+    await Promise.race([tester.publish(ALL, Buffer.alloc(2 * 1024 * 1024)).catch(() => undefined), tester.ended()]);
+    await tester.ended();
+  });
+
+  it('keeps requests and states when it is restarted, and drops a request that is over', async () => {
+    const one = await open('one');
+    await one.publish(own('one', 'state'), 'kept', { retain: true });
+    const tester = await open(TESTER);
+    await tester.publish(ALL, 'kept', { retain: true, seconds: 600 });
+    await tester.publish(own('one', 'request'), 'over', { retain: true, seconds: 1 });
+    const over = new Promise((done) => setTimeout(done, 1500));
+    await Promise.all([one.close(), tester.close()]);
+    clients.length = 0;
+    await office.stopBroker('SIGTERM');
+    await office.startBroker();
+    await over;
+    const two = await open(TESTER);
+    await two.subscribe(own('one', '+'), ALL);
+    await two.until(({ topic }) => topic === ALL);
+    await two.until(({ topic }) => topic === own('one', 'state'));
+    assert.ok(two.received.every(({ text, retain }) => text === 'kept' && retain));
+  });
+});

@@ -1,0 +1,51 @@
+/**
+ * The examples of a fleet on each version of Node-RED: that the variables of a tab reach the nodes for the broker, TLS and
+ * credentials, and that a request is made and shown.
+ */
+import { strict as assert } from 'node:assert';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'mocha';
+import { until } from '../firewall/until';
+import { Member } from '../fleet/member';
+import { Office } from '../fleet/office';
+import { PAIRS } from './pairs';
+import { install, nodeOf, packed as packPackage, redOf } from './toolbox';
+
+/** Node-RED 3.1 starts on Node.js 14, but its own node for TLS does not: "Object.hasOwn is not a function". */
+const USABLE = PAIRS.filter(({ red, node }) => red !== '3.1' || node > 14);
+/** Each Node-RED with the oldest Node.js that it works on. */
+const OLDEST = USABLE.filter(({ red, node }) => USABLE.every((other) => other.red !== red || other.node >= node));
+
+describe('A fleet', function () {
+  this.timeout(240_000);
+  let packed: { folder: string; tarball: string };
+
+  before(async () => {
+    packed = await packPackage();
+  });
+  after(() => rm(packed.folder, { recursive: true, force: true }));
+
+  for (const pair of OLDEST) {
+    it(`works with Node-RED ${pair.red} on Node.js ${pair.node}`, async () => {
+      const modules = await install(packed.tarball, join(packed.folder, `${pair.red}-${pair.node}`), pair);
+      const installation = { node: await nodeOf(pair.node), red: await redOf(pair.red), modules };
+      const office = await Office.open(['plant']);
+      let member: Member | undefined;
+      try {
+        await office.startNodeRed({ installation });
+        member = await Member.open(office, 'plant', 'north', installation);
+        await until(async () => (await office.table()).counts.online === 1);
+        await office.press('Lock down all');
+        await until(async () => (await office.table()).counts.done === 1);
+        const [plant] = (await office.table()).devices;
+        assert.deepEqual([plant?.profile, plant?.group, plant?.online], ['lockdown', 'north', true]);
+        // Its last will.
+        await member.nodeRed.kill('SIGKILL');
+        await until(async () => (await office.table()).counts.online === 0);
+      } finally {
+        await Promise.all([office.device.close(), member?.device.close()]);
+      }
+    });
+  }
+});
