@@ -28,7 +28,7 @@ const REASONS = 1500;
 /** The longest first, so that none of them is what everybody waits for at the end. */
 const LONGEST = [
   ...['death', 'differential', 'power-cut', 'restore', 'web-ports', 'change', 'read', 'packets'],
-  ...['matrix', 'dialogs', 'accessibility', 'keyboard', 'examples'],
+  ...['matrix', 'dialogs', 'accessibility', 'keyboard', 'examples', 'fleet', 'ages', 'forged-alarms', 'concurrency'],
 ];
 
 /** One mocha process. */
