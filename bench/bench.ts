@@ -4,13 +4,13 @@
  * less. A missed target is printed, not an error.
  */
 import { writeFile } from 'node:fs/promises';
-import { cpus } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Device } from '../test/device/device';
 import { ensurePackages } from '../test/device/packages';
 import { Actor } from './actor';
 import { addRules, blocklist } from './blocklist';
 import { type Figure, median, type Results, rounded, targetsOf } from './figures';
+import { machine } from './machine';
 import { type Leaks, leaks, processes, type Timing, timed } from './measure';
 import { type Contestant, ENGINE, type Operation, prepare } from './operations';
 import { figureTable, targetTable } from './table';
@@ -126,25 +126,6 @@ async function probed(
     for (const key of Object.keys(total) as (keyof Leaks)[]) total[key] += found[key];
   }
   return { repetitions: count, ...total };
-}
-
-/** What the figures depend on, and nothing that names the machine. */
-async function machine(): Promise<Results['machine']> {
-  const device = await Device.open();
-  try {
-    const versionOf = async (...argv: string[]): Promise<string> => {
-      const [first = ''] = (await device.ok(...argv)).split('\n');
-      return first.replace(/^\S+ v?/, '');
-    };
-    return {
-      cores: cpus().length,
-      node: process.version,
-      ufw: await versionOf('ufw', '--version'),
-      iptables: await versionOf('iptables', '--version'),
-    };
-  } finally {
-    await device.close();
-  }
 }
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {

@@ -44,6 +44,12 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : ((sorted[half - 1] as number) + upper) / 2;
 }
 
+/** What so great a part of a list, which must not be empty, is not above: 0.99 for all but one in a hundred. */
+export function quantile(values: readonly number[], part: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.max(0, Math.ceil(sorted.length * part) - 1)] as number;
+}
+
 /** To a tenth. */
 export const rounded = (value: number): number => Math.round(value * 10) / 10;
 

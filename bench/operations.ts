@@ -114,7 +114,11 @@ async function filesOf(device: Device): Promise<Record<string, string>> {
 }
 
 /** Throws unless the device holds the rules and policies that the operation ends with. */
-export async function assertDone(device: Device, { name, to }: Operation, contestant: Contestant): Promise<void> {
+export async function assertDone(
+  device: Device,
+  { name, to }: Pick<Operation, 'name' | 'to'>,
+  contestant: Pick<Contestant, 'name'>,
+): Promise<void> {
   for (const path of UFW_FILES) {
     const text = await device.read(path);
     if (rulesIn(text) !== rulesIn(to[path] as string))

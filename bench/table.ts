@@ -1,4 +1,5 @@
 /** Figures as text in columns. */
+import type { Latency, StormFigures } from './alarm';
 import type { Figure, Target } from './figures';
 import type { Budget, Footprint } from './footprint';
 
@@ -56,6 +57,40 @@ export function packageTable(footprints: readonly Footprint[]): string {
 export function budgetTable(budgets: readonly Budget[]): string {
   const rows = budgets.map(({ what, budget, figure, met }) => [what, met ? 'kept' : 'NOT KEPT', figure, budget]);
   return columns([['budget', '', 'figure', 'wanted'], ...rows]);
+}
+
+/** From the publish of an alarm until nothing gets in any more. */
+export function latencyTable(latencies: readonly Latency[]): string {
+  const rows = latencies.map(({ contestant, what, ms, timesThisPackage }) => [
+    contestant,
+    what,
+    `${ms.median.toFixed(0)} ms`,
+    `${ms.p99.toFixed(0)} ms`,
+    `(${ms.min.toFixed(0)}–${ms.max.toFixed(0)})`,
+    `${timesThisPackage.toFixed(1)}×`,
+    String(ms.repetitions),
+  ]);
+  return columns([['alarm to kernel, by', 'closes', 'median', 'p99', '(min–max)', 'times', 'alarms'], ...rows]);
+}
+
+/** What a storm of alarms does to Node-RED and to the firewall. */
+export function stormTable(storm: StormFigures): string {
+  const ms = (value: number): string => `${value.toFixed(1)} ms`;
+  const mb = (value: number): string => `${value.toFixed(0)} MB`;
+  const { page, rssMb, heapMb } = storm;
+  return columns([
+    [`storm: ${storm.perSecond} alarms a second for ${storm.seconds} s`, '', ''],
+    ['alarms published', '', String(storm.published)],
+    ['alarms received, each answered', '', String(storm.received)],
+    ['changes made', '', String(storm.changes)],
+    ['requests that waited at a time, at most', '', String(storm.waiting)],
+    ["a page of Node-RED's: median", '', ms(page.p50)],
+    ["a page of Node-RED's: p99", '', ms(page.p99)],
+    ["a page of Node-RED's: max", '', ms(page.max)],
+    ["the event loop's longest block", '', ms(storm.blockMs)],
+    ['memory before, early, late, after', '', [rssMb.before, rssMb.early, rssMb.late, rssMb.after].map(mb).join(', ')],
+    ['heap without garbage before, after', '', [heapMb.before, heapMb.after].map(mb).join(', ')],
+  ]);
 }
 
 /** One request to a fleet. Times are from the operator's button, in ms. */

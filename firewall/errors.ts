@@ -70,6 +70,10 @@ export interface Explanation {
 
 const UNCHANGED = say`The firewall was not changed.`;
 
+/** The message of an error, whatever language it has been told in since. */
+export const inEnglish = ({ code, said }: Pick<FirewallError, 'code' | 'said'>): string =>
+  [`${code}:`, ...said.map((sentence) => rendered(sentence))].join(' ');
+
 /** The one error class of the engine. Its message is English and starts with its code: `LOCKOUT: …`. */
 export class FirewallError extends Error {
   readonly code: ErrorCode;
@@ -78,7 +82,7 @@ export class FirewallError extends Error {
 
   constructor(code: ErrorCode, { what, state = UNCHANGED, remedy }: Explanation, cause?: unknown) {
     const said = [what, state, remedy].filter((one): one is Sentence => !!one);
-    super([`${code}:`, ...said.map((sentence) => rendered(sentence))].join(' '));
+    super(inEnglish({ code, said }));
     this.name = 'FirewallError';
     this.code = code;
     // Not what a message that carries the error is to show.

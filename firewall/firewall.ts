@@ -1,4 +1,4 @@
-/** The front door of the engine. One object per device; it makes one request at a time. */
+/** The front door of the engine. One object per device; it makes one request at a time, see queue.ts. */
 
 import { lstat } from 'node:fs/promises';
 import { remote } from './agent';
@@ -55,6 +55,7 @@ import { guarded } from './plan/guard';
 import { planProfileNow, planToggleFor } from './plan/lease';
 import { planRestore, planUndo } from './plan/restore';
 import { planWebPorts } from './plan/web';
+import { Queue } from './queue';
 import { allRules, driftOf, type Facts, policyChanges, report, ruleReports } from './report';
 import type { BackupReport, ChangeResult, Confirmation, News, Repetition, Result, Settled, State } from './results';
 import type { Rule } from './rules/rule';
@@ -84,7 +85,7 @@ export interface Seen {
 export class Firewall {
   readonly #settings: Settings;
   readonly #observers = new Set<(seen: Seen) => void>();
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #queue = new Queue();
   #timer: NodeJS.Timeout | undefined;
   #wakesAt = 0;
   #isClosed = false;
@@ -191,16 +192,13 @@ export class Firewall {
 
   /** One after the other: what a request sees is what the one before it left. */
   #queued(call: Call): Promise<Result> {
-    const run = async (): Promise<Result> => {
+    return this.#queue.add(call, async () => {
       const done = isDirect(this.#settings)
         ? await perform(this.#settings, call)
         : await remote({ settings: this.#settings, call });
       this.#look(done);
       return done;
-    };
-    const result = this.#last.then(run, run);
-    this.#last = result.catch(() => undefined);
-    return result;
+    });
   }
 
   #look(done: Result): void {

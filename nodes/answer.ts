@@ -23,22 +23,43 @@ type Work = (msg: NodeMessageInFlow) => Promise<Answer>;
  */
 export function answerMessages(RED: NodeAPI, node: Node, work: Work): ShowStatus {
   const show = statusOf(RED, node);
+  const working = RED._('status.working');
+  let atWork = 0;
+  // While others are at work, that one message is done is no news.
+  const tell: ShowStatus = (outcome, text) => {
+    if (atWork === 0) show(outcome, text);
+  };
   node.on('input', async (msg, send, done) => {
+    atWork += 1;
+    show('working', working);
     try {
-      show('working', RED._('status.working'));
-      const answer = await work(msg);
+      const answer = await work(msg).finally(() => {
+        atWork -= 1;
+      });
       if ('payload' in answer) {
         msg.payload = answer.payload;
         send(msg);
       }
       if (answer.failure) throw answer.failure;
-      show(answer.outcome, answer.text);
+      tell(answer.outcome, answer.text);
       done();
     } catch (cause) {
       const err = translated(RED, asFirewallError(cause));
-      show('error', err.code);
-      done(err);
+      tell('error', err.code);
+      report(node, msg, err, done);
     }
   });
   return show;
+}
+
+/**
+ * Each Catch node gets a copy of the message, and one from outside may be nested too deep for that: the error thrown then
+ * would end Node-RED. It is reported without what is in the message.
+ */
+function report(node: Node, msg: NodeMessageInFlow, err: FirewallError, done: (err: Error) => void): void {
+  try {
+    done(err);
+  } catch {
+    node.error(err, { _msgid: msg._msgid });
+  }
 }

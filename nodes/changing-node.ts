@@ -26,6 +26,7 @@ export function changingNode(RED: NodeAPI, node: Node, def: ChangingDef, change:
   resumeDevice(RED, node, device);
   const { dryRun, onlyTighten, cutConnections, force } = def;
   const options = { dryRun, onlyTighten, cutConnections, force, confirmWithin: asNumber(def.confirmWithin) };
+  const outcomeOf = outcomesOf(RED);
   const show = answerMessages(RED, node, async (msg) => {
     const request: Record<string, unknown> = { ...change.fixed, ...options };
     for (const property of change.typed) {
@@ -41,13 +42,15 @@ export function changingNode(RED: NodeAPI, node: Node, def: ChangingDef, change:
     const result = await change.apply(used, defined(request));
     // After the answer has been sent and shown.
     setImmediate(() => wait(used, result));
-    return { payload: result, ...outcomeOf(RED, result) };
+    return { payload: result, ...outcomeOf(result) };
   });
   const wait = waitingOf(RED, node, show);
 }
 
-function outcomeOf(RED: NodeAPI, { changed, dryRun }: ChangeResult): Pick<Answer, 'outcome' | 'text'> {
-  if (dryRun) return { outcome: 'unchanged', text: RED._('status.dryRun') };
-  if (changed) return { outcome: 'success', text: RED._('status.changed') };
-  return { outcome: 'unchanged', text: RED._('status.unchanged') };
+/** The outcome of a change in a few words, which are looked up once and not for each message of a storm. */
+function outcomesOf(RED: NodeAPI): (result: ChangeResult) => Pick<Answer, 'outcome' | 'text'> {
+  const dry = { outcome: 'unchanged', text: RED._('status.dryRun') } as const;
+  const done = { outcome: 'success', text: RED._('status.changed') } as const;
+  const nothing = { outcome: 'unchanged', text: RED._('status.unchanged') } as const;
+  return ({ changed, dryRun }) => (dryRun ? dry : changed ? done : nothing);
 }

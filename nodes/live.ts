@@ -58,7 +58,8 @@ export function showDevice(RED: NodeAPI, { id, name }: Named, open: () => Device
     const next = { ...shown, ...change };
     const now = comparable(next);
     if (now === compared) return false;
-    [shown, compared] = [next, now];
+    // Of its own: what was seen is also what a flow is sent, and may be changed there.
+    [shown, compared] = [{ ...JSON.parse(now), readAt: next.readAt }, now];
     RED.comms.publish(`${TOPIC}/${id}`, shown, true);
     return true;
   };

@@ -43,11 +43,11 @@ export = (RED: NodeAPI): void => {
       }
       const state = await device().read();
       const payload = part(state);
-      const now = comparable(payload);
-      if (def.onlyChanges === true && now === lastSent) {
-        return { outcome: 'unchanged', text: RED._('status.unchanged') };
+      if (def.onlyChanges === true) {
+        const now = comparable(payload);
+        if (now === lastSent) return { outcome: 'unchanged', text: RED._('status.unchanged') };
+        lastSent = now;
       }
-      lastSent = now;
       return { outcome: 'success', text: summary(state), payload };
     });
   });

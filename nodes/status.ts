@@ -25,8 +25,13 @@ export type ShowStatus = (outcome: Outcome, text: string) => void;
  */
 export function statusOf(RED: NodeAPI, node: Node): ShowStatus {
   let closed = false;
+  let shown = '';
   const show: ShowStatus = (outcome, text) => {
-    if (!closed) node.status({ ...LOOKS[outcome], text: text.slice(0, LONGEST) });
+    const next = `${outcome} ${text}`;
+    // Each status is sent to every editor, and a node may have thousands of messages to say the same about.
+    if (closed || next === shown) return;
+    shown = next;
+    node.status({ ...LOOKS[outcome], text: text.slice(0, LONGEST) });
   };
   node.on('close', () => {
     node.status({});

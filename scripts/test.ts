@@ -6,6 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join, relative, resolve } from 'node:path';
+import { ufwTree } from '../test/device/ages';
 import { removeStale } from '../test/device/folder';
 import { ensurePackages } from '../test/device/packages';
 import { ensureContainerPackages } from '../test/device/systemd/packages';
@@ -27,7 +28,7 @@ const REASONS = 1500;
 /** The longest first, so that none of them is what everybody waits for at the end. */
 const LONGEST = [
   ...['death', 'differential', 'power-cut', 'restore', 'web-ports', 'change', 'read', 'packets'],
-  ...['matrix', 'dialogs', 'accessibility', 'keyboard', 'examples'],
+  ...['matrix', 'dialogs', 'accessibility', 'keyboard', 'examples', 'fleet', 'ages', 'forged-alarms', 'concurrency'],
 ];
 
 /** One mocha process. */
@@ -156,6 +157,8 @@ async function main(): Promise<number> {
   if (!Number.isInteger(SEQUENCES) || SEQUENCES < 1) throw new Error('DIFFERENTIAL_SEQUENCES must be a number from 1.');
   if (!Number.isInteger(SEED)) throw new Error('DIFFERENTIAL_SEED must be a whole number.');
   await ensurePackages('tests');
+  // Here, as the tree below: so that what is missing is told once.
+  await ufwTree('0.36');
   if (process.getuid?.() === 0) {
     await ensureContainerPackages();
     // Here, so that no test's time is spent on it, and so that its failure is told once.

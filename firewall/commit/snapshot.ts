@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { FirewallError, type Sentence, say } from '../errors';
 import { exists, type FileText, readText } from '../host/files';
+import { ended, ufwProcesses } from '../host/processes';
 import type { Settings } from '../messages';
 import type { Policies } from '../results';
 import { fullLoad, IPV6_OFF_LOAD } from '../rules/loads';
@@ -15,6 +16,7 @@ import {
   type RuleFile,
   rulesOf,
   unreadable,
+  withChains,
   withLogging,
   withRules,
 } from '../rules/rulefile';
@@ -86,12 +88,27 @@ const FILES_OF = {
   ipv6: { user: 'user6.rules', before: 'before6.rules', after: 'after6.rules' },
 } as const;
 
+/** How often files that are not ufw's are read again, and how long a `ufw` command may take to make them so, in ms. */
+const TORN_TRIES = 3;
+const TORN_MS = 2000;
+
 /**
- * Reads ufw's files.
+ * Reads ufw's files. A ufw command empties a file before it fills it: what is found so is read again when that one is done.
  * @param mends the files are about to be replaced: rule files that are missing or no longer ufw's count as empty
  * @throws FirewallError UFW_NOT_FOUND, UFW_FILES_UNREADABLE, NOT_PERMITTED
  */
 export async function readSnapshot(settings: Settings, mends = false): Promise<Snapshot> {
+  for (let left = TORN_TRIES; ; left--) {
+    try {
+      return await readOnce(settings, mends);
+    } catch (error) {
+      if (left === 0 || (error as FirewallError).code !== 'UFW_FILES_UNREADABLE') throw error;
+      await ended(await ufwProcesses(), TORN_MS);
+    }
+  }
+}
+
+async function readOnce(settings: Settings, mends: boolean): Promise<Snapshot> {
   const inUfw = (name: string): string => join(settings.etcUfw, name);
   const [ipv4, ipv6, defaultUfw, ufwConf] = await Promise.all([
     required(inUfw(FILES_OF.ipv4.user), settings, mends),
@@ -199,7 +216,7 @@ export async function withWanted(snapshot: Snapshot, wanted: Wanted): Promise<Sn
     // ufw itself rewrites the file the package ships in full, when it first has something to write.
     const pristine = isPristine(file) && (!untouched || starts);
     const base = pristine ? canonicalFile(family, settings) : policiesMoved ? withLogging(file, settings) : file;
-    const nextFile = untouched && !pristine ? base : withRules(base, list);
+    const nextFile = untouched && !pristine ? base : withRules(withChains(base, list, settings), list);
     next.ruleFiles[family] = nextFile;
     next.rules[family] = list;
     const text = nextFile === file ? snapshot.sources[family].text : formatRuleFile(nextFile);

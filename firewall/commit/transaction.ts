@@ -88,7 +88,7 @@ const YIELDS = 3;
  */
 export async function transact(settings: Settings, intent: Intent, dryRun: boolean): Promise<Committed> {
   if (dryRun) return attempt(settings, intent, null);
-  const holder = startHolder();
+  const holder = startHolder(settings);
   return attempt(settings, intent, holder).finally(holder.dismiss);
 }
 
@@ -107,7 +107,7 @@ async function attempt(settings: Settings, intent: Intent, holder: Holder | null
   const loads = prepareLoads(before, first.after, kernel, intent.mends);
   for (let round = 1; ; round++) {
     const done = await underLock(settings, intent, id, round === 1 ? { before, ...first, loads, holder } : null);
-    if (!(await isUndone(settings, intent, id))) return done;
+    if (!(await isUndone(settings, intent, id, done))) return done;
     if (round === ROUNDS) {
       throw new FirewallError('BUSY', {
         what: say`ufw commands that run all the time have undone this change ${ROUNDS} times.`,
@@ -132,7 +132,7 @@ export async function reschedule(
   settings: Settings,
   next: (snapshot: Snapshot) => Schedule | null,
 ): Promise<readonly string[]> {
-  const lock = await lockAfterUfw();
+  const lock = await lockAfterUfw(settings);
   try {
     const recovered = await recover(settings);
     const snapshot = await readSnapshot(settings);
@@ -149,7 +149,7 @@ export async function reschedule(
 /** Takes back a change that died, if there is one: the next request does, whatever it is, and so can a boot. */
 export async function takeBack(settings: Settings): Promise<readonly string[]> {
   if ((await unfinished(settings)) === null) return [];
-  const lock = await lockAfterUfw();
+  const lock = await lockAfterUfw(settings);
   try {
     return await recover(settings);
   } finally {
@@ -181,7 +181,7 @@ interface Prepared extends Planned {
 
 async function underLock(settings: Settings, intent: Intent, id: string, first: Prepared | null): Promise<Committed> {
   // The texts are awaited with the lock in hand; that they fail is not yet anybody's failure.
-  const [lock] = await Promise.all([lockAfterUfw(first?.holder), first?.loads.catch(() => null)]);
+  const [lock] = await Promise.all([lockAfterUfw(settings, first?.holder), first?.loads.catch(() => null)]);
   try {
     const recovered = await recover(settings);
     const fresh = await readSnapshot(settings, intent.mends);
@@ -218,8 +218,8 @@ async function underLock(settings: Settings, intent: Intent, id: string, first: 
  * write back what it read before our change. Where ufw commands keep coming, the lock is taken all the same, and what
  * they undo is made again afterwards.
  */
-async function lockAfterUfw(first = startHolder()): Promise<Lock> {
-  for (let left = YIELDS, holder = first; ; left--, holder = startHolder()) {
+async function lockAfterUfw(settings: Settings, first = startHolder(settings)): Promise<Lock> {
+  for (let left = YIELDS, holder = first; ; left--, holder = startHolder(settings)) {
     const lock = await holder.take(LOCK_TIMEOUT_MS);
     const waiting = await ufwProcesses();
     if (waiting.length === 0 || left === 0) return lock;
@@ -228,12 +228,15 @@ async function lockAfterUfw(first = startHolder()): Promise<Lock> {
   }
 }
 
-/** Whether a `ufw` command that was running when the lock was released has written an older state over the change. */
-async function isUndone(settings: Settings, intent: Intent, id: string): Promise<boolean> {
-  const late = await ufwProcesses();
-  if (late.length === 0) return false;
-  await ended(late, LATE_UFW_MS);
+/**
+ * Whether a `ufw` command has written an older state over the change: one that was running when the lock was released, or,
+ * before 0.36 when ufw had no lock, one that wrote while the change was made.
+ */
+async function isUndone(settings: Settings, intent: Intent, id: string, { after }: Committed): Promise<boolean> {
+  // In this order: one that is no longer among them has written before the files are read.
+  await ended(await ufwProcesses(), LATE_UFW_MS);
   const now = await readSnapshot(settings, intent.mends);
+  if (changedFiles(after, now).length === 0) return false;
   // The rest of what a change sets is not ufw's, so no ufw command undoes it.
   const own = [now.sources.schedule.path, now.sources.site?.path];
   return (await planned(now, intent, id)).files.some(({ path }) => !own.includes(path));

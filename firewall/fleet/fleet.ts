@@ -1,6 +1,6 @@
 /** From an operator's request to the engine's calls, and from what comes of them to the answer. */
 import { standing } from '../commit/order';
-import { asFirewallError, FirewallError, say } from '../errors';
+import { asFirewallError, FirewallError, inEnglish, say } from '../errors';
 import { type AgentRequest, check, requestId } from '../messages';
 import type { Result, State } from '../results';
 import { FLEET_ACTIONS, type FleetRequest, fleetRequest } from './messages';
@@ -53,8 +53,8 @@ export async function fleet(
   } catch (cause) {
     // Whatever it is: an operator who hears nothing takes the device for one that is off.
     const error = asFirewallError(cause);
-    const { code, message } = error;
-    return { result: answer(known, { outcome: 'failed', error: { code, message: short(message) } }), error };
+    const said = { code: error.code, message: short(inEnglish(error)) };
+    return { result: answer(known, { outcome: 'failed', error: said }), error };
   }
 }
 

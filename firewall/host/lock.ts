@@ -1,13 +1,22 @@
 /**
- * ufw's own lock: a POSIX record lock on /run/ufw.lock. Node.js has no call for one (flock(2) does not exclude it), so
+ * ufw's own lock: a POSIX record lock on a file. Node.js has no call for one (flock(2) does not exclude it), so
  * python3, which ufw itself requires, holds it and lets go when its standard input closes, also when this process dies.
  */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import execa from 'execa';
 import { FirewallError, notPermitted, say } from '../errors';
+import type { Settings } from '../messages';
 import { ENVIRONMENT, notFound } from './run';
 
-/** Where ufw has kept its lock since 0.36. */
+/** Where ufw has kept its lock since 0.36. Before, it had none: then this one is made, and in nobody's way. */
 const LOCK_FILE = '/run/ufw.lock';
+
+/** The lock of the ufw whose settings these are: one that is told of another data folder (`--datadir`) keeps it in there. */
+function lockFile({ etcUfw }: Pick<Settings, 'etcUfw'>): string {
+  const state = join(etcUfw, '..', '..', 'lib', 'ufw');
+  return etcUfw !== '/etc/ufw' && existsSync(state) ? join(state, 'ufw.lock') : LOCK_FILE;
+}
 
 /** Waits for a line, then for the lock, then for the end of its input; without a line it never touches the lock. */
 const HOLDER = `
@@ -38,8 +47,9 @@ export interface Holder {
 }
 
 /** Starts the holder, which takes about as long as reading ufw's files: both at once, where a change is to be expected. */
-export function startHolder(): Holder {
-  const holder = execa('python3', ['-I', '-S', '-c', HOLDER, LOCK_FILE], {
+export function startHolder(settings: Pick<Settings, 'etcUfw'>): Holder {
+  const path = lockFile(settings);
+  const holder = execa('python3', ['-I', '-S', '-c', HOLDER, path], {
     env: ENVIRONMENT,
     extendEnv: false,
     reject: false,
@@ -84,7 +94,7 @@ export function startHolder(): Holder {
       });
     }
     if ((answer as { code?: string }).code === 'ENOENT') throw notFound('python3');
-    if (/PermissionError/.test(errors)) throw notPermitted(say`this user may not take ufw's lock ${LOCK_FILE}.`);
+    if (/PermissionError/.test(errors)) throw notPermitted(say`this user may not take ufw's lock ${path}.`);
     throw new FirewallError('INTERNAL', {
       what: say`ufw's lock could not be taken (${errors.trim().split('\n').pop()}).`,
     });

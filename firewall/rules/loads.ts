@@ -6,7 +6,7 @@
 import type { Policies } from '../results';
 import { chainPrefix } from './lines';
 import type { Family } from './rule';
-import { formatRuleFile, type RuleFile } from './rulefile';
+import { FILE_CHAINS, formatRuleFile, type RuleFile } from './rulefile';
 import { TARGET_OF } from './settings';
 import type { Table } from './tables';
 
@@ -27,7 +27,7 @@ export interface FamilyFiles {
 /** Swaps the rules, the logging chains and the policies of an active firewall. */
 export function userLoad(user: RuleFile, policies: Policies): string {
   const prefix = chainPrefix(user.family);
-  return table([...policyLines(prefix, policies), ...builtInLines(policies), ...bodyOf(formatRuleFile(user))]);
+  return table([...policyLines(prefix, policies), ...builtInLines(policies), ...userLines(user)]);
 }
 
 /**
@@ -39,18 +39,14 @@ export function fullLoad({ before, after, user }: FamilyFiles, policies: Policie
   const jumps = CHAINS.flatMap((chain) =>
     PRIMARY.map((kind) => [BUILT_IN[chain], `-j ${prefix}-${kind}-${chain}`] as const),
   ).filter(([builtIn, jump]) => !present?.chains.get(builtIn)?.includes(jump));
-  const secondary = ['user-input', 'user-output', 'user-forward'].map((chain) => `:${prefix}-${chain} - [0:0]`);
   return (
     table([
       ...CHAINS.flatMap((chain) => PRIMARY.map((kind) => `:${prefix}-${kind}-${chain} - [0:0]`)),
-      `:${prefix}-logging-deny - [0:0]`,
-      `:${prefix}-logging-allow - [0:0]`,
-      ...secondary,
       ...jumps.map(([builtIn, jump]) => `-A ${builtIn} ${jump}`),
       ...policyLines(prefix, policies),
       ...bodyOf(before),
       ...bodyOf(after),
-      ...bodyOf(formatRuleFile(user)),
+      ...userLines(user),
       ...CHAINS.map((chain) => `-A ${prefix}-before-${chain} -j ${prefix}-user-${chain}`),
       ...builtInLines(policies),
     ]) +
@@ -113,6 +109,12 @@ function table(lines: readonly string[]): string {
   const rules = lines.filter((line) => line.startsWith('-'));
   return `*filter\n${declared.join('\n')}\n${rules.join('\n')}\nCOMMIT\n`;
 }
+
+/** What a rule file loads. All its chains are emptied first, also where the file leaves it to ufw to declare them. */
+const userLines = (user: RuleFile): string[] => [
+  ...bodyOf(formatRuleFile(user)),
+  ...FILE_CHAINS.map((chain) => `:${chainPrefix(user.family)}-${chain} - [0:0]`),
+];
 
 /** The lines of a file's filter table, without comments. */
 function bodyOf(text: string): string[] {

@@ -4,10 +4,11 @@
  * tail (logging and rate-limit lines). Every part keeps its own text, so writing an unchanged file gives the same bytes.
  */
 import { FirewallError, type Sentence, say } from '../errors';
-import { chainPrefix, ruleLines } from './lines';
+import { chainOf, chainPrefix, ruleLines } from './lines';
 import { loggingLines } from './logging';
 import type { Family, Rule } from './rule';
 import type { UfwSettings } from './settings';
+import { canonical } from './tables';
 import { formatTuple, isTupleLine, parseTuple } from './tuple';
 
 export interface Item {
@@ -26,6 +27,14 @@ export interface RuleFile {
   items: readonly Item[];
   tail: string;
 }
+
+/** The chains that a rule file fills, without the prefix, in the order in which ufw declares them. */
+export const FILE_CHAINS: readonly string[] = [
+  ...['user', 'before-logging', 'user-logging', 'after-logging'].flatMap((kind) =>
+    ['input', 'output', 'forward'].map((chain) => `${kind}-${chain}`),
+  ),
+  ...['logging-deny', 'logging-allow', 'user-limit', 'user-limit-accept'],
+];
 
 const RULES_MARK = '### RULES ###';
 const END_MARK = '### END RULES ###';
@@ -111,32 +120,52 @@ export function isPristine(file: RuleFile): boolean {
 
 /** The file ufw itself would write in place of a pristine one, without any rule. */
 export function canonicalFile(family: Family, settings: UfwSettings): RuleFile {
-  const prefix = chainPrefix(family);
-  const chains = [
-    ...['user', 'before-logging', 'user-logging', 'after-logging'].flatMap((kind) =>
-      ['input', 'output', 'forward'].map((chain) => `${kind}-${chain}`),
-    ),
-    'logging-deny',
-    'logging-allow',
-    'user-limit',
-    'user-limit-accept',
-  ];
-  const limitLog =
-    settings.logging === 'off'
-      ? ''
-      : `-A ${prefix}-user-limit -m limit --limit 3/minute -j LOG --log-prefix "[UFW LIMIT BLOCK] "\n`;
   return {
     family,
-    head: `*filter\n${chains.map((chain) => `:${prefix}-${chain} - [0:0]\n`).join('')}${RULES_MARK}\n`,
+    head: `*filter\n${declarations(family, FILE_CHAINS)}${RULES_MARK}\n`,
     lead: '',
     items: [],
-    tail:
-      `\n${END_MARK}\n\n### LOGGING ###\n${loggingLines(family, settings)
-        .map((line) => `${line}\n`)
-        .join('')}### END LOGGING ###\n` +
-      `\n### RATE LIMITING ###\n${limitLog}-A ${prefix}-user-limit -j REJECT\n-A ${prefix}-user-limit-accept -j ACCEPT\n### END RATE LIMITING ###\nCOMMIT\n`,
+    tail: `\n${END_MARK}\n\n### LOGGING ###\n${loggingLines(family, settings)
+      .map((line) => `${line}\n`)
+      .join('')}### END LOGGING ###\n\n${limitSection(family, settings)}COMMIT\n`,
   };
 }
+
+const declarations = (family: Family, chains: readonly string[]): string =>
+  chains.map((chain) => `:${chainPrefix(family)}-${chain} - [0:0]\n`).join('');
+
+function limitSection(family: Family, { logging }: UfwSettings): string {
+  const limit = `-A ${chainPrefix(family)}-user-limit`;
+  const log = `${limit} -m limit --limit 3/minute -j LOG --log-prefix "[UFW LIMIT BLOCK] "\n`;
+  return `### RATE LIMITING ###\n${logging === 'off' ? '' : log}${limit} -j REJECT\n${limit}-accept -j ACCEPT\n### END RATE LIMITING ###\n`;
+}
+
+/**
+ * The file with the chains declared that the rules lead to: ufw has not always had all of them, for IPv6 least of all,
+ * and a rule that leads to an empty chain decides nothing.
+ */
+export function withChains(file: RuleFile, rules: readonly Rule[], settings: UfwSettings): RuleFile {
+  const needed = new Set(rules.flatMap(chainsBeside));
+  const missing = FILE_CHAINS.filter(
+    (chain) => needed.has(chain) && !file.head.includes(`:${chainPrefix(file.family)}-${chain} `),
+  );
+  if (missing.length === 0) return file;
+  const at = file.head.length - `${RULES_MARK}\n`.length;
+  const head = file.head.slice(0, at) + declarations(file.family, missing) + file.head.slice(at);
+  if (!missing.includes('user-limit')) return { ...file, head };
+  const end = file.tail.lastIndexOf('COMMIT');
+  return {
+    ...file,
+    head,
+    tail: `${file.tail.slice(0, end)}\n${limitSection(file.family, settings)}${file.tail.slice(end)}`,
+  };
+}
+
+/** The chains besides its own that a rule's lines fill or lead to. */
+const chainsBeside = (rule: Rule): string[] => [
+  ...(rule.log ? [`user-logging-${chainOf(rule)}`] : []),
+  ...(rule.action === 'limit' ? ['user-limit', 'user-limit-accept'] : []),
+];
 
 /** What in a file's items is no rule of ufw's, in words: lines of their own, and lines that do not follow from their tuple. */
 export function unreadableLines(file: RuleFile, name: string): readonly string[] {
@@ -156,13 +185,19 @@ function linesUnread(file: RuleFile, name: string): string[] {
       if (after === '' && raw === newItem(rule).raw) return NONE;
       const derived = ruleLines(rule);
       const [, ...own] = raw.replace(/^\n+/, '').split('\n').slice(0, -1);
-      if (own.length === derived.length && own.every((line, at) => line === derived[at])) return foreign(after);
-      return [...own.filter((line) => !derived.includes(line)).map((line) => `${name}: ${line}`), ...foreign(after)];
+      if (own.length === derived.length && own.every((line, at) => isSame(line, derived[at]))) return foreign(after);
+      const others = own.filter((line) => !derived.some((one) => isSame(line, one)));
+      return [...others.map((line) => `${name}: ${line}`), ...foreign(after)];
     }),
   ];
 }
 
 const NONE: readonly string[] = [];
+
+/** Whether two lines mean the same: ufw before 0.34 says `-m state` where it says `-m conntrack` now. */
+const isSame = (line: string, other: string | undefined): boolean =>
+  line === other || (other !== undefined && canonical(line) === canonical(other));
+
 const linesOf = (raw: string): string[] => raw.split('\n').filter((line) => line.trim() !== '');
 const joined = (lines: readonly string[]): string => lines.map((line) => `${line}\n`).join('');
 
@@ -180,13 +215,14 @@ function faultOf(lines: readonly string[], rulesAt: number, family: Family): Sen
   return null;
 }
 
+/** What comes behind the rules where no mark says so: chains of ufw's own, and the end that ufw before 0.27 gave to the user's. */
+const BEHIND_RULES = /^-A ufw6?-user-(limit|(input|output|forward) -j RETURN$)/;
+
 function endOfRules(lines: readonly string[], rulesAt: number): number {
   const marked = lines.indexOf(END_MARK, rulesAt);
   // The empty line before the mark belongs to the tail.
   if (marked >= 0) return lines[marked - 1] === '' ? marked - 1 : marked;
-  const rest = lines.findIndex(
-    (line, index) => index > rulesAt && (/^-A ufw6?-user-limit/.test(line) || line === 'COMMIT'),
-  );
+  const rest = lines.findIndex((line, index) => index > rulesAt && (BEHIND_RULES.test(line) || line === 'COMMIT'));
   return rest;
 }
 

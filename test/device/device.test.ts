@@ -7,13 +7,13 @@ import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { Device, type DeviceOptions } from './device';
+import { Device, type EmbeddedOptions } from './device';
 import type { Family, Target } from './protocol';
 
 const fixtures = join(__dirname, '..', '..', '..', 'test', 'fixtures');
 const families: Family[] = ['ipv4', 'ipv6'];
 
-async function withDevice(options: DeviceOptions, use: (device: Device) => Promise<void>): Promise<void> {
+async function withDevice(options: EmbeddedOptions, use: (device: Device) => Promise<void>): Promise<void> {
   const device = await Device.open(options);
   try {
     await use(device);
@@ -73,6 +73,16 @@ describe('The test device', function () {
         const before = [await device.save('ipv4'), await device.save('ipv6')];
         await device.ufw('reload');
         assert.deepEqual([await device.save('ipv4'), await device.save('ipv6')], before);
+      });
+    });
+
+    it('can have another ufw and another iptables than the machine', async () => {
+      await withDevice({ ufw: '0.36', iptables: 'legacy' }, async (device) => {
+        assert.match(await device.ufw('version'), /^ufw 0\.36\n/);
+        for (const program of ['iptables', 'ip6tables-save']) {
+          assert.match(await device.ok(program, '--version'), /\(legacy\)/);
+        }
+        assert.match(await device.ok('cat', '/proc/net/ip_tables_names'), /^filter$/m);
       });
     });
 

@@ -6,6 +6,7 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { readdir, readFile, realpath, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { type IptablesBackend, placeAges, type UfwVersion, ufwTree } from './ages';
 import { factoryPolicies, factoryRules } from './factory';
 import { makeFolder, place, placeFolder, removeStale } from './folder';
 import type { InsideProcess } from './inside-process';
@@ -27,6 +28,14 @@ export interface DeviceOptions {
   active?: boolean;
 }
 
+/** What only the embedded device can be made of. */
+export interface EmbeddedOptions extends DeviceOptions {
+  /** Default `installed`. */
+  ufw?: UfwVersion;
+  /** Default `installed`: nft on a fresh Debian. */
+  iptables?: IptablesBackend;
+}
+
 /** What ufw changes; the rest of `/etc/ufw` is as installed. */
 const ufwState = ['/etc/default/ufw', '/etc/ufw/ufw.conf', '/etc/ufw/user.rules', '/etc/ufw/user6.rules'];
 
@@ -39,19 +48,22 @@ export class Device extends Machine {
   declare protected readonly init: Channel<InitMethods>;
 
   /** Opens a device in the wanted state. Rejects with what is missing on this machine, or what went wrong inside. */
-  static async open(options: DeviceOptions = {}): Promise<Device> {
+  static async open(options: EmbeddedOptions = {}): Promise<Device> {
     await ensurePackages();
     await removeStale();
-    return Device.start(await stateOf(options));
+    return Device.start(await stateOf(options), options);
   }
 
-  private static async start(snapshot: Snapshot): Promise<Device> {
+  private static async start(snapshot: Snapshot, options: EmbeddedOptions): Promise<Device> {
+    const { ufw = 'installed', iptables = 'installed' } = options;
     const folder = await makeFolder();
     let device: Device | undefined;
     try {
-      await fill(join(folder, 'root'), { ...snapshot.files, ...nginxFiles });
+      const root = join(folder, 'root');
+      await fill(root, { ...snapshot.files, ...nginxFiles });
+      const ages = await placeAges(root, await ufwTree(ufw), iptables);
       device = new Device(folder);
-      await device.init.call('start', { folder, mounts: privateFolders, kernel: snapshot.kernel });
+      await device.init.call('start', { folder, mounts: [...privateFolders, ...ages], kernel: snapshot.kernel });
       return device;
     } catch (error) {
       if (device) await device.close();
@@ -70,13 +82,19 @@ export class Device extends Machine {
     return path;
   }
 
-  /** Starts nginx with the vendor's site: a redirect on 80, a page on 443. Resolves when it listens. */
-  async startNginx(): Promise<void> {
+  /** Makes the web server's certificate, which is signed by itself, unless it is there. */
+  async certify(): Promise<typeof certificate> {
     if (!(await this.exists(certificate.cert))) {
       const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-noenc', '-days', '3650'];
       const to = ['-subj', '/CN=smartserver', '-keyout', certificate.key, '-out', certificate.cert];
       await this.ok('openssl', 'req', '-x509', ...kind, ...to);
     }
+    return certificate;
+  }
+
+  /** Starts nginx with the vendor's site: a redirect on 80, a page on 443. Resolves when it listens. */
+  async startNginx(): Promise<void> {
+    await this.certify();
     // nginx goes to the background, and does so after it has bound its ports.
     await this.ok('nginx');
   }
@@ -132,9 +150,16 @@ async function fill(root: string, files: Files): Promise<void> {
 }
 
 /** ufw in the wanted state, made by the real ufw once and remembered. */
-export async function stateOf(options: DeviceOptions): Promise<Snapshot> {
-  const wanted = { ipv6: true, rules: 'factory', active: true, ...options } as const;
-  const files = await pristine(wanted.ipv6);
+export async function stateOf(options: EmbeddedOptions): Promise<Snapshot> {
+  const wanted = {
+    ipv6: true,
+    rules: 'factory',
+    active: true,
+    ufw: 'installed',
+    iptables: 'installed',
+    ...options,
+  } as const;
+  const files = await pristine(wanted.ipv6, await ufwTree(wanted.ufw));
   if (wanted.rules === 'none' && !wanted.active) return { files };
   const key = { wanted, files, factoryPolicies, factoryRules, tools: await tools() };
   const snapshot = await recall(key, () => makeSnapshot(wanted, files));
@@ -142,8 +167,8 @@ export async function stateOf(options: DeviceOptions): Promise<Snapshot> {
 }
 
 /** Lets the real ufw make the wanted state, call by call, in a device of its own. */
-async function makeSnapshot(wanted: Required<DeviceOptions>, files: Files): Promise<Snapshot> {
-  const device = await Device.open({ ipv6: wanted.ipv6, rules: 'none', active: false });
+async function makeSnapshot(wanted: Required<EmbeddedOptions>, files: Files): Promise<Snapshot> {
+  const device = await Device.open({ ...wanted, rules: 'none', active: false });
   try {
     const commands = wanted.rules === 'factory' ? [...factoryPolicies, ...factoryRules] : [];
     for (const command of commands) await device.ufw(...command.split(' '));

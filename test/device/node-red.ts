@@ -47,6 +47,8 @@ interface Start {
   port?: number;
   /** The language of the runtime; English where left out. */
   lang?: string;
+  /** A module that is loaded into its process first; as a path outside. */
+  preload?: string;
   /** Added to its environment. */
   env?: Record<string, string>;
   /** The project's own where left out: the package as it was built, the Node.js and Node-RED that it is developed with. */
@@ -60,7 +62,7 @@ interface Start {
 export async function startNodeRed(
   device: Machine,
   flows: readonly unknown[] | null,
-  { account: { uid, gid, home } = device.account, port = NODE_RED_PORT, lang, env, installation }: Start = {},
+  { account: { uid, gid, home } = device.account, port = NODE_RED_PORT, lang, preload, env, installation }: Start = {},
 ): Promise<InsideProcess> {
   const userDir = join(home, '.node-red');
   const settingsFile = join(userDir, 'settings.js');
@@ -79,7 +81,8 @@ export async function startNodeRed(
     node: device.node,
     red: device.inside(join(root, 'node_modules', 'node-red', 'red.js')),
   };
-  const argv = [node, red, '-u', userDir, '-s', settingsFile, 'flows.json'];
+  const first = preload ? ['-r', device.inside(preload)] : [];
+  const argv = [node, ...first, red, '-u', userDir, '-s', settingsFile, 'flows.json'];
   const nodeRed = await device.spawn(argv, { uid, gid, env: { HOME: home, TZ: 'UTC', ...env } });
   await Promise.all([nodeRed.until(STARTED), nodeRed.until(SERVES)]);
   return nodeRed;

@@ -8,23 +8,26 @@ const templates = '/usr/share/ufw';
 /** A file's text by its path, with its permission bits. */
 export type Files = Record<string, { text: string; mode: number }>;
 
-/** The whole of `/etc/ufw` and `/etc/default`: not enabled, no rules. */
-export async function pristine(ipv6: boolean): Promise<Files> {
+/**
+ * The whole of `/etc/ufw` and `/etc/default`: not enabled, no rules.
+ * @param tree the folder below which ufw's package is; empty for the machine's own
+ */
+export async function pristine(ipv6: boolean, tree: string): Promise<Files> {
   const rules = ['before', 'after', 'user'].flatMap((name) => [`${name}.rules`, `${name}6.rules`]);
   const files: Files = {
     '/etc/default/ufw': { text: defaults(ipv6), mode: 0o644 },
     '/etc/ufw/sysctl.conf': { text: sysctl, mode: 0o644 },
-    '/etc/ufw/ufw.conf': { text: await readFile(join(templates, 'ufw.conf'), 'utf8'), mode: 0o644 },
+    '/etc/ufw/ufw.conf': { text: await readFile(join(tree, templates, 'ufw.conf'), 'utf8'), mode: 0o644 },
   };
   for (const name of rules) {
-    files[`/etc/ufw/${name}`] = { text: await readFile(join(templates, 'iptables', name), 'utf8'), mode: 0o640 };
+    files[`/etc/ufw/${name}`] = { text: await readFile(join(tree, templates, 'iptables', name), 'utf8'), mode: 0o640 };
   }
   for (const name of ['before.init', 'after.init']) {
-    files[`/etc/ufw/${name}`] = { text: await readFile(join(templates, name), 'utf8'), mode: 0o640 };
+    files[`/etc/ufw/${name}`] = { text: await readFile(join(tree, templates, name), 'utf8'), mode: 0o640 };
   }
-  for (const name of await readdir('/etc/ufw/applications.d')) {
+  for (const name of await readdir(join(tree, '/etc/ufw/applications.d'))) {
     const path = `/etc/ufw/applications.d/${name}`;
-    files[path] = { text: await readFile(path, 'utf8'), mode: 0o644 };
+    files[path] = { text: await readFile(join(tree, path), 'utf8'), mode: 0o644 };
   }
   return files;
 }

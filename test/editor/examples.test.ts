@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { AlarmList, alarmsLike } from '../device/alarm-list';
 import { Engine } from '../device/engine';
 import { cables } from '../device/network';
 import { until } from '../firewall/until';
@@ -144,6 +145,19 @@ describe('the example', function () {
     await until(async () => (await desk.knock(22))[0] === 'filtered');
     assert.deepEqual(await desk.knock(22, 443), ['filtered', 'in']);
     assert.match(await run('Try it: an alarm', 'What changed'), /set-profile lockdown/);
+  });
+
+  it('lockdown-on-polled-alarms closes everything but the web pages, on a new alarm in the device’s list', async () => {
+    const { device } = desk;
+    await device.ok('nginx', '-s', 'stop');
+    const list = await AlarmList.start(device);
+    await list.tell(await alarmsLike({ state: 'Active' }));
+    await start('lockdown-on-polled-alarms');
+    assert.deepEqual(await desk.knock(22, 443), ['in', 'in']);
+    assert.match(await run('Every minute', 'What changed'), /set-profile lockdown/);
+    assert.deepEqual(await desk.knock(22, 443), ['filtered', 'in']);
+    await list.tell({ body: '' });
+    assert.equal(await run('Every minute', 'No list came'), '""');
   });
 
   it('move-web-ports moves the pages, waits for the link to be opened, and moves them back', async () => {

@@ -87,12 +87,25 @@ interface Said {
   routed: boolean;
 }
 
+/** Protocols without ports that ufw knows, and those that it knew before 0.36.2. */
+export const PORTLESS = ['ah', 'esp', 'gre', 'vrrp', 'igmp', 'ipv6'];
+export const WITHOUT_VRRP = PORTLESS.map((protocol) => (protocol === 'vrrp' ? 'gre' : protocol));
+
 /** The next command. `known` are commands that were given before: deletions and repetitions draw on them. */
-export function command(random: Random, known: readonly Command[], counts: Readonly<Record<Family, number>>): Command {
+export function command(
+  random: Random,
+  known: readonly Command[],
+  counts: Readonly<Record<Family, number>>,
+  portless: readonly string[] = PORTLESS,
+): Command {
   const adding = known.filter(({ edits }) => edits.every(({ kind }) => kind === 'add'));
   if (adding.length > 0 && random.chance(0.2)) return deletion(random.pick(adding));
   if (adding.length > 0 && random.chance(0.1)) return random.pick(adding);
-  const said = random.chance(0.15) ? application(random) : random.chance(0.15) ? simple(random) : full(random);
+  const said = random.chance(0.15)
+    ? application(random)
+    : random.chance(0.15)
+      ? simple(random)
+      : full(random, portless);
   const route = said.routed ? ['route'] : [];
   const log = said.log ? [said.log] : [];
   const text = random.chance(0.3) ? random.pick(COMMENTS) : '';
@@ -160,7 +173,7 @@ function application(random: Random): Said {
   return { action, log: '', families: both, rules, words: [direction, name], routed: false };
 }
 
-function full(random: Random): Said {
+function full(random: Random, protocols: readonly string[]): Said {
   const action = random.pick(ACTIONS);
   const log = random.chance(0.2) ? random.pick(['log', 'log-all'] as const) : '';
   const routed = random.chance(0.15);
@@ -168,9 +181,7 @@ function full(random: Random): Said {
   const chosen = random.pick(['ipv4', 'ipv6', 'both'] as const);
   const portless = random.chance(0.1);
   // igmp and ipv6 exist as protocols of IPv4 only.
-  const protocol = portless
-    ? random.pick(['ah', 'esp', 'gre', 'vrrp', 'igmp', 'ipv6'])
-    : random.pick(['any', 'tcp', 'udp', 'tcp', 'udp']);
+  const protocol = portless ? random.pick(protocols) : random.pick(['any', 'tcp', 'udp', 'tcp', 'udp']);
   const onlyIpv4 = protocol === 'igmp' || protocol === 'ipv6';
   const families = chosen === 'both' ? (onlyIpv4 ? ['ipv4' as const] : both) : [onlyIpv4 ? ('ipv4' as const) : chosen];
   const [family] = families as [Family];

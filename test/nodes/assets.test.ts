@@ -283,6 +283,10 @@ const CORE = [
   'function',
   'exec',
   'delay',
+  'http request',
+  'split',
+  'rbe',
+  'tls-config',
   'trigger',
 ];
 

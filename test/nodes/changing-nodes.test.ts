@@ -58,6 +58,17 @@ describe('a changing node', () => {
     assert.deepEqual(statuses[1], { fill: 'red', shape: 'ring', text: 'LOCKOUT' });
   });
 
+  it('tells a Catch node of an error although the message is nested too deep to be copied', async () => {
+    await start([TOGGLE]);
+    await send('toggle', {});
+    (devices[0] as { failure: unknown }).failure = new FirewallError('LOCKOUT', {
+      what: say`this was the last way in.`,
+    });
+    const payload = JSON.parse(`${'['.repeat(20_000)}${']'.repeat(20_000)}`);
+    const { caught } = await send('toggle', { payload, _msgid: 'deep' });
+    assert.deepEqual([caught?.error.code, caught?._msgid, caught?.payload], ['LOCKOUT', 'deep', undefined]);
+  });
+
   for (const failure of [new TypeError('x is not a function'), 'text', null, { toString: () => 'object' }]) {
     it(`reports a failure that is no FirewallError (${String(failure)}) as INTERNAL`, async () => {
       await start([PROFILE]);

@@ -30,7 +30,11 @@ async function startExample(name: string): Promise<void> {
 const named = (name: string) => nodeOf(flow.find((node) => node.name === name)?.id ?? name);
 
 /** Sends a message out of one node and waits until it is printed by another. */
-async function follow(from: string, to: string, sent: Partial<Message> & Record<string, unknown> = {}): Promise<Message> {
+async function follow(
+  from: string,
+  to: string,
+  sent: Partial<Message> & Record<string, unknown> = {},
+): Promise<Message> {
   const printed = once(named(to), 'input');
   named(from).send(sent);
   const [message] = await printed;
@@ -83,7 +87,11 @@ describe('the example', () => {
 
   it('fleet-operator issues each request after the one before, whatever its clock', async () => {
     await startExample('fleet-operator');
-    const ahead = { id: 'ahead', issued: new Date(Date.now() + 3_600_000).toISOString(), expires: '2100-01-01T00:00:00Z' };
+    const ahead = {
+      id: 'ahead',
+      issued: new Date(Date.now() + 3_600_000).toISOString(),
+      expires: '2100-01-01T00:00:00Z',
+    };
     const payload = JSON.stringify({ ...ahead, action: 'set-profile', request: { profile: 'lockdown' } });
     named('Requests to all').send({ topic: 'smartserver/all/firewall/request', payload, retain: true });
     const to = { to: 'group/north', action: 'set-profile', request: { profile: 'enhanced' } };

@@ -100,20 +100,20 @@ describe('a flow stored by version', () => {
       assert.deepEqual(watched, [{ topics: ['blocked'], blockedEvery: 300 }]);
     });
 
-    for (const name of readdirSync(join(folder, version, 'examples'))) {
+    const own = (name: string): StoredNode[] =>
+      json(version, 'examples', name).filter(({ type }: StoredNode) => NODES.includes(type));
+    // The operator's side of a fleet has none of them.
+    for (const name of readdirSync(join(folder, version, 'examples')).filter((one) => own(one).length > 0)) {
       it(`${version}: the example ${name} starts, and what it asks by itself is understood`, async () => {
-        const example: StoredNode[] = json(version, 'examples', name);
-        await startStored(example);
-        const own = example.filter(({ type }) => NODES.includes(type));
-        assert.ok(own.length > 0);
-        for (const node of own) {
+        await startStored(json(version, 'examples', name));
+        for (const node of own(name)) {
           assert.deepEqual([...calledWith(node.id, 'warn'), ...calledWith(node.id, 'error')], []);
           if (['smartserver', 'watch-firewall'].includes(node.type)) continue;
           // What a property takes from a message is not there; there is no change to confirm.
           const { caught } = await send(node.id, {});
           assert.match(
             caught?.error.message ?? '',
-            /^$|^NOTHING_PENDING|^INVALID_INPUT: \w+: msg ".*" (has no value|cannot be evaluated)/,
+            /^$|^NOTHING_PENDING|^INVALID_INPUT: (\w+: msg ".*" (has no value|cannot be evaluated)|the request: .*undefined)/,
           );
         }
       });

@@ -1,7 +1,11 @@
 /** Changes that wait, and the way back, as the nodes show and send them. */
 import assert from 'node:assert/strict';
+import { EventEmitter } from 'node:events';
+import type { Node, NodeAPI } from 'node-red';
 import { check } from '../../firewall/messages';
-import { backupReport, confirmation } from '../../firewall/results';
+import { backupReport, type ChangeResult, confirmation } from '../../firewall/results';
+import type { Device } from '../../nodes/device';
+import { waitingOf } from '../../nodes/waiting';
 import { devices, send, start, stop, watchStatus } from './bench';
 
 const TOGGLE = { id: 'toggle', type: 'toggle-service', action: 'close', confirmWithin: '90' };
@@ -13,21 +17,35 @@ describe('a change that waits', () => {
 
   const begin = async () => {
     await start([TOGGLE, CONFIRM]);
-    const { sent } = await send('toggle', {});
     const shown = watchStatus('toggle');
+    const { sent } = await send('toggle', {});
     await new Promise(setImmediate);
     return { sent, shown };
   };
 
-  it('is asked for with the seconds of the form, and counted down below its node', async () => {
+  it('is asked for with the seconds of the form, and shown below its node', async () => {
     const { sent, shown } = await begin();
     assert.deepEqual(
       devices.map(({ requests }) => (requests[0] as { confirmWithin?: number }).confirmWithin),
       [90],
     );
     assert.equal(sent?.payload.pending.guard, 'node-red');
-    await new Promise((resolve) => setTimeout(resolve, 1100));
     assert.deepEqual(shown.slice(-1), [{ ...RING, text: 'status.waiting' }]);
+  });
+
+  it('is counted down', async () => {
+    const RED = { _: (_key: string, { seconds }: { seconds: number }) => seconds } as unknown as NodeAPI;
+    const node = new EventEmitter();
+    const device = { observe: () => () => undefined } as unknown as Device;
+    const pending = { confirmBy: new Date(Date.now() + 90_000).toISOString(), guard: 'node-red' };
+    const told = await new Promise<unknown[]>((resolve) => {
+      const texts: unknown[] = [];
+      const show = (_outcome: string, text: string) => texts.push(text) === 2 && resolve(texts);
+      waitingOf(RED, node as Node, show)(device, { id: '1', pending } as ChangeResult);
+    });
+    node.emit('close');
+    assert.equal(told[0], 90);
+    assert.ok((told[1] as number) < 90);
   });
 
   it('is confirmed by its id, by any other not', async () => {

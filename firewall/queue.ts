@@ -1,0 +1,182 @@
+/**
+ * The requests that wait for one firewall, made one after the other. In a storm of messages most of them ask for the
+ * same: those share a place, one run and its answer.
+ */
+import { FirewallError, say } from './errors';
+import type { AgentRequest } from './messages';
+import type { Result } from './results';
+import { now } from './watch/now';
+
+type Call = AgentRequest['call'];
+type Run = () => Promise<Result>;
+
+/** So many different requests may wait … */
+const MOST_WAITING = 100;
+/** … and the last of these places only lockdowns get: whoever floods a flow must not keep one out. */
+const KEPT_FOR_LOCKDOWN = 10;
+/** So many callers may share places, all together: each keeps a message in memory. */
+const MOST_CALLERS = 10_000;
+
+/** So many callers of one run make a storm. */
+const STORM = 10;
+const LONGEST_REST_MS = 1000;
+/** So many callers are answered before others get their turn. */
+const AT_ONCE = 10;
+
+/** Who waits: what gives him his answer, or the promise of one. */
+type Caller = (answer: Result | Promise<Result>) => void;
+
+/** A place: one run, for all who ask for the same. */
+interface Place {
+  /** The request as text; null where each run counts. */
+  key: string | null;
+  /** It may leave the firewall other than it was. */
+  changes: boolean;
+  run: Run;
+  callers: Caller[];
+}
+
+export class Queue {
+  readonly #places: Place[] = [];
+  #callers = 0;
+  #isRunning = false;
+  /** When the answers there are have been told. */
+  #told: Promise<void> = Promise.resolve();
+  /** After the runs of which request it rests, and what ends that. */
+  #resting: { key: string | null; end(): void } | null = null;
+
+  /** How many places wait for their run. */
+  get length(): number {
+    return this.#places.length;
+  }
+
+  /**
+   * Has the request made when those before it are done.
+   * @param run makes it; of those who share a place, the first one's
+   * @returns an answer of the caller's own, never one from before the call.
+   * @throws FirewallError BUSY where too many wait; what `run` throws.
+   */
+  add(call: Call, run: Run): Promise<Result> {
+    const key = isShared(call) ? JSON.stringify(call) : null;
+    const same = key === null ? undefined : this.#waitingFor(key);
+    if (this.#isFull(call, same)) return Promise.reject(tooMany(this.#callers));
+    this.#callers += 1;
+    const answer = new Promise<Result>((resolve) => {
+      if (same) same.callers.push(resolve);
+      else this.#open({ key, changes: !READINGS.has(call.method), run, callers: [resolve] });
+    });
+    return answer.finally(() => {
+      this.#callers -= 1;
+    });
+  }
+
+  /**
+   * The place of the same request, where taking it comes to the same as waiting at the end: its run has not begun, and no
+   * change stands between.
+   */
+  #waitingFor(key: string): Place | undefined {
+    for (let at = this.#places.length - 1; at >= 0; at--) {
+      const place = this.#places[at] as Place;
+      if (place.key === key) return place;
+      if (place.changes) return undefined;
+    }
+    return undefined;
+  }
+
+  #isFull(call: Call, same: Place | undefined): boolean {
+    if (OWN.has(call.method)) return false;
+    if (same) return this.#callers >= MOST_CALLERS;
+    return this.#places.length >= (isLockdown(call) ? MOST_WAITING : MOST_WAITING - KEPT_FOR_LOCKDOWN);
+  }
+
+  #open(place: Place): void {
+    this.#places.push(place);
+    if (!this.#isRunning) void this.#work();
+    if (this.#resting && this.#resting.key !== place.key) this.#resting.end();
+  }
+
+  async #work(): Promise<void> {
+    this.#isRunning = true;
+    // Those who ask in the same moment are there before the first run begins.
+    await undefined;
+    for (let place = this.#places.shift(); place; place = this.#places.shift()) {
+      const { run, callers } = place;
+      const begun = now();
+      const isStorm = callers.length >= STORM;
+      const answer = await run().then(
+        (result) => answers(result, callers.length),
+        (error) => () => Promise.reject(error),
+      );
+      // Not all at once, and in their order: no answer is to overtake an older one.
+      this.#told = this.#told.then(() => tell(callers, answer));
+      if (isStorm) await this.#rest(place.key, begun);
+    }
+    this.#isRunning = false;
+  }
+
+  /**
+   * A storm of one request takes half of the device's time at most, telling the answers included. Whoever asks for
+   * something else ends the rest.
+   */
+  async #rest(key: string | null, begun: number): Promise<void> {
+    if (this.#places.some((place) => place.key !== key)) return;
+    const over = this.#told.then(() => pause(Math.min(now() - begun, LONGEST_REST_MS)));
+    const ended = new Promise<void>((resolve) => {
+      this.#resting = { key, end: resolve };
+    });
+    await Promise.race([over, ended]);
+    this.#resting = null;
+  }
+}
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Hundreds may share an answer, and what their flows do with it takes time that others need in between. */
+async function tell(callers: Caller[], answer: () => Result | Promise<Result>): Promise<void> {
+  while (callers.length > 0) {
+    // Taken out, or the answers would be kept in memory through them.
+    for (const resolve of callers.splice(0, AT_ONCE)) resolve(answer());
+    if (callers.length > 0) await new Promise((turn) => setImmediate(turn));
+  }
+}
+
+/** Gives the answer, and then copies of it: what a flow does with its answer is not to change what others get. */
+function answers(answer: Result, count: number): () => Result {
+  // The first one's flow may have changed it when the others are told.
+  const original = count > 1 ? copyOf(answer) : answer;
+  let isGiven = false;
+  return () => {
+    if (isGiven) return copyOf(original);
+    isGiven = true;
+    return answer;
+  };
+}
+
+/** A copy of what JSON can say: in half the time that its text would take to be read. */
+function copyOf<Value>(value: Value): Value {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(copyOf) as unknown as Value;
+  const copy = { ...value };
+  for (const key in copy) copy[key] = copyOf(copy[key]);
+  return copy;
+}
+
+/** What leaves the firewall as it is. */
+const READINGS: ReadonlySet<Call['method']> = new Set<Call['method']>(['read', 'backups', 'news']);
+
+/** What the engine asks for by itself; it waits for the answer before it asks again. */
+const OWN: ReadonlySet<Call['method']> = new Set<Call['method']>(['settle', 'news']);
+
+/** Whether making it once is as good as making it twice. */
+function isShared(call: Call): boolean {
+  if (call.method === 'toggleService') return call.request.action !== 'toggle';
+  return call.method === 'read' || call.method === 'backups' || call.method === 'setProfile';
+}
+
+const isLockdown = (call: Call): boolean => call.method === 'setProfile' && call.request.profile === 'lockdown';
+
+const tooMany = (callers: number): FirewallError =>
+  new FirewallError('BUSY', {
+    what: say`too many requests wait for the firewall already (${callers}).`,
+    remedy: say`Send fewer messages at a time, and this one again when those are answered.`,
+  });

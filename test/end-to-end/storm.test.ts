@@ -1,0 +1,67 @@
+/** A thousand alarms a second: one lockdown, and a Node-RED that goes on with its other work. STORM_SECONDS: how long. */
+import { strict as assert } from 'node:assert';
+import { after, before, describe, it } from 'mocha';
+import { quantile } from '../../bench/figures';
+import { Device } from '../device/device';
+import { Engine } from '../device/engine';
+import { type Storm, StormySite } from '../device/storm';
+
+const SECONDS = Number(process.env.STORM_SECONDS ?? 6);
+const PER_SECOND = 1000;
+/** What a storm may leave behind, in MB of heap. */
+const MOST_LEFT = 15;
+/** How much bigger the process may be late in a storm than early in it: not all garbage is taken away at once. */
+const MOST_GROWTH = 3;
+
+describe('A storm of alarms', function () {
+  this.timeout(120_000 + SECONDS * 10_000);
+  let device: Device;
+  let storm: Storm;
+
+  before(async () => {
+    device = await Device.open();
+    const site = await StormySite.start(device);
+    storm = await site.storm({ seconds: SECONDS, perSecond: PER_SECOND });
+    const [p50, p99] = [quantile(storm.ms, 0.5), quantile(storm.ms, 0.99)];
+    const told = `${storm.received} of ${storm.published} alarms received, page p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms`;
+    process.stdout.write(`    ${told}, longest block ${storm.blockMs.toFixed(1)} ms\n`);
+  });
+
+  after(() => device?.close());
+
+  it('makes one change and one backup, and locks the device down', async () => {
+    assert.equal(storm.published, SECONDS * PER_SECOND);
+    assert.equal(storm.changes.length, 1);
+    const engine = await Engine.start(device);
+    const backups = await engine.backups();
+    assert.deepEqual(
+      backups.map(({ id }) => id),
+      storm.changes,
+    );
+    assert.equal((await engine.read()).profile.name, 'lockdown');
+    await engine.stop();
+    const answers = await device.neighbour.knock([22, 443].map((port) => ({ proto: 'tcp', port, family: 'ipv4' })));
+    assert.deepEqual(answers, ['filtered', 'in']);
+  });
+
+  it('has each alarm answered that reaches the flow, and none refused', () => {
+    assert.deepEqual([storm.answered, storm.refused], [storm.received, 0]);
+    // The broker leaves out what its own queue has no room for.
+    assert.ok(storm.received > storm.published / 2, `${storm.received} of ${storm.published}`);
+  });
+
+  it('makes a queue of a few', () => {
+    assert.ok(storm.waiting <= 5, `${storm.waiting}`);
+  });
+
+  it('leaves each visitor of a page with an answer', () => {
+    assert.ok(storm.ms.length > SECONDS * 10, `${storm.ms.length} answers`);
+    assert.equal(storm.failed, 0);
+  });
+
+  it('leaves no memory behind', () => {
+    const { before: first, early, late, after: last } = storm.gauges;
+    assert.ok(last.heap < first.heap + MOST_LEFT, `${first.heap} MB before, ${last.heap} MB after`);
+    assert.ok(late.rss < early.rss * MOST_GROWTH, `${early.rss} MB early, ${late.rss} MB late`);
+  });
+});

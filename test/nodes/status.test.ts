@@ -1,0 +1,41 @@
+/** What a node shows while many messages come: each status is sent to every editor, so none without need. */
+import assert from 'node:assert/strict';
+import { statusOf } from '../../nodes/status';
+import { arrivals, devices, nodeOf, start, stop, watchStatus } from './bench';
+
+describe('the status of a node', () => {
+  afterEach(stop);
+
+  it('is one while many messages are at work, and the last one’s outcome then', async () => {
+    await start([{ id: 'profile', type: 'set-profile', profile: 'lockdown' }]);
+    const release = devices[0]?.hold();
+    const shown = watchStatus('profile');
+    const done = new Promise<void>((resolve) => {
+      let left = 20;
+      arrivals.on('done', () => --left === 0 && resolve());
+    });
+    for (let sent = 0; sent < 20; sent++) nodeOf('profile').receive({});
+    release?.();
+    await done;
+    arrivals.removeAllListeners('done');
+    await new Promise(setImmediate);
+    assert.deepEqual(
+      shown.map(({ text }) => text),
+      ['status.working', 'status.unchanged'],
+    );
+  });
+
+  it('is not sent again where it says the same', async () => {
+    await start([{ id: 'read', type: 'read-firewall' }]);
+    const shown = watchStatus('read');
+    const RED = { _: (key: string) => key } as Parameters<typeof statusOf>[0];
+    const show = statusOf(RED, nodeOf('read'));
+    for (const text of ['one', 'one', 'two', 'one', 'one']) show('waiting', text);
+    show('error', 'one');
+    await new Promise(setImmediate);
+    assert.deepEqual(
+      shown.map(({ text }) => text),
+      ['status.ready', 'one', 'two', 'one', 'one'],
+    );
+  });
+});
