@@ -180,8 +180,8 @@ export class Office {
   }
 
   /** The operator's table, as for programs. */
-  async table(): Promise<Table> {
-    return (await (await fetch(`${this.url}/fleet.json`)).json()) as Table;
+  async table(query = ''): Promise<Table> {
+    return (await (await fetch(`${this.url}/fleet.json${query}`)).json()) as Table;
   }
 }
 

@@ -18,7 +18,7 @@ import watchFirewall = require('../../nodes/watch-firewall');
 import { FakeFirewall } from './fake-firewall';
 
 const core = createRequire(__filename);
-const coreNodes: NodeInitializer[] = ['80-template', '15-change', '10-switch'].map((name) =>
+const coreNodes: NodeInitializer[] = ['80-template', '15-change', '10-switch', '10-function'].map((name) =>
   core(`@node-red/nodes/core/function/${name}.js`),
 );
 

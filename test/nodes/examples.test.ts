@@ -1,15 +1,17 @@
-/** The examples about the web ports, run on a fake device: each message arrives where the flow's comments say. */
+/** The examples about the web ports and fleets, run on a fake device: each message arrives where the flow's comments say. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { fleetRequest } from '../../firewall/fleet/messages';
+import { check } from '../../firewall/messages';
 import { devices, type Message, nodeOf, start, stop } from './bench';
 
 const root = resolve(__dirname, '..', '..', '..');
 /** The bench has a tab and a Catch node of its own. */
-const LEFT_OUT = ['tab', 'comment', 'catch'];
+const LEFT_OUT = ['tab', 'comment', 'catch', 'mqtt-broker', 'tls-config'];
 /** Messages are sent by the test instead, and seen where they would be printed, or answered to a browser. */
-const STANDS = ['inject', 'debug', 'http in', 'http response'];
+const STANDS = ['inject', 'debug', 'http in', 'http response', 'mqtt in', 'mqtt out', 'status', 'delay'];
 
 interface FlowNode {
   id: string;
@@ -28,7 +30,11 @@ async function startExample(name: string): Promise<void> {
 const named = (name: string) => nodeOf(flow.find((node) => node.name === name)?.id ?? name);
 
 /** Sends a message out of one node and waits until it is printed by another. */
-async function follow(from: string, to: string, sent: Partial<Message> = {}): Promise<Message> {
+async function follow(
+  from: string,
+  to: string,
+  sent: Partial<Message> & Record<string, unknown> = {},
+): Promise<Message> {
   const printed = once(named(to), 'input');
   named(from).send(sent);
   const [message] = await printed;
@@ -61,6 +67,39 @@ describe('the example', () => {
         [600, 0],
       ],
     );
+  });
+
+  it('fleet-operator keeps no more devices than it is made for, and shows some hundreds on a page', async () => {
+    await startExample('fleet-operator');
+    const say = (name: string, what: string, said: object) => {
+      const topic = `smartserver/device/${name}/firewall/${what}`;
+      named(what === 'state' ? 'States' : 'Results').send({ topic, payload: JSON.stringify(said) });
+    };
+    for (const name of ['a b', '<b>', '', 'x'.repeat(65), 'é']) say(name, 'state', { online: true });
+    for (let at = 0; at < 20_010; at++) say(`d${at}`, 'state', { online: at % 2 === 0, profile: 'enhanced' });
+    const req = { path: '/fleet.json' };
+    const { payload } = await follow('GET /fleet.json', 'to a program', { req, payload: {} });
+    assert.deepEqual([payload.counts.devices, payload.counts.online, payload.refused], [20_000, 10_000, 15]);
+    const page = await follow('GET /fleet', 'to the browser', { req: { path: '/fleet' }, payload: { page: '2' } });
+    assert.equal(page.payload.match(/<tr><td>/g).length, 500);
+    assert.match(page.payload, /Page 2 of 40/);
+  });
+
+  it('fleet-operator issues each request after the one before, whatever its clock', async () => {
+    await startExample('fleet-operator');
+    const ahead = {
+      id: 'ahead',
+      issued: new Date(Date.now() + 3_600_000).toISOString(),
+      expires: '2100-01-01T00:00:00Z',
+    };
+    const payload = JSON.stringify({ ...ahead, action: 'set-profile', request: { profile: 'lockdown' } });
+    named('Requests to all').send({ topic: 'smartserver/all/firewall/request', payload, retain: true });
+    const to = { to: 'group/north', action: 'set-profile', request: { profile: 'enhanced' } };
+    const first = await follow('Lock down a group', 'Request', { payload: to });
+    const second = await follow('Lock down a group', 'Request', { payload: to });
+    assert.ok(ahead.issued < first.payload.issued && first.payload.issued < second.payload.issued);
+    assert.equal(first.topic, 'smartserver/group/north/firewall/request');
+    for (const { payload: envelope } of [first, second]) assert.deepEqual(check(fleetRequest, envelope), envelope);
   });
 
   it('ssh-for-a-visit opens SSH for half an hour, and closes it with its sessions', async () => {
