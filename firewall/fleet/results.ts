@@ -24,6 +24,9 @@ const online = z.strictObject({
   pending,
   webPorts: state.shape.webPorts.unwrap().pick({ http: true, https: true, consistent: true }).nullable(),
   exposedInternal: state.shape.exposedInternal.meta({ description: 'Internal services that something lets in.' }),
+  group: z.string().max(64).optional().meta({
+    description: 'The group whose requests it takes, where its flow has one; “read-firewall” does not know.',
+  }),
   lastRequest: state.shape.lastRequest.meta({
     description:
       'The last request that was carried out; “undone” where the change it made was taken back since, by hand or because it was not confirmed.',

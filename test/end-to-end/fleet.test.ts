@@ -4,6 +4,8 @@
  */
 import { strict as assert } from 'node:assert';
 import { after, afterEach, before, beforeEach, describe, it } from 'mocha';
+import { fleetResult, fleetState } from '../../firewall/fleet/results';
+import { check } from '../../firewall/messages';
 import { ensurePackages } from '../device/packages';
 import { assertReloadChangesNothing, everything } from '../firewall/stable';
 import { until } from '../firewall/until';
@@ -80,6 +82,12 @@ describe('A fleet of devices', function () {
     await untilRows({ online: true, profile: 'lockdown', status: 'done' });
     assert.deepEqual(await Promise.all(NAMES.map(knock)), ['filtered', 'filtered', 'filtered']);
     await assertAlike();
+    // What is said is what docs/fleet.schema.json says.
+    await tester.subscribe('smartserver/device/+/firewall/state');
+    await until(async () => tester.received.filter(({ topic }) => topic.endsWith('/state')).length >= NAMES.length);
+    for (const { topic, text } of tester.received) {
+      check(topic.endsWith('/state') ? fleetState : fleetResult, JSON.parse(text));
+    }
   });
 
   it('makes a request to a group in that group only', async () => {

@@ -66,8 +66,9 @@ export class Client {
     this.mqtt.stream.destroy();
   }
 
+  /** Says good-bye, if there is anybody to say it to: then the broker says no last will. */
   async close(): Promise<void> {
-    await this.mqtt.endAsync(true);
+    await this.mqtt.endAsync(!this.mqtt.connected);
     await this.closePort();
   }
 }
