@@ -92,7 +92,8 @@ const RESULTS: Readonly<Record<string, readonly Shape[]>> = {
   'change-web-ports': [changeResult.shape],
   'restore-firewall': [changeResult.shape, backupReport.shape],
   'confirm-change': [confirmation.shape],
-  'read-firewall': [...partsOf(state), fleetState.options[0].shape],
+  // The device's flow adds its group; the node does not know it.
+  'read-firewall': [...partsOf(state), fleetState.options[0].omit({ group: true }).shape],
   'fleet-request': [fleetResult.shape],
   'watch-firewall': watchEvent.options.map(({ shape }) => shape.payload.shape),
 };
