@@ -36,6 +36,8 @@ interface Job {
   title: string;
   arguments: string[];
   env: Record<string, string>;
+  /** One of many of a kind, which mostly wait for programs to start and to end; and none of them minds being slow. */
+  isPatient: boolean;
 }
 
 interface Outcome {
@@ -60,17 +62,18 @@ function jobs(): Job[] {
 
 /** Most files are one job. Three would be what everybody waits for, and are shared out. */
 function jobsOf(file: string): Job[] {
-  const job: Job = { title: relative(compiled, file), arguments: [file], env: {} };
+  const job: Job = { title: relative(compiled, file), arguments: [file], env: {}, isPatient: false };
+  const patient: Job = { ...job, isPatient: true };
   if (file.endsWith('/death.test.js')) {
     return DYING.map(([name]) => ({
-      ...job,
+      ...patient,
       title: `${job.title}: ${name}`,
       arguments: [file, '-f', `step ${name} `],
     }));
   }
   if (file.endsWith('/power-cut.test.js')) {
     return POWER_CUTS.map(({ name }) => ({
-      ...job,
+      ...patient,
       title: `${job.title}: ${name}`,
       arguments: [file, '-f', `of ${name} leaves`],
     }));
@@ -79,7 +82,7 @@ function jobsOf(file: string): Job[] {
     const shards = Math.min(SHARDS, SEQUENCES);
     const firsts = Array.from({ length: shards + 1 }, (_, shard) => SEED + Math.floor((shard * SEQUENCES) / shards));
     return firsts.slice(0, -1).map((first, shard) => ({
-      ...job,
+      ...patient,
       title: `${job.title} ${shard + 1} of ${shards}`,
       env: {
         DIFFERENTIAL_SEED: String(first),
@@ -142,14 +145,17 @@ async function test({ title, arguments: args, env }: Job): Promise<Outcome> {
   return { title, passed, failed, output };
 }
 
-/** Works the list off with as many processes at a time as there are cores. */
+/** Works the list off with as many processes at a time as there are cores, and one more while there are patient jobs. */
 async function testAll(): Promise<Outcome[]> {
   const left = jobs();
   const outcomes: Outcome[] = [];
-  const work = async (): Promise<void> => {
-    for (let job = left.shift(); job && !isStopped; job = left.shift()) outcomes.push(await test(job));
+  const work = async (mayTake: (job: Job) => boolean): Promise<void> => {
+    for (let at = left.findIndex(mayTake); at >= 0 && !isStopped; at = left.findIndex(mayTake)) {
+      const [job] = left.splice(at, 1) as [Job];
+      outcomes.push(await test(job));
+    }
   };
-  await Promise.all(Array.from({ length: WORKERS }, work));
+  await Promise.all([...Array.from({ length: WORKERS }, () => work(() => true)), work(({ isPatient }) => isPatient)]);
   return outcomes;
 }
 
