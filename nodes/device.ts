@@ -1,7 +1,7 @@
 /** Which firewall a node speaks to: that of its config node, or the one all nodes without a config node share. */
 import type { Node, NodeAPI } from 'node-red';
 import { asFirewallError, FirewallError, say } from '../firewall/errors';
-import { Firewall } from '../firewall/firewall';
+import type { Firewall } from '../firewall/firewall';
 import { showDevice } from './live';
 import { translated } from './translated';
 
@@ -30,7 +30,11 @@ export interface DeviceNode extends Node {
 
 type Opener = (settings: unknown) => Device;
 
-let opener: Opener = (settings) => new Firewall(settings);
+let opener: Opener = (settings) => {
+  // Only here: Node-RED loads the nodes at each start, also where no flow has any of them.
+  const engine = require('../firewall/firewall') as typeof import('../firewall/firewall');
+  return new engine.Firewall(settings);
+};
 /** The device of all nodes without a config node, closed with the last of these users. */
 let shared: Device | undefined;
 const users = new Set<Node>();

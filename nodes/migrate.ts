@@ -4,7 +4,7 @@
  */
 import type { Node, NodeAPI, NodeDef } from 'node-red';
 import { asFirewallError, FirewallError, say } from '../firewall/errors';
-import { printable } from '../firewall/messages';
+import { printable } from '../firewall/printable';
 import { answerMessages } from './answer';
 import { translated } from './translated';
 

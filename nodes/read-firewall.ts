@@ -1,7 +1,7 @@
 import type { Node, NodeAPI, NodeDef } from 'node-red';
 import { FirewallError, say } from '../firewall/errors';
-import { fleetStateOf } from '../firewall/fleet/fleet';
-import { printable } from '../firewall/messages';
+import { fleetStateOf } from '../firewall/fleet/summary';
+import { printable } from '../firewall/printable';
 import type { State } from '../firewall/results';
 import { type Answer, answerMessages } from './answer';
 import { useDevice } from './device';

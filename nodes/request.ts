@@ -1,7 +1,7 @@
 /** From a node's properties and a message to a request. Nothing is judged here: the engine's schemas do that. */
 import type { Node, NodeAPI, NodeMessageInFlow } from 'node-red';
 import { FirewallError, say } from '../firewall/errors';
-import { printable } from '../firewall/messages';
+import { printable } from '../firewall/printable';
 
 /** Without the properties that have no value, so that the engine's default holds for them. */
 export function defined(values: Record<string, unknown>): Record<string, unknown> {

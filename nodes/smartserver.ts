@@ -1,6 +1,5 @@
 /** The config node: what differs from a factory device. It owns one Firewall and with it the queue its nodes share. */
 import type { NodeAPI, NodeDef } from 'node-red';
-import { settings } from '../firewall/messages';
 import { type Device, type DeviceNode, openDevice } from './device';
 import { showDevice } from './live';
 import { upToDate } from './migrate';
@@ -10,6 +9,8 @@ type Definition = NodeDef & Record<string, unknown>;
 
 /** The settings among a config node's properties. The editor's form gives numbers as text. */
 function settingsOf(def: Definition): Record<string, unknown> {
+  // Only here, as the engine is (device.ts).
+  const { settings } = require('../firewall/messages') as typeof import('../firewall/messages');
   const stored = Object.fromEntries(Object.keys(settings.shape).map((key) => [key, def[key]]));
   if (typeof stored.keepBackups === 'string') stored.keepBackups = Number(stored.keepBackups);
   return defined(stored);

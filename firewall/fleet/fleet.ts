@@ -2,9 +2,10 @@
 import { standing } from '../commit/order';
 import { asFirewallError, FirewallError, inEnglish, say } from '../errors';
 import { type AgentRequest, check, requestId } from '../messages';
-import type { Result, State } from '../results';
+import type { Result } from '../results';
 import { FLEET_ACTIONS, type FleetRequest, fleetRequest } from './messages';
-import type { FleetResult, FleetState } from './results';
+import type { FleetResult } from './results';
+import { summaryOf } from './summary';
 
 type Call = AgentRequest['call'];
 
@@ -129,16 +130,3 @@ function endOf(done: Result): End {
     pending: done.pending && state.pending,
   };
 }
-
-function summaryOf(state: State): Omit<FleetState, 'version'> {
-  const { readAt, active, profile, inSync, pending, webPorts, exposedInternal, lastRequest } = state;
-  return {
-    ...{ online: true, at: readAt, active, profile: profile.name, closest: profile.closest },
-    differences: profile.differences.length,
-    ...{ inSync, pending, exposedInternal, lastRequest },
-    webPorts: webPorts && { http: webPorts.http, https: webPorts.https, consistent: webPorts.consistent },
-  };
-}
-
-/** What a device publishes of itself. @param version of this package */
-export const fleetStateOf = (state: State, version: string): FleetState => ({ ...summaryOf(state), version });
