@@ -9,7 +9,8 @@ import { FirewallError, notPermitted, say } from '../firewall/errors';
 import { asideOf, readText, removeIfThere, replace, swapIn, writeAside } from '../firewall/host/files';
 import { run } from '../firewall/host/run';
 import { hasSystemd } from '../firewall/host/systemd';
-import { type AgentQuestion, printable } from '../firewall/messages';
+import type { AgentQuestion } from '../firewall/messages';
+import { printable } from '../firewall/printable';
 
 export interface SetupOptions {
   user?: string;

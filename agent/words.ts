@@ -1,5 +1,5 @@
 /** Results in words, for a terminal. Text that is somebody else's is made printable. */
-import { printable } from '../firewall/messages';
+import { printable } from '../firewall/printable';
 import type { BackupReport, ChangeResult, RuleReport, State } from '../firewall/results';
 
 export function statusLines(state: State): string[] {

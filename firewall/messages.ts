@@ -8,8 +8,6 @@ import { FirewallError, phrase, type Sentence, say } from './errors';
 import { printable } from './printable';
 import { isPortSpec } from './services/port-spec';
 
-export { printable };
-
 const MAX_TEXT = 200;
 
 const text = z.string().max(MAX_TEXT);
