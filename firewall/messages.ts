@@ -1,26 +1,33 @@
 /**
  * The shape of everything that comes in over the engine's border: settings and requests; what goes out is in results.ts.
- * Types are inferred from these schemas and written down nowhere else.
+ * Types are inferred from these schemas and written down nowhere else. They are made with zod/mini: each request through
+ * sudo loads them, and of zod itself four times as much.
  */
 import { isIP } from 'node:net';
-import * as z from 'zod';
+import { en } from 'zod/locales';
+import * as z from 'zod/mini';
 import { FirewallError, phrase, type Sentence, say } from './errors';
 import { printable } from './printable';
 import { isPortSpec } from './services/port-spec';
 
+z.config(en());
+
 const MAX_TEXT = 200;
 
-const text = z.string().max(MAX_TEXT);
+const text = z.string().check(z.maxLength(MAX_TEXT));
+const someText = text.check(z.minLength(1));
 
 /** A service, custom service or profile name: letters, digits and dashes, so it is safe in a file name and on a terminal. */
 const name = z
   .string()
-  .regex(/^[a-z][a-z0-9-]{0,40}$/, phrase`must start with a letter and hold only small letters, digits and dashes`);
+  .check(
+    z.regex(/^[a-z][a-z0-9-]{0,40}$/, phrase`must start with a letter and hold only small letters, digits and dashes`),
+  );
 
-const PORT_HELP = phrase`must be a port 1–65535 or a range like 1628:1645, with or without /tcp or /udp`;
+const PORT_HELP = phrase`must be a port 1 to 65535 or a range like 1628:1645, with or without /tcp or /udp`;
 
 /** `22/tcp`, `1628:1645/udp`, `443`. */
-export const portSpec = z.string().refine(isPortSpec, PORT_HELP);
+export const portSpec = z.string().check(z.refine(isPortSpec, PORT_HELP));
 
 /** An IPv4 or IPv6 address or CIDR subnet; no host names, no dotted netmasks. */
 function isAddress(value: string): boolean {
@@ -33,23 +40,30 @@ function isAddress(value: string): boolean {
 
 const address = z
   .string()
-  .refine((value) => value === '' || isAddress(value), phrase`must be an IP address or a subnet like 192.168.1.0/24`);
+  .check(
+    z.refine(
+      (value) => value === '' || isAddress(value),
+      phrase`must be an IP address or a subnet like 192.168.1.0/24`,
+    ),
+  );
 
 /** What ufw and the kernel both accept as the name of a network interface; empty for any. */
 const networkInterface = z
   .string()
-  .refine(
-    (value) => value === '' || (/^[a-zA-Z0-9_\-.+,=%@]{1,15}$/.test(value) && value !== '.' && value !== '..'),
-    phrase`must be a network interface like eth0: at most 15 letters, digits or _ - .`,
+  .check(
+    z.refine(
+      (value) => value === '' || (/^[a-zA-Z0-9_\-.+,=%@]{1,15}$/.test(value) && value !== '.' && value !== '..'),
+      phrase`must be a network interface like eth0: at most 15 letters, digits or _ - .`,
+    ),
   );
 
-const absolutePath = z
-  .string()
-  .max(4096)
-  .refine(
+const absolutePath = z.string().check(
+  z.maxLength(4096),
+  z.refine(
     (value) => value.startsWith('/') && !value.includes('\0') && !value.split('/').includes('..'),
     phrase`must be an absolute path`,
-  );
+  ),
+);
 
 const MOMENT_HELP = phrase`must be a moment like 2026-11-23T16:09:43Z`;
 
@@ -67,128 +81,125 @@ export type Policy = z.infer<typeof policy>;
 
 export const customService = z.strictObject({
   id: name,
-  label: text.min(1),
-  ports: z.array(portSpec).min(1).max(15),
-  direction: directions.default('in'),
+  label: someText,
+  ports: z.array(portSpec).check(z.minLength(1), z.maxLength(15)),
+  direction: z._default(directions, 'in'),
 });
 
 export const customProfile = z.strictObject({
   name,
-  incoming: policy.default('deny'),
-  outgoing: policy.default('deny'),
+  incoming: z._default(policy, 'deny'),
+  outgoing: z._default(policy, 'deny'),
   open: z
     .array(
       z.strictObject({
         service: text,
-        direction: directions.default('in'),
-        interface: networkInterface.default(''),
-        from: address.default(''),
+        direction: z._default(directions, 'in'),
+        interface: z._default(networkInterface, ''),
+        from: z._default(address, ''),
       }),
     )
-    .max(200),
+    .check(z.maxLength(200)),
 });
 
 /** What differs from a factory device: the config node `smartserver`. Every property has the contract's default. */
 export const settings = z.strictObject({
-  privilege: z.enum(['auto', 'root', 'sudo']).default('auto'),
-  servicePorts: z.record(name, portSpec).default({}),
-  customServices: z.array(customService).max(100).default([]),
-  customProfiles: z.array(customProfile).max(50).default([]),
-  managementFrom: address.default(''),
+  privilege: z._default(z.enum(['auto', 'root', 'sudo']), 'auto'),
+  servicePorts: z._default(z.record(name, portSpec), {}),
+  customServices: z._default(z.array(customService).check(z.maxLength(100)), []),
+  customProfiles: z._default(z.array(customProfile).check(z.maxLength(50)), []),
+  managementFrom: z._default(address, ''),
   /** The port at which lockdown lets the device reach its operator: an MQTT broker's `8883/tcp`. */
-  managementTo: portSpec.or(z.literal('')).default(''),
-  keepBackups: z.int().min(1).max(1000).default(20),
-  etcUfw: absolutePath.default('/etc/ufw'),
-  defaultUfw: absolutePath.default('/etc/default/ufw'),
-  webSite: absolutePath.default('/etc/nginx/sites-available/apollo.conf'),
-  stateDir: absolutePath.default('/var/lib/smartserver-firewall'),
+  managementTo: z._default(z.union([portSpec, z.literal('')]), ''),
+  keepBackups: z._default(z.int().check(z.minimum(1), z.maximum(1000)), 20),
+  etcUfw: z._default(absolutePath, '/etc/ufw'),
+  defaultUfw: z._default(absolutePath, '/etc/default/ufw'),
+  webSite: z._default(absolutePath, '/etc/nginx/sites-available/apollo.conf'),
+  stateDir: z._default(absolutePath, '/var/lib/smartserver-firewall'),
 });
 export type Settings = z.infer<typeof settings>;
 export type CustomService = z.infer<typeof customService>;
 export type CustomProfile = z.infer<typeof customProfile>;
 
 /** Seconds; a week at most, so that no rule is forgotten. */
-const duration = z
-  .int()
-  .min(0)
-  .max(7 * 24 * 3600);
+const duration = z.int().check(z.minimum(0), z.maximum(7 * 24 * 3600));
 
 /** What every change can be told. */
 const changeOptions = {
   /** Plan and report, change nothing. */
-  dryRun: z.boolean().default(false),
+  dryRun: z._default(z.boolean(), false),
   /** Goes back by itself unless it is confirmed within so many seconds; 0: needs no confirmation. */
-  confirmWithin: duration.default(0),
+  confirmWithin: z._default(duration, 0),
   /** Also end established connections that the new rules would not let begin. */
-  cutConnections: z.boolean().default(false),
+  cutConnections: z._default(z.boolean(), false),
   /** Refuse (`WOULD_OPEN`) a change that would let anything more in or out. */
-  onlyTighten: z.boolean().default(false),
+  onlyTighten: z._default(z.boolean(), false),
   /** Allow what the lockout guard refuses. */
-  force: z.boolean().default(false),
+  force: z._default(z.boolean(), false),
 };
 
 export const readRequest = z.strictObject({});
 
 export const setProfileRequest = z.strictObject({
-  profile: text.default('enhanced'),
-  optionalServices: z.enum(['keep', 'open', 'close']).default('keep'),
-  ownRules: z.enum(['keep', 'remove']).default('keep'),
+  profile: z._default(text, 'enhanced'),
+  optionalServices: z._default(z.enum(['keep', 'open', 'close']), 'keep'),
+  ownRules: z._default(z.enum(['keep', 'remove']), 'keep'),
   ...changeOptions,
 });
 export type SetProfileRequest = z.infer<typeof setProfileRequest>;
 
+const port = z.int().check(z.minimum(1), z.maximum(65535));
+
 export const toggleServiceRequest = z.strictObject({
   /** A service id, a custom service's id, or ports like `22/tcp`. */
-  service: z.union([text.min(1), z.int().min(1).max(65535).transform(String)]).default('ssh'),
-  action: z.enum(['open', 'close', 'toggle', 'limit']).default('toggle'),
+  service: z._default(z.union([someText, z.pipe(port, z.transform(String))]), 'ssh'),
+  action: z._default(z.enum(['open', 'close', 'toggle', 'limit']), 'toggle'),
   /** Left out: the directions the service itself uses. */
-  direction: directions.optional(),
-  interface: networkInterface.default(''),
-  from: address.default(''),
+  direction: z.optional(directions),
+  interface: z._default(networkInterface, ''),
+  from: z._default(address, ''),
   /** The service is as it was after so many seconds; 0: for good. */
-  duration: duration.default(0),
+  duration: z._default(duration, 0),
   /** Also start or stop the service's systemd unit, now and at boot. */
-  systemService: z.boolean().default(false),
+  systemService: z._default(z.boolean(), false),
   ...changeOptions,
 });
 export type ToggleServiceRequest = z.infer<typeof toggleServiceRequest>;
 
-const webPort = z.int().min(1).max(65535);
-
 export const changeWebPortsRequest = z.strictObject({
   /** Left out: stays. */
-  http: webPort.optional(),
-  https: webPort.optional(),
+  http: z.optional(port),
+  https: z.optional(port),
   /** The redirect from HTTP to HTTPS follows. */
-  fixRedirect: z.boolean().default(true),
+  fixRedirect: z._default(z.boolean(), true),
   /** For so many seconds the old ports answer too. */
-  keepOldOpen: duration.default(0),
-  reload: z.enum(['reload', 'reboot', 'none']).default('reload'),
-  mode: z.enum(['change', 'repair']).default('change'),
+  keepOldOpen: z._default(duration, 0),
+  reload: z._default(z.enum(['reload', 'reboot', 'none']), 'reload'),
+  mode: z._default(z.enum(['change', 'repair']), 'change'),
   /** With `repair`: who follows whom; `nginx` means that the rules follow the site file. */
-  repairTo: z.enum(['nginx', 'firewall']).default('nginx'),
+  repairTo: z._default(z.enum(['nginx', 'firewall']), 'nginx'),
   ...changeOptions,
 });
 export type ChangeWebPortsRequest = z.infer<typeof changeWebPortsRequest>;
 
 export const confirmRequest = z.strictObject({
   /** Which change is meant, by its id or by that of the operator's request that made it; left out: whichever is waiting. */
-  id: text.optional(),
+  id: z.optional(text),
 });
 export type ConfirmRequest = z.infer<typeof confirmRequest>;
 
 export const restoreRequest = z.strictObject({
   /** `undo`: take the last change back; `restore`: make the files what a backup has. */
-  action: z.enum(['undo', 'restore']).default('undo'),
+  action: z._default(z.enum(['undo', 'restore']), 'undo'),
   /** With `restore`: a backup's id for what was before its change, or `latest` for what the last change left. */
-  backup: text.default(''),
+  backup: z._default(text, ''),
   ...changeOptions,
 });
 export type RestoreRequest = z.infer<typeof restoreRequest>;
 
 export const newsRequest = z.strictObject({
   /** The ids of the changes that are known; null at the first question of a process. */
-  known: z.array(text).max(2000).nullable(),
+  known: z.nullable(z.array(text).check(z.maxLength(2000))),
 });
 export type NewsRequest = z.infer<typeof newsRequest>;
 
@@ -197,30 +208,30 @@ export type WatchTopic = z.infer<typeof watchTopic>;
 
 /** What is told to whom: the node `watch-firewall`. */
 export const watchOptions = z.strictObject({
-  topics: z.array(watchTopic).default(watchTopic.options.filter((topic) => topic !== 'blocked')),
+  topics: z._default(
+    z.array(watchTopic),
+    watchTopic.options.filter((topic) => topic !== 'blocked'),
+  ),
   /** Seconds; at most one message in each for packets from one address to one port. */
-  blockedEvery: z
-    .int()
-    .min(1)
-    .max(24 * 3600)
-    .default(60),
+  blockedEvery: z._default(z.int().check(z.minimum(1), z.maximum(24 * 3600)), 60),
 });
 export type WatchOptions = z.infer<typeof watchOptions>;
 
 /** The id of an operator's request: safe on a terminal, in a topic and in a file. */
-export const requestId = z.string().regex(/^[A-Za-z0-9._-]{1,64}$/, phrase`must be 1 to 64 letters, digits or . _ -`);
+export const requestId = z
+  .string()
+  .check(z.regex(/^[A-Za-z0-9._-]{1,64}$/, phrase`must be 1 to 64 letters, digits or . _ -`));
 
 /** A moment in ISO 8601, UTC, with milliseconds or without. */
 export const moment = z
   .string()
-  .regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z$/, MOMENT_HELP)
-  .refine(isMoment, MOMENT_HELP);
+  .check(z.regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z$/, MOMENT_HELP), z.refine(isMoment, MOMENT_HELP));
 
 /** Which of an operator's requests a change is made for, and until when it is wanted. */
 export const order = z.strictObject({ id: requestId, issued: moment, expires: moment });
 export type Order = z.infer<typeof order>;
 
-const orderOf = order.optional();
+const orderOf = z.optional(order);
 
 /** One request to the engine, as the agent gets it on its standard input. */
 export const agentRequest = z.strictObject({
@@ -242,19 +253,19 @@ export type AgentRequest = z.infer<typeof agentRequest>;
 export type AgentQuestion = z.input<typeof agentRequest>;
 
 /** A sentence of an error as the agent tells it, see errors.ts. */
-const sentence: z.ZodType<Sentence> = z.strictObject({
+const sentence: z.ZodMiniType<Sentence> = z.strictObject({
   template: z.string(),
   get values() {
     return z.array(z.union([z.string(), sentence]));
   },
 });
-export const saidByAgent = z.array(sentence).max(3);
+export const saidByAgent = z.array(sentence).check(z.maxLength(3));
 
 /**
  * Checks a value that came from outside.
  * @throws FirewallError INVALID_INPUT, naming the property; the value itself is quoted only in part, as it may be huge or hostile.
  */
-export function check<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> {
+export function check<Schema extends z.ZodMiniType>(schema: Schema, value: unknown): z.output<Schema> {
   const trap = prototypeKey(value);
   if (trap !== null) throw new FirewallError('INVALID_INPUT', { what: say`${trap}: no property may have this name.` });
   const parsed = schema.safeParse(value);

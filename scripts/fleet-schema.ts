@@ -32,7 +32,7 @@ export function fleetSchema(): string {
 }
 
 /** @param io which side of the schema: what may be left out is there when it has been read */
-function definition(schema: z.ZodType, io: 'input' | 'output', title: string, description: string): object {
+function definition(schema: z.core.$ZodType, io: 'input' | 'output', title: string, description: string): object {
   const { $schema, ...rest } = z.toJSONSchema(schema, { io });
   return { title, description, ...rest };
 }

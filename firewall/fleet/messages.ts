@@ -2,7 +2,7 @@
  * What an operator asks of devices over a broker. `docs/fleet.schema.json` is made of this and of results.ts. The agent loads
  * none of it: it is told the change, and the order that it belongs to.
  */
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { phrase } from '../errors';
 import {
   changeWebPortsRequest,
@@ -19,19 +19,22 @@ import {
 const LONGEST_MS = 7 * 24 * 3600 * 1000;
 
 const common = {
-  id: requestId.meta({
-    description:
-      'Names the request, and no other one: the same id again is answered and not carried out a second time.',
-  }),
-  issued: moment.meta({
-    description:
+  id: requestId.check(
+    z.describe('Names the request, and no other one: the same id again is answered and not carried out a second time.'),
+  ),
+  issued: moment.check(
+    z.describe(
       'When the operator issued it, UTC. A device refuses a request that was issued no later than the last one it has carried out (SUPERSEDED), or more than two days ahead of its own clock.',
-  }),
-  expires: moment.meta({
-    description:
+    ),
+  ),
+  expires: moment.check(
+    z.describe(
       'Until when it may be carried out, UTC, by the device’s clock (EXPIRED): later than “issued”, by seven days at most.',
-  }),
+    ),
+  ),
 };
+
+const withoutDefault = <Inner extends z.core.SomeType>({ def }: z.ZodMiniDefault<Inner>): Inner => def.innerType;
 
 /**
  * The fields of the nodes of these names, with their defaults. What decides which way a change goes has none here: a request
@@ -41,34 +44,36 @@ const action = z.discriminatedUnion('action', [
   z.strictObject({
     ...common,
     action: z.literal('set-profile'),
-    request: setProfileRequest.extend({ profile: setProfileRequest.shape.profile.removeDefault() }),
+    request: z.extend(setProfileRequest, { profile: withoutDefault(setProfileRequest.shape.profile) }),
   }),
   z.strictObject({
     ...common,
     action: z.literal('toggle-service'),
-    request: toggleServiceRequest.extend({
-      service: toggleServiceRequest.shape.service.removeDefault(),
-      action: toggleServiceRequest.shape.action.removeDefault(),
+    request: z.extend(toggleServiceRequest, {
+      service: withoutDefault(toggleServiceRequest.shape.service),
+      action: withoutDefault(toggleServiceRequest.shape.action),
     }),
   }),
   z.strictObject({ ...common, action: z.literal('change-web-ports'), request: changeWebPortsRequest }),
-  z.strictObject({ ...common, action: z.literal('confirm-change'), request: confirmRequest.required() }),
+  z.strictObject({ ...common, action: z.literal('confirm-change'), request: z.required(confirmRequest) }),
   z.strictObject({
     ...common,
     action: z.literal('restore-firewall'),
-    request: restoreRequest.extend({ action: restoreRequest.shape.action.removeDefault() }),
+    request: z.extend(restoreRequest, { action: withoutDefault(restoreRequest.shape.action) }),
   }),
-  z.strictObject({ ...common, action: z.literal('read-firewall'), request: readRequest.optional() }),
+  z.strictObject({ ...common, action: z.literal('read-firewall'), request: z.optional(readRequest) }),
 ]);
 
 /** What an operator asks of devices: the payload on `…/firewall/request`. */
-export const fleetRequest = action.refine(
-  ({ issued, expires }) => {
-    const lasts = Date.parse(expires) - Date.parse(issued);
-    return lasts > 0 && lasts <= LONGEST_MS;
-  },
-  { path: ['expires'], message: phrase`must be later than "issued", by seven days at most` },
+export const fleetRequest = action.check(
+  z.refine(
+    ({ issued, expires }) => {
+      const lasts = Date.parse(expires) - Date.parse(issued);
+      return lasts > 0 && lasts <= LONGEST_MS;
+    },
+    { path: ['expires'], message: phrase`must be later than "issued", by seven days at most` },
+  ),
 );
 export type FleetRequest = z.infer<typeof fleetRequest>;
 
-export const FLEET_ACTIONS = action.options.map((option) => option.shape.action.value);
+export const FLEET_ACTIONS = action.def.options.flatMap(({ shape }) => shape.action.def.values);

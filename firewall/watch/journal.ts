@@ -58,7 +58,7 @@ export class Journal {
       // A right comes with a new login, so there is no second try.
       if (isRefused) return this.#fail(mayNotRead(say`the journal`, 'systemd-journal'));
       if (!this.#isHeard)
-        this.#fail(noLog(say`the journal has nothing of the kernel’s, and no syslog daemon writes a log`));
+        this.#fail(noLog(say`the journal has nothing of the kernel, and no syslog daemon writes a log`));
       this.#follow();
     } catch (error) {
       if (this.#isClosed) return;

@@ -77,7 +77,7 @@ describe('each language', () => {
   }
 });
 
-type Shape = Record<string, z.ZodType>;
+type Shape = Record<string, z.core.$ZodType>;
 /** What the nodes are told and give, as the schemas have it. Numbers of the message are given by properties of a flow. */
 const REQUESTS: Readonly<Record<string, Shape>> = {
   'set-profile': setProfileRequest.shape,

@@ -70,6 +70,14 @@ describe('The packed package', function () {
     }
   });
 
+  it('has nothing but ASCII in its bundles', () => {
+    for (const name of ['program.js', 'nodes.js']) {
+      const bytes = readFileSync(join(folder, 'dist', 'agent', name));
+      const at = bytes.findIndex((byte) => byte > 127);
+      assert.equal(at, -1, `${name}: “${bytes.subarray(at, at + 40)}”; V8 would keep two bytes for each character`);
+    }
+  });
+
   it('has an SBOM that holds against the schema of CycloneDX 1.5', async () => {
     const sbom = json(folder, 'sbom.cdx.json');
     const library = await tool('@cyclonedx/cyclonedx-library', '10.3.0');
