@@ -42,15 +42,16 @@ export function targetTable(targets: readonly Target[]): string {
 
 /** What packages take, side by side. */
 export function packageTable(footprints: readonly Footprint[]): string {
-  const rows = footprints.map(({ name, installed, packages, loadMs, memoryMb }) => [
+  const rows = footprints.map(({ name, installed, packages, loadMs, memory }) => [
     name,
     '',
     `${(installed / 2 ** 20).toFixed(1)} MB`,
     String(packages),
     `${loadMs.toFixed(0)} ms`,
-    `${memoryMb.toFixed(1)} MB`,
+    `${memory.started.toFixed(1)} MB`,
+    `${memory.worked.toFixed(1)} MB`,
   ]);
-  return columns([['package', '', 'on disk', 'packages', 'loading', 'memory'], ...rows]);
+  return columns([['package', '', 'on disk', 'packages', 'loading', 'memory', 'at work'], ...rows]);
 }
 
 /** The budgets, each with its figure and whether it is kept. */

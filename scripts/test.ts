@@ -65,7 +65,7 @@ function jobsOf(file: string): Job[] {
   const job: Job = { title: relative(compiled, file), arguments: [file], env: {}, isPatient: false };
   const patient: Job = { ...job, isPatient: true };
   if (file.endsWith('/death.test.js')) {
-    return DYING.map(([name]) => ({
+    return DYING.map(({ name }) => ({
       ...patient,
       title: `${job.title}: ${name}`,
       arguments: [file, '-f', `step ${name} `],

@@ -18,6 +18,7 @@ const CHATTER =
 
 export class Editor {
   private readonly complaints: string[] = [];
+  private isLeaving = false;
 
   private constructor(
     private readonly browser: Browser,
@@ -50,7 +51,11 @@ export class Editor {
     this.page.on('console', (message) => {
       if (!isChatter(message)) complain(`console.${message.type()}: ${message.text()}`);
     });
-    this.page.on('requestfailed', (request) => complain(`${request.url()} ${request.failure()?.errorText}`));
+    this.page.on('requestfailed', (request) => {
+      const why = request.failure()?.errorText;
+      // What a page still asked for when it was left, as the icons of its palette.
+      if (!(this.isLeaving && why === 'net::ERR_ABORTED')) complain(`${request.url()} ${why}`);
+    });
     this.page.on('request', (request) => {
       const target = request.url();
       if (!target.startsWith(this.url) && !target.startsWith('data:')) complain(`asks for ${target}`);
@@ -77,7 +82,9 @@ export class Editor {
 
   /** Loads the editor anew. */
   async load(): Promise<void> {
+    this.isLeaving = true;
     await this.page.goto(this.url);
+    this.isLeaving = false;
     await this.page.waitForSelector('.red-ui-palette-node[data-palette-type="read-firewall"]', { state: 'attached' });
     await this.page.waitForSelector('#red-ui-loading-progress', { state: 'hidden' });
   }

@@ -35,7 +35,7 @@ describe('A change that dies at any step', function () {
 
   after(() => device?.close());
 
-  for (const [name, change] of DYING) {
+  for (const { name, change, moments } of DYING) {
     describe(name, () => {
       let steps = 0;
       let wanted: Record<string, string>;
@@ -53,7 +53,7 @@ describe('A change that dies at any step', function () {
         assert.ok(steps > 15, `${steps} steps`);
       });
 
-      for (const moment of ['kill', 'kill-after']) {
+      for (const moment of moments) {
         it(`leaves the old or the new state, and pages that answer (${moment})`, async () => {
           const outcomes = { old: 0, new: 0 };
           for (let step = 1; step <= steps; step++) {
@@ -93,13 +93,14 @@ describe('A change that dies at any step', function () {
       }
 
       it('fails with a code and leaves the old state when a disk is full, broken or read-only', async () => {
-        for (const [code, expected] of [
-          ['ENOSPC', 'INTERNAL'],
-          ['EIO', 'INTERNAL'],
-          ['EROFS', 'NOT_PERMITTED'],
+        for (const [codes, expected] of [
+          // What holds for a full disk holds for a broken one, too.
+          [['ENOSPC', 'EIO'], 'INTERNAL'],
+          [['EROFS'], 'NOT_PERMITTED'],
         ] as const) {
           let failed = 0;
           for (let step = 1; step <= steps; step++) {
+            const code = codes[step % codes.length] as string;
             const engine = await Engine.start(device, {}, { env: { STEP: String(step), STEP_ACTION: code } });
             const error = await change(engine).then(
               () => null,
@@ -117,7 +118,7 @@ describe('A change that dies at any step', function () {
               await reset();
             }
           }
-          assert.ok(failed > 8, `${failed} steps failed with ${code}`);
+          assert.ok(failed > 8, `${failed} steps failed with ${codes}`);
         }
       });
     });
