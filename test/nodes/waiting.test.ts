@@ -40,12 +40,12 @@ describe('a change that waits', () => {
     const pending = { confirmBy: new Date(Date.now() + 90_000).toISOString(), guard: 'node-red' };
     const told = await new Promise<unknown[]>((resolve) => {
       const texts: unknown[] = [];
-      const show = (_outcome: string, text: string) => texts.push(text) === 2 && resolve(texts);
+      // The timer and the clock need not agree on when a second is over.
+      const show = (_outcome: string, text: unknown) => texts.push(text) && (text as number) < 90 && resolve(texts);
       waitingOf(RED, node as Node, show)(device, { id: '1', pending } as ChangeResult);
     });
     node.emit('close');
     assert.equal(told[0], 90);
-    assert.ok((told[1] as number) < 90);
   });
 
   it('is confirmed by its id, by any other not', async () => {
