@@ -17,9 +17,10 @@ import { budgetTable, packageTable } from './table';
 const run = promisify(execFile);
 const root = resolve(__dirname, '..', '..');
 const RESULTS = join(root, 'bench', 'footprint.json');
+const OWN = '@smartserver/node-red-firewall';
 const OTHERS = ['node-red-contrib-cron-plus', 'node-red-contrib-influxdb', 'node-red-contrib-telegrambot'];
 const STARTS = 15;
-const MEMORY_RUNS = 5;
+const MEMORY_RUNS = 7;
 /** Memory is read this long after flows have started: what is only needed for the start is gone by then, in ms. */
 const SETTLE_MS = 3000;
 /** After so many requests to Node-RED its young objects have been cleared away several times, with the package or without. */
@@ -57,20 +58,37 @@ const say = (text: string): void => {
   process.stdout.write(`${text}\n`);
 };
 
+/** What is measured: Node-RED with a package, or with none. */
+interface Installed {
+  name: string;
+  /** The folder `node_modules` that the package lies in. */
+  modules: string;
+  /** The types of its nodes. */
+  types: readonly string[];
+}
+
 async function main(): Promise<void> {
   await ensurePackages('bench');
   const folder = await mkdtemp(join(tmpdir(), 'footprint-'));
   const device = await Device.open();
   try {
-    const none = join(folder, 'none');
-    await mkdir(none);
-    const base = await memory(device, none, []);
-    const footprints: Footprint[] = [];
+    const none: Installed = { name: '', modules: join(folder, 'none'), types: [] };
+    await mkdir(none.modules);
+    const packages: Installed[] = [];
     for (const source of [pack(folder), ...OTHERS]) {
-      say(`${source.startsWith('/') ? 'this package' : source} …`);
-      footprints.push(await footprintOf(device, source, join(folder, String(footprints.length)), base));
+      packages.push(await install(device, source, join(folder, String(packages.length))));
     }
-    const agent = await agentOf(device, join(folder, '0', 'node_modules', '@smartserver', 'node-red-firewall'));
+    say('Node-RED’s memory …');
+    const [base, ...loaded] = (await memories(device, [none, ...packages])) as [Memory, ...Memory[]];
+    const footprints: Footprint[] = [];
+    for (const [at, { name, modules }] of packages.entries()) {
+      say(`${name} …`);
+      const { started, worked } = loaded[at] as Memory;
+      const memory = { started: rounded(started - base.started), worked: rounded(worked - base.worked) };
+      footprints.push({ name, ...(await sizesOf(modules, name)), memory });
+    }
+    say('the agent …');
+    const agent = await agentOf(device, join(folder, '0', 'node_modules', OWN));
     const budgets = budgetsOf(footprints[0] as Footprint, agent);
     say(`\n${packageTable(footprints)}\n${budgetTable(budgets)}`);
     await writeFile(RESULTS, `${JSON.stringify({ node: process.version, footprints, agent, budgets }, null, 2)}\n`);
@@ -81,22 +99,25 @@ async function main(): Promise<void> {
   }
 }
 
-async function footprintOf(device: Device, source: string, folder: string, base: Memory): Promise<Footprint> {
+/** @param source a package's name, or a tarball of this one */
+async function install(device: Device, source: string, folder: string): Promise<Installed> {
   await mkdir(folder);
   await writeFile(join(folder, 'package.json'), '{ "private": true }');
   const flags = ['--ignore-scripts', '--no-audit', '--no-fund', '--no-package-lock'];
   await run('npm', ['install', ...flags, source], { cwd: folder });
   const modules = join(folder, 'node_modules');
-  const name = source.startsWith('/') ? '@smartserver/node-red-firewall' : source;
+  const name = source.startsWith('/') ? OWN : source;
+  return { name, modules, types: await nodeTypes(device, modules, name) };
+}
+
+async function sizesOf(modules: string, name: string): Promise<Omit<Footprint, 'name' | 'memory'>> {
   const packageJson = JSON.parse(await readFile(join(modules, name, 'package.json'), 'utf8'));
   const files = Object.values<string>(packageJson['node-red'].nodes).map((file) => join(modules, name, file));
-  const loaded = await memory(device, modules, await nodeTypes(device, modules, name));
+  const empty = await emptyFiles(join(modules, '..'), files.length);
   return {
-    name,
     installed: await sizeOf(modules),
     packages: await packagesIn(modules),
-    loadMs: rounded((await loading(files)) - (await loading(await emptyFiles(folder, files.length)))),
-    memory: { started: rounded(loaded.started - base.started), worked: rounded(loaded.worked - base.worked) },
+    loadMs: rounded((await loading(files)) - (await loading(empty))),
   };
 }
 
@@ -157,8 +178,20 @@ const installationOf = (device: Device, modules: string): Installation => ({
   red: device.inside(join(root, 'node_modules', 'node-red', 'red.js')),
 });
 
-/** Node-RED's resident memory with one node of each type, all for one device, the median of some starts, in MB. */
-async function memory(device: Device, modules: string, types: readonly string[]): Promise<Memory> {
+/** Node-RED's resident memory with each of these, the median of some starts, turn by turn. */
+async function memories(device: Device, contestants: readonly Installed[]): Promise<Memory[]> {
+  const sizes = contestants.map((): Memory[] => []);
+  for (let turn = 0; turn < MEMORY_RUNS; turn++) {
+    for (const [at, contestant] of contestants.entries()) sizes[at]?.push(await memory(device, contestant));
+  }
+  return sizes.map((ofOne) => ({
+    started: median(ofOne.map(({ started }) => started)),
+    worked: median(ofOne.map(({ worked }) => worked)),
+  }));
+}
+
+/** Node-RED's resident memory with one node of each type, all for one device. */
+async function memory(device: Device, { modules, types }: Installed): Promise<Memory> {
   const tab = { id: 'tab', type: 'tab', label: 'all', disabled: false, info: '' };
   const config = { id: 'config', type: 'smartserver', name: '' };
   const flows = types.map((type, at) =>
@@ -166,18 +199,16 @@ async function memory(device: Device, modules: string, types: readonly string[])
       ? config
       : { id: `n${at}`, type, z: tab.id, x: 100, y: 40 * at, wires: [[]], device: config.id },
   );
-  const installation = installationOf(device, modules);
-  const sizes: Memory[] = [];
-  for (let turn = 0; turn < MEMORY_RUNS; turn++) {
-    const nodeRed = await startNodeRed(device, [tab, ...flows], { installation });
-    await settled();
-    const started = await residentMb(device, nodeRed.pid);
-    await work(device);
-    await settled();
-    sizes.push({ started, worked: await residentMb(device, nodeRed.pid) });
-    await nodeRed.kill();
-  }
-  return { started: median(sizes.map((size) => size.started)), worked: median(sizes.map((size) => size.worked)) };
+  // Node-RED remembers the packages of its last start.
+  await device.remove(join(device.account.home, '.node-red'));
+  const nodeRed = await startNodeRed(device, [tab, ...flows], { installation: installationOf(device, modules) });
+  await settled();
+  const started = await residentMb(device, nodeRed.pid);
+  await work(device);
+  await settled();
+  const worked = await residentMb(device, nodeRed.pid);
+  await nodeRed.kill();
+  return { started, worked };
 }
 
 const settled = (): Promise<void> => new Promise((done) => setTimeout(done, SETTLE_MS));
