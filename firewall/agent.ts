@@ -2,15 +2,15 @@
 import { join } from 'node:path';
 import { INSTALLED } from './commit/wake';
 import { ERROR_CODES, type ErrorCode, FirewallError, notPermitted, say } from './errors';
-import { exists } from './host/files';
+import { exists, readText } from './host/files';
 import { run } from './host/run';
 import { type AgentRequest, saidByAgent } from './messages';
 import type { Result } from './results';
 
 /** Where `setup` puts the agent. */
 const INSTALLED_AGENT = join(INSTALLED, 'agent');
-/** The packaged agent, beside this file's folder. */
-const AGENT = join(__dirname, '..', 'agent', 'agent.js');
+/** The package's own programs, beside this file's folder. */
+const PACKAGED = join(__dirname, '..', 'agent');
 /** A change waits for ufw's lock and for late ufw commands; beyond this something hangs. */
 const TIMEOUT_MS = 120_000;
 
@@ -19,7 +19,7 @@ const TIMEOUT_MS = 120_000;
  * @throws FirewallError as the agent reports it; NOT_PERMITTED where sudo refuses, INTERNAL where the answer is none.
  */
 export async function remote(request: AgentRequest): Promise<Result> {
-  const program = (await exists(INSTALLED_AGENT)) ? [INSTALLED_AGENT] : [process.execPath, AGENT];
+  const program = (await exists(INSTALLED_AGENT)) ? [INSTALLED_AGENT] : [process.execPath, join(PACKAGED, 'agent.js')];
   const { code, stdout, stderr } = await run('sudo', ['-n', ...program], {
     input: JSON.stringify(request),
     timeoutMs: TIMEOUT_MS,
@@ -35,6 +35,19 @@ export async function remote(request: AgentRequest): Promise<Result> {
     what: say`the agent ended with code ${code} and no answer (${firstLine(stderr)}).`,
     state: say`Read the firewall to see its state.`,
   });
+}
+
+/** What to tell where the program that `setup` installed is not this package's: it was updated since. */
+export async function outdated(): Promise<readonly string[]> {
+  try {
+    const [installed, own] = await Promise.all([INSTALLED, PACKAGED].map((at) => readText(join(at, 'program.js'))));
+    if (!installed || !own || installed.text === own.text) return [];
+  } catch (error) {
+    return [`Whether ${INSTALLED} has the program of this package could not be told: ${(error as Error).message}`];
+  }
+  return [
+    `The program in ${INSTALLED} is of another version than this package. Run "sudo npx smartserver-firewall setup" again, in the folder where Node-RED has the package (~/.node-red).`,
+  ];
 }
 
 interface Answer {

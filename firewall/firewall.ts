@@ -1,7 +1,7 @@
 /** The front door of the engine. One object per device; it makes one request at a time, see queue.ts. */
 
 import { lstat } from 'node:fs/promises';
-import { remote } from './agent';
+import { outdated, remote } from './agent';
 import { backupIds, type Checkpoint, readBackup } from './commit/checkpoint';
 import { cutClosed } from './commit/cut';
 import { type Kernel, readKernel } from './commit/kernel';
@@ -90,6 +90,10 @@ export class Firewall {
   #wakesAt = 0;
   #isClosed = false;
   #watch: Watch | undefined;
+  /** The program that timers, and those who are not root, start. */
+  #isCompared = false;
+  /** What observers have not been told yet, in sentences. */
+  #unsaid: readonly string[] = [];
 
   /** @throws FirewallError INVALID_INPUT, naming the setting. */
   constructor(settings: unknown = {}) {
@@ -193,6 +197,8 @@ export class Firewall {
   /** One after the other: what a request sees is what the one before it left. */
   #queued(call: Call): Promise<Result> {
     return this.#queue.add(call, async () => {
+      if (!this.#isCompared) this.#unsaid = await outdated();
+      this.#isCompared = true;
       const done = isDirect(this.#settings)
         ? await perform(this.#settings, call)
         : await remote({ settings: this.#settings, call });
@@ -206,7 +212,8 @@ export class Firewall {
     if (!state) return;
     this.#await(state);
     const confirmed = 'confirmed' in done ? done.id : null;
-    const said = 'failed' in done || 'drift' in done ? done.warnings : [];
+    const said = [...this.#unsaid, ...('failed' in done || 'drift' in done ? done.warnings : [])];
+    this.#unsaid = [];
     for (const observer of [...this.#observers]) observer({ state, confirmed, said });
   }
 

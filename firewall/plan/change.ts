@@ -51,7 +51,9 @@ async function underProfile(rules: readonly Rule[], task: ProfileTask): Promise<
   const isUnwanted = (rule: Rule): boolean =>
     (request.ownRules === 'remove' || rule.action === 'allow' || rule.action === 'limit') && isOwn(rule);
   let list: readonly Rule[] = removesOwn ? rules.filter((rule) => !isUnwanted(rule)) : rules;
-  for (const expectation of profile.expectations) {
+  // What is closed must not close what is opened by another name.
+  const isClosing = ({ want }: Expectation): number => (want === 'closed' ? 0 : 1);
+  for (const expectation of [...profile.expectations].sort((a, b) => isClosing(a) - isClosing(b))) {
     list = meeting(list, expectation, { family, policies });
     await breathe();
   }

@@ -3,7 +3,7 @@ import { FirewallError, say } from '../errors';
 import type { CustomProfile, Policy } from '../messages';
 import { printable } from '../printable';
 import type { Service } from './catalogue';
-import { type Registry, serviceNamed } from './registry';
+import { covers, type Registry, serviceNamed } from './registry';
 
 /** Where a service is to be open: on one interface or all (`''`), for one remote address or subnet or all (`''`). */
 export interface Scope {
@@ -115,13 +115,15 @@ function customProfile(registry: Registry, custom: CustomProfile, optional: Opti
   const expectations = each(services, (service) =>
     service.id === 'dhcp' || (service.optional && optional === 'keep') ? 'keep' : 'closed',
   ).map((expectation): Expectation => {
-    const scopes = entries
-      .filter(
-        ({ service, direction }) =>
-          service.id === expectation.service.id && (direction === 'both' || direction === expectation.direction),
-      )
+    const here = entries.filter(({ direction }) => direction === 'both' || direction === expectation.direction);
+    const scopes = here
+      .filter(({ service }) => service.id === expectation.service.id)
       .map(({ interface: on, from }) => ({ interface: on, from }));
     if (scopes.length > 0) return { ...expectation, want: 'open', scopes };
+    // All its ports are opened by another name: to the outside 8883 is MQTT of one's own and the vendor's remote access.
+    const opened = here.flatMap(({ service }) => service.opens);
+    if (expectation.service.opens.every((ports) => opened.some((one) => covers(one, ports))))
+      return { ...expectation, want: 'keep' };
     // A service behind an allowing policy is open unless a rule says otherwise, which is not the profile's doing.
     const policy = expectation.direction === 'in' ? incoming : outgoing;
     const optionalOpen = expectation.service.optional && optional === 'open';

@@ -107,6 +107,13 @@ export function singleRuleSpecs(specs: readonly PortSpec[]): PortSpec[] {
   return specs.flatMap((spec) => (/^\d+:\d+$/.test(spec) ? [`${spec}/tcp`, `${spec}/udp`] : [spec]));
 }
 
+/** Whether the first specification names every port of the second. */
+export function covers(one: PortSpec, other: PortSpec): boolean {
+  const a = partsOf(one);
+  const b = partsOf(other);
+  return (a.protocol === 'any' || a.protocol === b.protocol) && a.first <= b.first && b.last <= a.last;
+}
+
 /** Whether two specifications name a port in common. */
 export function overlaps(one: PortSpec, other: PortSpec): boolean {
   const a = partsOf(one);

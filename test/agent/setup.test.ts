@@ -1,6 +1,7 @@
 /** `setup` on a device with systemd and sudo: what it installs, what it refuses, and who may do what with it. */
 import { strict as assert } from 'node:assert';
 import { after, before, beforeEach, it } from 'mocha';
+import { Engine } from '../device/engine';
 import { describeAsRoot } from '../device/systemd/suite';
 import { SystemdDevice } from '../device/systemd/systemd-device';
 import { everything } from '../firewall/stable';
@@ -170,6 +171,23 @@ describeAsRoot('setup', function () {
     await askAgent(device, requestOf('changeWebPorts', { http: 80, https: 443 }));
     await setUp(device, '--remove');
     assert.equal((await device.ok('ls', HOOKS)).trim(), '');
+  });
+
+  it('is asked for, once, where the program it installed is not that of the package', async () => {
+    await setUp(device);
+    const says = async () => {
+      const engine = await Engine.start(device, {}, { uid: device.account.uid, gid: device.account.gid });
+      await engine.resume();
+      await engine.read();
+      await engine.stop();
+      return engine.said;
+    };
+    assert.deepEqual(await says(), []);
+    const [program] = OWN as [string];
+    await device.write(program, `${await device.read(program)}// as another version would have it\n`);
+    const said = await says();
+    assert.equal(said.length, 1);
+    assert.match(said[0] ?? '', /another version.*sudo npx smartserver-firewall setup/);
   });
 
   it('is what a refusal of sudo’s tells a user to run', async () => {

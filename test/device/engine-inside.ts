@@ -39,6 +39,8 @@ export interface EngineTold {
   trouble?: string | null;
   /** When it was read; ISO 8601. */
   readAt?: string;
+  /** What the engine says by itself. */
+  said?: string;
 }
 
 const settings = JSON.parse(process.argv[2] ?? '{}') as Record<string, unknown>;
@@ -68,6 +70,9 @@ async function edit(edits: readonly Edit[]): Promise<boolean> {
 }
 
 const tell = (told: EngineTold): boolean => process.stdout.write(`${JSON.stringify(told)}\n`);
+firewall.observe(({ said }) => {
+  for (const text of said) tell({ said: text });
+});
 let unwatch = (): void => undefined;
 
 function watch(options: unknown): void {

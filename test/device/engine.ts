@@ -27,6 +27,8 @@ export class Engine {
   /** What its watch has told so far. */
   readonly events: WatchEvent[] = [];
   readonly troubles: (string | null)[] = [];
+  /** What the engine has said by itself. */
+  readonly said: string[] = [];
   /** How often the watch has read the firewall. */
   readings = 0;
 
@@ -131,6 +133,7 @@ export class Engine {
       if (answer.event) this.events.push(answer.event);
       if (answer.trouble !== undefined) this.troubles.push(answer.trouble);
       if (answer.readAt !== undefined) this.readings += 1;
+      if (answer.said !== undefined) this.said.push(answer.said);
       const caller = this.waiting.get(answer.id);
       this.waiting.delete(answer.id);
       if (answer.error) caller?.reject(new EngineError(answer.error.code, answer.error.message));

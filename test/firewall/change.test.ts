@@ -198,6 +198,32 @@ describe('A change', () => {
     assert.deepEqual(answers, ['in', 'filtered', 'filtered', 'in', 'filtered']);
   });
 
+  it('of a custom profile closes no port that it opens by another name', async () => {
+    const profile = (name: string, service: string) => ({
+      ...{ name, incoming: 'deny', outgoing: 'deny' },
+      open: [{ service: 'https' }, { service, direction: 'out' }],
+    });
+    const customProfiles = [profile('by-name', 'mqtts'), profile('by-number', '8883/tcp')];
+    const plant = { id: 'plant', label: 'Plant', ports: ['8883/tcp', '9500/tcp'], direction: 'out' };
+    for (const { name } of customProfiles) {
+      // A service that has one of its ports in common with what is opened is no more closed than that.
+      for (const [customServices, differences] of [
+        [[], []],
+        [[plant], ['plant']],
+      ] as const) {
+        const own = await Engine.start(device, { customServices, customProfiles });
+        const { state } = await own.setProfile({ profile: name });
+        assert.ok(state.rules.some(({ direction, to }) => direction === 'out' && to.port === '8883'));
+        assert.deepEqual(
+          state.profile.differences.map(({ service }) => service),
+          differences,
+        );
+        assert.equal((await own.setProfile({ profile: name })).changed, false);
+        await own.stop();
+      }
+    }
+  });
+
   it('leaves rules, comments, order and log flags of others as they are', async () => {
     await device.ufw(
       'insert',
