@@ -103,7 +103,7 @@ describe('A ufw with another lock', () => {
     'import fcntl, sys; f = open(sys.argv[1], "w"); fcntl.lockf(f, fcntl.LOCK_EX); print(1, flush=True); sys.stdin.read()';
   const hold = async (path: string) => {
     const holder = await device.spawn(['python3', '-c', HOLD, path]);
-    await new Promise((resolve) => holder.once('stdout', resolve));
+    await holder.until(/^1$/m);
     return holder;
   };
 

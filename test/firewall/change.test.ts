@@ -269,7 +269,7 @@ describe('A change', () => {
     const hold =
       "import fcntl, sys; f = open('/run/ufw.lock', 'w'); fcntl.lockf(f, fcntl.LOCK_EX); print(1, flush=True)";
     const holder = await device.spawn(['python3', '-c', `${hold}; sys.stdin.read()`]);
-    await new Promise((resolve) => holder.once('stdout', resolve));
+    await holder.until(/^1$/m);
     const change = engine.toggleService({ action: 'close' });
     // The change has looked at the kernel before it asks for the lock.
     while ((await device.run(['pgrep', '-fc', 'fcntl.lockf'])).stdout.trim() !== '2');
