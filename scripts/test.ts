@@ -17,7 +17,8 @@ import { POWER_CUTS } from '../test/firewall/power-cuts';
 const root = resolve(__dirname, '..', '..');
 const compiled = join(root, 'dist', 'test');
 const modules = join(root, 'node_modules');
-const WORKERS = Math.max(2, cpus().length);
+/** One more than there are cores: tests mostly wait, for programs to start and to end. */
+const WORKERS = Math.max(2, cpus().length) + 1;
 const SHARDS = 6;
 const SEQUENCES = Number(process.env.DIFFERENTIAL_SEQUENCES ?? 300);
 const SEED = Number(process.env.DIFFERENTIAL_SEED ?? Date.now() % 1_000_000);
@@ -29,6 +30,7 @@ const REASONS = 1500;
 const LONGEST = [
   ...['death', 'differential', 'power-cut', 'restore', 'web-ports', 'change', 'read', 'packets'],
   ...['matrix', 'dialogs', 'accessibility', 'keyboard', 'examples', 'fleet', 'ages', 'forged-alarms', 'concurrency'],
+  ...['watch', 'deadlines'],
 ];
 
 /** One mocha process. */
@@ -36,8 +38,6 @@ interface Job {
   title: string;
   arguments: string[];
   env: Record<string, string>;
-  /** One of many of a kind, which mostly wait for programs to start and to end; and none of them minds being slow. */
-  isPatient: boolean;
 }
 
 interface Outcome {
@@ -62,18 +62,17 @@ function jobs(): Job[] {
 
 /** Most files are one job. Three would be what everybody waits for, and are shared out. */
 function jobsOf(file: string): Job[] {
-  const job: Job = { title: relative(compiled, file), arguments: [file], env: {}, isPatient: false };
-  const patient: Job = { ...job, isPatient: true };
+  const job: Job = { title: relative(compiled, file), arguments: [file], env: {} };
   if (file.endsWith('/death.test.js')) {
     return DYING.map(({ name }) => ({
-      ...patient,
+      ...job,
       title: `${job.title}: ${name}`,
       arguments: [file, '-f', `step ${name} `],
     }));
   }
   if (file.endsWith('/power-cut.test.js')) {
     return POWER_CUTS.map(({ name }) => ({
-      ...patient,
+      ...job,
       title: `${job.title}: ${name}`,
       arguments: [file, '-f', `of ${name} leaves`],
     }));
@@ -82,7 +81,7 @@ function jobsOf(file: string): Job[] {
     const shards = Math.min(SHARDS, SEQUENCES);
     const firsts = Array.from({ length: shards + 1 }, (_, shard) => SEED + Math.floor((shard * SEQUENCES) / shards));
     return firsts.slice(0, -1).map((first, shard) => ({
-      ...patient,
+      ...job,
       title: `${job.title} ${shard + 1} of ${shards}`,
       env: {
         DIFFERENTIAL_SEED: String(first),
@@ -145,17 +144,14 @@ async function test({ title, arguments: args, env }: Job): Promise<Outcome> {
   return { title, passed, failed, output };
 }
 
-/** Works the list off with as many processes at a time as there are cores, and one more while there are patient jobs. */
+/** Works the list off, several at a time. */
 async function testAll(): Promise<Outcome[]> {
   const left = jobs();
   const outcomes: Outcome[] = [];
-  const work = async (mayTake: (job: Job) => boolean): Promise<void> => {
-    for (let at = left.findIndex(mayTake); at >= 0 && !isStopped; at = left.findIndex(mayTake)) {
-      const [job] = left.splice(at, 1) as [Job];
-      outcomes.push(await test(job));
-    }
+  const work = async (): Promise<void> => {
+    for (let job = left.shift(); job && !isStopped; job = left.shift()) outcomes.push(await test(job));
   };
-  await Promise.all([...Array.from({ length: WORKERS }, () => work(() => true)), work(({ isPatient }) => isPatient)]);
+  await Promise.all(Array.from({ length: WORKERS }, work));
   return outcomes;
 }
 
