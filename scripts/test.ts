@@ -17,8 +17,7 @@ import { POWER_CUTS } from '../test/firewall/power-cuts';
 const root = resolve(__dirname, '..', '..');
 const compiled = join(root, 'dist', 'test');
 const modules = join(root, 'node_modules');
-/** One more than there are cores: tests mostly wait, for programs to start and to end. */
-const WORKERS = Math.max(2, cpus().length) + 1;
+const WORKERS = Math.max(2, cpus().length);
 const SHARDS = 6;
 const SEQUENCES = Number(process.env.DIFFERENTIAL_SEQUENCES ?? 300);
 const SEED = Number(process.env.DIFFERENTIAL_SEED ?? Date.now() % 1_000_000);
@@ -144,14 +143,18 @@ async function test({ title, arguments: args, env }: Job): Promise<Outcome> {
   return { title, passed, failed, output };
 }
 
-/** Works the list off, several at a time. */
+/** Works the list off with as many processes at a time as there are cores, and one more for what starts no browser. */
 async function testAll(): Promise<Outcome[]> {
   const left = jobs();
   const outcomes: Outcome[] = [];
-  const work = async (): Promise<void> => {
-    for (let job = left.shift(); job && !isStopped; job = left.shift()) outcomes.push(await test(job));
+  const work = async (mayTake: (job: Job) => boolean): Promise<void> => {
+    for (let at = left.findIndex(mayTake); at >= 0 && !isStopped; at = left.findIndex(mayTake)) {
+      const [job] = left.splice(at, 1) as [Job];
+      outcomes.push(await test(job));
+    }
   };
-  await Promise.all(Array.from({ length: WORKERS }, work));
+  const isLight = ({ title }: Job): boolean => !title.startsWith('editor/');
+  await Promise.all([...Array.from({ length: WORKERS }, () => work(() => true)), work(isLight)]);
   return outcomes;
 }
 

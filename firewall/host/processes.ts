@@ -14,12 +14,12 @@ export async function ufwProcesses(): Promise<ProcessKey[]> {
 /** Waits until none of the processes is left; false where one still is after `timeoutMs`. */
 export async function ended(keys: readonly ProcessKey[], timeoutMs: number): Promise<boolean> {
   const deadline = Date.now() + timeoutMs;
-  let left = new Set(keys);
-  while (left.size > 0) {
-    const running = new Set(await ufwProcesses());
-    left = new Set([...left].filter((key) => running.has(key)));
-    if (left.size > 0 && Date.now() > deadline) return false;
-    if (left.size > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  let left = keys;
+  while (left.length > 0) {
+    const now = await Promise.all(left.map((key) => ufwKey(key.slice(0, key.indexOf(':')))));
+    left = left.filter((key, at) => now[at] === key);
+    if (left.length > 0 && Date.now() > deadline) return false;
+    if (left.length > 0) await new Promise((resolve) => setTimeout(resolve, 5));
   }
   return true;
 }

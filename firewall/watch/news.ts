@@ -4,6 +4,7 @@ import { parseSchedule, type Schedule } from '../commit/schedule';
 import type { Snapshot, Texts } from '../commit/snapshot';
 import { takeBack } from '../commit/transaction';
 import { FirewallError, say } from '../errors';
+import { ended, ufwProcesses } from '../host/processes';
 import type { NewsRequest, Settings } from '../messages';
 import { policyChanges, ruleReports } from '../report';
 import type { News, OwnChange, State } from '../results';
@@ -21,6 +22,8 @@ export interface Looked extends Pick<News, 'drift'> {
 
 /** How often it is looked again because a change was made meanwhile. */
 const ROUNDS = 10;
+/** A `ufw` command that runs for longer asks somebody something, in ms. */
+const UFW_MS = 2000;
 
 /**
  * @param look reads the firewall
@@ -48,20 +51,30 @@ const notKept = (error: Error): string[] => [
 
 /**
  * A reading that no change of this package's was under way in, and the ids of all that were made before it. Only so can it
- * be said whose doing a rule is.
+ * be said whose doing a rule is. A `ufw` command is waited for too: it writes one family after the other, and what is there
+ * in between nobody wants to be told of.
  */
 async function lookBetweenChanges(
   settings: Settings,
   look: () => Promise<Looked>,
 ): Promise<{ ids: string[]; looked: Looked; recovered: readonly string[] }> {
   const recovered: string[] = [];
+  let hanging = new Set<string>();
   for (let left = ROUNDS; left > 0; left--) {
     // Waits for the end of a change that is under way, and takes back one that died.
     recovered.push(...(await takeBack(settings)));
+    const running = await ufwProcesses();
+    const isOver = await ended(
+      running.filter((key) => !hanging.has(key)),
+      UFW_MS,
+    );
+    if (!isOver) hanging = new Set(running);
     const ids = await backupIds(settings);
     const looked = await look();
     const isQuiet = (await unfinished(settings)) === null;
-    if (isQuiet && ids.join() === (await backupIds(settings)).join()) return { ids, looked, recovered };
+    if (!isQuiet || ids.join() !== (await backupIds(settings)).join()) continue;
+    // Where somebody calls ufw all the time, what it leaves in between has to do.
+    if (left === 1 || (await ufwProcesses()).every((key) => hanging.has(key))) return { ids, looked, recovered };
   }
   throw new FirewallError('BUSY', { what: say`the firewall is being changed all the time.`, state: null });
 }

@@ -31,7 +31,7 @@ export class Editor {
     assert.ok(CHROMIUM, 'Chromium is missing: sudo apt-get install -y --no-install-recommends chromium');
     const browser = await chromium.launch({ executablePath: CHROMIUM, args: QUIET.split(' ') });
     const page = await browser.newPage({ viewport: { width: 1400, height: 1000 }, locale });
-    page.setDefaultTimeout(10_000);
+    page.setDefaultTimeout(30_000);
     const editor = new Editor(browser, page, url);
     editor.listen();
     await editor.load();

@@ -101,7 +101,7 @@ describe('the example', function () {
     const told = desk.editor.page.locator('.red-ui-debug-msg', { hasText: 'node: Drift' });
     await desk.device.ufw('delete', 'allow', '22/tcp');
     await told.waitFor();
-    assert.match(await told.innerText(), /as the profile enhanced has it:[\s\S]*ssh \(in\): closed/);
+    assert.match(await told.first().innerText(), /as the profile enhanced has it:[\s\S]*ssh \(in\): closed/);
     assert.match(await desk.editor.textOf(`${desk.url}firewall/report`), /No profile holds[\s\S]*ssh \(in\)/);
   });
 

@@ -83,6 +83,28 @@ describe('A watch', function () {
     }
   });
 
+  it('tells at once of what a slow ufw command writes one file after the other', async () => {
+    await begin();
+    const added = (file: string, family: string, any: string) =>
+      `sed -i '/^### RULES ###/a \\\n### tuple ### allow tcp 9100 ${any} any ${any} in\\\n-A ${family}-user-input -p tcp --dport 9100 -j ACCEPT\\\n' ${file}`;
+    const program = [
+      '#!/bin/sh',
+      added('/etc/ufw/user.rules', 'ufw', '0.0.0.0/0'),
+      'sleep 1',
+      added('/etc/ufw/user6.rules', 'ufw6', '::/0'),
+    ];
+    await device.write('/run/ufw', `${program.join('\n')}\n`, 0o755);
+    await device.ok('/run/ufw');
+    const change = await first('changed');
+    assert.deepEqual(
+      change.added.map(({ family, to }) => [family, to.port]),
+      [
+        ['ipv4', '9100'],
+        ['ipv6', '9100'],
+      ],
+    );
+  });
+
   it('tells of a change by this package in another process as of its own', async () => {
     await begin();
     const { id } = await acting.toggleService({ action: 'close' });
