@@ -185,8 +185,10 @@ async function underLock(settings: Settings, intent: Intent, id: string, first: 
   try {
     const recovered = await recover(settings);
     const fresh = await readSnapshot(settings, intent.mends);
-    // A plan is made for what the files say now.
-    const known = recovered.length === 0 && fresh.bytes === first?.before.bytes ? first : null;
+    // A plan is made for what the files say now; and where it is only the kernel that was amiss, another change may have been
+    // between its files and its kernel.
+    const isCurrent = recovered.length === 0 && fresh.bytes === first?.before.bytes && !first.isNothing;
+    const known = isCurrent ? first : null;
     const before = known?.before ?? fresh;
     const { after, plan, files, isNothing } = known ?? (await planned(before, intent, id));
     const present = known ? null : await readKernel();
