@@ -40,8 +40,9 @@ export async function remote(request: AgentRequest): Promise<Result> {
 /** What to tell where the program that `setup` installed is not this package's: it was updated since. */
 export async function outdated(): Promise<readonly string[]> {
   try {
-    const [installed, own] = await Promise.all([INSTALLED, PACKAGED].map((at) => readText(join(at, 'program.js'))));
-    if (!installed || !own || installed.text === own.text) return [];
+    const installed = await readText(join(INSTALLED, 'program.js'));
+    const own = installed && (await readText(join(PACKAGED, 'program.js')));
+    if (!own || installed.text === own.text) return [];
   } catch (error) {
     return [`Whether ${INSTALLED} has the program of this package could not be told: ${(error as Error).message}`];
   }

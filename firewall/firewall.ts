@@ -90,7 +90,7 @@ export class Firewall {
   #wakesAt = 0;
   #isClosed = false;
   #watch: Watch | undefined;
-  /** The program that timers, and those who are not root, start. */
+  /** Whether the program that timers start, and those who are not root, was compared with this package's. */
   #isCompared = false;
   /** What observers have not been told yet, in sentences. */
   #unsaid: readonly string[] = [];

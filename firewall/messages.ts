@@ -1,7 +1,7 @@
 /**
  * The shape of everything that comes in over the engine's border: settings and requests; what goes out is in results.ts.
  * Types are inferred from these schemas and written down nowhere else. They are made with zod/mini: each request through
- * sudo loads them, and of zod itself four times as much.
+ * sudo loads it, and zod itself would be three times as much.
  */
 import { isIP } from 'node:net';
 import { en } from 'zod/locales';
