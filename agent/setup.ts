@@ -4,7 +4,7 @@
  */
 import { chmod, lstat, mkdir, readFile, readlink, realpath, rmdir, stat, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { INSTALLED } from '../firewall/commit/wake';
+import { INSTALLED } from '../firewall/commit/timers';
 import { FirewallError, notPermitted, say } from '../firewall/errors';
 import { asideOf, readText, removeIfThere, replace, swapIn, writeAside } from '../firewall/host/files';
 import { run } from '../firewall/host/run';

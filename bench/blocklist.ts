@@ -1,7 +1,8 @@
 /** The other rules of a busy device: a blocklist, three quarters of it IPv4, as address by address bans leave it. */
-import type { RuleLists } from '../firewall/commit/snapshot';
+
 import { FAMILIES, type Family, makeRule, type Rule } from '../firewall/rules/rule';
-import { formatRuleFile, parseRuleFile, rulesOf, withRules } from '../firewall/rules/rulefile';
+import { formatRuleFile, parseRuleFile, rulesOf, withRules } from '../firewall/rules/rule-file';
+import type { RuleLists } from '../firewall/state/snapshot';
 import type { Device } from '../test/device/device';
 
 const FILE_OF: Readonly<Record<Family, string>> = { ipv4: '/etc/ufw/user.rules', ipv6: '/etc/ufw/user6.rules' };

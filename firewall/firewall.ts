@@ -1,23 +1,8 @@
 /** The front door of the engine. One object per device; it makes one request at a time, see queue.ts. */
 
 import { lstat } from 'node:fs/promises';
-import { outdated, remote } from './agent';
-import { backupIds, type Checkpoint, readBackup } from './commit/checkpoint';
-import { cutClosed } from './commit/cut';
-import { type Kernel, readKernel } from './commit/kernel';
-import { remembered, standing } from './commit/order';
-import {
-  type Clock,
-  type Deadline,
-  deadlineIn,
-  deadlineText,
-  isSameWish,
-  type Lease,
-  readClock,
-  type WantedProfile,
-} from './commit/schedule';
-import { endLease, revert, settle, WEB_LEASE } from './commit/settle';
-import { changedFiles, readSchedule, readSnapshot, type Snapshot, withWanted } from './commit/snapshot';
+import { backupIds, type Checkpoint, readBackup } from './commit/journal';
+import { guardHere } from './commit/timers';
 import {
   type Committed,
   type Intent,
@@ -27,7 +12,6 @@ import {
   transact,
   unchanged,
 } from './commit/transaction';
-import { guardHere } from './commit/wake';
 import { FirewallError, say } from './errors';
 import type { FleetDone, Limits } from './fleet/fleet';
 import { readListeners } from './host/listeners';
@@ -50,18 +34,34 @@ import {
   toggleServiceRequest,
   watchOptions,
 } from './messages';
-import { type ResolvedToggle, resolveToggle } from './plan/change';
 import { guarded } from './plan/guard';
 import { planProfileNow, planToggleFor } from './plan/lease';
 import { planRestore, planUndo } from './plan/restore';
-import { planWebPorts } from './plan/web';
+import { type ResolvedToggle, resolveToggle } from './plan/set-profile';
+import { planWebPorts } from './plan/web-ports';
 import { Queue } from './queue';
-import { allRules, driftOf, type Facts, policyChanges, report, ruleReports } from './report';
+import { cutClosed } from './requests/cut';
+import { endLease, revert, settle, WEB_LEASE } from './requests/due';
+import { type Looked, newsOf } from './requests/observation';
+import { remembered, standing } from './requests/order';
 import type { BackupReport, ChangeResult, Confirmation, News, Repetition, Result, Settled, State } from './results';
 import type { Rule } from './rules/rule';
 import { formatTuple } from './rules/tuple';
 import { type Registry, registryOf } from './services/registry';
-import { type Looked, newsOf } from './watch/news';
+import { type Kernel, readKernel } from './state/kernel';
+import { allRules, driftOf, type Facts, policyChanges, report, ruleReports } from './state/report';
+import {
+  type Clock,
+  type Deadline,
+  deadlineIn,
+  deadlineText,
+  isSameWish,
+  type Lease,
+  readClock,
+  type WantedProfile,
+} from './state/schedule';
+import { changedFiles, readSchedule, readSnapshot, type Snapshot, withWanted } from './state/snapshot';
+import { outdated, remote } from './sudo';
 import { Watch, type WatchListener } from './watch/watch';
 import { siteRefusal } from './web/refusal';
 import { listenersOfNginx } from './web/server';

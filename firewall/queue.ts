@@ -4,8 +4,8 @@
  */
 import { FirewallError, say } from './errors';
 import type { AgentRequest } from './messages';
+import { now } from './monotonic';
 import type { Result } from './results';
-import { now } from './watch/now';
 
 type Call = AgentRequest['call'];
 type Run = () => Promise<Result>;

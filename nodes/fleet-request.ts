@@ -1,5 +1,5 @@
 import type { Node, NodeAPI, NodeDef } from 'node-red';
-import type { FleetResult } from '../firewall/fleet/results';
+import type { FleetResult } from '../firewall/fleet/answer';
 import { type Answer, answerMessages } from './answer';
 import { resumeDevice, useDevice } from './device';
 import { fromStored } from './migrate';

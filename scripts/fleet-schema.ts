@@ -2,8 +2,8 @@
 import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import * as z from 'zod';
-import { fleetRequest } from '../firewall/fleet/messages';
-import { fleetResult, fleetState } from '../firewall/fleet/results';
+import { fleetResult, fleetState } from '../firewall/fleet/answer';
+import { fleetRequest } from '../firewall/fleet/envelope';
 
 /** Where it lies; checked in, and part of the package. */
 export const PATH = resolve(__dirname, '..', '..', 'docs', 'fleet.schema.json');

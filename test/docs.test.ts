@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, it } from 'mocha';
 import { ERROR_CODES } from '../firewall/errors';
-import { fleetRequest } from '../firewall/fleet/messages';
+import { fleetRequest } from '../firewall/fleet/envelope';
 import { fleetSchema } from '../scripts/fleet-schema';
 import { NODES } from './sets';
 

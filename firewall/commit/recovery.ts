@@ -4,10 +4,10 @@ import { replaceTable } from '../host/iptables';
 import { setUnit } from '../host/systemd';
 import type { Settings } from '../messages';
 import type { Family } from '../rules/rule';
+import { readSnapshot } from '../state/snapshot';
 import { listenersOfNginx, reload as reloadNginx, removeCheck } from '../web/server';
-import { type Checkpoint, drop, textsOf, unfinished } from './checkpoint';
-import { load, loadsOf } from './loading';
-import { readSnapshot } from './snapshot';
+import { type Checkpoint, drop, textsOf, unfinished } from './journal';
+import { load, loadsOf } from './load';
 
 /** Takes a change back: files, then the kernel. */
 export async function putBack(

@@ -3,7 +3,7 @@ import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { run } from '../host/run';
 import type { Settings } from '../messages';
-import type { Snapshot } from './snapshot';
+import type { Snapshot } from '../state/snapshot';
 
 /** What `ufw-init start` does besides loading rules. */
 export async function beforeStart(settings: Settings, { sources }: Snapshot): Promise<void> {

@@ -12,17 +12,17 @@ import { ended, ufwProcesses } from '../host/processes';
 import { run } from '../host/run';
 import { setUnit, type UnitChange } from '../host/systemd';
 import type { Settings } from '../messages';
+import { type Kernel, missingRules, readKernel } from '../state/kernel';
+import { leftovers, removeLeftovers } from '../state/leftovers';
+import { formatSchedule, type Schedule } from '../state/schedule';
+import { changedFiles, type RuleLists, readSnapshot, type Snapshot, type Wanted, withWanted } from '../state/snapshot';
+import { spliceOf } from '../state/splice';
 import { listenersOfNginx, probe, reload as reloadNginx, settled, testAside } from '../web/server';
-import { begin, type Checkpoint, finish, newId, unfinished, writeSchedule } from './checkpoint';
-import { type Kernel, missingRules, readKernel } from './kernel';
-import { leftovers, removeLeftovers } from './leftovers';
-import { type Loads, load, loadsOf, prepareLoads, stop, textsOf } from './loading';
+import { begin, type Checkpoint, finish, newId, unfinished, writeSchedule } from './journal';
+import { type Loads, load, loadsOf, prepareLoads, stop, textsOf } from './load';
 import { oldSite, putBack, recover } from './recovery';
-import { formatSchedule, type Schedule } from './schedule';
-import { changedFiles, type RuleLists, readSnapshot, type Snapshot, type Wanted, withWanted } from './snapshot';
-import { spliceOf } from './splice';
 import { afterStart, beforeStart } from './start';
-import { wakeFor } from './wake';
+import { wakeFor } from './timers';
 
 export interface Plan extends Wanted {
   warnings: readonly string[];

@@ -1,10 +1,11 @@
 /** From an operator's request to the engine's calls, and from what comes of them to the answer. */
-import { standing } from '../commit/order';
+
 import { asFirewallError, FirewallError, inEnglish, say } from '../errors';
 import { type AgentRequest, check, requestId } from '../messages';
+import { standing } from '../requests/order';
 import type { Result } from '../results';
-import { FLEET_ACTIONS, type FleetRequest, fleetRequest } from './messages';
-import type { FleetResult } from './results';
+import type { FleetResult } from './answer';
+import { FLEET_ACTIONS, type FleetRequest, fleetRequest } from './envelope';
 import { summaryOf } from './summary';
 
 type Call = AgentRequest['call'];

@@ -1,6 +1,6 @@
 /** A device in short, for an operator of many. It needs no schema, so nodes that load it do not wait for one. */
 import type { State } from '../results';
-import type { FleetState } from './results';
+import type { FleetState } from './answer';
 
 /** What of a state goes over the wire. */
 export function summaryOf(state: State): Omit<FleetState, 'version'> {

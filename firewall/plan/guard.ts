@@ -1,5 +1,5 @@
 /** What no change may do, whatever was asked: open more than it was allowed to, or close the way back. */
-import type { RuleLists, Snapshot } from '../commit/snapshot';
+
 import type { Plan } from '../commit/transaction';
 import { FirewallError, type Sentence, say } from '../errors';
 import type { Policies } from '../results';
@@ -7,8 +7,9 @@ import { normalAddress } from '../rules/address';
 import type { Rule } from '../rules/rule';
 import { ANY_SCOPE, type Scope } from '../services/profiles';
 import { type Registry, serviceNamed } from '../services/registry';
-import { widening } from './widening';
-import { chainFor, opennessOf, regionOf, scopeFits } from './world';
+import type { RuleLists, Snapshot } from '../state/snapshot';
+import { chainFor, opennessOf, regionOf, scopeFits } from '../verdicts/openness';
+import { widening } from '../verdicts/widening';
 
 /** Refuses what the request's own limits, or the way back to the device, forbid. */
 export function guarded(

@@ -1,12 +1,13 @@
 /** Changes for a while: what is planned when a service is to be as it was later, or when such a while is cut short. */
-import type { Deadline, Lease } from '../commit/schedule';
-import type { Snapshot } from '../commit/snapshot';
+
 import type { Plan } from '../commit/transaction';
 import type { UnitChange } from '../host/systemd';
 import type { SetProfileRequest } from '../messages';
 import type { Registry } from '../services/registry';
-import { planProfile, planToggle, type ResolvedToggle } from './change';
-import { isEmpty, patchOf, unpatched } from './patch';
+import { isEmpty, patchOf, unpatched } from '../state/patch';
+import type { Deadline, Lease } from '../state/schedule';
+import type { Snapshot } from '../state/snapshot';
+import { planProfile, planToggle, type ResolvedToggle } from './set-profile';
 
 /** What is decided about a toggle besides its rules. */
 export interface While {

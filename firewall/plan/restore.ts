@@ -1,14 +1,14 @@
 /** Going back: to what the files were before a change or after it, or to what they are now without what it did. */
-import { type Checkpoint, textsOf } from '../commit/checkpoint';
-import { withoutDoing } from '../commit/order';
-import { isSameWish, type Schedule } from '../commit/schedule';
-import { type RuleLists, type Snapshot, type Texts, withTexts } from '../commit/snapshot';
+import { type Checkpoint, textsOf } from '../commit/journal';
 import type { Plan, WebMove } from '../commit/transaction';
+import { withoutDoing } from '../requests/order';
 import type { Policies } from '../results';
 import type { Family, Rule } from '../rules/rule';
-import { withPolicies } from '../rules/settings';
 import { formatTuple } from '../rules/tuple';
-import { patchOf, unpatched } from './patch';
+import { withPolicies } from '../rules/ufw-settings';
+import { patchOf, unpatched } from '../state/patch';
+import { isSameWish, type Schedule } from '../state/schedule';
+import { type RuleLists, type Snapshot, type Texts, withTexts } from '../state/snapshot';
 
 /**
  * The files as a backup has them: before its change, or as the change left them. Of ufw's defaults only the policies go

@@ -1,6 +1,6 @@
 /** From two readings to what is worth telling. Pure. */
 import type { News, OwnChange, Policies, State, WatchEvent } from '../results';
-import { difference, without } from './difference';
+import { difference, without } from './rule-changes';
 
 type Changed = Extract<WatchEvent, { topic: 'changed' }>['payload'];
 

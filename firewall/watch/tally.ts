@@ -2,9 +2,10 @@
  * Counts blocked packets. The first one of a source and port is told at once, those that follow once in so many seconds.
  * Sources can be forged, by the thousand in a second: so many are kept apart, and all others are counted together.
  */
+
+import { now } from '../monotonic';
 import type { Blocked } from '../results';
-import { now } from './now';
-import type { Packet } from './packet';
+import type { Packet } from './blocked-packet';
 
 /** Sources and ports that are kept apart. */
 export const MOST = 1000;

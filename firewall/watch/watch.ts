@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import { FirewallError, say } from '../errors';
 import { type PathWatch, watchPaths } from '../host/inotify';
 import type { Settings, WatchOptions } from '../messages';
+import { now } from '../monotonic';
 import type { News, State, WatchEvent } from '../results';
 import { eventsOf } from './events';
-import { KernelLog } from './log';
-import { now } from './now';
+import { KernelLog } from './kernel-log';
 import { Tally } from './tally';
 
 /** Who watches. Whatever it throws is told to it as trouble. */

@@ -1,15 +1,15 @@
 /** Runs inside a device: makes the calls that come as lines of JSON, and answers each with a line. */
 
 import { createInterface } from 'node:readline';
-import type { RuleLists } from '../../firewall/commit/snapshot';
 import { transact } from '../../firewall/commit/transaction';
 import { Firewall } from '../../firewall/firewall';
 import type { Limits } from '../../firewall/fleet/fleet';
 import type { AgentRequest } from '../../firewall/messages';
 import { settings as settingsSchema } from '../../firewall/messages';
-import { added, inserted, removed } from '../../firewall/plan/rulelist';
+import { added, inserted, removed } from '../../firewall/plan/rule-list';
 import type { WatchEvent } from '../../firewall/results';
 import type { Rule } from '../../firewall/rules/rule';
+import type { RuleLists } from '../../firewall/state/snapshot';
 
 /** One step of ufw's own vocabulary: add (at the end or in place), insert before a position (1-based), delete. */
 export interface Edit {

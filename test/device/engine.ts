@@ -1,7 +1,7 @@
 /** The engine inside a device: a program of its own there, asked from the test over its standard streams. */
 import { join } from 'node:path';
+import type { FleetResult } from '../../firewall/fleet/answer';
 import type { Limits } from '../../firewall/fleet/fleet';
-import type { FleetResult } from '../../firewall/fleet/results';
 import type { BackupReport, ChangeResult, Confirmation, State, WatchEvent } from '../../firewall/results';
 import type { Edit, EngineAnswer, EngineCall, EngineTold } from './engine-inside';
 import type { InsideProcess } from './inside-process';

@@ -4,7 +4,7 @@
  */
 import { strict as assert } from 'node:assert';
 import { after, afterEach, before, beforeEach, describe, it } from 'mocha';
-import { fleetResult, fleetState } from '../../firewall/fleet/results';
+import { fleetResult, fleetState } from '../../firewall/fleet/answer';
 import { check } from '../../firewall/messages';
 import { ensurePackages } from '../device/packages';
 import { assertReloadChangesNothing, everything } from '../firewall/stable';

@@ -4,10 +4,10 @@
  */
 import { strict as assert } from 'node:assert';
 import { after, before, describe, it } from 'mocha';
-import { type Side, widening } from '../../firewall/plan/widening';
 import type { State } from '../../firewall/results';
-import { parseRuleFile, rulesOf } from '../../firewall/rules/rulefile';
-import { parseSettings } from '../../firewall/rules/settings';
+import { parseRuleFile, rulesOf } from '../../firewall/rules/rule-file';
+import { parseSettings } from '../../firewall/rules/ufw-settings';
+import { type Side, widening } from '../../firewall/verdicts/widening';
 import { Device } from '../device/device';
 import { OUTSIDE, targetsOf } from '../device/doors';
 import { Engine } from '../device/engine';

@@ -1,7 +1,7 @@
 /** What an operator asks of many devices, on one of them: done once, in the order of issue, in time, and never in half. */
 import { strict as assert } from 'node:assert';
 import { after, afterEach, before, beforeEach, describe, it } from 'mocha';
-import { type FleetResult, fleetResult, fleetState } from '../../firewall/fleet/results';
+import { type FleetResult, fleetResult, fleetState } from '../../firewall/fleet/answer';
 import { check } from '../../firewall/messages';
 import { Device } from '../device/device';
 import { Engine } from '../device/engine';

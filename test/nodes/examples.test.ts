@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { fleetRequest } from '../../firewall/fleet/messages';
+import { fleetRequest } from '../../firewall/fleet/envelope';
 import { check } from '../../firewall/messages';
 import { devices, type Message, nodeOf, start, stop } from './bench';
 

@@ -1,7 +1,5 @@
 /** A device without a machine. It obeys the engine's schemas: what the engine refuses it refuses, in the same words. */
 
-import { remembered, standing } from '../../firewall/commit/order';
-import type { LastRequest } from '../../firewall/commit/schedule';
 import { FirewallError, say } from '../../firewall/errors';
 import type { Seen } from '../../firewall/firewall';
 import { type FleetDone, fleet, type Limits } from '../../firewall/fleet/fleet';
@@ -18,6 +16,7 @@ import {
   type WatchOptions,
   watchOptions,
 } from '../../firewall/messages';
+import { remembered, standing } from '../../firewall/requests/order';
 import {
   type BackupReport,
   type ChangeResult,
@@ -32,6 +31,7 @@ import {
 import { CATALOGUE } from '../../firewall/services/catalogue';
 import { profileNamed } from '../../firewall/services/profiles';
 import { type Registry, registryOf, serviceNamed } from '../../firewall/services/registry';
+import type { LastRequest } from '../../firewall/state/schedule';
 import type { WatchListener } from '../../firewall/watch/watch';
 import type { Device } from '../../nodes/device';
 

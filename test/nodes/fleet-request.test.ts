@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { FirewallError, say } from '../../firewall/errors';
-import { fleetResult, fleetState } from '../../firewall/fleet/results';
+import { fleetResult, fleetState } from '../../firewall/fleet/answer';
 import { check } from '../../firewall/messages';
 import { arrivals, devices, nodeOf, send, start, stop, watchStatus } from './bench';
 

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type * as z from 'zod';
 import { ERROR_CODES } from '../../firewall/errors';
-import { fleetResult, fleetState } from '../../firewall/fleet/results';
+import { fleetResult, fleetState } from '../../firewall/fleet/answer';
 import {
   changeWebPortsRequest,
   restoreRequest,

@@ -2,7 +2,7 @@
 import { strict as assert } from 'node:assert';
 import { describe, it } from 'mocha';
 import type { Policies } from '../../../firewall/results';
-import { userLoad } from '../../../firewall/rules/loads';
+import { userLoad } from '../../../firewall/rules/load-text';
 import { FAMILIES, type Family, makeRule, type Rule } from '../../../firewall/rules/rule';
 import {
   formatRuleFile,
@@ -12,7 +12,7 @@ import {
   unreadableLines,
   withChains,
   withRules,
-} from '../../../firewall/rules/rulefile';
+} from '../../../firewall/rules/rule-file';
 import { restored } from '../../../firewall/rules/tables';
 import { formatTuple } from '../../../firewall/rules/tuple';
 import { LAYOUTS } from '../layouts';

@@ -2,7 +2,7 @@
 import { strict as assert } from 'node:assert';
 import { afterEach, describe, it } from 'mocha';
 import type { Blocked } from '../../../firewall/results';
-import { packetOf } from '../../../firewall/watch/packet';
+import { packetOf } from '../../../firewall/watch/blocked-packet';
 import { MOST, Tally } from '../../../firewall/watch/tally';
 import { until } from '../until';
 import { tcp } from './log-lines';

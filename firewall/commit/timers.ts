@@ -1,0 +1,59 @@
+/** Timers of systemd's that end what has come due when Node-RED does not run. */
+
+import { basename, join } from 'node:path';
+import { exists } from '../host/files';
+import { hasSystemd, runLater } from '../host/systemd';
+import { check, type Settings, settings as settingsSchema } from '../messages';
+import type { Guard } from '../results';
+import { type Deadline, readClock, type Schedule, secondsLeft } from '../state/schedule';
+
+/** Where `smartserver-firewall setup` puts the program, out of every user's reach. */
+export const INSTALLED = '/usr/lib/smartserver-firewall';
+/** The package's own: this code runs from its own file, or bundled in the program's. */
+const PACKAGED = join(
+  basename(__dirname) === 'commit' ? join(__dirname, '..', '..', 'agent') : __dirname,
+  'smartserver-firewall.js',
+);
+
+/** Who watches over a deadline on this machine. */
+export const guardHere = async (): Promise<Guard> => ((await hasSystemd()) ? 'systemd' : 'node-red');
+
+/** Has what the change with this id left for later done in time. */
+export async function wakeFor(settings: Settings, id: string, { pending, leases }: Schedule): Promise<void> {
+  const own = [pending, ...leases].filter((one): one is NonNullable<typeof one> => one?.id === id);
+  await wakeAt(
+    settings,
+    id,
+    own.map(({ deadline }) => deadline),
+  );
+}
+
+/** One timer for each deadline, where there is systemd. If nothing is due any more when it fires, nothing happens. */
+export async function wakeAt(settings: Settings, id: string, deadlines: readonly Deadline[]): Promise<void> {
+  if (deadlines.length === 0 || !(await hasSystemd())) return;
+  const clock = await readClock();
+  const program = [...(await commandLine()), 'settle', ...options(settings)];
+  for (const deadline of deadlines) {
+    // A change that is made again, because a ufw command undid it, has a timer already.
+    const name = `smartserver-firewall-${id}-${process.hrtime.bigint()}`;
+    await runLater(name, secondsLeft(deadline, clock), program);
+  }
+}
+
+/** The command line program as it is to be started. */
+async function commandLine(): Promise<string[]> {
+  const installed = join(INSTALLED, 'smartserver-firewall');
+  return (await exists(installed)) ? [installed] : [process.execPath, PACKAGED];
+}
+
+/** What a device that is not the factory's has elsewhere. */
+function options(settings: Settings): string[] {
+  const usual = check(settingsSchema, {});
+  const keys = (['etcUfw', 'defaultUfw', 'webSite', 'stateDir', 'keepBackups'] as const).filter(
+    (key) => settings[key] !== usual[key],
+  );
+  if (keys.length === 0) return [];
+  // systemd would take a dollar sign for the start of a variable.
+  const text = JSON.stringify(Object.fromEntries(keys.map((key) => [key, settings[key]]))).replace(/\$/g, '$$$$');
+  return ['--settings', text];
+}

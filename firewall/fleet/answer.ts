@@ -1,0 +1,64 @@
+/** What devices answer, and publish of themselves. As in ../results.ts, nothing that runs on the device loads this. */
+import * as z from 'zod';
+import { state } from '../results';
+import { FLEET_ACTIONS } from './envelope';
+
+const pending = z
+  .strictObject({
+    id: z.string().meta({ description: 'The change that waits, for “confirm-change”.' }),
+    action: z.string(),
+    confirmBy: z.string().meta({ description: 'When it goes back, by the device’s clock.' }),
+  })
+  .nullable();
+
+/** How a device is, in short: the rules of one may be thousands. */
+const online = z.strictObject({
+  online: z.literal(true),
+  at: z.string().meta({ description: 'When the firewall was read, by the device’s clock.' }),
+  version: z.string().meta({ description: 'The version of this package on the device.' }),
+  active: state.shape.active.meta({ description: 'Whether the kernel filters.' }),
+  profile: z.string().nullable().meta({ description: 'The profile that holds, or null where none does in full.' }),
+  closest: z.string().meta({ description: 'The profile it is nearest to.' }),
+  differences: z.int().meta({ description: 'How much differs from that.' }),
+  inSync: state.shape.inSync.meta({ description: 'Whether the kernel holds what ufw’s files say.' }),
+  pending,
+  webPorts: state.shape.webPorts.unwrap().pick({ http: true, https: true, consistent: true }).nullable(),
+  exposedInternal: state.shape.exposedInternal.meta({ description: 'Internal services that something lets in.' }),
+  group: z.string().max(64).optional().meta({
+    description: 'The group whose requests it takes, where its flow has one; “read-firewall” does not know.',
+  }),
+  lastRequest: state.shape.lastRequest.meta({
+    description:
+      'The last request that was carried out; “undone” where the change it made was taken back since, by hand or because it was not confirmed.',
+  }),
+});
+
+/** How a device is: the retained payload on `…/firewall/state`, and the device's last will. */
+export const fleetState = z.discriminatedUnion('online', [online, z.strictObject({ online: z.literal(false) })]);
+export type FleetState = z.infer<typeof online>;
+
+/** How a request ended. */
+export const fleetOutcome = z.enum(['changed', 'unchanged', 'dry-run', 'confirmed', 'repeated', 'read', 'failed']);
+export type FleetOutcome = z.infer<typeof fleetOutcome>;
+
+/** What a device answers: the payload on `…/firewall/result`. */
+export const fleetResult = z.strictObject({
+  id: z.string().nullable().meta({ description: 'The request’s; null where it has no valid one.' }),
+  action: z.enum(FLEET_ACTIONS).nullable(),
+  at: z.string().meta({ description: 'When it was answered, by the device’s clock.' }),
+  outcome: fleetOutcome.meta({
+    description:
+      '“unchanged”: all was so already. “repeated”: it was the last request that was carried out, and was not again.',
+  }),
+  error: z
+    .strictObject({ code: z.string(), message: z.string() })
+    .nullable()
+    .meta({ description: 'Why it failed; the codes are those of the nodes.' }),
+  backup: z.string().nullable().meta({ description: 'The backup that “restore-firewall” takes the change back with.' }),
+  pending: pending.meta({ description: 'The change waits to be confirmed; without that it goes back.' }),
+  profile: z.string().nullable().meta({ description: 'The profile that holds now, or null.' }),
+  warnings: z.array(z.string()),
+  state: online.omit({ version: true }).nullable().meta({ description: 'With “read-firewall”.' }),
+  durationMs: z.number(),
+});
+export type FleetResult = z.infer<typeof fleetResult>;

@@ -1,0 +1,103 @@
+/** Does what has come due: takes back what nobody confirmed, ends leases. */
+
+import { readBackup } from '../commit/journal';
+import { wakeAt } from '../commit/timers';
+import { type Plan, reschedule, transact, unchanged } from '../commit/transaction';
+import type { Settings } from '../messages';
+import { planUndo } from '../plan/restore';
+import { planWithoutOldPorts } from '../plan/web-ports';
+import { unpatched } from '../state/patch';
+import {
+  type Clock,
+  inThisBoot,
+  type Lease,
+  type Pending,
+  readClock,
+  type Schedule,
+  secondsLeft,
+} from '../state/schedule';
+import { readSchedule, type Snapshot } from '../state/snapshot';
+
+/** The key of the one lease about the web ports. */
+export const WEB_LEASE = 'web';
+
+export interface Done {
+  warnings: readonly string[];
+  /** Something could not be done now; it stays for the next time. */
+  failed: boolean;
+}
+
+/**
+ * Does what has come due. What cannot be done now stays for the next time, and does not keep the request that follows
+ * from being made: it may be a lockdown.
+ */
+export async function settle(settings: Settings): Promise<Done> {
+  const warnings: string[] = [];
+  const clock = await readClock();
+  const { pending, leases } = await readSchedule(settings);
+  let failed = false;
+  const attempt = async (what: string, work: () => Promise<readonly string[]>): Promise<void> => {
+    await work().then(
+      (said) => warnings.push(...said),
+      (error: Error) => {
+        failed = true;
+        warnings.push(`${what}: ${error.message}`);
+      },
+    );
+  };
+  if (pending && isDue(pending, clock)) {
+    await attempt('A change that was not confirmed could not be taken back', () => revert(settings, pending));
+  }
+  const over = leases.filter(({ deadline }) => secondsLeft(deadline, clock) <= 0);
+  for (const lease of over) await attempt('A lease that is over could not end', () => endLease(settings, lease));
+  const others = leases.filter(({ deadline }) => secondsLeft(deadline, clock) > 0 && deadline.boot !== clock.boot);
+  if (others.length > 0) await attempt('Leases have no timer', () => inNewBoot(settings, others, clock));
+  return { warnings, failed };
+}
+
+/** A boot takes back what nobody confirmed, however much time is left: somebody may have switched the device off for it. */
+const isDue = ({ deadline }: Pending, clock: Clock): boolean =>
+  deadline.boot !== clock.boot || secondsLeft(deadline, clock) <= 0;
+
+/** Takes an unconfirmed change back. */
+export async function revert(settings: Settings, { id, action }: Pending): Promise<readonly string[]> {
+  const checkpoint = await readBackup(settings, id);
+  const plan = async (snapshot: Snapshot): Promise<Plan> =>
+    // Somebody else may have confirmed it, or taken it back, while the lock was waited for.
+    snapshot.schedule.pending?.id === id ? planUndo(snapshot, checkpoint) : unchanged(snapshot);
+  const intent = { action: `not confirmed: ${action}`, reason: 'unconfirmed' as const, plan, movesWeb: true };
+  const { changed, warnings } = await transact(settings, intent, false);
+  return changed ? [`The change "${action}" was not confirmed and was taken back.`, ...warnings] : warnings;
+}
+
+/** Ends a lease, in a transaction of its own. */
+export async function endLease(settings: Settings, lease: Lease): Promise<readonly string[]> {
+  const plan = (snapshot: Snapshot): Plan =>
+    snapshot.schedule.leases.some(({ id }) => id === lease.id)
+      ? {
+          ...endOf(snapshot, lease),
+          schedule: { ...snapshot.schedule, leases: snapshot.schedule.leases.filter(({ id }) => id !== lease.id) },
+        }
+      : unchanged(snapshot);
+  const intent = { action: `end of lease: ${lease.service}`, reason: 'lease-over' as const, plan, movesWeb: true };
+  return (await transact(settings, intent, false)).warnings;
+}
+
+function endOf(snapshot: Snapshot, { end }: Lease): Plan {
+  if (end.kind === 'drop-old-web-ports') return planWithoutOldPorts(snapshot, end.change);
+  const unit = end.unit && { ...end.unit, from: end.unit.to, to: end.unit.from };
+  return { ...unchanged(snapshot), rules: unpatched(snapshot.rules, end.patch), ...(unit ? { unit } : {}) };
+}
+
+/** systemd forgets its timers at a boot; and what is left of a lease is counted by the clock no longer. */
+async function inNewBoot(settings: Settings, leases: readonly Lease[], clock: Clock): Promise<readonly string[]> {
+  const renewed = leases.map((lease) => ({ ...lease, deadline: inThisBoot(lease.deadline, clock) }));
+  for (const { id, deadline } of renewed) await wakeAt(settings, id, [deadline]);
+  return reschedule(
+    settings,
+    ({ schedule }): Schedule => ({
+      ...schedule,
+      leases: schedule.leases.map((lease) => renewed.find(({ id }) => id === lease.id) ?? lease),
+    }),
+  );
+}

@@ -1,0 +1,123 @@
+/** What has happened: how things are now, and what this package has done since somebody last asked. */
+import { backupIds, type Checkpoint, readBackup, textsOf, unfinished } from '../commit/journal';
+import { readTold, writeTold } from '../commit/reported';
+import { takeBack } from '../commit/transaction';
+import { FirewallError, say } from '../errors';
+import { ended, ufwProcesses } from '../host/processes';
+import type { NewsRequest, Settings } from '../messages';
+import type { News, OwnChange, State } from '../results';
+import type { Rule } from '../rules/rule';
+import { isRuleFile, parseRuleFile, rulesOf } from '../rules/rule-file';
+import { parseSettings, type UfwSettings } from '../rules/ufw-settings';
+import { policyChanges, ruleReports } from '../state/report';
+import { parseSchedule, type Schedule } from '../state/schedule';
+import type { Snapshot, Texts } from '../state/snapshot';
+import { difference } from '../watch/rule-changes';
+
+/** A reading of the firewall. */
+export interface Looked extends Pick<News, 'drift'> {
+  snapshot: Snapshot;
+  state: State;
+}
+
+/** How often it is looked again because a change was made meanwhile. */
+const ROUNDS = 10;
+/** A `ufw` command that runs for longer asks somebody something, in ms. */
+const UFW_MS = 2000;
+
+/**
+ * @param look reads the firewall
+ * @throws FirewallError BUSY where changes are made all the time, else as reading does.
+ */
+export async function newsOf(settings: Settings, { known }: NewsRequest, look: () => Promise<Looked>): Promise<News> {
+  const { ids, looked, recovered } = await lookBetweenChanges(settings, look);
+  const told = await readTold(settings);
+  // Where nobody was ever told anything, what lies there is history.
+  const old = new Set(known ?? told ?? ids);
+  const changes: OwnChange[] = [];
+  for (const id of ids.filter((one) => !old.has(one))) {
+    changes.push(ownChange(looked.snapshot, await readBackup(settings, id)));
+    await new Promise(setImmediate);
+  }
+  const isNew = told === null || ids.some((id) => !told.includes(id));
+  const unkept = isNew ? await writeTold(settings, ids).then(() => [], notKept) : [];
+  const { state, drift } = looked;
+  return { state, drift, changes, known: ids, warnings: [...recovered, ...unkept] };
+}
+
+const notKept = (error: Error): string[] => [
+  `What was told could not be kept, so it is told again after a restart: ${error.message}`,
+];
+
+/**
+ * A reading that no change of this package's was under way in, and the ids of all that were made before it. Only so can it
+ * be said whose doing a rule is. A `ufw` command is waited for too: it writes one family after the other, and what is there
+ * in between nobody wants to be told of.
+ */
+async function lookBetweenChanges(
+  settings: Settings,
+  look: () => Promise<Looked>,
+): Promise<{ ids: string[]; looked: Looked; recovered: readonly string[] }> {
+  const recovered: string[] = [];
+  let hanging = new Set<string>();
+  for (let left = ROUNDS; left > 0; left--) {
+    // Waits for the end of a change that is under way, and takes back one that died.
+    recovered.push(...(await takeBack(settings)));
+    const running = await ufwProcesses();
+    const isOver = await ended(
+      running.filter((key) => !hanging.has(key)),
+      UFW_MS,
+    );
+    if (!isOver) hanging = new Set(running);
+    const ids = await backupIds(settings);
+    const looked = await look();
+    const isQuiet = (await unfinished(settings)) === null;
+    if (!isQuiet || ids.join() !== (await backupIds(settings)).join()) continue;
+    // Where somebody calls ufw all the time, what it leaves in between has to do.
+    if (left === 1 || (await ufwProcesses()).every((key) => hanging.has(key))) return { ids, looked, recovered };
+  }
+  throw new FirewallError('BUSY', { what: say`the firewall is being changed all the time.`, state: null });
+}
+
+/** What the files said at one end of a change. */
+interface End {
+  rules: readonly Rule[];
+  settings: UfwSettings;
+  schedule: Schedule;
+}
+
+function ownChange(snapshot: Snapshot, checkpoint: Checkpoint): OwnChange {
+  const { id, at, action, reason } = checkpoint;
+  const [before, after] = [
+    endOf(snapshot, textsOf(checkpoint, 'before')),
+    endOf(snapshot, textsOf(checkpoint, 'after')),
+  ];
+  const { pending, leases } = before.schedule;
+  const wentBack = pending !== null && after.schedule.pending?.id !== pending.id;
+  const isOver = (lease: { id: string }): boolean => !after.schedule.leases.some((other) => other.id === lease.id);
+  return {
+    ...{ id, at, action, reason },
+    ...difference(ruleReports(before.rules), ruleReports(after.rules)),
+    policies: policyChanges(before.settings.policies, after.settings.policies),
+    enabled: step(before.settings.enabled, after.settings.enabled),
+    logging: step(before.settings.logging, after.settings.logging),
+    // A lockdown may cancel a change that waits without being able to take it back.
+    reverted: wentBack && !action.startsWith('set-profile ') ? { id: pending.id, action: pending.action } : null,
+    ended: reason === 'lease-over' ? leases.filter(isOver).map(({ service }) => service) : [],
+  };
+}
+
+function endOf({ families, sources }: Snapshot, texts: Texts): End {
+  const textOf = (path: string): string => texts[path] ?? '';
+  return {
+    rules: families.flatMap((family) => {
+      const { path } = sources[family];
+      // What a change has mended was no rule file before.
+      return isRuleFile(textOf(path), family) ? rulesOf(parseRuleFile(textOf(path), family, path)) : [];
+    }),
+    settings: parseSettings(textOf(sources.defaultUfw.path), textOf(sources.ufwConf.path)),
+    schedule: parseSchedule(textOf(sources.schedule.path), sources.schedule.path),
+  };
+}
+
+const step = <Value>(from: Value, to: Value): { from: Value; to: Value } | null => (from === to ? null : { from, to });

@@ -1,0 +1,264 @@
+/** The state of the firewall as users see it, from ufw's files, the kernel's tables and the sockets that listen. */
+
+import type { Listener } from '../host/listeners';
+import { webProblems } from '../plan/web-ports';
+import type { ChangeResult, Difference, News, Openness, Policies, RuleReport, ServiceReport, State } from '../results';
+import { otherOwners } from '../rules/other-owners';
+import { commentText, type Family, numbered, type Rule } from '../rules/rule';
+import { type RuleFile, unreadableLines } from '../rules/rule-file';
+import { interfaceOf, isForAnyone, remoteOf } from '../services/about';
+import type { Service } from '../services/catalogue';
+import { ANY_SCOPE, allProfiles, type Profile, profileNamed } from '../services/profiles';
+import { partsOf, type Registry } from '../services/registry';
+import { chainFor, combined, type Direction, openness, regionOf } from '../verdicts/openness';
+import { type Chain, levelOf, within } from '../verdicts/packets';
+import { isActive, isInSync, type Kernel } from './kernel';
+import { leftovers } from './leftovers';
+import { type Clock, deadlineText } from './schedule';
+import type { Snapshot } from './snapshot';
+
+const DIRECTIONS: readonly Direction[] = ['in', 'out'];
+const ALLOW_ALL: Policies = { incoming: 'allow', outgoing: 'allow', routed: 'allow' };
+
+export interface Facts {
+  snapshot: Snapshot;
+  kernel: Kernel;
+  listeners: readonly Listener[];
+  registry: Registry;
+  /** The sockets nginx listens on. */
+  nginx: readonly Listener[];
+  clock: Clock;
+}
+
+/** The whole report, see the contract. */
+export async function report(facts: Facts): Promise<State> {
+  const { snapshot, kernel, registry, listeners, nginx, clock } = facts;
+  const active = isActive(snapshot, kernel);
+  const inSync = await isInSync(snapshot, kernel);
+  const chains = chainsOf(snapshot, active);
+  const services: ServiceReport[] = [];
+  for (const service of registry.services) {
+    services.push(serviceReport(service, chains, listeners));
+    await breathe();
+  }
+  const rules = ruleReports(allRules(snapshot));
+  await breathe();
+  const unreadable: string[] = [];
+  for (const family of snapshot.families) {
+    const name = family === 'ipv4' ? 'user.rules' : 'user6.rules';
+    unreadable.push(...unreadableLines(snapshot.ruleFiles[family] as RuleFile, name));
+    await breathe();
+  }
+  const { pending, leases, lastRequest } = snapshot.schedule;
+  const isOpen = ({ in: incoming }: ServiceReport): boolean => incoming !== 'closed';
+  return {
+    readAt: new Date().toISOString(),
+    active,
+    enabledAtBoot: snapshot.settings.enabled,
+    ipv6: snapshot.ipv6,
+    logging: snapshot.settings.logging,
+    policies: snapshot.settings.policies,
+    profile: profileReport(registry, snapshot, services, active),
+    services,
+    rules,
+    exposedInternal: services.filter((service) => service.internal && isOpen(service)).map(({ id }) => id),
+    openUnused: services.filter((service) => service.listening === false && isOpen(service)).map(({ id }) => id),
+    otherOwners: (Object.keys(kernel) as Family[]).flatMap((family) => otherOwners(kernel[family]?.text ?? '', family)),
+    unreadable,
+    webPorts: webReport(snapshot, nginx),
+    pending: pending && {
+      ...{ id: pending.id, action: pending.action },
+      confirmBy: deadlineText(pending.deadline, clock),
+    },
+    leases: leases.map(({ service, deadline }) => ({
+      service,
+      until: deadlineText(deadline, clock),
+    })),
+    lastRequest: lastRequest && {
+      ...{ id: lastRequest.id, issued: lastRequest.issued },
+      undone: lastRequest.undone === true,
+    },
+    leftovers: leftovers(snapshot, kernel),
+    inSync,
+  };
+}
+
+function webReport(snapshot: Snapshot, nginx: readonly Listener[]): State['webPorts'] {
+  if (!snapshot.web) return null;
+  const { http, https, redirectsTo } = snapshot.web.ports;
+  const problems = webProblems(snapshot, new Set(nginx.map(({ port }) => port)));
+  return { http, https, redirectsTo, consistent: problems.length === 0, problems };
+}
+
+/** Node-RED's turn: with thousands of rules a report takes a while, and flows shall not notice. */
+const breathe = (): Promise<void> => new Promise(setImmediate);
+
+/** The rules of both families in the order `ufw status numbered` counts them. */
+export const allRules = (snapshot: Snapshot): Rule[] =>
+  snapshot.families.flatMap((family) => snapshot.rules[family] ?? []);
+
+/** Rules as rows of `ufw status numbered`; of a long list perhaps only those that are `wanted`. */
+export function ruleReports(rules: readonly Rule[], wanted: (rule: Rule) => boolean = () => true): RuleReport[] {
+  const numbers = numbered(rules);
+  return rules.flatMap((rule, at) => (wanted(rule) ? [ruleReport(rule, numbers[at] as number)] : []));
+}
+
+function ruleReport(rule: Rule, number: number): RuleReport {
+  return {
+    number,
+    action: rule.action,
+    direction: rule.routed ? 'routed' : rule.direction,
+    protocol: rule.protocol,
+    to: { address: rule.dst, port: rule.dport, app: rule.dapp || null },
+    from: { address: rule.src, port: rule.sport, app: rule.sapp || null },
+    interface: rule.routed ? routedInterfaces(rule) : interfaceOf(rule) || null,
+    log: rule.log || null,
+    family: rule.family,
+    comment: commentText(rule),
+  };
+}
+
+const routedInterfaces = ({ interfaceIn, interfaceOut }: Rule): string | null =>
+  interfaceIn || interfaceOut ? `${interfaceIn}>${interfaceOut}` : null;
+
+type Chains = readonly { family: Family; chains: Record<Direction, Chain> }[];
+
+/** What decides per family. A firewall that is off lets everything through, whatever its files say. */
+function chainsOf({ families, rules, settings }: Snapshot, active: boolean): Chains {
+  return families.map((family) => {
+    const list = active ? (rules[family] ?? []) : [];
+    const policies = active ? settings.policies : ALLOW_ALL;
+    return { family, chains: { in: chainFor(list, policies, 'in'), out: chainFor(list, policies, 'out') } };
+  });
+}
+
+function serviceReport(service: Service, byFamily: Chains, listeners: readonly Listener[]): ServiceReport {
+  const [interfaces, sources] = [new Set<string>(), new Set<string>()];
+  const families = byFamily.map(({ family, chains }) => {
+    const state = (direction: Direction): Openness =>
+      openness(
+        service.opens.map((spec) => {
+          const verdict = verdictOn(spec, chains[direction], family, direction);
+          for (const name of verdict.interfaces) interfaces.add(name);
+          for (const source of verdict.sources) sources.add(source);
+          return verdict.level;
+        }),
+      );
+    return { family, in: state('in'), out: state('out') };
+  });
+  return {
+    id: service.id,
+    label: service.label,
+    ports: [...service.opens],
+    in: combined(families.map((family) => family.in)),
+    out: combined(families.map((family) => family.out)),
+    families,
+    interfaces: [...interfaces],
+    sources: [...sources],
+    optional: service.optional,
+    internal: service.internal,
+    listening: service.directions.includes('in') ? isListening(service, listeners) : null,
+    consequence: service.consequence,
+  };
+}
+
+interface Verdict {
+  level: ReturnType<typeof levelOf>;
+  /** Named by the rules that decide. */
+  interfaces: readonly string[];
+  sources: readonly string[];
+}
+
+/** What a chain says of a port stays true as long as the chain is there, and readings follow each other. */
+const verdicts = new WeakMap<Chain, Map<string, Verdict>>();
+
+function verdictOn(spec: string, chain: Chain, family: Family, direction: Direction): Verdict {
+  const known = verdicts.get(chain) ?? new Map<string, Verdict>();
+  verdicts.set(chain, known);
+  const before = known.get(spec);
+  if (before) return before;
+  const region = regionOf(family, direction, spec, ANY_SCOPE);
+  const here = within(region, chain);
+  const rules = here.deciders.map(({ rule }) => rule);
+  const verdict = {
+    level: levelOf(region, here),
+    interfaces: [...new Set(rules.map(interfaceOf).filter(Boolean))],
+    sources: [...new Set(rules.filter((rule) => !isForAnyone(rule)).map(remoteOf))],
+  };
+  known.set(spec, verdict);
+  return verdict;
+}
+
+/** Whether something other than loopback is listened on. */
+function isListening({ opens }: Service, listeners: readonly Listener[]): boolean {
+  return listeners.some(
+    ({ port, protocol, address }) =>
+      !address.startsWith('127.') &&
+      address !== '::1' &&
+      opens
+        .map(partsOf)
+        .some(
+          (spec) => port >= spec.first && port <= spec.last && (spec.protocol === 'any' || spec.protocol === protocol),
+        ),
+  );
+}
+
+function profileReport(
+  registry: Registry,
+  snapshot: Snapshot,
+  services: readonly ServiceReport[],
+  active: boolean,
+): State['profile'] {
+  const states = new Map(services.map((service) => [service.id, service]));
+  const policies = active ? snapshot.settings.policies : ALLOW_ALL;
+  const compared = allProfiles(registry).map((profile) => ({
+    name: profile.name,
+    differences: differencesTo(profile, policies, states),
+  }));
+  const closest = compared.reduce((best, next) => (next.differences.length < best.differences.length ? next : best));
+  return {
+    name: closest.differences.length === 0 ? closest.name : null,
+    closest: closest.name,
+    differences: closest.differences,
+  };
+}
+
+/** How the profile that was set last is kept; null where none was, or where the device no longer has it. */
+export function driftOf(registry: Registry, { schedule }: Snapshot, state: State): News['drift'] {
+  const { wanted } = schedule;
+  if (!wanted || !allProfiles(registry).some(({ name }) => name === wanted.profile)) return null;
+  const profile = profileNamed(registry, wanted.profile, wanted.optionalServices);
+  const states = new Map(state.services.map((service) => [service.id, service]));
+  const policies = state.active ? state.policies : ALLOW_ALL;
+  return { profile: wanted.profile, differences: differencesTo(profile, policies, states) };
+}
+
+/** Which default policies differ. */
+export function policyChanges(from: Policies, to: Policies): ChangeResult['policies'] {
+  const keys = (['incoming', 'outgoing', 'routed'] as const).filter((key) => from[key] !== to[key]);
+  return Object.fromEntries(keys.map((key) => [key, { from: from[key], to: to[key] }]));
+}
+
+/** The vendor's table calls the default policy the row "all others". */
+const ALL_OTHERS = 'all others';
+
+function differencesTo(profile: Profile, policies: Policies, states: ReadonlyMap<string, ServiceReport>): Difference[] {
+  const byPolicy = DIRECTIONS.map((direction): Difference => {
+    const key = direction === 'in' ? 'incoming' : 'outgoing';
+    const asOpenness = (policy: string): Openness => (policy === 'allow' ? 'open' : 'closed');
+    return {
+      service: ALL_OTHERS,
+      direction,
+      expected: asOpenness(profile.policies[key]),
+      actual: asOpenness(policies[key]),
+    };
+  });
+  const byService = profile.expectations.flatMap(({ service, direction, want, scopes }): Difference[] => {
+    const state = states.get(service.id);
+    if (want === 'keep' || !state) return [];
+    const limited = scopes.some((scope) => scope.interface !== '' || scope.from !== '');
+    const expected = want === 'closed' ? 'closed' : limited ? 'partial' : 'open';
+    return [{ service: service.id, direction, expected, actual: state[direction] }];
+  });
+  return [...byPolicy, ...byService].filter(({ expected, actual }) => expected !== actual);
+}

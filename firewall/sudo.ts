@@ -1,0 +1,77 @@
+/** The way to root for a process that is not: one run of the agent program through `sudo -n` per request. */
+import { join } from 'node:path';
+import { INSTALLED } from './commit/timers';
+import { ERROR_CODES, type ErrorCode, FirewallError, notPermitted, say } from './errors';
+import { exists, readText } from './host/files';
+import { run } from './host/run';
+import { type AgentRequest, saidByAgent } from './messages';
+import type { Result } from './results';
+
+/** Where `setup` puts the agent. */
+const INSTALLED_AGENT = join(INSTALLED, 'agent');
+/** The package's own programs, beside this file's folder. */
+const PACKAGED = join(__dirname, '..', 'agent');
+/** A change waits for ufw's lock and for late ufw commands; beyond this something hangs. */
+const TIMEOUT_MS = 120_000;
+
+/**
+ * Has the agent make a request and gives its answer.
+ * @throws FirewallError as the agent reports it; NOT_PERMITTED where sudo refuses, INTERNAL where the answer is none.
+ */
+export async function remote(request: AgentRequest): Promise<Result> {
+  const program = (await exists(INSTALLED_AGENT)) ? [INSTALLED_AGENT] : [process.execPath, join(PACKAGED, 'agent.js')];
+  const { code, stdout, stderr } = await run('sudo', ['-n', ...program], {
+    input: JSON.stringify(request),
+    timeoutMs: TIMEOUT_MS,
+  }).catch((error) => {
+    if ((error as FirewallError).code === 'UFW_NOT_FOUND') throw notPermitted(say`sudo is not installed here.`, error);
+    throw error;
+  });
+  const answer = parsed(stdout);
+  if (answer?.result) return answer.result;
+  if (answer?.error) throw toError(answer.error);
+  if (/^sudo:/m.test(stderr)) throw notPermitted(say`sudo refused (${firstLine(stderr)}).`);
+  throw new FirewallError('INTERNAL', {
+    what: say`the agent ended with code ${code} and no answer (${firstLine(stderr)}).`,
+    state: say`Read the firewall to see its state.`,
+  });
+}
+
+/** What to tell where the program that `setup` installed is not this package's: it was updated since. */
+export async function outdated(): Promise<readonly string[]> {
+  try {
+    const installed = await readText(join(INSTALLED, 'program.js'));
+    const own = installed && (await readText(join(PACKAGED, 'program.js')));
+    if (!own || installed.text === own.text) return [];
+  } catch (error) {
+    return [`Whether ${INSTALLED} has the program of this package could not be told: ${(error as Error).message}`];
+  }
+  return [
+    `The program in ${INSTALLED} is of another version than this package. Run "sudo npx smartserver-firewall setup" again, in the folder where Node-RED has the package (~/.node-red).`,
+  ];
+}
+
+interface Answer {
+  result?: Result;
+  error?: { code: string; message: string; said?: unknown };
+}
+
+function parsed(text: string): Answer | null {
+  try {
+    return JSON.parse(text) as Answer;
+  } catch {
+    // No answer is an answer too: the caller says what came instead.
+    return null;
+  }
+}
+
+/** An agent of another version says only the message. */
+function toError({ code, message, said }: NonNullable<Answer['error']>): FirewallError {
+  const known: ErrorCode = ERROR_CODES.find((one) => one === code) ?? 'INTERNAL';
+  const sentences = saidByAgent.safeParse(said);
+  const [what, state, remedy] = sentences.success ? sentences.data : [];
+  if (what) return new FirewallError(known, { what, state: state ?? null, remedy });
+  return new FirewallError(known, { what: say`${message.replace(/^[A-Z_]+: /, '')}`, state: null });
+}
+
+const firstLine = (text: string): string => (text.trim().split('\n')[0] ?? '').slice(0, 200);

@@ -1,0 +1,40 @@
+/** How two lists of rules differ, told by what ufw stores of a rule; its number is only where it stands. */
+
+import type { RuleReport } from '../results';
+import { stayed } from '../state/patch';
+
+export interface RuleDifference {
+  added: RuleReport[];
+  removed: RuleReport[];
+}
+
+/** What leads from one list to the other; a rule that moved counts as removed and added, since the first match decides. */
+export function difference(before: readonly RuleReport[], after: readonly RuleReport[]): RuleDifference {
+  const { kept, keptOfNext } = stayed(before.map(keyOf), after.map(keyOf));
+  return {
+    added: after.filter((_, at) => !keptOfNext.has(at)),
+    removed: before.filter((_, at) => !kept.has(at)),
+  };
+}
+
+/** The part of a difference that others have made: all of it but what these own changes account for. */
+export function without(whole: RuleDifference, own: readonly RuleDifference[]): RuleDifference {
+  const rest = new Map<string, { rule: RuleReport; count: number }>();
+  const count = (rule: RuleReport, by: number): void => {
+    const known = rest.get(keyOf(rule));
+    rest.set(keyOf(rule), { rule: known?.rule ?? rule, count: (known?.count ?? 0) + by });
+  };
+  const counts = ({ added, removed }: RuleDifference, sign: number): void => {
+    for (const rule of added) count(rule, sign);
+    for (const rule of removed) count(rule, -sign);
+  };
+  counts(whole, 1);
+  for (const one of own) counts(one, -1);
+  const ruled = [...rest.values()];
+  return {
+    added: ruled.filter((one) => one.count > 0).map(({ rule }) => rule),
+    removed: ruled.filter((one) => one.count < 0).map(({ rule }) => rule),
+  };
+}
+
+const keyOf = (rule: RuleReport): string => JSON.stringify({ ...rule, number: 0 });
