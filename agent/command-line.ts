@@ -1,9 +1,9 @@
 /** The commands, what they print, and their exit codes: 0 done, 1 failed, 2 not understood. */
 import { Command, CommanderError } from 'commander';
 import { FirewallError, say } from '../firewall/errors';
-import { Firewall, perform } from '../firewall/firewall';
+import { Firewall } from '../firewall/firewall';
 import { check, settings as settingsSchema } from '../firewall/messages';
-import type { Settled } from '../firewall/results';
+import { perform } from '../firewall/requests/perform';
 import { told } from './request';
 import { setup } from './setup';
 import { backupLines, changeLines, statusLines } from './words';
@@ -78,10 +78,10 @@ function commands(): Command {
     .command('settle')
     .description('do what has come due (for timers and the boot)')
     .action(async () => {
-      const { warnings, failed } = (await perform(check(settingsSchema, settingsOf(options())), {
+      const { warnings, failed } = await perform(check(settingsSchema, settingsOf(options())), {
         method: 'settle',
         request: {},
-      })) as Settled;
+      });
       tell({ warnings, failed }, () => [...warnings]);
       if (failed) process.exitCode = FAILED;
     });

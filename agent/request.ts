@@ -1,6 +1,5 @@
 /** The privileged program: reads one request from standard input, makes it, answers on standard output, ends. */
 import { FirewallError, say } from '../firewall/errors';
-import { perform } from '../firewall/firewall';
 import {
   type AgentRequest,
   agentRequest,
@@ -8,6 +7,7 @@ import {
   type Settings,
   settings as settingsSchema,
 } from '../firewall/messages';
+import { perform } from '../firewall/requests/perform';
 
 /** No request comes near this size, in bytes; settings with a hundred services are a few kilobytes. */
 const MAX_REQUEST = 1024 * 1024;

@@ -4,9 +4,9 @@
  */
 import { chmod, lstat, mkdir, readFile, readlink, realpath, rmdir, stat, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { INSTALLED } from '../firewall/commit/timers';
 import { FirewallError, notPermitted, say } from '../firewall/errors';
 import { asideOf, readText, removeIfThere, replace, swapIn, writeAside } from '../firewall/host/files';
+import { INSTALLED } from '../firewall/host/installed';
 import { run } from '../firewall/host/run';
 import { hasSystemd } from '../firewall/host/systemd';
 import type { AgentQuestion } from '../firewall/messages';

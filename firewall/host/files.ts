@@ -3,16 +3,7 @@ import { constants } from 'node:fs';
 import { access, type FileHandle, lstat, open, readFile, realpath, rename, stat, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { FirewallError, notPermitted, say } from '../errors';
-
-/** A file's content and what a replacement of it must keep. */
-export interface FileText {
-  path: string;
-  /** Bytes as latin1, so that whatever a file holds survives being read and written. */
-  text: string;
-  mode: number;
-  uid: number;
-  gid: number;
-}
+import type { FileText } from '../state/file-text';
 
 /** No file of ufw's or nginx's that this package handles comes near this size, in bytes. */
 const MAX_SIZE = 32 * 1024 * 1024;

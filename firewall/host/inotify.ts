@@ -10,7 +10,7 @@ export interface PathWatch {
   close(): void;
 }
 
-interface Listener {
+interface PathObserver {
   /** Something happened at one of the paths; more than once, perhaps, and now and then for nothing. */
   changed(path: string): void;
   /** A folder cannot be watched. The others are. */
@@ -18,7 +18,7 @@ interface Listener {
 }
 
 /** @param named absolute paths of files or folders, whether there or not */
-export function watchPaths(named: readonly string[], { changed, failed }: Listener): PathWatch {
+export function watchPaths(named: readonly string[], { changed, failed }: PathObserver): PathWatch {
   const paths = named.map((path) => resolve(path));
   const folders = [...new Set(paths.flatMap(foldersAbove))].sort((a, b) => a.length - b.length);
   const watchers = new Map<string, FSWatcher>();

@@ -5,14 +5,12 @@
  */
 import type { Policies } from '../results';
 import { chainPrefix } from './lines';
+import { CHAINS, type ChainName, POLICY_OF } from './policies';
 import type { Family } from './rule';
 import { FILE_CHAINS, formatRuleFile, type RuleFile } from './rule-file';
 import type { Table } from './tables';
 import { TARGET_OF } from './ufw-settings';
 
-const CHAINS = ['input', 'output', 'forward'] as const;
-type ChainName = (typeof CHAINS)[number];
-const POLICY_OF = { input: 'incoming', output: 'outgoing', forward: 'routed' } as const;
 const BUILT_IN = { input: 'INPUT', output: 'OUTPUT', forward: 'FORWARD' } as const;
 /** ufw's primary chains of one built-in chain, in the order in which that one jumps to them (`ufw-init-functions`). */
 const PRIMARY = ['before-logging', 'before', 'after', 'after-logging', 'reject', 'track'] as const;

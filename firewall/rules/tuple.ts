@@ -1,5 +1,6 @@
 /** ufw's `### tuple ###` lines: the only part of a rule file that ufw itself reads. */
 import { isIP } from 'node:net';
+import { isMulti } from './ports';
 import { type Action, ANYWHERE, type Family, type Rule } from './rule';
 
 const MARK = /^### tuple ###\s*/;
@@ -49,9 +50,6 @@ export function formatTuple(rule: Rule): string {
   const comment = rule.comment ? ` comment=${rule.comment}` : '';
   return `### tuple ### ${action} ${rule.protocol} ${rule.dport} ${rule.dst} ${rule.sport} ${rule.src}${apps} ${formatScope(rule)}${comment}`;
 }
-
-/** Whether a port field needs iptables' multiport match. */
-export const isMulti = (ports: string): boolean => ports.includes(',') || ports.includes(':');
 
 function parseAction(field: string): Pick<Rule, 'action' | 'log' | 'routed'> | null {
   const match = /^(route:)?(allow|deny|reject|limit)(?:_(log|log-all))?$/.exec(field);

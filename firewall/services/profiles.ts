@@ -2,6 +2,7 @@
 import { FirewallError, say } from '../errors';
 import type { CustomProfile, Policy } from '../messages';
 import { printable } from '../printable';
+import { normalAddress } from '../rules/address';
 import type { Service } from './catalogue';
 import { covers, type Registry, serviceNamed } from './registry';
 
@@ -11,6 +12,9 @@ export interface Scope {
   from: string;
 }
 export const ANY_SCOPE: Scope = { interface: '', from: '' };
+
+/** The scope with its address in the form ufw stores it. */
+export const normalScope = (scope: Scope): Scope => ({ ...scope, from: scope.from && normalAddress(scope.from) });
 
 export interface Expectation {
   service: Service;

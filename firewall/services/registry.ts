@@ -6,7 +6,7 @@ import { CATALOGUE, type PortSpec, type Service } from './catalogue';
 import { isPortSpec } from './port-spec';
 
 /** The ports the web server listens on, where they are not 80 and 443. */
-export interface WebPorts {
+export interface WebPortNumbers {
   http: number | null;
   https: number | null;
 }
@@ -26,7 +26,7 @@ export type RegistrySettings = Pick<
 >;
 
 /** @throws FirewallError INVALID_INPUT where a setting names a service that does not exist, or one twice. */
-export function registryOf(settings: RegistrySettings, web: WebPorts | null): Registry {
+export function registryOf(settings: RegistrySettings, web: WebPortNumbers | null): Registry {
   const ports = new Map(Object.entries(settings.servicePorts));
   for (const id of ports.keys()) {
     const known = CATALOGUE.find((service) => service.id === id);
@@ -129,7 +129,7 @@ function withPort(service: Service, port: PortSpec | undefined): Service {
   return { ...service, opens: [port.includes('/') ? port : `${port}/${protocol}`, ...rest] };
 }
 
-function withWebPort(service: Service, web: WebPorts | null): Service {
+function withWebPort(service: Service, web: WebPortNumbers | null): Service {
   const port = service.id === 'https' ? web?.https : service.id === 'http' ? web?.http : null;
   return port ? { ...service, opens: [`${port}/tcp`] } : service;
 }

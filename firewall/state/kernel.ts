@@ -1,31 +1,36 @@
-/** What the kernel does, compared with what ufw's files would make it do. */
-import { exists } from '../host/files';
-import { type Saved, save } from '../host/iptables';
+/** What the kernel holds, compared with what ufw's files would make it hold. */
 import { chainPrefix } from '../rules/lines';
-import { userLoad } from '../rules/load-text';
-import { FAMILIES, type Family } from '../rules/rule';
-import type { RuleFile } from '../rules/rule-file';
-import { firstDifference, restored, type Table } from '../rules/tables';
-import { expectedTable, type Snapshot } from './snapshot';
+import type { Family } from '../rules/rule';
+import { firstDifference, type Table } from '../rules/tables';
+import { yieldToEventLoop } from '../yield';
+import { expectedTable, userTable } from './expected';
+import type { Snapshot } from './snapshot';
 
-/** The tables of the families the kernel has, whether ufw manages them or not. */
-export type Kernel = Partial<Record<Family, Saved>>;
-
-export async function readKernel(): Promise<Kernel> {
-  const hasIpv6 = await exists('/proc/sys/net/ipv6');
-  const families = FAMILIES.filter((family) => family === 'ipv4' || hasIpv6);
-  const saved = await Promise.all(families.map(async (family) => [family, await save(family)] as const));
-  return Object.fromEntries(saved);
+/** What the kernel holds of one family. */
+export interface FamilyKernel {
+  family: Family;
+  filter: Table;
+  /** All tables, as `iptables-save` prints them. */
+  text: string;
 }
 
+/** The families the kernel has, whether ufw manages them or not. */
+export type Kernel = readonly FamilyKernel[];
+
+const NO_TABLE: Table = { chains: new Map(), policies: new Map() };
+
+/** A family's filter table; empty where the kernel does not have the family. */
+export const filterOf = (kernel: Kernel, family: Family): Table =>
+  kernel.find((one) => one.family === family)?.filter ?? NO_TABLE;
+
 /** Whether packets of every family ufw manages meet ufw's rules. */
-export function isActive(snapshot: Snapshot, kernel: Kernel): boolean {
-  return snapshot.families.every((family) => {
+export function isActive({ families }: Snapshot, kernel: Kernel): boolean {
+  return families.every(({ family }) => {
     const prefix = chainPrefix(family);
-    const chains = kernel[family]?.filter.chains;
+    const { chains } = filterOf(kernel, family);
     return (['input', 'output', 'forward'] as const).every(
       (chain) =>
-        chains?.get(chain.toUpperCase())?.includes(`-j ${prefix}-before-${chain}`) === true &&
+        chains.get(chain.toUpperCase())?.includes(`-j ${prefix}-before-${chain}`) === true &&
         chains.get(`${prefix}-before-${chain}`)?.includes(`-j ${prefix}-user-${chain}`) === true,
     );
   });
@@ -37,38 +42,25 @@ export function isActive(snapshot: Snapshot, kernel: Kernel): boolean {
  */
 export async function missingRules(snapshot: Snapshot, kernel: Kernel): Promise<string | null> {
   if (!isActive(snapshot, kernel)) return "ufw's chains are not in place";
-  for (const family of snapshot.families) {
-    const difference = await differenceOf(userTable(snapshot, family), (kernel[family] as Saved).filter);
-    if (difference !== null) return `${family}, ${difference}`;
+  for (const state of snapshot.families) {
+    const expected = userTable(state, snapshot.settings);
+    const difference = await differenceOf(expected, filterOf(kernel, state.family));
+    if (difference !== null) return `${state.family}, ${difference}`;
   }
   return null;
 }
 
-/** What a change loads of a family: the chains of the files' rules and the policies. */
-export function userTable({ ruleFiles, settings: { policies } }: Snapshot, family: Family): Table {
-  const file = ruleFiles[family] as RuleFile;
-  const key = JSON.stringify(policies);
-  const known = userTables.get(file);
-  if (known?.key === key) return known.table;
-  const table = restored(userLoad(file, policies));
-  userTables.set(file, { key, table });
-  return table;
-}
-
-/** What a change has loaded is what the next one finds. */
-const userTables = new WeakMap<RuleFile, { key: string; table: Table }>();
-
 /** Whether the kernel holds all that ufw's files would load, in every chain of ufw's and every built-in one. */
 export async function isInSync(snapshot: Snapshot, kernel: Kernel): Promise<boolean> {
   if (!snapshot.settings.enabled) return !isActive(snapshot, kernel);
-  for (const [family, { filter }] of Object.entries(kernel) as [Family, Saved][]) {
+  for (const { family, filter } of kernel) {
     const expected = expectedTable(snapshot, family);
     if ((await differenceOf(expected, withoutForeignJumps(filter, expected))) !== null) return false;
   }
   return true;
 }
 
-/** Lines compared before Node-RED gets its turn. */
+/** Lines compared before the event loop gets its turn. */
 const SLICE = 400;
 
 /** The first place where the actual table is not what is expected, in words; null where there is none. */
@@ -87,7 +79,7 @@ async function differenceOf(expected: Table, actual: Table): Promise<string | nu
         const [wanted, got] = [lines[at + different] ?? 'nothing', present[at + different] ?? 'nothing'];
         return `chain ${name}: "${got}" instead of "${wanted}"`;
       }
-      if (lines.length > SLICE) await new Promise(setImmediate);
+      if (lines.length > SLICE) await yieldToEventLoop();
     }
   }
   return null;

@@ -1,5 +1,4 @@
 /** The packets that verdicts about services are about: those between the device and other hosts. */
-import type { Policy } from '../messages';
 import type { Openness, Policies } from '../results';
 import { type Family, makeRule, type Rule } from '../rules/rule';
 import { isStructural, OWN_INTERFACES } from '../services/about';
@@ -15,13 +14,15 @@ import {
   LEVEL,
   type Level,
   levelOf,
+  levelOfPolicy,
   within,
 } from './packets';
 
 export type Direction = 'in' | 'out';
 
-const POLICY_OF = { in: 'incoming', out: 'outgoing' } as const;
-const levelOfPolicy = (policy: Policy): Level => (policy === 'allow' ? LEVEL.allow : LEVEL.deny);
+/** The directions of a service, and the policy behind the rules of each. */
+export const DIRECTIONS: readonly Direction[] = ['in', 'out'];
+export const POLICY_OF = { in: 'incoming', out: 'outgoing' } as const;
 
 /**
  * What decides about one direction. Rules about loopback and the device's own tunnel are left out: by them every service

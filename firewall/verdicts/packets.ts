@@ -4,8 +4,9 @@
  * what a firewall lets through (open, closed, wider than before) is computed here, exactly, never from rule texts.
  */
 import ipaddr from 'ipaddr.js';
+import type { Policy } from '../messages';
+import { ALL_PORTS, isMulti, portRanges } from '../rules/ports';
 import { ANYWHERE, type Family, type Rule } from '../rules/rule';
-import { isMulti } from '../rules/tuple';
 
 /** Addresses that agree with `value` in the bits of `mask`. */
 interface Addresses {
@@ -33,6 +34,8 @@ export interface Box {
 /** How much a rule lets through: nothing, a limited rate, everything. */
 export const LEVEL = { deny: 0, reject: 0, limit: 1, allow: 2 } as const;
 export type Level = (typeof LEVEL)[keyof typeof LEVEL];
+
+export const levelOfPolicy = (policy: Policy): Level => LEVEL[policy];
 
 export interface Decider {
   box: Box;
@@ -65,7 +68,6 @@ interface Group {
 const PROTOCOLS = ['tcp', 'udp', 'ipv6', 'esp', 'ah', 'igmp', 'gre', 'vrrp', 'other'] as const;
 const ALL_PROTOCOLS = (1 << PROTOCOLS.length) - 1;
 const TCP_UDP = 0b11;
-const ALL_PORTS = [0, 65535] as const;
 const ALL_ADDRESSES: Addresses = { value: 0n, mask: 0n };
 const ALL_INTERFACES: Interfaces = { pattern: '+', except: [] };
 
@@ -83,15 +85,6 @@ export const EVERYTHING: Box = {
 export function protocolBits(protocol: string, hasPort: boolean): number {
   if (protocol === 'any') return hasPort ? TCP_UDP : ALL_PROTOCOLS;
   return 1 << PROTOCOLS.indexOf(protocol as (typeof PROTOCOLS)[number]);
-}
-
-/** `80`, `1:2`, `80,443` or `any` as ranges. */
-export function portRanges(ports: string): (readonly [number, number])[] {
-  if (ports === 'any') return [ALL_PORTS];
-  return ports.split(',').map((part) => {
-    const [first, last] = part.split(':').map(Number) as [number, number?];
-    return [first, last ?? first] as const;
-  });
 }
 
 const addressCache = new Map<string, Addresses>();

@@ -1,6 +1,6 @@
 /** From two readings to what is worth telling. Pure. */
 import type { News, OwnChange, Policies, State, WatchEvent } from '../results';
-import { difference, without } from './rule-changes';
+import { ruleChanges, without } from './rule-changes';
 
 type Changed = Extract<WatchEvent, { topic: 'changed' }>['payload'];
 
@@ -27,7 +27,7 @@ function changed(payload: Changed): WatchEvent[] {
 }
 
 function byOthers({ state: then }: News, { state: now, changes }: News): WatchEvent[] {
-  const whole = difference(then.rules, now.rules);
+  const whole = ruleChanges(then.rules, now.rules);
   const keys = ['incoming', 'outgoing', 'routed'] as const;
   const policies = keys.flatMap((key) => {
     const step = foreignStep(

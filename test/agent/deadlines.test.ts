@@ -5,7 +5,7 @@
 import { strict as assert } from 'node:assert';
 import { join } from 'node:path';
 import { after, before, beforeEach, it } from 'mocha';
-import type { BackupReport, ChangeResult, Result, State } from '../../firewall/results';
+import type { Answers, BackupReport, ChangeResult, State } from '../../firewall/results';
 import { describeAsRoot } from '../device/systemd/suite';
 import { SystemdDevice } from '../device/systemd/systemd-device';
 import { project } from '../device/systemd/tree';
@@ -40,7 +40,7 @@ describeAsRoot('A deadline', function () {
   const state = async () => ({ ...(await everything(device)), site: await device.read(SITE) });
   const ask = async <Answer = ChangeResult>(method: string, request: unknown = {}): Promise<Answer> => {
     const { stdout, stderr } = await askAgent(device, requestOf(method, request));
-    const { result, error } = JSON.parse(stdout) as { result?: Result; error?: { message: string } };
+    const { result, error } = JSON.parse(stdout) as { result?: Answers[keyof Answers]; error?: { message: string } };
     assert.equal(error, undefined, `${error?.message} ${stderr}`);
     return result as unknown as Answer;
   };

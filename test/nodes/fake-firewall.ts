@@ -4,10 +4,11 @@ import { FirewallError, say } from '../../firewall/errors';
 import type { Seen } from '../../firewall/firewall';
 import { type FleetDone, fleet, type Limits } from '../../firewall/fleet/fleet';
 import {
-  type AgentRequest,
+  type Call,
   changeWebPortsRequest,
   check,
   confirmRequest,
+  type Method,
   restoreRequest,
   type SetProfileRequest,
   setProfileRequest,
@@ -16,14 +17,14 @@ import {
   type WatchOptions,
   watchOptions,
 } from '../../firewall/messages';
-import { remembered, standing } from '../../firewall/requests/order';
+import { isCarriedOut } from '../../firewall/requests/order';
 import {
+  type Answers,
   type BackupReport,
   type ChangeResult,
   type Confirmation,
   changeResult,
   type Openness,
-  type Result,
   type State,
   state as stateSchema,
   type WatchEvent,
@@ -31,8 +32,8 @@ import {
 import { CATALOGUE } from '../../firewall/services/catalogue';
 import { profileNamed } from '../../firewall/services/profiles';
 import { type Registry, registryOf, serviceNamed } from '../../firewall/services/registry';
-import type { LastRequest } from '../../firewall/state/schedule';
-import type { WatchListener } from '../../firewall/watch/watch';
+import { type LastRequest, remembered } from '../../firewall/state/last-request';
+import type { WatchObserver } from '../../firewall/watch/watch';
 import type { Device } from '../../nodes/device';
 
 const DEFAULTS = check(settingsSchema, {});
@@ -60,7 +61,7 @@ export class FakeFirewall implements Device {
   /** The operator's request that was done last. */
   lastRequest: LastRequest | null = null;
   /** Who watches, and what for. */
-  readonly watchers = new Set<{ asked: WatchOptions; listener: WatchListener }>();
+  readonly watchers = new Set<{ asked: WatchOptions; listener: WatchObserver }>();
   readonly #observers = new Set<(seen: Seen) => void>();
   readonly #registry: Registry;
   readonly #closed = new Set<string>();
@@ -156,32 +157,28 @@ export class FakeFirewall implements Device {
     return fleet(envelope, (call) => this.#ordered(call), limits);
   }
 
-  async #ordered(call: AgentRequest['call']): Promise<Result> {
-    const order = 'order' in call ? call.order : undefined;
-    if (order && standing(order, this.lastRequest, Date.now()) === 'done') {
-      return this.#queued(() => ({ repeated: true, warnings: [], state: this.#state() }));
-    }
-    const done = await this.#made(call);
-    if (order && !('dryRun' in done && done.dryRun)) this.lastRequest = remembered(order, '1');
-    return done;
+  async #ordered<M extends Method>(call: Call<M>): Promise<Answers[M]> {
+    const { order } = call;
+    const isDone = order && isCarriedOut(order, this.lastRequest, Date.now());
+    const done = await (isDone
+      ? this.#queued(() => ({ repeated: true, warnings: [], state: this.#state() }))
+      : this.#made(call.method, call.request));
+    if (order && !isDone && !('dryRun' in done && done.dryRun)) this.lastRequest = remembered(order, '1');
+    return done as Answers[M];
   }
 
-  #made(call: AgentRequest['call']): Promise<Result> {
-    switch (call.method) {
+  #made(method: Method, request: unknown): Promise<Answers[Method]> {
+    switch (method) {
       case 'setProfile':
-        return this.setProfile(call.request);
       case 'toggleService':
-        return this.toggleService(call.request);
       case 'changeWebPorts':
-        return this.changeWebPorts(call.request);
       case 'confirm':
-        return this.confirm(call.request);
       case 'restore':
-        return this.restore(call.request);
+        return this[method](request);
       case 'read':
         return this.read();
       default:
-        throw new Error(`no operator asks for ${call.method}`);
+        throw new Error(`no operator asks for ${method}`);
     }
   }
 
@@ -201,7 +198,7 @@ export class FakeFirewall implements Device {
     for (const observer of [...this.#observers]) observer({ state: this.#state(), confirmed: null, said: [], ...seen });
   }
 
-  watch(options: unknown, listener: WatchListener): () => void {
+  watch(options: unknown, listener: WatchObserver): () => void {
     const watcher = { asked: check(watchOptions, options), listener };
     this.watchers.add(watcher);
     return () => this.watchers.delete(watcher);
