@@ -12,14 +12,14 @@ import { hasSystemd } from '../firewall/host/systemd';
 import type { AgentQuestion } from '../firewall/messages';
 import { printable } from '../firewall/printable';
 
-export interface SetupOptions {
+interface SetupOptions {
   user?: string;
   remove?: boolean;
   dryRun?: boolean;
 }
 
 /** What was done, or would be. */
-export interface SetupStep {
+interface SetupStep {
   what: string;
   path: string;
 }

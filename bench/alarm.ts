@@ -14,7 +14,7 @@ import { example, startNodeRed } from '../test/device/node-red';
 import { ensurePackages } from '../test/device/packages';
 import { StormySite } from '../test/device/storm';
 import { everything, restore } from '../test/firewall/stable';
-import { median, quantile, type Results, rounded, type Target } from './figures';
+import { type Latency, median, quantile, type Results, rounded, type StormFigures, type Target } from './figures';
 import { machine } from './machine';
 import { assertDone, commandsBetween, type DeviceState, ENGINE, rulesAsCommands } from './operations';
 import { latencyTable, stormTable, targetTable } from './table';
@@ -28,31 +28,6 @@ const SCRIPTED = quick ? 2 : 7;
 const STORM = { seconds: quick ? 6 : 30, perSecond: 1000 };
 /** What the state before an alarm leads to in Node-RED, which watches the firewall, is over by then, in ms. */
 const SETTLE_MS = 700;
-
-/** Of all alarms by one contestant: from the publish until the last knock on the port that got in. */
-export interface Latency {
-  contestant: string;
-  /** What is closed then. */
-  what: string;
-  ms: { median: number; p99: number; min: number; max: number; repetitions: number };
-  /** The median's multiple of this package's. */
-  timesThisPackage: number;
-}
-
-export interface StormFigures {
-  seconds: number;
-  perSecond: number;
-  published: number;
-  received: number;
-  changes: number;
-  /** Different requests that waited for the firewall at a time, at most. */
-  waiting: number;
-  /** How long Node-RED took for a page of an http-in node during the storm, asked for fifty times a second; in ms. */
-  page: { p50: number; p99: number; max: number; visits: number; failed: number };
-  blockMs: number;
-  rssMb: Readonly<Record<'before' | 'early' | 'late' | 'after', number>>;
-  heapMb: Readonly<Record<'before' | 'after', number>>;
-}
 
 /** Somebody who reacts to an alarm. */
 interface Contestant {

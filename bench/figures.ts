@@ -23,6 +23,59 @@ export interface Figure {
   blockMs: { median: number; max: number } | null;
 }
 
+/** Of all alarms by one contestant: from the publish until the last knock on the port that got in. */
+export interface Latency {
+  contestant: string;
+  /** What is closed then. */
+  what: string;
+  ms: { median: number; p99: number; min: number; max: number; repetitions: number };
+  /** The median's multiple of this package's. */
+  timesThisPackage: number;
+}
+
+export interface StormFigures {
+  seconds: number;
+  perSecond: number;
+  published: number;
+  received: number;
+  changes: number;
+  /** Different requests that waited for the firewall at a time, at most. */
+  waiting: number;
+  /** How long Node-RED took for a page of an http-in node during the storm, asked for fifty times a second; in ms. */
+  page: { p50: number; p99: number; max: number; visits: number; failed: number };
+  blockMs: number;
+  rssMb: Readonly<Record<'before' | 'early' | 'late' | 'after', number>>;
+  heapMb: Readonly<Record<'before' | 'after', number>>;
+}
+
+/** What one package takes. */
+export interface Footprint {
+  name: string;
+  /** On disk, with all it brings along, in bytes. */
+  installed: number;
+  /** Packages in the tree, itself included. */
+  packages: number;
+  /** Loading all node sets in a new process, beyond as many empty ones, in ms. */
+  loadMs: number;
+  /** Node-RED's resident memory with one node of each type deployed, beyond without the package. */
+  memory: Memory;
+}
+
+/** Resident memory, in MB. */
+export interface Memory {
+  /** Soon after the start, when much of it was never needed yet, and what was is not cleared away. */
+  started: number;
+  /** When it has answered some requests. */
+  worked: number;
+}
+
+export interface Budget {
+  what: string;
+  budget: string;
+  figure: string;
+  met: boolean;
+}
+
 export interface Target {
   what: string;
   target: string;

@@ -11,7 +11,7 @@ import { pack } from '../scripts/pack';
 import { Device } from '../test/device/device';
 import { type Installation, startNodeRed } from '../test/device/node-red';
 import { ensurePackages } from '../test/device/packages';
-import { median, rounded } from './figures';
+import { type Budget, type Footprint, type Memory, median, rounded } from './figures';
 import { budgetTable, packageTable } from './table';
 
 const run = promisify(execFile);
@@ -25,34 +25,6 @@ const MEMORY_RUNS = 7;
 const SETTLE_MS = 3000;
 /** After so many requests to Node-RED its young objects have been cleared away several times, with the package or without. */
 const WORK = 150;
-
-/** What one package takes. */
-export interface Footprint {
-  name: string;
-  /** On disk, with all it brings along, in bytes. */
-  installed: number;
-  /** Packages in the tree, itself included. */
-  packages: number;
-  /** Loading all node sets in a new process, beyond as many empty ones, in ms. */
-  loadMs: number;
-  /** Node-RED's resident memory with one node of each type deployed, beyond without the package. */
-  memory: Memory;
-}
-
-/** Resident memory, in MB. */
-export interface Memory {
-  /** Soon after the start, when much of it was never needed yet, and what was is not cleared away. */
-  started: number;
-  /** When it has answered some requests. */
-  worked: number;
-}
-
-export interface Budget {
-  what: string;
-  budget: string;
-  figure: string;
-  met: boolean;
-}
 
 const say = (text: string): void => {
   process.stdout.write(`${text}\n`);

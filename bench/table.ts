@@ -1,7 +1,5 @@
 /** Figures as text in columns. */
-import type { Latency, StormFigures } from './alarm';
-import type { Figure, Target } from './figures';
-import type { Budget, Footprint } from './footprint';
+import type { Budget, Figure, Footprint, Latency, StormFigures, Target } from './figures';
 
 /** Rows under a heading, the first column to the left and the others to the right. */
 function columns(rows: readonly (readonly string[])[]): string {

@@ -118,7 +118,6 @@ export const settings = z.strictObject({
   stateDir: z._default(absolutePath, '/var/lib/smartserver-firewall'),
 });
 export type Settings = z.infer<typeof settings>;
-export type CustomService = z.infer<typeof customService>;
 export type CustomProfile = z.infer<typeof customProfile>;
 
 /** Seconds; a week at most, so that no rule is forgotten. */

@@ -1,6 +1,6 @@
 /** The way to root for a process that is not: one run of the agent program through `sudo -n` per request. */
 import { join } from 'node:path';
-import { ERROR_CODES, type ErrorCode, FirewallError, notPermitted, say } from './errors';
+import { codeOf, ERROR_CODES, type ErrorCode, FirewallError, notPermitted, say } from './errors';
 import { exists, readText } from './host/files';
 import { INSTALLED } from './host/installed';
 import { run } from './host/run';
@@ -24,7 +24,7 @@ export async function remote<M extends Method>(request: { settings: Settings; ca
     input: JSON.stringify(request),
     timeoutMs: TIMEOUT_MS,
   }).catch((error) => {
-    if ((error as FirewallError).code === 'UFW_NOT_FOUND') throw notPermitted(say`sudo is not installed here.`, error);
+    if (codeOf(error) === 'UFW_NOT_FOUND') throw notPermitted(say`sudo is not installed here.`, error);
     throw error;
   });
   const answer = answerOf<Answers[M]>(stdout);
@@ -59,7 +59,8 @@ interface AgentAnswer<Result> {
 function answerOf<Result>(text: string): AgentAnswer<Result> | null {
   try {
     // What root's own program answers is taken as it is.
-    return JSON.parse(text) as AgentAnswer<Result>;
+    const answer: AgentAnswer<Result> = JSON.parse(text);
+    return answer;
   } catch {
     // No answer is an answer too: the caller says what came instead.
     return null;

@@ -4,8 +4,8 @@
  */
 import type { NodeAPI } from 'node-red';
 import { asFirewallError } from '../firewall/errors';
+import type { Firewall } from '../firewall/firewall';
 import type { BackupReport, ServiceReport, State } from '../firewall/results';
-import type { Device } from './device';
 import { translated } from './translated';
 
 /** Under this and the device's id the editor hears of it. */
@@ -28,6 +28,9 @@ interface Named {
   name: string;
 }
 
+/** What is needed of a device to show it. */
+type Shown = Pick<Firewall, 'observe' | 'watch' | 'backups'>;
+
 /** What the sidebar is told of one device. */
 export interface LiveDevice extends Named {
   /** Null until it was read. */
@@ -47,7 +50,7 @@ export interface LiveDevice extends Named {
  * @param open may throw, as for wrong settings; then that is shown
  * @returns what ends it.
  */
-export function showDevice(RED: NodeAPI, { id, name }: Named, open: () => Device): () => void {
+export function showDevice(RED: NodeAPI, { id, name }: Named, open: () => Shown): () => void {
   let shown: LiveDevice = { id, name, state: null, readAt: null, backups: [], error: null };
   let compared = comparable(shown);
   let stopObserving = (): void => undefined;

@@ -179,16 +179,6 @@ window.smartserverFirewall = {
   /** Whether a TypedInput's value is known, and judged, only when a message arrives. */
   isDynamic: (type) => window.smartserverFirewall.dynamicTypes.includes(type),
 
-  /** A field of a row in an editable list, found again by its name, with its title for screen readers. */
-  field: (html, name, title) => $(html).attr({ 'data-field': name, 'aria-label': title, title }),
-
-  /** What the rows of an editable list hold: per row an object with these fields, trimmed. */
-  rows(list, names) {
-    const items = $(list).editableList('items').toArray();
-    const read = (item, name) => $(item).find(`[data-field="${name}"]`).val().trim();
-    return items.map((item) => Object.fromEntries(names.map((name) => [name, read($(item), name)])));
-  },
-
   /** An IPv4 or IPv6 address or a subnet, or nothing. */
   isAddress(value) {
     const [address, prefix, ...rest] = String(value ?? '').split('/');

@@ -1,5 +1,5 @@
 /** Applies a change whose lock is held: checkpoint, files, nginx, kernel, unit, backup; or puts everything back. */
-import { FirewallError, notPermitted, say } from '../errors';
+import { codeOf, FirewallError, messageOf, notPermitted, say } from '../errors';
 import { replace } from '../host/files';
 import type { Lock } from '../host/lock';
 import { setUnit } from '../host/systemd';
@@ -87,7 +87,7 @@ function checkpointOf({ id, intent, before, files, plan: { unit }, loads: { pres
 /** The error for what kept a change from being made, and for which everything was put back. */
 export function refused(error: unknown): never {
   if (error instanceof FirewallError) throw error;
-  const { code, message } = error as NodeJS.ErrnoException;
+  const [code, message] = [codeOf(error), messageOf(error)];
   if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') throw notPermitted(say`${message}.`, error);
   throw new FirewallError('INTERNAL', { what: say`${message}.`, state: say`The firewall is as it was.` }, error);
 }
@@ -96,7 +96,7 @@ function stuck(first: unknown, second: unknown): FirewallError {
   return new FirewallError(
     'VERIFY_FAILED',
     {
-      what: say`the change failed (${(first as Error).message}) and could not be taken back (${(second as Error).message}).`,
+      what: say`the change failed (${messageOf(first)}) and could not be taken back (${messageOf(second)}).`,
       state: say`The state of the firewall is not known.`,
       remedy: say`What it was is in the journal; the next change takes it back first. Or run "ufw reload" on the device.`,
     },

@@ -4,7 +4,7 @@
  */
 import { type FSWatcher, watch } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { FirewallError, say } from '../errors';
+import { codeOf, FirewallError, messageOf, say } from '../errors';
 
 export interface PathWatch {
   close(): void;
@@ -38,11 +38,11 @@ export function watchPaths(named: readonly string[], { changed, failed }: PathOb
       });
       watchers.set(folder, watcher);
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
+      const code = codeOf(error);
       // One that is not there appears in the folder above.
       if (code === 'ENOENT' || code === 'ENOTDIR') return;
       // Without a folder further up, only that this one is replaced goes unnoticed.
-      if (paths.some((path) => dirname(path) === folder)) failed(unwatched(folder, error as NodeJS.ErrnoException));
+      if (paths.some((path) => dirname(path) === folder)) failed(unwatched(folder, error));
     }
   };
 
@@ -78,12 +78,13 @@ function foldersAbove(path: string): string[] {
 
 const isWithin = (path: string, folder: string): boolean => path === folder || foldersAbove(path).includes(folder);
 
-function unwatched(folder: string, error: NodeJS.ErrnoException): FirewallError {
-  const isFull = error.code === 'ENOSPC' || error.code === 'EMFILE';
+function unwatched(folder: string, error: unknown): FirewallError {
+  const code = codeOf(error);
+  const isFull = code === 'ENOSPC' || code === 'EMFILE';
   return new FirewallError(
-    isFull || error.code !== 'EACCES' ? 'INTERNAL' : 'NOT_PERMITTED',
+    isFull || code !== 'EACCES' ? 'INTERNAL' : 'NOT_PERMITTED',
     {
-      what: say`${folder} cannot be watched (${error.message}).`,
+      what: say`${folder} cannot be watched (${messageOf(error)}).`,
       state: say`Changes there are not noticed.`,
       remedy: isFull ? say`Allow more: sudo sysctl fs.inotify.max_user_watches=65536` : undefined,
     },

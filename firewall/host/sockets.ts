@@ -3,7 +3,7 @@ import { readdir, readFile, readlink } from 'node:fs/promises';
 import { endianness } from 'node:os';
 import { join } from 'node:path';
 import ipaddr from 'ipaddr.js';
-import { FirewallError, say } from '../errors';
+import { codeOf, FirewallError, say } from '../errors';
 import type { ListeningSocket } from '../state/socket';
 
 /** Who holds a socket. */
@@ -116,7 +116,8 @@ async function unless<Result>(codes: readonly string[], result: Promise<Result>)
   try {
     return await result;
   } catch (error) {
-    if (codes.includes((error as NodeJS.ErrnoException).code ?? '')) return null;
+    const code = codeOf(error);
+    if (typeof code === 'string' && codes.includes(code)) return null;
     throw error;
   }
 }

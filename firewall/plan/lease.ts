@@ -21,7 +21,7 @@ export function withoutLeases(
   return {
     base: withRules(snapshot, rules),
     ended,
-    leases: leases.filter((lease) => !(ended as readonly Lease[]).includes(lease)),
+    leases: leases.filter((lease) => !ended.some((one) => one === lease)),
   };
 }
 

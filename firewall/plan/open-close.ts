@@ -8,7 +8,7 @@ import type { Service } from '../services/catalogue';
 import type { Scope } from '../services/profiles';
 import { singleRuleSpecs } from '../services/registry';
 import { chainWithin, type Direction, regionOf, ruleFor } from '../verdicts/openness';
-import { type Box, boxesOf, LEVEL, otherwiseDecided, subtract } from '../verdicts/packets';
+import { boxesOf, boxOf, LEVEL, otherwiseDecided, subtract } from '../verdicts/packets';
 import { added, inserted } from './rule-list';
 
 export interface Target {
@@ -87,7 +87,7 @@ function fillsScope(rule: Rule, scope: Scope): boolean {
 /** Whether all packets of a rule are in the scope. */
 function isWithin(rule: Rule, scope: Scope): boolean {
   if (scope.interface === '' && scope.from === '') return true;
-  const [whole] = boxesOf(ruleFor(rule.family, rule.direction, '1', scope)) as [Box];
+  const whole = boxOf(ruleFor(rule.family, rule.direction, '1', scope));
   const region = { ...whole, protocols: -1, dport: [0, 65535] as const };
   return boxesOf(rule).every((box) => subtract(box, region).length === 0);
 }

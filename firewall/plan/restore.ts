@@ -7,10 +7,11 @@ import { type Checkpoint, textsOf } from '../state/checkpoint';
 import { type FamilyRules, rulesIn } from '../state/family-rules';
 import { withoutEffect } from '../state/last-request';
 import { patchOf, unpatched } from '../state/patch';
-import type { Plan, Texts, WebMove } from '../state/plan';
+import type { Plan, WebMove } from '../state/plan';
 import { isSameWish, type Schedule } from '../state/schedule';
 import { filesOf, type Snapshot, withTexts } from '../state/snapshot';
 import { reversed } from '../state/unit';
+import type { Texts } from '../state/wanted';
 
 /**
  * The files as a backup has them: before its change, or as the change left them. Of ufw's defaults only the policies go
@@ -53,7 +54,7 @@ export async function planUndo(snapshot: Snapshot, checkpoint: Checkpoint): Prom
   };
   const now = textOf(snapshot);
   if (paths.every((path) => now[path] === after[path])) {
-    const texts = Object.fromEntries(paths.map((path) => [path, before[path] as string]));
+    const texts = Object.fromEntries(Object.entries(before).filter(([path]) => paths.includes(path)));
     const { families, settings } = was;
     return {
       ...{ ...common, rules: families, policies: settings.policies, enabled: settings.enabled, texts, warnings: [] },

@@ -5,7 +5,7 @@ import type { ChangeWebPortsRequest, Settings } from '../messages';
 import type { Policies } from '../results';
 import { identity, type Rule } from '../rules/rule';
 import { isStructural } from '../services/about';
-import { CATALOGUE, type Service } from '../services/catalogue';
+import { HTTPS } from '../services/catalogue';
 import { ANY_SCOPE } from '../services/profiles';
 import { overlaps, type Registry, registryOf } from '../services/registry';
 import type { FamilyRules } from '../state/family-rules';
@@ -217,16 +217,14 @@ function isOwnOutgoing(rule: Rule, moves: readonly PortMove[]): boolean {
   );
 }
 
+/** A web port by its number, as the catalogue's own entry on other ports. */
 const target = (family: Rule['family'], direction: 'in' | 'out', port: number, policies: Policies): Target => ({
   family,
   direction,
   policies,
   scope: ANY_SCOPE,
-  service: { ...WEB, opens: [`${port}/tcp`] },
+  service: { ...HTTPS, opens: [`${port}/tcp`] },
 });
-
-/** The catalogue's own entry, on other ports. */
-const WEB = CATALOGUE.find(({ id }) => id === 'https') as Service;
 
 /** Where the old port was let in by a rule that could not move (a range), the new one gets a rule of its own. */
 function stillLetIn(

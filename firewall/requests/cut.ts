@@ -4,9 +4,9 @@ import { readSockets } from '../host/sockets';
 import { makeRule } from '../rules/rule';
 import type { Snapshot } from '../state/snapshot';
 import { chainFor, type Direction } from '../verdicts/openness';
-import { type Box, boxesOf, LEVEL, levelOf } from '../verdicts/packets';
+import { boxOf, LEVEL, levelOf } from '../verdicts/packets';
 
-export interface Cut {
+interface Cut {
   count: number;
   warnings: readonly string[];
 }
@@ -37,6 +37,5 @@ function lets({ families, settings }: Snapshot, { family, local, remote }: Conne
     ...{ direction, protocol: 'tcp', src: from.address, dst: to.address },
     ...{ sport: String(from.port), dport: String(to.port) },
   });
-  const [box] = boxesOf(packet) as [Box];
-  return levelOf(box, chainFor(state.rules, settings.policies, direction)) !== LEVEL.deny;
+  return levelOf(boxOf(packet), chainFor(state.rules, settings.policies, direction)) !== LEVEL.deny;
 }

@@ -10,10 +10,10 @@ import type { Rule } from '../rules/rule';
 import { isRuleFile, parseRuleFile, rulesOf } from '../rules/rule-file';
 import { parseSettings, type UfwSettings } from '../rules/ufw-settings';
 import { type Checkpoint, textsOf } from '../state/checkpoint';
-import type { Texts } from '../state/plan';
 import { policyChanges, ruleReports } from '../state/report';
 import { parseSchedule, type Schedule } from '../state/schedule';
 import type { Snapshot } from '../state/snapshot';
+import type { Texts } from '../state/wanted';
 import { ruleChanges } from '../watch/rule-changes';
 import { yieldToEventLoop } from '../yield';
 

@@ -16,7 +16,7 @@ const BUILT_IN = { input: 'INPUT', output: 'OUTPUT', forward: 'FORWARD' } as con
 const PRIMARY = ['before-logging', 'before', 'after', 'after-logging', 'reject', 'track'] as const;
 
 /** ufw's files of one family that hold iptables lines. */
-export interface FamilyFiles {
+interface FamilyFiles {
   before: string;
   after: string;
   user: RuleFile;

@@ -9,7 +9,7 @@ export const isMulti = (ports: string): boolean => ports.includes(',') || ports.
 export function portRanges(ports: string): (readonly [number, number])[] {
   if (ports === 'any') return [ALL_PORTS];
   return ports.split(',').map((part) => {
-    const [first, last] = part.split(':').map(Number) as [number, number?];
-    return [first, last ?? first] as const;
+    const [first = 0, last = first] = part.split(':').map(Number);
+    return [first, last] as const;
   });
 }

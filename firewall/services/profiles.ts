@@ -84,7 +84,7 @@ function lockdown(registry: Registry): Profile {
   const { managementFrom } = registry;
   const toOperator = servicesToOperator(registry);
   const open = { in: ['https', 'lon-ip70'], out: ['dns', 'ntp', 'smtp', ...toOperator.map(({ id }) => id)] };
-  const keep = { in: ['bacnet', 'lon', 'dhcp'], out: [] as string[] };
+  const keep: Record<'in' | 'out', readonly string[]> = { in: ['bacnet', 'lon', 'dhcp'], out: [] };
   const expectations = each([...new Set([...registry.services, ...toOperator])], (service, direction) => {
     if (open[direction].includes(service.id)) return 'open';
     return keep[direction].includes(service.id) ? 'keep' : 'closed';

@@ -6,7 +6,7 @@ import { CATALOGUE, type PortSpec, type Service } from './catalogue';
 import { isPortSpec } from './port-spec';
 
 /** The ports the web server listens on, where they are not 80 and 443. */
-export interface WebPortNumbers {
+interface WebPortNumbers {
   http: number | null;
   https: number | null;
 }
@@ -20,7 +20,7 @@ export interface Registry {
 }
 
 /** The settings that tell what services and profiles there are. */
-export type RegistrySettings = Pick<
+type RegistrySettings = Pick<
   Settings,
   'servicePorts' | 'customServices' | 'customProfiles' | 'managementFrom' | 'managementTo'
 >;
@@ -98,8 +98,8 @@ export function serviceNamed({ services }: Registry, reference: string): Service
 /** A port specification taken apart. `any` is both tcp and udp. */
 export function partsOf(spec: PortSpec): { first: number; last: number; protocol: 'tcp' | 'udp' | 'any' } {
   const [range = '', protocol = 'any'] = spec.split('/');
-  const [first, last] = range.split(':').map(Number) as [number, number?];
-  return { first, last: last ?? first, protocol: protocol as 'tcp' | 'udp' | 'any' };
+  const [first = 0, last = first] = range.split(':').map(Number);
+  return { first, last, protocol: protocol === 'tcp' || protocol === 'udp' ? protocol : 'any' };
 }
 
 /** The same ports in specifications a single rule can hold: ufw takes a range only with a protocol. */

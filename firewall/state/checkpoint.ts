@@ -2,9 +2,9 @@
 import type { BackupReport } from '../results';
 import type { Family } from '../rules/rule';
 import type { FileText } from './file-text';
-import type { Texts } from './plan';
 import { type Splice, spliced } from './splice';
 import type { UnitChange } from './unit';
+import type { Texts } from './wanted';
 
 export interface Checkpoint {
   id: string;

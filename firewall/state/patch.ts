@@ -57,6 +57,13 @@ function withoutPatch(rules: readonly Rule[], { family, added, removed }: Family
   return isSameList(list, rules) ? rules : list;
 }
 
+/** What stands in both lists: its place in the old one and in the next, and the pair before it in a subsequence. */
+interface Pair {
+  place: number;
+  at: number;
+  before: Pair | undefined;
+}
+
 /** The places in both lists of what is in both and in the same order: a longest increasing subsequence. */
 export function stayed(
   old: readonly string[],
@@ -64,29 +71,27 @@ export function stayed(
 ): { kept: Set<number>; keptOfNext: Set<number> } {
   const places = new Map<string, number[]>();
   for (const [at, tuple] of old.entries()) places.set(tuple, [...(places.get(tuple) ?? []), at]);
-  const pairs = next.flatMap((tuple, at) => {
+  const pairs = next.flatMap((tuple, at): Pair[] => {
     const place = places.get(tuple)?.shift();
-    return place === undefined ? [] : [{ place, at }];
+    return place === undefined ? [] : [{ place, at, before: undefined }];
   });
   // For each length the pair that ends such a subsequence lowest, and for each pair the one before it.
-  const ends: number[] = [];
-  const before: (number | undefined)[] = [];
-  for (const [index, { place }] of pairs.entries()) {
+  const ends: Pair[] = [];
+  for (const pair of pairs) {
     let low = 0;
     for (let high = ends.length; low < high; ) {
       const middle = (low + high) >> 1;
-      if ((pairs[ends[middle] as number] as { place: number }).place < place) low = middle + 1;
+      if ((ends[middle]?.place ?? 0) < pair.place) low = middle + 1;
       else high = middle;
     }
-    before[index] = ends[low - 1];
-    ends[low] = index;
+    pair.before = ends[low - 1];
+    ends[low] = pair;
   }
   const kept = new Set<number>();
   const keptOfNext = new Set<number>();
-  for (let index = ends[ends.length - 1]; index !== undefined; index = before[index]) {
-    const { place, at } = pairs[index] as { place: number; at: number };
-    kept.add(place);
-    keptOfNext.add(at);
+  for (let pair = ends[ends.length - 1]; pair; pair = pair.before) {
+    kept.add(pair.place);
+    keptOfNext.add(pair.at);
   }
   return { kept, keptOfNext };
 }

@@ -97,7 +97,7 @@ export const allRules = ({ families }: Snapshot): Rule[] => families.flatMap(({ 
 /** Rules as rows of `ufw status numbered`; of a long list perhaps only those that are `wanted`. */
 export function ruleReports(rules: readonly Rule[], wanted: (rule: Rule) => boolean = () => true): RuleReport[] {
   const numbers = numbered(rules);
-  return rules.flatMap((rule, at) => (wanted(rule) ? [ruleReport(rule, numbers[at] as number)] : []));
+  return rules.flatMap((rule, at) => (wanted(rule) ? [ruleReport(rule, numbers[at] ?? at + 1)] : []));
 }
 
 function ruleReport(rule: Rule, number: number): RuleReport {

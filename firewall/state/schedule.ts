@@ -33,7 +33,7 @@ export interface Lease {
 }
 
 /** What happens when a lease is over: nginx and the rules let go of the old web ports, or a service is as it was. */
-export type LeaseEnd =
+type LeaseEnd =
   | { kind: 'drop-old-web-ports'; change: WebPortChange }
   | { kind: 'undo'; patch: Patch; unit?: UnitChange };
 

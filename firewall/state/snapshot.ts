@@ -21,8 +21,8 @@ import { parseSite, type Site } from '../web/site';
 import { yieldToEventLoop } from '../yield';
 import { type FamilyRules, rulesIn } from './family-rules';
 import type { FileText } from './file-text';
-import type { Texts, Wanted } from './plan';
 import { formatSchedule, parseSchedule, type Schedule } from './schedule';
+import type { Texts, Wanted } from './wanted';
 
 /** What ufw loads around its own rules of a family: its before and after rules. */
 export interface AroundRules {

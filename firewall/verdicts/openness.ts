@@ -6,7 +6,7 @@ import type { Scope } from '../services/profiles';
 import { partsOf } from '../services/registry';
 import {
   type Box,
-  boxesOf,
+  boxOf,
   type Chain,
   chainOfRules,
   type Deciders,
@@ -80,7 +80,7 @@ export function ruleFor(
 export function regionOf(family: Family, direction: Direction, spec: string, scope: Scope): Box {
   // Rules need a protocol with a range of ports; packets do not.
   const { first, last, protocol } = partsOf(spec);
-  const [box] = boxesOf(ruleFor(family, direction, String(first), scope, { protocol })) as [Box];
+  const box = boxOf(ruleFor(family, direction, String(first), scope, { protocol }));
   const field = direction === 'in' ? 'interfaceIn' : 'interfaceOut';
   const outside = scope.interface ? box[field] : { pattern: '+', except: OWN_INTERFACES };
   return { ...box, dport: [first, last], [field]: outside };

@@ -65,7 +65,7 @@ interface Group {
   places: number[];
 }
 
-const PROTOCOLS = ['tcp', 'udp', 'ipv6', 'esp', 'ah', 'igmp', 'gre', 'vrrp', 'other'] as const;
+const PROTOCOLS: readonly string[] = ['tcp', 'udp', 'ipv6', 'esp', 'ah', 'igmp', 'gre', 'vrrp', 'other'];
 const ALL_PROTOCOLS = (1 << PROTOCOLS.length) - 1;
 const TCP_UDP = 0b11;
 const ALL_ADDRESSES: Addresses = { value: 0n, mask: 0n };
@@ -84,7 +84,7 @@ export const EVERYTHING: Box = {
 /** The bits of a protocol name of ufw's; `any` is tcp and udp where a port is named. */
 export function protocolBits(protocol: string, hasPort: boolean): number {
   if (protocol === 'any') return hasPort ? TCP_UDP : ALL_PROTOCOLS;
-  return 1 << PROTOCOLS.indexOf(protocol as (typeof PROTOCOLS)[number]);
+  return 1 << PROTOCOLS.indexOf(protocol);
 }
 
 const addressCache = new Map<string, Addresses>();
@@ -116,19 +116,24 @@ function toBits(address: string): bigint {
 
 const interfaceSet = (name: string): Interfaces => (name ? { pattern: name, except: [] } : ALL_INTERFACES);
 
-/** The boxes of a rule, one per port or range in its lists. */
-export function boxesOf(rule: Rule): Box[] {
+/** The box of a rule that names one port or range on each side at the most. */
+export function boxOf(rule: Rule): Box {
   const { dport, sport, protocol, family } = rule;
-  const base = {
+  return {
     protocols: protocolBits(protocol, dport !== 'any' || sport !== 'any'),
     src: addressSet(rule.src, family),
     dst: addressSet(rule.dst, family),
     interfaceIn: interfaceSet(rule.interfaceIn),
     interfaceOut: interfaceSet(rule.interfaceOut),
+    ...{ dport: onlyRange(dport), sport: onlyRange(sport) },
   };
-  if (!isMulti(dport) && !isMulti(sport)) {
-    return [{ ...base, dport: onlyRange(dport), sport: onlyRange(sport) }];
-  }
+}
+
+/** The boxes of a rule, one per port or range in its lists. */
+export function boxesOf(rule: Rule): Box[] {
+  const { dport, sport } = rule;
+  const base = boxOf(rule);
+  if (!isMulti(dport) && !isMulti(sport)) return [base];
   return portRanges(dport).flatMap((d) => portRanges(sport).map((s) => ({ ...base, dport: d, sport: s })));
 }
 
@@ -176,7 +181,7 @@ function touching(region: Box, { deciders, ofPort, ofMany }: Chain): readonly De
   const single = first === last ? (ofPort.get(first) ?? []) : [...ofPort.values()].flat();
   const groups = [...single, ...ofMany].filter(({ box }) => touches(region, box));
   const places = groups.flatMap((group) => group.places).sort((a, b) => a - b);
-  const found = places.map((at) => deciders[at] as Decider);
+  const found = places.flatMap((at) => deciders[at] ?? []);
   return region.src === ALL_ADDRESSES ? found : found.filter(({ box }) => agree(region.src, box.src));
 }
 
@@ -204,7 +209,7 @@ function touches(a: Box, b: Box): boolean {
 }
 
 /** The packets in both, or null where there are none. */
-export function intersect(a: Box, b: Box): Box | null {
+function intersect(a: Box, b: Box): Box | null {
   const protocols = a.protocols & b.protocols;
   const dport = overlap(a.dport, b.dport);
   const sport = overlap(a.sport, b.sport);
@@ -252,7 +257,7 @@ export function subtract(a: Box, b: Box): Box[] {
       const inHole = commonInterfaces(rest[field], { pattern: hole, except: [] });
       if (inHole) pieces.push({ ...rest, [field]: inHole });
     }
-    rest = { ...rest, [field]: commonInterfaces(rest[field], b[field]) as Interfaces };
+    rest = { ...rest, [field]: commonInterfaces(rest[field], b[field]) ?? rest[field] };
   }
   return pieces;
 }
@@ -277,8 +282,9 @@ function isCovered(box: Box, others: readonly Box[]): boolean {
   for (let next = left.pop(); next; next = left.pop()) {
     const { piece, from } = next;
     const at = others.findIndex((other, index) => index >= from && touches(piece, other));
-    if (at < 0) return false;
-    const pieces = subtract(piece, others[at] as Box).map((rest) => ({ piece: rest, from: at + 1 }));
+    const other = others[at];
+    if (!other) return false;
+    const pieces = subtract(piece, other).map((rest) => ({ piece: rest, from: at + 1 }));
     left.push(...pieces.reverse());
   }
   return true;
@@ -291,7 +297,9 @@ export function* decide(
   from = 0,
 ): Generator<{ box: Box; level: Level; rule: Rule | null }> {
   for (let at = from; at < chain.deciders.length; at++) {
-    const { box, level, rule } = chain.deciders[at] as Decider;
+    const decider = chain.deciders[at];
+    if (!decider) continue;
+    const { box, level, rule } = decider;
     const part = intersect(region, box);
     if (!part) continue;
     yield { box: part, level, rule };

@@ -116,7 +116,7 @@ async function isSystemJournalRefused(): Promise<boolean> {
 /** What the journal has as its text, if that is text: bytes that are none it gives as numbers. */
 function messageOf(line: string): string | null {
   try {
-    const { MESSAGE } = JSON.parse(line) as { MESSAGE?: unknown };
+    const { MESSAGE }: { MESSAGE?: unknown } = JSON.parse(line);
     return typeof MESSAGE === 'string' ? MESSAGE : null;
   } catch {
     // journalctl writes an object in each line; what is none has no message.

@@ -3,7 +3,7 @@
  * is read once, for everybody. What changed is worked out from what lies on disk, whoever changed it.
  */
 import { join } from 'node:path';
-import { FirewallError, say } from '../errors';
+import { FirewallError, messageOf, say } from '../errors';
 import { type PathWatch, watchPaths } from '../host/inotify';
 import type { Settings, WatchOptions } from '../messages';
 import { now } from '../monotonic';
@@ -217,15 +217,15 @@ class Watcher {
     try {
       tell();
     } catch (error) {
-      this.trouble('listener', withCode(error as Error));
+      this.trouble('listener', withCode(error));
     }
   }
 }
 
-const withCode = (error: Error): FirewallError =>
+const withCode = (error: unknown): FirewallError =>
   error instanceof FirewallError
     ? error
-    : new FirewallError('INTERNAL', { what: say`${error.message}.`, state: null }, error);
+    : new FirewallError('INTERNAL', { what: say`${messageOf(error)}.`, state: null }, error);
 
 const loggingOff = (): FirewallError =>
   new FirewallError('NO_LOG', {

@@ -5,7 +5,7 @@
  */
 import { realpath } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { FirewallError, say } from '../errors';
+import { codeOf, FirewallError, say } from '../errors';
 import { asideOf, readText, removeIfThere, writeAside } from '../host/files';
 import { globbed } from '../host/glob';
 import { run } from '../host/run';
@@ -161,7 +161,7 @@ async function page(url: string): Promise<{ status: number; location: string }> 
 
 async function nginx(args: readonly string[]): ReturnType<typeof run> {
   return run('nginx', args).catch((error) => {
-    throw (error as FirewallError).code === 'UFW_NOT_FOUND' ? nginxNotFound() : error;
+    throw codeOf(error) === 'UFW_NOT_FOUND' ? nginxNotFound() : error;
   });
 }
 
