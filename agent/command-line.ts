@@ -1,9 +1,20 @@
 /** The commands, what they print, and their exit codes: 0 done, 1 failed, 2 not understood. */
 import { Command, CommanderError } from 'commander';
+import { ask } from '../firewall/ask';
 import { FirewallError, say } from '../firewall/errors';
-import { Firewall } from '../firewall/firewall';
-import { check, settings as settingsSchema } from '../firewall/messages';
+import {
+  type Call,
+  changeWebPortsRequest,
+  check,
+  confirmRequest,
+  type Method,
+  restoreRequest,
+  type Settings,
+  settings as settingsSchema,
+} from '../firewall/messages';
+import { made } from '../firewall/requests/order';
 import { perform } from '../firewall/requests/perform';
+import { registryOf } from '../firewall/services/registry';
 import { told } from './request';
 import { setup } from './setup';
 import { backupLines, changeLines, statusLines } from './words';
@@ -39,7 +50,9 @@ function commands(): Command {
     .allowExcessArguments(false)
     .exitOverride();
   const options = (): Options => program.opts<Options>();
-  const firewall = (): Firewall => new Firewall(settingsOf(options()));
+  const question = <M extends Method>(call: Call<M>) => ask(settingsOf(options()), call);
+  const restore = async (request: unknown) =>
+    made(await question({ method: 'restore', request: check(restoreRequest, request) }));
   /** Prints what came of it: as it is, or in words. */
   const tell = <Result>(result: Result, inWords: (result: Result) => string[]): void =>
     print(options().json ? [JSON.stringify(result, null, 2)] : inWords(result));
@@ -47,38 +60,42 @@ function commands(): Command {
   program
     .command('status')
     .description('what is open, what waits, what is wrong')
-    .action(async () => tell(await firewall().read(), statusLines));
+    .action(async () => tell(await question({ method: 'read', request: {} }), statusLines));
   program
     .command('backups')
     .description('the states that can be restored')
-    .action(async () => tell(await firewall().backups(), backupLines));
+    .action(async () => tell(await question({ method: 'backups', request: {} }), backupLines));
   program
     .command('undo')
     .description('take the last change back')
     .option('--force', 'even if that closes the web pages')
-    .action(async ({ force = false }) => tell(await firewall().restore({ action: 'undo', force }), changeLines));
+    .action(async ({ force = false }) => tell(await restore({ action: 'undo', force }), changeLines));
   program
     .command('restore <backup>')
     .description('restore a backup, by its id; "latest" is what the last change left')
     .option('--force', 'even if that closes the web pages')
     .action(async (backup: string, { force = false }) =>
-      tell(await firewall().restore({ action: 'restore', backup, force }), changeLines),
+      tell(await restore({ action: 'restore', backup, force }), changeLines),
     );
   program
     .command('confirm [id]')
     .description('let the change that waits stay')
-    .action(async (id?: string) =>
-      tell(await firewall().confirm(id === undefined ? {} : { id }), ({ action }) => [`Confirmed: ${action}`]),
-    );
+    .action(async (id?: string) => {
+      const request = check(confirmRequest, id === undefined ? {} : { id });
+      tell(made(await question({ method: 'confirm', request })), ({ action }) => [`Confirmed: ${action}`]);
+    });
   program
     .command('repair')
     .description('make the rules follow the ports of the web server, as after a factory restore')
-    .action(async () => tell(await firewall().changeWebPorts({ mode: 'repair' }), changeLines));
+    .action(async () => {
+      const request = check(changeWebPortsRequest, { mode: 'repair' });
+      tell(made(await question({ method: 'changeWebPorts', request })), changeLines);
+    });
   program
     .command('settle')
     .description('do what has come due (for timers and the boot)')
     .action(async () => {
-      const { warnings, failed } = await perform(check(settingsSchema, settingsOf(options())), {
+      const { warnings, failed } = await perform(settingsOf(options()), {
         method: 'settle',
         request: {},
       });
@@ -97,9 +114,16 @@ function commands(): Command {
   return program;
 }
 
-function settingsOf({ settings = '{}' }: Options): unknown {
+/** @throws FirewallError INVALID_INPUT */
+function settingsOf({ settings: text = '{}' }: Options): Settings {
+  const settings = check(settingsSchema, parsed(text));
+  registryOf(settings, null);
+  return settings;
+}
+
+function parsed(text: string): unknown {
   try {
-    return JSON.parse(settings);
+    return JSON.parse(text);
   } catch (error) {
     throw new FirewallError('INVALID_INPUT', { what: say`--settings is not JSON.` }, error);
   }

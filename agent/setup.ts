@@ -32,6 +32,8 @@ interface File {
 
 const PROGRAM = join(INSTALLED, 'program.js');
 const LOAD = join(INSTALLED, 'load.js');
+/** The command line, which timers and the boot start too. */
+const COMMAND_LINE = join(INSTALLED, 'command-line.js');
 /** What V8 keeps of compiling the program; see load.ts. */
 const CACHE = join(INSTALLED, 'program.cache');
 const AGENT = join(INSTALLED, 'agent');
@@ -63,8 +65,9 @@ async function install(user: string | undefined, dryRun: boolean): Promise<Setup
   const files: File[] = [
     { path: PROGRAM, mode: 0o644, text: await readFile(join(__dirname, 'program.js'), 'latin1') },
     { path: LOAD, mode: 0o644, text: await readFile(join(__dirname, 'load.js'), 'latin1') },
+    { path: COMMAND_LINE, mode: 0o644, text: await readFile(join(__dirname, 'command-line.js'), 'latin1') },
     { path: AGENT, mode: 0o755, text: `#!${node}\nrequire('${LOAD}').program.agent();\n` },
-    { path: COMMAND, mode: 0o755, text: `#!${node}\nrequire('${LOAD}').program.commandLine(process.argv);\n` },
+    { path: COMMAND, mode: 0o755, text: `#!${node}\nrequire('${COMMAND_LINE}').commandLine(process.argv);\n` },
     ...(sudo ? [{ path: SUDOERS, mode: 0o440, text: sudoers(name) }] : []),
     ...(systemd ? [{ path: UNIT, mode: 0o644, text: BOOT_UNIT }] : []),
     ...(hooks ? [{ path: join(hooks, HOOK), mode: 0o755, text: RESET_HOOK }] : []),
@@ -117,7 +120,18 @@ async function install(user: string | undefined, dryRun: boolean): Promise<Setup
 
 async function takeAway(dryRun: boolean): Promise<SetupStep[]> {
   const hooks = await resetFolder();
-  const paths = [LINK, SUDOERS, UNIT, ...(hooks ? [join(hooks, HOOK)] : []), AGENT, COMMAND, CACHE, LOAD, PROGRAM];
+  const paths = [
+    LINK,
+    SUDOERS,
+    UNIT,
+    ...(hooks ? [join(hooks, HOOK)] : []),
+    AGENT,
+    COMMAND,
+    CACHE,
+    LOAD,
+    COMMAND_LINE,
+    PROGRAM,
+  ];
   const there: string[] = [];
   for (const path of paths) if (await exists(path)) there.push(path);
   if (!dryRun) {

@@ -1,6 +1,6 @@
 /** The front door of the engine. One object per device; it makes one request at a time, see queue.ts. */
 
-import { FirewallError, say } from './errors';
+import { ask } from './ask';
 import type { FleetDone, Limits } from './fleet/fleet';
 import {
   type Call,
@@ -16,11 +16,10 @@ import {
   watchOptions,
 } from './messages';
 import { Queue } from './queue';
-import { isRepetition } from './requests/order';
-import { perform } from './requests/perform';
-import type { Answers, BackupReport, ChangeResult, Confirmation, Repetition, State } from './results';
+import { isRepetition, made } from './requests/order';
+import type { Answers, BackupReport, ChangeResult, Confirmation, State } from './results';
 import { registryOf } from './services/registry';
-import { outdated, remote } from './sudo';
+import { outdated } from './sudo';
 import { Watch, type WatchObserver } from './watch/watch';
 
 /** How long after a deadline the engine looks, in ms. */
@@ -161,9 +160,7 @@ export class Firewall {
     return this.#queue.add(call as Call, async () => {
       if (!this.#isCompared) this.#unsaid = await outdated();
       this.#isCompared = true;
-      const answer = await (isDirect(this.#settings)
-        ? perform(this.#settings, call)
-        : remote({ settings: this.#settings, call }));
+      const answer = await ask(this.#settings, call);
       const seenIn: { [Each in M]: (answer: Answers[Each]) => Seen | null } = SEEN;
       this.#look(seenIn[call.method](answer));
       return answer;
@@ -198,13 +195,4 @@ export class Firewall {
     // What keeps a deadline from being met now may not do so in a while; it is also told with the next result.
     this.resume().catch(() => setTimeout(() => this.#awaitDeadline(last), RETRY_MS).unref());
   }
-}
-
-const isDirect = ({ privilege }: Settings): boolean =>
-  privilege === 'root' || (privilege === 'auto' && process.getuid?.() === 0);
-
-/** The answer to a request that belongs to no operator, so that it cannot have been carried out before. */
-function made<Answer extends object>(answer: Answer | Repetition): Answer {
-  if (!isRepetition(answer)) return answer;
-  throw new FirewallError('INTERNAL', { what: say`a request that is nobody's was answered as a repetition.` });
 }

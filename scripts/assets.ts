@@ -72,14 +72,18 @@ cpSync(join(root, 'icons'), join(target, 'icons'), { recursive: true });
 writeEditorCatalogue();
 
 const agent = join(root, 'dist', 'agent');
-const { metafile } = buildSync({
-  entryPoints: [join(root, 'agent', 'program.ts')],
-  outfile: join(agent, 'program.js'),
-  ...BUNDLE,
-  legalComments: 'eof',
-  allowOverwrite: true,
-});
-// The package says what of others is in it.
-writeFileSync(join(agent, '.program.meta.json'), JSON.stringify(metafile));
-const ENTRIES = ['.program.meta.json', 'load.js', 'program.js', 'agent.js', 'smartserver-firewall.js'];
-for (const name of readdirSync(agent)) if (!ENTRIES.includes(name)) rmSync(join(agent, name));
+/** What is installed as files that need nothing beside them: the privileged program, and the command line. */
+for (const name of ['program', 'command-line']) {
+  const { metafile } = buildSync({
+    entryPoints: [join(root, 'agent', `${name}.ts`)],
+    outfile: join(agent, `${name}.js`),
+    ...BUNDLE,
+    legalComments: 'eof',
+    allowOverwrite: true,
+  });
+  // The package says what of others is in it.
+  writeFileSync(join(agent, `.${name}.meta.json`), JSON.stringify(metafile));
+}
+const ENTRIES = ['load.js', 'program.js', 'command-line.js', 'agent.js', 'smartserver-firewall.js'];
+for (const name of readdirSync(agent))
+  if (!ENTRIES.includes(name) && !name.endsWith('.meta.json')) rmSync(join(agent, name));

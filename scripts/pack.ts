@@ -1,7 +1,7 @@
 /**
  * `npm run pack:offline`: the package as users get it, one `.tgz` in the project's folder (or in the one that is named).
  * It has all it needs inside, so it installs with and without a network, and asks npm for nothing: what it uses of other
- * packages is part of two bundles, `dist/agent/program.js` and `dist/agent/nodes.js`, with their licences in
+ * packages is part of three bundles, `program.js`, `command-line.js` and `nodes.js` in `dist/agent/`, with their licences in
  * THIRD-PARTY.md and as an SBOM in sbom.cdx.json.
  */
 import { execFileSync } from 'node:child_process';
@@ -60,10 +60,10 @@ function fill(stage: string): void {
       join(stage, 'dist', 'nodes', `${name}.js`),
       `module.exports = require('../agent/nodes')[${JSON.stringify(name)}];\n`,
     );
-  rmSync(join(agent, '.program.meta.json'));
+  for (const bundle of INSTALLED) rmSync(join(agent, `.${bundle}.meta.json`));
   const { scripts, dependencies, devDependencies, ...kept } = packageJson;
   writeFileSync(join(stage, 'package.json'), `${JSON.stringify(kept, null, 2)}\n`);
-  const bundled = bundledPackages([metafile as Metafile, programMeta()]);
+  const bundled = bundledPackages([metafile as Metafile, ...INSTALLED.map(metaOf)]);
   writeFileSync(join(stage, 'THIRD-PARTY.md'), notices(bundled));
   writeFileSync(join(stage, 'sbom.cdx.json'), `${JSON.stringify(sbom(bundled), null, 2)}\n`);
 }
@@ -76,8 +76,11 @@ interface Bundled {
   text: string;
 }
 
-/** What the agent's bundle is made of; see scripts/assets.ts, which makes it. */
-const programMeta = (): Metafile => JSON.parse(read('dist', 'agent', '.program.meta.json')) as Metafile;
+/** The bundles that `setup` installs. */
+const INSTALLED = ['program', 'command-line'];
+
+/** What one of them is made of; see scripts/assets.ts, which makes it. */
+const metaOf = (bundle: string): Metafile => JSON.parse(read('dist', 'agent', `.${bundle}.meta.json`)) as Metafile;
 
 /** The packages that the bundles have something of. */
 function bundledPackages(metas: readonly Metafile[]): Bundled[] {

@@ -80,6 +80,13 @@ describe('The imports of the tree', () => {
     assert.deepEqual(forbidden(/^firewall\/requests\//, /^firewall\/(firewall|queue|sudo)\.ts$/), []);
   });
 
+  it('bring along for the privileged program nothing that it does not run', () => {
+    const others =
+      /^firewall\/(watch|fleet)\/|^firewall\/host\/(inotify|tail|lines)\.ts$|^agent\/(setup|command-line|words)\.ts$/;
+    assert.deepEqual(forbidden(/^agent\/program\.ts$/, others), []);
+    assert.deepEqual(forbidden(/^agent\/program\.ts$/, /^firewall\/(firewall|queue|sudo)\.ts$/), []);
+  });
+
   it('lead from pure code to no file, process or network of Node.js', () => {
     const acting = /'node:(fs|fs\/promises|child_process|net|http|https|dgram|os)'|'execa'/;
     const found = [...imports.keys()]

@@ -11,10 +11,10 @@ import { isRuleFile, parseRuleFile, rulesOf } from '../rules/rule-file';
 import { parseSettings, type UfwSettings } from '../rules/ufw-settings';
 import { type Checkpoint, textsOf } from '../state/checkpoint';
 import { policyChanges, ruleReports } from '../state/report';
+import { ruleChanges } from '../state/rule-changes';
 import { parseSchedule, type Schedule } from '../state/schedule';
 import type { Snapshot } from '../state/snapshot';
 import type { Texts } from '../state/wanted';
-import { ruleChanges } from '../watch/rule-changes';
 import { yieldToEventLoop } from '../yield';
 
 /** A reading of the firewall. */

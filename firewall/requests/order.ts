@@ -42,3 +42,9 @@ export function isCarriedOut({ id, issued, expires }: Order, last: LastRequest |
 
 /** Whether an answer says only that the operator's request was carried out already. */
 export const isRepetition = (answer: object): answer is Repetition => 'repeated' in answer;
+
+/** The answer to a request that belongs to no operator, so that it cannot have been carried out before. */
+export function made<Answer extends object>(answer: Answer | Repetition): Answer {
+  if (!isRepetition(answer)) return answer;
+  throw new FirewallError('INTERNAL', { what: say`a request that is nobody's was answered as a repetition.` });
+}

@@ -1,7 +1,7 @@
 /** From two readings to what is worth telling. Pure. */
 import type { News, OwnChange, State, WatchEvent } from '../results';
 import { POLICY_KEYS } from '../rules/policies';
-import { ruleChanges, without } from './rule-changes';
+import { ruleChanges, without } from '../state/rule-changes';
 
 type Changed = Extract<WatchEvent, { topic: 'changed' }>['payload'];
 

@@ -9,7 +9,7 @@ import { AGENT, askAgent, COMMAND, packaged, requestOf, setUp } from './as-apoll
 
 const INSTALLED = '/usr/lib/smartserver-firewall';
 const CACHE = `${INSTALLED}/program.cache`;
-const OWN = [`${INSTALLED}/program.js`, `${INSTALLED}/load.js`, CACHE];
+const OWN = [`${INSTALLED}/program.js`, `${INSTALLED}/load.js`, `${INSTALLED}/command-line.js`, CACHE];
 const SUDOERS = '/etc/sudoers.d/smartserver-firewall';
 const UNIT = '/etc/systemd/system/smartserver-firewall.service';
 const HOOKS = '/home/apollo/confd/scripts/reset.d';

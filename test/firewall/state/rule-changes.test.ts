@@ -2,7 +2,7 @@
 import { strict as assert } from 'node:assert';
 import fc from 'fast-check';
 import { describe, it } from 'mocha';
-import { ruleChanges, without } from '../../../firewall/watch/rule-changes';
+import { ruleChanges, without } from '../../../firewall/state/rule-changes';
 
 const ruleOf = (port: number) => ({
   ...({ number: port, action: 'allow', direction: 'in', protocol: 'tcp', family: 'ipv4', comment: '' } as const),

@@ -1,7 +1,7 @@
 /** How two lists of rules differ, told by what ufw stores of a rule; its number is only where it stands. */
 
 import type { RuleReport } from '../results';
-import { stayed } from '../state/patch';
+import { stayed } from './patch';
 
 export interface RuleChanges {
   added: RuleReport[];
