@@ -1,7 +1,9 @@
 /** Opening and closing a service, for good or for a while. Pure: a snapshot in, a plan or a refusal out. */
 
 import { FirewallError, type Sentence, say } from '../errors';
+import { isSameList } from '../lists';
 import type { ToggleServiceRequest } from '../messages';
+import type { Policies } from '../results';
 import { isBlock } from '../rules/rule';
 import { about, isForAnyone, OWN_INTERFACES, remoteOf } from '../services/about';
 import type { Service } from '../services/catalogue';
@@ -9,7 +11,7 @@ import { normalScope, type Scope } from '../services/profiles';
 import { type Registry, serviceNamed } from '../services/registry';
 import type { Deadline } from '../state/clock';
 import { type FamilyRules, rulesIn } from '../state/family-rules';
-import { patchOf } from '../state/patch';
+import { isSamePatch, type Patch, patchOf, unpatched } from '../state/patch';
 import type { Plan } from '../state/plan';
 import type { Lease } from '../state/schedule';
 import type { Snapshot } from '../state/snapshot';
@@ -30,25 +32,30 @@ export interface While {
 }
 
 /**
- * A toggle that may last for a while only. Another while of the same service is over with it: what it goes back to is
- * what was before both, and the later request says when. For good, it ends every while of the service.
+ * A toggle, for good or for a while. An earlier lease of the same service is replaced: what this one goes back to is what was
+ * before both. When another lease ends, what is asked here still holds, as long as it is to last.
+ * @throws FirewallError UNKNOWN_SERVICE, INVALID_INPUT, INTERNAL_SERVICE, LOCKOUT, WOULD_OPEN
  */
-export async function planToggleFor(
+export async function planToggle(
   snapshot: Snapshot,
   registry: Registry,
   toggle: ResolvedToggle,
   { id, deadline, unit }: While,
 ): Promise<Plan> {
   const { service, directions, scope } = toggle;
+  if (!snapshot.families.some(({ family }) => scopeFits(scope, family)))
+    throw invalid(say`from: ${scope.from} is an IPv6 address, and IPv6 is off in ufw.`);
   const key = [service.id, directions.join('+'), scope.interface, scope.from].join(' ');
   const isEverywhere = scope.interface === '' && scope.from === '';
   const { base, ended, leases } = withoutLeases(
     snapshot,
     (lease) => lease.key === key || (isEverywhere && deadline === null && lease.key.startsWith(`${service.id} `)),
   );
-  const plan = await planToggle(base, registry, toggle);
-  const patch = deadline === null ? [] : patchOf(base.families, plan.rules);
-  // What a while before had started or stopped is part of what this one goes back to.
+  const { policies, enabled } = snapshot.settings;
+  const apply = (lists: readonly FamilyRules[]) => toggled(lists, policies, toggle);
+  const rules = await apply(base.families);
+  const { patch, others, warnings } = await beside(base.families, rules, leases, deadline, apply);
+  // What an earlier lease had started or stopped is part of what this one goes back to.
   const earlier = ended.map(({ end }) => end.unit).find((one) => one !== undefined);
   const back = earlier && reversed(earlier);
   const whole = unit ? { ...unit, from: earlier?.from ?? unit.from } : toggle.systemService ? earlier : undefined;
@@ -57,33 +64,66 @@ export async function planToggleFor(
   const lease: Lease[] = isLeased
     ? [{ id, service: service.id, key, deadline, end: { kind: 'undo', patch, ...(whole ? { unit: whole } : {}) } }]
     : [];
+  const next = [...others, ...lease];
+  const plan = { rules, policies, enabled, warnings: [...warningsOf(snapshot, rules, toggle), ...warnings] };
   return {
-    ...plan,
+    ...guarded(snapshot, refuseInternal(plan, snapshot, toggle), registry, toggle),
     ...(acts ? { unit: acts } : {}),
-    ...(ended.length + lease.length > 0 ? { schedule: { ...snapshot.schedule, leases: [...leases, ...lease] } } : {}),
+    ...(isSameList(next, snapshot.schedule.leases) ? {} : { schedule: { ...snapshot.schedule, leases: next } }),
   };
 }
 
 /**
- * @throws FirewallError UNKNOWN_SERVICE, INVALID_INPUT, INTERNAL_SERVICE, LOCKOUT, WOULD_OPEN
+ * What a toggle leaves to the leases that run beside it: what each of them goes back to has the toggle in it, where that
+ * lasts longer; and what the toggle itself goes back to is what is left by then.
+ * @param before the rules without the toggle, @param after with it
  */
-async function planToggle(snapshot: Snapshot, registry: Registry, request: ResolvedToggle): Promise<Plan> {
-  const { service, action, directions, scope } = request;
-  if (!snapshot.families.some(({ family }) => scopeFits(scope, family)))
-    throw invalid(say`from: ${scope.from} is an IPv6 address, and IPv6 is off in ufw.`);
-  const { policies, enabled } = snapshot.settings;
-  const rules: FamilyRules[] = [];
-  for (const { family, rules: old } of snapshot.families) {
-    let list = old;
+async function beside(
+  before: readonly FamilyRules[],
+  after: readonly FamilyRules[],
+  leases: readonly Lease[],
+  deadline: Deadline | null,
+  apply: (lists: readonly FamilyRules[]) => Promise<FamilyRules[]>,
+): Promise<{ patch: Patch; others: readonly Lease[]; warnings: string[] }> {
+  const isOver = (lease: Lease): boolean => deadline === null || lease.deadline.at <= deadline.at;
+  const soonest = [...leases].sort((a, b) => a.deadline.at - b.deadline.at);
+  const warnings: string[] = [];
+  const others: Lease[] = [];
+  let [without, within] = [before, after];
+  for (const lease of soonest) {
+    const { end } = lease;
+    if (end.kind !== 'undo' || !isOver(lease)) {
+      others.push(lease);
+      continue;
+    }
+    const nextWithout = unpatched(without, end.patch);
+    const nextWithin = await apply(nextWithout);
+    const patch = patchOf(nextWithin, within);
+    [without, within] = [nextWithout, nextWithin];
+    if (isSamePatch(patch, end.patch)) others.push(lease);
+    else if (patch.length > 0 || end.unit) others.push({ ...lease, end: { ...end, patch } });
+    else warnings.push(`The temporary change of ${lease.service} no longer ends by itself: this request decides.`);
+  }
+  return { patch: deadline === null ? [] : patchOf(without, within), others, warnings };
+}
+
+/** The rules with the service opened or closed. */
+async function toggled(
+  lists: readonly FamilyRules[],
+  policies: Policies,
+  { service, action, directions, scope }: ResolvedToggle,
+): Promise<FamilyRules[]> {
+  const result: FamilyRules[] = [];
+  for (const { family, rules } of lists) {
+    let list = rules;
     for (const direction of scopeFits(scope, family) ? directions : []) {
       const target: Target = { family, service, direction, scope, policies };
       list = action === 'close' ? closed(list, target) : opened(list, target, action === 'limit' ? 'limit' : 'allow');
       await yieldToEventLoop();
     }
-    rules.push({ family, rules: list });
+    result.push({ family, rules: list });
   }
-  const plan = { rules, policies, enabled, warnings: warningsOf(snapshot, rules, request) };
-  return guarded(snapshot, refuseInternal(plan, snapshot, request), registry, request);
+  return result;
 }
 
 /** A toggle request with everything decided that depends on the state it was made in. */

@@ -5,14 +5,12 @@ import { reschedule, takeBackInterrupted, transact } from '../commit/transaction
 import { readClock } from '../host/clock';
 import { readSchedule } from '../host/snapshot';
 import type { Settings } from '../messages';
+import { planLeaseEnd } from '../plan/lease-end';
 import { planUndo } from '../plan/restore';
-import { planWithoutOldPorts } from '../plan/web-ports';
 import { type Clock, inThisBoot, secondsLeft } from '../state/clock';
-import { unpatched } from '../state/patch';
 import { type Plan, unchanged } from '../state/plan';
 import type { Lease, Pending, Schedule } from '../state/schedule';
 import type { Snapshot } from '../state/snapshot';
-import { reversed } from '../state/unit';
 
 interface Ended {
   warnings: string[];
@@ -73,20 +71,9 @@ export async function revert(settings: Settings, { id, action }: Pending): Promi
 /** Ends a lease, in a transaction of its own. */
 export async function endLease(settings: Settings, lease: Lease): Promise<readonly string[]> {
   const plan = (snapshot: Snapshot): Plan =>
-    snapshot.schedule.leases.some(({ id }) => id === lease.id)
-      ? {
-          ...endOf(snapshot, lease),
-          schedule: { ...snapshot.schedule, leases: snapshot.schedule.leases.filter(({ id }) => id !== lease.id) },
-        }
-      : unchanged(snapshot);
+    snapshot.schedule.leases.some(({ id }) => id === lease.id) ? planLeaseEnd(snapshot, lease) : unchanged(snapshot);
   const intent = { action: `end of lease: ${lease.service}`, reason: 'lease-over' as const, plan, movesWeb: true };
   return (await transact(settings, intent, false)).warnings;
-}
-
-function endOf(snapshot: Snapshot, { end }: Lease): Plan {
-  if (end.kind === 'drop-old-web-ports') return planWithoutOldPorts(snapshot, end.change);
-  const unit = end.unit && reversed(end.unit);
-  return { ...unchanged(snapshot), rules: unpatched(snapshot.families, end.patch), ...(unit ? { unit } : {}) };
 }
 
 /** systemd forgets its timers at a boot; and what is left of a lease is counted by the clock no longer. */

@@ -2,7 +2,7 @@ import { FirewallError, say } from '../errors';
 import { deadlineAfter } from '../host/clock';
 import { hasSystemd, unitState } from '../host/systemd';
 import type { Call, Settings } from '../messages';
-import { planToggleFor, type ResolvedToggle, resolveToggle } from '../plan/toggle-service';
+import { planToggle, type ResolvedToggle, resolveToggle } from '../plan/toggle-service';
 import type { ChangeResult, Repetition } from '../results';
 import type { UnitChange } from '../state/unit';
 import { change } from './change';
@@ -24,7 +24,7 @@ export async function toggleService(
         const registry = registryFor(settings, snapshot);
         resolved = resolved ?? resolveToggle(snapshot, registry, request);
         const unit = request.systemService ? await unitChange(resolved) : undefined;
-        return planToggleFor(snapshot, registry, resolved, { id, deadline, unit });
+        return planToggle(snapshot, registry, resolved, { id, deadline, unit });
       },
     },
     request,

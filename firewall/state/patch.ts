@@ -42,6 +42,9 @@ export const unpatched = (lists: readonly FamilyRules[], patch: Patch): FamilyRu
     return { family, rules: own ? withoutPatch(rules, own) : rules };
   });
 
+/** Whether two patches do the same at the same places. */
+export const isSamePatch = (a: Patch, b: Patch): boolean => JSON.stringify(a) === JSON.stringify(b);
+
 function withoutPatch(rules: readonly Rule[], { family, added, removed }: FamilyPatch): readonly Rule[] {
   const list = [...rules];
   for (const tuple of added) {

@@ -46,7 +46,7 @@ describeAsRoot('setup', function () {
 
   it('installs all of it as root’s, once, and takes all of it away', async () => {
     assert.match(await setUp(device), /^create/m);
-    assert.equal((await installed()).length, 8);
+    assert.equal((await installed()).length, 9);
     for (const path of await installed()) {
       const { uid, gid, mode } = await device.stat(path);
       assert.deepEqual([uid, gid], [0, 0], path);
