@@ -9,7 +9,7 @@ import type { FileText } from '../state/file-text';
 import type { Kernel } from '../state/kernel';
 import type { Plan } from '../state/plan';
 import { filesOf, type Snapshot } from '../state/snapshot';
-import { spliceOf } from '../state/splice';
+import { type Splice, spliceOf } from '../state/splice';
 import { socketsOfNginx, testAside } from '../web/server';
 import { begin, finish } from './journal';
 import { type Loads, load, removeTestChains, stop, textsOf } from './load';
@@ -70,14 +70,18 @@ export async function apply(settings: Settings, step: Step): Promise<{ kernel: K
   }
 }
 
-function checkpointOf({ id, intent, before, files, plan: { unit }, loads: { present } }: Step): Checkpoint {
+function checkpointOf({ id, intent, before, files, plan: { unit, base }, loads: { present } }: Step): Checkpoint {
   const old = filesOf(before.sources);
   const textBefore = new Map(old.map(({ path, text }) => [path, text]));
+  const spliceFor = (path: string, text: string): Splice => spliceOf(textBefore.get(path) ?? '', text);
   return {
     ...{ id, action: intent.action, reason: intent.reason, at: new Date().toISOString() },
     rules: before.families.reduce((sum, { rules }) => sum + rules.length, 0),
     before: old,
-    after: Object.fromEntries(files.map(({ path, text }) => [path, spliceOf(textBefore.get(path) ?? '', text)])),
+    after: Object.fromEntries(files.map(({ path, text }) => [path, spliceFor(path, text)])),
+    ...(base
+      ? { base: Object.fromEntries(Object.entries(base).map(([path, text]) => [path, spliceFor(path, text)])) }
+      : {}),
     site: before.sources.site?.path ?? null,
     ...(present ? { kernel: textsOf(present) } : {}),
     ...(unit ? { unit } : {}),

@@ -21,7 +21,7 @@ import type { Texts } from '../state/wanted';
 export async function planRestore(snapshot: Snapshot, checkpoint: Checkpoint, to: 'before' | 'after'): Promise<Plan> {
   const { defaultUfw } = snapshot.sources;
   const { lastRequest } = snapshot.schedule;
-  const kept = textsOf(checkpoint, to);
+  const kept = textsOf(checkpoint, to === 'before' ? 'base' : to);
   const then = await withTexts(snapshot, kept);
   const { policies } = then.settings;
   const texts = {
@@ -43,10 +43,11 @@ export async function planRestore(snapshot: Snapshot, checkpoint: Checkpoint, to
  * rules as they are now, and a site file it wrote is as it was before it.
  */
 export async function planUndo(snapshot: Snapshot, checkpoint: Checkpoint): Promise<Plan> {
-  const [before, after] = [textsOf(checkpoint, 'before'), textsOf(checkpoint, 'after')];
+  const [before, after] = [textsOf(checkpoint, 'base'), textsOf(checkpoint, 'after')];
   const [was, became] = [await withTexts(snapshot, before), await withTexts(snapshot, after)];
   const { schedule: scheduleFile, site } = snapshot.sources;
-  const paths = Object.keys(checkpoint.after).filter((path) => path !== scheduleFile.path);
+  const written = new Set([...Object.keys(checkpoint.after), ...Object.keys(checkpoint.base ?? {})]);
+  const paths = [...written].filter((path) => path !== scheduleFile.path);
   const unit = checkpoint.unit && reversed(checkpoint.unit);
   const common = {
     schedule: withoutChange(snapshot.schedule, was.schedule, became.schedule, checkpoint.id),

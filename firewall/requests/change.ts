@@ -94,7 +94,7 @@ const changesAnything = async (snapshot: Snapshot, plan: Plan): Promise<boolean>
   plan.unit !== undefined || changedFiles(snapshot, await withWanted(snapshot, plan)).length > 0;
 
 /** The error for a change that another one is in the way of. */
-export function waits({ id, action, deadline }: Pending, clock: Clock): FirewallError {
+function waits({ id, action, deadline }: Pending, clock: Clock): FirewallError {
   return new FirewallError('PENDING_CHANGE', {
     what: say`the change "${action}" (${id}) waits to be confirmed until ${deadlineText(deadline, clock)}.`,
     remedy: say`Confirm it, or undo it; the profile lockdown takes it back by itself.`,

@@ -104,8 +104,7 @@ function ownChange(snapshot: Snapshot, checkpoint: Checkpoint): OwnChange {
     policies: policyChanges(before.settings.policies, after.settings.policies),
     enabled: step(before.settings.enabled, after.settings.enabled),
     logging: step(before.settings.logging, after.settings.logging),
-    // A lockdown may cancel a change that waits without being able to take it back.
-    reverted: wentBack && !action.startsWith('set-profile ') ? { id: pending.id, action: pending.action } : null,
+    reverted: wentBack ? { id: pending.id, action: pending.action } : null,
     ended: reason === 'lease-over' ? leases.filter(isOver).map(({ service }) => service) : [],
   };
 }

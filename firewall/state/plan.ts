@@ -2,10 +2,12 @@
 import type { FamilyRules } from './family-rules';
 import type { Snapshot } from './snapshot';
 import type { UnitChange } from './unit';
-import type { Wanted } from './wanted';
+import type { Texts, Wanted } from './wanted';
 
 export interface Plan extends Wanted {
   warnings: readonly string[];
+  /** What an undo makes of files, by path, where that is not what they were: see on-top.ts. */
+  base?: Texts;
   web?: WebMove;
   /** The systemd unit that starts or stops with the rules; left out where none has to. */
   unit?: UnitChange;
