@@ -33,18 +33,18 @@ describe('The example daily-drift-report', function () {
   };
   const page = async (): Promise<string> => (await fetch(`${url}/firewall/report`)).text();
 
-  it('tells each day, and as a page, that the profile holds', async () => {
+  it('reports daily, and on a page, that the firewall matches the profile', async () => {
     assert.match(await page(), /The firewall is on\.\nThe profile enhanced holds\./);
     assert.match(await page(), /^ {2}open: Web pages \(HTTPS\) \( 443\/tcp \)$/m);
     await press('Every day at 6');
     await nodeRed.until(/\[debug:Daily report\]\s+'?Firewall report of 20/);
   });
 
-  it('tells at once when it no longer does, whoever did it', async () => {
+  it('reports at once when it no longer does, whatever the cause', async () => {
     await press('This profile shall hold');
     await nodeRed.until(/\[debug:What changed\]/);
     await device.ok('sh', '-c', 'ufw deny 443/tcp && ufw deny 443');
-    // ufw writes one family after the other: between them the pages are open in one.
+    // ufw writes one family after the other: in between, the pages are open in one of them.
     const [said] = await nodeRed.until(/\[debug:Drift\][\s\S]*https \(in\): closed[^\n]*/);
     assert.match(said, /as the profile enhanced has it:[\s\S]*https \(in\): closed, expected open/);
     assert.match(await page(), /No profile holds\. Differences to enhanced:\n {2}https \(in\): closed, expected open/);
