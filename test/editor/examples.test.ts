@@ -97,12 +97,15 @@ describe('the example', function () {
   it('daily-drift-report reports once a day, on a page, and at once when the firewall drifts from the profile', async () => {
     await start('daily-drift-report');
     assert.match(await run('Every day at 6', 'Daily report'), /The firewall is on/);
-    await run('This profile shall hold', 'What changed');
+    await run('Apply this profile', 'What changed');
     const reported = desk.editor.page.locator('.red-ui-debug-msg', { hasText: 'node: Drift' });
     await desk.device.ufw('delete', 'allow', '22/tcp');
     await reported.waitFor();
-    assert.match(await reported.first().innerText(), /as the profile enhanced has it:[\s\S]*ssh \(in\): closed/);
-    assert.match(await desk.editor.textOf(`${desk.url}firewall/report`), /No profile holds[\s\S]*ssh \(in\)/);
+    assert.match(await reported.first().innerText(), /matches the profile enhanced:[\s\S]*ssh \(in\): closed/);
+    assert.match(
+      await desk.editor.textOf(`${desk.url}firewall/report`),
+      /The firewall matches no profile[\s\S]*ssh \(in\)/,
+    );
   });
 
   it('fleet-device takes requests from the broker and reports its state', async () => {
@@ -157,7 +160,7 @@ describe('the example', function () {
     assert.match(await run('Every minute', 'What changed'), /set-profile lockdown/);
     assert.deepEqual(await desk.probe(22, 443), ['filtered', 'in']);
     await list.tell({ body: '' });
-    assert.equal(await run('Every minute', 'No list came'), '""');
+    assert.equal(await run('Every minute', 'No list received'), '""');
   });
 
   it('move-web-ports moves the pages, waits for the link to be opened, and moves them back', async () => {
@@ -202,7 +205,7 @@ describe('the example', function () {
     assert.deepEqual(await desk.probe(22), ['in']);
     await engine.toggleService({ service: 'ssh', action: 'close' });
     await desk.device.ufw('allow', '22/tcp');
-    assert.match(await run('Mend', 'What changed'), /restore latest/);
+    assert.match(await run('Repair', 'What changed'), /restore latest/);
     assert.deepEqual(await desk.probe(22), ['filtered']);
     assert.match(await run('List the backups', 'Backups'), /\[ object, object/);
   });

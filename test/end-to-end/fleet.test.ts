@@ -195,7 +195,7 @@ describe('A fleet of devices', function () {
       Buffer.from([0xff, 0xfe, 0, 1]),
     ];
     for (const one of hostile) await tester.publish(ALL, one);
-    await office.press('All tell their state');
+    await office.press('All report their state');
     await until(async () =>
       NAMES.every((name) =>
         tester.received.some(({ topic, text }) => topic.includes(`/${name}/`) && JSON.parse(text).outcome === 'read'),

@@ -113,7 +113,7 @@ describe('Alarms polled from the device', () => {
     ];
     for (const answer of answers) {
       await list.tell(answer);
-      assert.equal(await poll(/\[debug:No list came\]/), 'enhanced', JSON.stringify(answer));
+      assert.equal(await poll(/\[debug:No list received\]/), 'enhanced', JSON.stringify(answer));
     }
   });
 

@@ -81,7 +81,7 @@ describe('The operator of a fleet', function () {
     const { id, issued, expires, action, request } = await press('Lock down all');
     assert.deepEqual([action, request], ['set-profile', { profile: 'lockdown' }]);
     assert.equal(Date.parse(expires) - Date.parse(issued), 48 * 3600 * 1000);
-    const reading = await press('All tell their state');
+    const reading = await press('All report their state');
     assert.equal(reading.action, 'read-firewall');
     const late = await open(TESTER);
     await late.subscribe(ALL);

@@ -118,7 +118,7 @@ describe('the example', () => {
   it('undo-button undoes, repairs and lists', async () => {
     await startExample('undo-button');
     assert.equal((await follow('Undo', 'What changed')).payload.action, 'undo');
-    assert.equal((await follow('Mend', 'What changed')).payload.action, 'restore latest');
+    assert.equal((await follow('Repair', 'What changed')).payload.action, 'restore latest');
     assert.equal((await follow('List the backups', 'Backups')).payload[0].id, '20260101T000000000Z-0a1b2c');
   });
 
