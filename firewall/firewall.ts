@@ -14,6 +14,7 @@ import {
 } from './commit/transaction';
 import { FirewallError, say } from './errors';
 import type { FleetDone, Limits } from './fleet/fleet';
+import { isInSync } from './host/in-sync';
 import { readListeners } from './host/listeners';
 import { hasSystemd, type UnitChange, unitState } from './host/systemd';
 import {
@@ -551,17 +552,15 @@ async function stateOf(
   kernel: Kernel,
   surroundings: Surroundings,
 ): Promise<State> {
-  return report({ snapshot, kernel, registry: registryFor(settings, snapshot), ...surroundings });
+  const inSync = await isInSync(snapshot, kernel);
+  return report({ snapshot, kernel, inSync, registry: registryFor(settings, snapshot), ...surroundings });
 }
 
 const currentState = async (settings: Settings): Promise<State> => (await look(settings)).state;
 
 async function look(settings: Settings): Promise<Looked> {
-  const [snapshot, kernel, surroundings] = await Promise.all([
-    readSnapshot(settings),
-    readKernel(),
-    readSurroundings(),
-  ]);
+  const reading = readSnapshot(settings);
+  const [snapshot, kernel, surroundings] = await Promise.all([reading, readKernel(reading), readSurroundings()]);
   const state = await stateOf(settings, snapshot, kernel, surroundings);
   return { snapshot, state, drift: driftOf(registryFor(settings, snapshot), snapshot, state) };
 }

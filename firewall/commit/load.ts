@@ -1,11 +1,12 @@
 /** Bringing rules into the kernel, and proving that they are there. */
 import { FirewallError, say } from '../errors';
+import { missingRules } from '../host/in-sync';
 import { restore, type Saved, tryRestore } from '../host/iptables';
 import { stopLoad, userLoad } from '../rules/load-text';
 import type { Family } from '../rules/rule';
 import type { RuleFile } from '../rules/rule-file';
 import { difference } from '../rules/table-edits';
-import { isActive, type Kernel, missingRules, readKernel, userTable } from '../state/kernel';
+import { isActive, type Kernel, readKernel, rulesDifference, userTable } from '../state/kernel';
 import { fullLoadOf, type Snapshot } from '../state/snapshot';
 
 /** Each family's text for the kernel, and what the kernel held before where the firewall is being started. */
@@ -15,8 +16,8 @@ export interface Loads {
 }
 
 /**
- * Makes the texts: where the kernel holds what the files say, what differs; else everything, which iptables first has to
- * try without effect. They stay good while the files do: ufw changes the kernel together with them, and what somebody
+ * Makes the texts: where the kernel holds what the files say, line by line, what differs; else everything, which iptables
+ * first has to try without effect. They stay good while the files do: ufw changes the kernel together with them, and what somebody
  * else does to it is seen after loading.
  * @param anew everything is loaded, whatever the kernel holds and the old files say
  */
@@ -25,12 +26,24 @@ export async function prepareLoads(before: Snapshot, after: Snapshot, kernel: Ke
   if (!after.settings.enabled) return { texts: [], present };
   // While the web ports move, the kernel holds the rules for the old and the new ones.
   const moves = before.sources.site?.text !== after.sources.site?.text;
-  if (!present && !moves && (await missingRules(before, kernel)) === null) {
+  if (!present && !moves && (await isLineByLine(before, kernel))) {
     return { texts: differences(before, after), present };
   }
   const texts = loadsOf(after, present);
   await Promise.all(texts.map(([family, text]) => tryRestore(family, text)));
   return { texts, present };
+}
+
+/**
+ * Whether the kernel holds each line of the files as one rule in its place, which is what a difference is counted by. A line
+ * that iptables writes otherwise, be it several rules, is not told from a wrong one.
+ */
+async function isLineByLine(snapshot: Snapshot, kernel: Kernel): Promise<boolean> {
+  if (!isActive(snapshot, kernel)) return false;
+  for (const family of snapshot.families) {
+    if ((await rulesDifference(snapshot, kernel, family)) !== null) return false;
+  }
+  return true;
 }
 
 /** The texts of the families in which the rules or policies differ. */
@@ -54,11 +67,11 @@ export function loadsOf(snapshot: Snapshot, present: Kernel | null): (readonly [
 export async function load(after: Snapshot, loads: readonly (readonly [Family, string])[]): Promise<Kernel> {
   // Not both at once: two commits at the same time make one of them start again.
   for (const [family, text] of loads) await restore(family, text);
-  let kernel = await readKernel();
+  let kernel = await readKernel(after);
   if (!after.settings.enabled || (await missingRules(after, kernel)) === null) return kernel;
   // Somebody has changed the kernel since it was looked at, or flushed ufw's chains: everything, once more.
   for (const [family, text] of loadsOf(after, isActive(after, kernel) ? null : kernel)) await restore(family, text);
-  kernel = await readKernel();
+  kernel = await readKernel(after);
   const missing = await missingRules(after, kernel);
   if (missing === null) return kernel;
   throw new FirewallError('VERIFY_FAILED', {
@@ -70,9 +83,9 @@ export async function load(after: Snapshot, loads: readonly (readonly [Family, s
 
 /** Switches the firewall off, and proves that packets pass it by. */
 export async function stop(after: Snapshot): Promise<Kernel> {
-  const present = await readKernel();
+  const present = await readKernel(after);
   for (const family of after.families) await restore(family, stopLoad(family, (present[family] as Saved).filter));
-  const kernel = await readKernel();
+  const kernel = await readKernel(after);
   if (!isActive(after, kernel)) return kernel;
   throw new FirewallError('VERIFY_FAILED', {
     what: say`the kernel still filters after the firewall was switched off.`,

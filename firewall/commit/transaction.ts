@@ -5,6 +5,7 @@
  */
 import { FirewallError, notPermitted, say } from '../errors';
 import { type FileText, replace } from '../host/files';
+import { missingRules } from '../host/in-sync';
 import { restore } from '../host/iptables';
 import { processesOf, readListeners } from '../host/listeners';
 import { type Holder, type Lock, startHolder } from '../host/lock';
@@ -12,7 +13,7 @@ import { ended, ufwProcesses } from '../host/processes';
 import { run } from '../host/run';
 import { setUnit, type UnitChange } from '../host/systemd';
 import type { Settings } from '../messages';
-import { type Kernel, missingRules, readKernel } from '../state/kernel';
+import { type Kernel, readKernel } from '../state/kernel';
 import { leftovers, removeLeftovers } from '../state/leftovers';
 import { formatSchedule, type Schedule } from '../state/schedule';
 import { changedFiles, type RuleLists, readSnapshot, type Snapshot, type Wanted, withWanted } from '../state/snapshot';
@@ -95,7 +96,8 @@ export async function transact(settings: Settings, intent: Intent, dryRun: boole
 /** @param holder null for a dry run */
 async function attempt(settings: Settings, intent: Intent, holder: Holder | null): Promise<Committed> {
   const id = await newId();
-  const [before, kernel] = await Promise.all([readSnapshot(settings, intent.mends), readKernel()]);
+  const reading = readSnapshot(settings, intent.mends);
+  const [before, kernel] = await Promise.all([reading, readKernel(reading)]);
   const first = await planned(before, intent, id);
   const unneeded = { id, before, kernel, backup: null, warnings: first.plan.warnings };
   const files = first.files.map(({ path }) => path);
@@ -191,13 +193,13 @@ async function underLock(settings: Settings, intent: Intent, id: string, first: 
     const known = isCurrent ? first : null;
     const before = known?.before ?? fresh;
     const { after, plan, files, isNothing } = known ?? (await planned(before, intent, id));
-    const present = known ? null : await readKernel();
+    const present = known ? null : await readKernel(before);
     const said = [...recovered, ...plan.warnings];
     const untouched = { id, changed: false, before, after, backup: null, files: [], warnings: said };
     // Somebody else has made the same change while the lock was waited for.
     if (isNothing && present && !(await isAmiss(intent, after, present))) return { ...untouched, kernel: present };
     const onlyLater = files.length === 1 && files[0]?.path === after.sources.schedule.path && !plan.unit;
-    const kernelNow = onlyLater ? (present ?? (await readKernel())) : null;
+    const kernelNow = onlyLater ? (present ?? (await readKernel(before))) : null;
     if (kernelNow && !(await isAmiss(intent, after, kernelNow))) {
       await wakeFor(settings, id, after.schedule);
       await writeSchedule(settings, after.sources.schedule);

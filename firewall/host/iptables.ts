@@ -14,7 +14,7 @@ const PAUSE_MS = 50;
 export interface Saved {
   /** The filter table. */
   filter: Table;
-  /** All tables, as `iptables-save` prints them. */
+  /** All tables, as `iptables-save` prints them; bytes as latin1, as those of ufw's files. */
   text: string;
 }
 
@@ -44,7 +44,7 @@ export async function replaceTable(family: Family, text: string): Promise<void> 
 
 async function call(program: string, args: readonly string[], input?: string): Promise<string> {
   for (let left = TRIES; ; left--) {
-    const { code, stdout, stderr } = await run(program, args, { input });
+    const { code, stdout, stderr } = await run(program, args, { input, bytes: true });
     if (code === 0) return stdout;
     if (code === TRY_AGAIN && left > 0 && !/Permission denied|must be root/.test(stderr)) {
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));

@@ -25,7 +25,7 @@ export function leftovers(snapshot: Snapshot, kernel: Kernel): string[] {
 export async function removeLeftovers(kernel: Kernel): Promise<Kernel> {
   const chains = testChains(kernel);
   for (const [family, chain] of chains) await restore(family, `*filter\n-F ${chain}\n-X ${chain}\nCOMMIT\n`);
-  return chains.length === 0 ? kernel : readKernel();
+  return chains.length === 0 ? kernel : readKernel({ families: Object.keys(kernel) as Family[] });
 }
 
 const testChains = (kernel: Kernel): [Family, string][] =>

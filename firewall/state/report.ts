@@ -12,7 +12,7 @@ import { ANY_SCOPE, allProfiles, type Profile, profileNamed } from '../services/
 import { partsOf, type Registry } from '../services/registry';
 import { chainFor, combined, type Direction, openness, regionOf } from '../verdicts/openness';
 import { type Chain, levelOf, within } from '../verdicts/packets';
-import { isActive, isInSync, type Kernel } from './kernel';
+import { isActive, type Kernel } from './kernel';
 import { leftovers } from './leftovers';
 import { type Clock, deadlineText } from './schedule';
 import type { Snapshot } from './snapshot';
@@ -23,6 +23,8 @@ const ALLOW_ALL: Policies = { incoming: 'allow', outgoing: 'allow', routed: 'all
 export interface Facts {
   snapshot: Snapshot;
   kernel: Kernel;
+  /** Whether the kernel holds what ufw's files would load. */
+  inSync: boolean;
   listeners: readonly Listener[];
   registry: Registry;
   /** The sockets nginx listens on. */
@@ -32,9 +34,8 @@ export interface Facts {
 
 /** The whole report, see the contract. */
 export async function report(facts: Facts): Promise<State> {
-  const { snapshot, kernel, registry, listeners, nginx, clock } = facts;
+  const { snapshot, kernel, inSync, registry, listeners, nginx, clock } = facts;
   const active = isActive(snapshot, kernel);
-  const inSync = await isInSync(snapshot, kernel);
   const chains = chainsOf(snapshot, active);
   const services: ServiceReport[] = [];
   for (const service of registry.services) {
