@@ -25,10 +25,10 @@ const REFUSED = 90;
 
 /**
  * iptables-legacy has one lock for all network namespaces, and a `ufw` command that finds it taken fails: hence a `/run` of
- * its own. Nothing of what comes in over standard input is seen by the shell.
+ * its own, which also takes the text: who gives it shall not be left with half of it.
  */
 const scriptOf = (program: string): string =>
-  `mount -t tmpfs tmpfs /run && { ${program}-restore -n || exit ${REFUSED}; exec ${program}-save; }`;
+  `mount -t tmpfs tmpfs /run && cat >/run/text && { ${program}-restore -n </run/text || exit ${REFUSED}; exec ${program}-save; }`;
 const SCRIPTS: Readonly<Record<Family, string>> = { ipv4: scriptOf('iptables'), ipv6: scriptOf('ip6tables') };
 
 /** Texts are asked about again with every reading while the files stay as they are; so many of them are remembered. */

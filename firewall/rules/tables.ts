@@ -57,7 +57,7 @@ export function restored(text: string, start: Table = { chains: new Map(), polic
 
 /** The chain that a line of a rule file fills or changes; null where it names none, or none that can be told. */
 export function chainNamed(line: string): string | null {
-  return /(?:^|\s)-(?:[AIDRFNXZPE]|-(?:append|insert|delete|replace|flush))\s+(\S+)/.exec(line)?.[1] ?? null;
+  return /(?:^|\s)-(?:[AIDRFNXZPE]|-(?:append|insert|delete|replace|flush))\s+"?([^\s"]+)/.exec(line)?.[1] ?? null;
 }
 
 /** What iptables-save adds to most of ufw's lines. */
