@@ -57,7 +57,7 @@ export async function apply(settings: Settings, step: Step): Promise<{ kernel: K
     if (starts) await beforeStart(settings, before);
     let kernel = stops ? await stop(after) : await load(after, loads.texts);
     if (starts) await afterStart(settings, before);
-    if (intent.repairs) kernel = await removeTestChains(kernel);
+    if (intent.repairs) kernel = await removeTestChains(after, kernel);
     if (unit) await setUnit(unit.name, unit.to);
     await finish(settings, checkpoint, after.schedule.pending?.id);
     if (site && web?.reload === 'reboot') await reboot();

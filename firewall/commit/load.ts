@@ -1,12 +1,13 @@
 /** Bringing rules into the kernel, and proving that they are there. */
 import { FirewallError, say } from '../errors';
+import { missingRules } from '../host/in-sync';
 import { restore, tryRestore } from '../host/iptables';
 import { readKernel } from '../host/kernel';
 import { stopLoad, userLoad } from '../rules/load-text';
 import { tableEdits } from '../rules/table-edits';
 import type { FamilyText } from '../state/checkpoint';
 import { fullLoadOf, userTable } from '../state/expected';
-import { filterOf, isActive, type Kernel, missingRules } from '../state/kernel';
+import { filterOf, isActive, type Kernel, rulesDifference } from '../state/kernel';
 import { testChains } from '../state/leftovers';
 import type { Snapshot } from '../state/snapshot';
 
@@ -17,8 +18,8 @@ export interface Loads {
 }
 
 /**
- * Makes the texts: where the kernel holds what the files say, what differs; else everything, which iptables first has to
- * try without effect. They stay good while the files do: ufw changes the kernel together with them, and what somebody
+ * Makes the texts: where the kernel holds what the files say, line by line, what differs; else everything, which iptables
+ * first has to try without effect. They stay good while the files do: ufw changes the kernel together with them, and what somebody
  * else does to it is seen after loading.
  * @param anew everything is loaded, whatever the kernel holds and the old files say
  */
@@ -27,12 +28,24 @@ export async function prepareLoads(before: Snapshot, after: Snapshot, kernel: Ke
   if (!after.settings.enabled) return { texts: [], present };
   // While the web ports move, the kernel holds the rules for the old and the new ones.
   const moves = before.sources.site?.text !== after.sources.site?.text;
-  if (!present && !moves && (await missingRules(before, kernel)) === null) {
+  if (!present && !moves && (await isLineByLine(before, kernel))) {
     return { texts: differences(before, after), present };
   }
   const texts = loadsOf(after, present);
   await Promise.all(texts.map(tryRestore));
   return { texts, present };
+}
+
+/**
+ * Whether the kernel holds each line of the files as one rule in its place, which is what a difference is counted by. A line
+ * that iptables writes otherwise, be it several rules, is not told from a wrong one.
+ */
+async function isLineByLine(snapshot: Snapshot, kernel: Kernel): Promise<boolean> {
+  if (!isActive(snapshot, kernel)) return false;
+  for (const { family } of snapshot.families) {
+    if ((await rulesDifference(snapshot, kernel, family)) !== null) return false;
+  }
+  return true;
 }
 
 /** The texts of the families in which the rules or policies differ. */
@@ -58,11 +71,11 @@ export const loadsOf = ({ families, settings }: Snapshot, present: Kernel | null
 export async function load(after: Snapshot, loads: readonly FamilyText[]): Promise<Kernel> {
   // Not both at once: two commits at the same time make one of them start again.
   for (const one of loads) await restore(one);
-  let kernel = await readKernel();
+  let kernel = await readKernel(after);
   if (!after.settings.enabled || (await missingRules(after, kernel)) === null) return kernel;
   // Somebody has changed the kernel since it was looked at, or flushed ufw's chains: everything, once more.
   for (const one of loadsOf(after, isActive(after, kernel) ? null : kernel)) await restore(one);
-  kernel = await readKernel();
+  kernel = await readKernel(after);
   const missing = await missingRules(after, kernel);
   if (missing === null) return kernel;
   throw new FirewallError('VERIFY_FAILED', {
@@ -74,9 +87,9 @@ export async function load(after: Snapshot, loads: readonly FamilyText[]): Promi
 
 /** Switches the firewall off, and proves that packets pass it by. */
 export async function stop(after: Snapshot): Promise<Kernel> {
-  const present = await readKernel();
+  const present = await readKernel(after);
   for (const { family } of after.families) await restore({ family, text: stopLoad(family, filterOf(present, family)) });
-  const kernel = await readKernel();
+  const kernel = await readKernel(after);
   if (!isActive(after, kernel)) return kernel;
   throw new FirewallError('VERIFY_FAILED', {
     what: say`the kernel still filters after the firewall was switched off.`,
@@ -86,11 +99,11 @@ export async function stop(after: Snapshot): Promise<Kernel> {
 }
 
 /** Removes the chains that a killed ufw has left, and gives what the kernel holds then. */
-export async function removeTestChains(kernel: Kernel): Promise<Kernel> {
+export async function removeTestChains(after: Snapshot, kernel: Kernel): Promise<Kernel> {
   const chains = testChains(kernel);
   for (const { family, chain } of chains)
     await restore({ family, text: `*filter\n-F ${chain}\n-X ${chain}\nCOMMIT\n` });
-  return chains.length === 0 ? kernel : readKernel();
+  return chains.length === 0 ? kernel : readKernel(after);
 }
 
 /** A kernel without a filter table lets everything through; restoring an empty text would leave what was loaded since. */

@@ -38,7 +38,7 @@ export async function replaceTable({ family, text }: FamilyText): Promise<void> 
 
 async function call(program: string, args: readonly string[], input?: string): Promise<string> {
   for (let left = TRIES; ; left--) {
-    const { code, stdout, stderr } = await run(program, args, { input });
+    const { code, stdout, stderr } = await run(program, args, { input, bytes: true });
     if (code === 0) return stdout;
     if (code === TRY_AGAIN && left > 0 && !/Permission denied|must be root/.test(stderr)) {
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));

@@ -11,6 +11,8 @@ export interface Outcome {
 export interface RunOptions {
   input?: string;
   timeoutMs?: number;
+  /** What goes in and comes out are bytes, each as one character; else it is UTF-8. */
+  bytes?: boolean;
 }
 
 const TIMEOUT_MS = 20_000;
@@ -23,14 +25,16 @@ export const ENVIRONMENT = { LC_ALL: 'C', LANG: 'C', PATH: '/usr/sbin:/usr/bin:/
  * @throws FirewallError UFW_NOT_FOUND where the program is missing, TIMEOUT, INTERNAL where it was killed.
  */
 export async function run(program: string, args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
+  const encoding = options.bytes ? 'latin1' : 'utf8';
   const child = execa(program, args, {
     env: ENVIRONMENT,
     extendEnv: false,
     reject: false,
     stripFinalNewline: false,
     maxBuffer: MAX_OUTPUT,
+    encoding,
     // Without input there is none to read, so that nothing can wait for an answer.
-    ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
+    ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: Buffer.from(options.input, encoding) }),
   });
   // Not execa's own time limit: it hands it on to Node.js, whose timer outlives a program that could not be started.
   let isLate = false;

@@ -13,7 +13,7 @@ import { chainFor, combined, DIRECTIONS, type Direction, openness, POLICY_OF, re
 import { type Chain, levelOf, within } from '../verdicts/packets';
 import { yieldToEventLoop } from '../yield';
 import { type Clock, deadlineText } from './clock';
-import { isActive, isInSync, type Kernel } from './kernel';
+import { isActive, type Kernel } from './kernel';
 import { leftovers } from './leftovers';
 import type { Snapshot } from './snapshot';
 import type { ListeningSocket } from './socket';
@@ -24,6 +24,8 @@ const ALLOW_ALL: Policies = { incoming: 'allow', outgoing: 'allow', routed: 'all
 export interface Facts {
   snapshot: Snapshot;
   kernel: Kernel;
+  /** Whether the kernel holds what ufw's files would load. */
+  inSync: boolean;
   /** The sockets that listen on this machine, of any program. */
   sockets: readonly ListeningSocket[];
   registry: Registry;
@@ -34,9 +36,8 @@ export interface Facts {
 
 /** The whole report, see the contract. */
 export async function report(facts: Facts): Promise<State> {
-  const { snapshot, kernel, registry, sockets, nginx, clock } = facts;
+  const { snapshot, kernel, inSync, registry, sockets, nginx, clock } = facts;
   const active = isActive(snapshot, kernel);
-  const inSync = await isInSync(snapshot, kernel);
   const chains = chainsOf(snapshot, active);
   const services: ServiceReport[] = [];
   for (const service of registry.services) {
