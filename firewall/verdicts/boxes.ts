@@ -111,8 +111,7 @@ export function addressSet(text: string, family: Family): Addresses {
   return set;
 }
 
-/** An address as a number. Throws an Error where it is none. */
-export function addressBits(address: string): bigint {
+function addressBits(address: string): bigint {
   return ipaddr
     .parse(address)
     .toByteArray()
@@ -233,7 +232,8 @@ export const spans = (outer: Range, inner: Range): boolean => outer[0] <= inner[
 
 export const meet = (a: Range, b: Range): boolean => a[0] <= b[1] && b[0] <= a[1];
 
-function overlap(a: Range, b: Range): Range | null {
+/** The ports in both, or null where there are none. */
+export function overlap(a: Range, b: Range): Range | null {
   if (spans(b, a)) return a;
   const low = Math.max(a[0], b[0]);
   const high = Math.min(a[1], b[1]);
@@ -249,7 +249,8 @@ export const holds = (outer: Addresses, inner: Addresses): boolean =>
   outer === ALL_ADDRESSES ||
   (inner === ALL_ADDRESSES ? outer.mask === 0n : (outer.mask & ~inner.mask) === 0n && agree(outer, inner));
 
-function commonAddresses(a: Addresses, b: Addresses): Addresses | null {
+/** The addresses in both, or null where there are none. */
+export function commonAddresses(a: Addresses, b: Addresses): Addresses | null {
   if (b.mask === 0n) return a;
   if (a.mask === 0n) return b;
   if (!agree(a, b)) return null;
