@@ -33,7 +33,7 @@ export interface KernelRule {
   target: Target;
   /** Whether it counts what one address sends, as ufw's `limit` does. */
   counts: boolean;
-  /** Interfaces and addresses as the rule names them; negated with `! ` in front, empty where it names none. */
+  /** Interfaces and addresses as the rule names them, one address without its `/32`; negated with `! ` in front, or empty. */
   names: Readonly<Record<Named, string>>;
   /** The same text for rules that do the same. */
   key: string;
@@ -240,7 +240,8 @@ const address =
   (field: 'src' | 'dst'): Reader =>
   (draft, { values: [text = ''], negated }, family) => {
     const sets = text.split(',').map((one) => addressesOf(one, family));
-    draft.names[field] = negated ? `! ${text}` : text;
+    const name = text.replace(family === 'ipv4' ? /\/32$/ : /\/128$/, '');
+    draft.names[field] = negated ? `! ${name}` : name;
     if (sets.some((set) => set === undefined) || (negated && sets.length > 1)) return false;
     const wanted = sets as Addresses[];
     draft[`${field}s`] = both(draft[`${field}s`], negated ? outside(wanted[0] as Addresses, field) : wanted);

@@ -1,0 +1,245 @@
+/** How far the kernel lets the packets of a service through, and who decides it. */
+import type { Openness } from '../results';
+import type { Family } from '../rules/rule';
+import { OWN_INTERFACES } from '../services/about';
+import type { PortSpec } from '../services/catalogue';
+import type { Scope } from '../services/profiles';
+import { partsOf } from '../services/registry';
+import {
+  ALL_ADDRESSES,
+  ALL_PORTS,
+  ALL_TYPES,
+  addressSet,
+  type Box,
+  EVERYTHING,
+  intersect,
+  isCovered,
+  LEVEL,
+  LOCAL,
+  NO_INTERFACE,
+  PROTOCOLS,
+  protocolBit,
+  spans,
+  TCP_UDP,
+  touches,
+  type Work,
+} from './boxes';
+import { type Pipeline, pipelineOf, rewritesOf } from './chains';
+import { ASIDE, GROUPS, LOOPBACK } from './kernel-rule';
+import type { DecidedBy } from './owner';
+import type { FamilyRules } from './ruleset';
+import { entriesAbout, type Holes, type Outcome, type Region, walk } from './walk';
+
+export type { DecidedBy } from './owner';
+
+/** The packets between the device and other hosts: to ports of the device, or to ports of theirs. */
+export interface Asked {
+  direction: 'in' | 'out';
+  /** Packets to all of them. */
+  ports: readonly PortSpec[];
+  scope: Scope;
+}
+
+export interface Verdict {
+  /** How open the ports are if all that cannot be known goes against the packets. */
+  least: Openness;
+  /** How open they are if it goes for them. Where both are the same, nothing is left open. */
+  most: Openness;
+  /** By what packets get through, or perhaps do; of each owner the first. */
+  letsIn: readonly DecidedBy[];
+  /** By what packets are stopped, or perhaps are; of each owner the first. */
+  blocks: readonly DecidedBy[];
+  /** Other ports of the device from where a rewrite leads to these, as `2200/tcp`; `nft` where nobody knows. */
+  through: readonly string[];
+}
+
+/** So much is done for one verdict, in boxes compared; past it all is possible. */
+const MOST_WORK = 300_000;
+
+const verdicts = new WeakMap<FamilyRules, Map<string, Verdict>>();
+
+/** What the kernel does with the packets asked about. Those of another family than the scope's address are none. */
+export function verdictOn(rules: FamilyRules, asked: Asked): Verdict {
+  const known = verdicts.get(rules) ?? new Map<string, Verdict>();
+  verdicts.set(rules, known);
+  const { direction, ports, scope } = asked;
+  const key = JSON.stringify([direction, ports, scope.interface, scope.from]);
+  const before = known.get(key);
+  if (before) return before;
+  const verdict = judge(rules, asked);
+  known.set(key, verdict);
+  return verdict;
+}
+
+function judge(rules: FamilyRules, { direction, ports, scope }: Asked): Verdict {
+  const { family } = rules;
+  if (scope.from !== '' && scope.from.includes(':') !== (family === 'ipv6')) return new Evidence().verdict();
+  const work: Work = { left: MOST_WORK };
+  const evidence = new Evidence();
+  const pipeline = pipelineOf(rules, direction);
+  for (const spec of ports) {
+    const region = regionOf(family, direction, spec, scope);
+    walk(pipeline, { region, aside: asideOf(direction, scope) }, work, (outcome) => evidence.add(outcome, work));
+    if (direction === 'in') addRewritten(rules, pipeline, region, asideOf(direction, scope), evidence, work);
+  }
+  return evidence.verdict(work.left < 0);
+}
+
+const asideOf = (direction: 'in' | 'out', { from }: Scope): number =>
+  (from === '' ? ASIDE.loopback : 0) | (direction === 'in' ? ASIDE.groups : 0);
+
+/** The packets to the ports of a specification, in a scope. */
+export function regionOf(family: Family, direction: 'in' | 'out', spec: PortSpec, scope: Scope): Region {
+  const { first, last, protocol } = partsOf(spec);
+  const isIn = direction === 'in';
+  const remote = scope.from === '' ? ALL_ADDRESSES : addressSet(scope.from, family);
+  const on = scope.interface
+    ? { pattern: scope.interface, except: [] }
+    : { pattern: '+', except: ['', ...OWN_INTERFACES] };
+  const box: Box = {
+    ...EVERYTHING,
+    protocols: protocol === 'any' ? TCP_UDP : protocolBit(protocol),
+    dport: [first, last],
+    ...(isIn
+      ? { src: remote, interfaceIn: on, interfaceOut: NO_INTERFACE, dstTypes: LOCAL }
+      : { dst: remote, interfaceOut: on, interfaceIn: NO_INTERFACE, dstTypes: ALL_TYPES & ~LOCAL }),
+  };
+  const loopback = LOOPBACK[family];
+  const apart: Partial<Box>[] = [
+    ...(scope.from === '' ? [{ src: loopback }, { dst: loopback }] : []),
+    // What goes to many at once is no service's.
+    ...(isIn ? GROUPS[family].map((dst) => ({ dst })) : []),
+  ];
+  const holes = apart.reduce<Holes | null>((rest, fields) => ({ box: { ...EVERYTHING, ...fields }, rest }), null);
+  return { box, holes };
+}
+
+/** The ports from where a rewrite may lead to these, asked in their turn; only what gets in there counts. */
+function addRewritten(
+  rules: FamilyRules,
+  pipeline: Pipeline,
+  region: Region,
+  aside: number,
+  evidence: Evidence,
+  work: Work,
+): void {
+  const { dport, protocols } = region.box;
+  const anyPort: Region = { ...region, box: { ...region.box, dport: ALL_PORTS } };
+  for (const { box, rule } of rewritesOf(rules)) {
+    const keepsPort = rule.target.kind === 'rewrite' && rule.target.port === null;
+    if (keepsPort || spans(dport, box.dport) || !touches(anyPort.box, box)) continue;
+    const from = { ...anyPort, box: intersect(anyPort.box, box) as Box };
+    const port = portText(box, protocols);
+    walk(pipeline, { region: from, aside, onlyTo: dport }, work, (outcome) => evidence.addThrough(outcome, port, work));
+  }
+  if (!rules.foreign.some(({ rewrites, directions }) => rewrites && directions.includes('in'))) return;
+  walk(pipeline, { region, aside, isLocal: true }, work, (outcome) => evidence.addPerhapsThrough(outcome, 'nft', work));
+}
+
+function portText({ dport: [first, last], protocols }: Box, wanted: number): string {
+  const range = first === last ? String(first) : `${first}:${last}`;
+  const names = PROTOCOLS.filter((_, place) => ((protocols & wanted) >> place) & 1);
+  return names.length === 1 ? `${range}/${names[0]}` : range;
+}
+
+/** What was found out about packets, each kind of it once: whether there are such packets takes work to tell. */
+class Evidence {
+  private least = 0;
+  private most = 0;
+  private readonly kinds: Outcome[] = [];
+  private readonly letsIn: DecidedBy[] = [];
+  private readonly blocks: DecidedBy[] = [];
+  private readonly through: string[] = [];
+
+  add(outcome: Outcome, work: Work): void {
+    if (!this.isNews(outcome, work)) return;
+    this.least |= 1 << outcome.least.level;
+    this.most |= 1 << outcome.most.level;
+    this.name(outcome);
+  }
+
+  addThrough(outcome: Outcome, port: string, work: Work): void {
+    const { least, most } = outcome;
+    if (most.level === LEVEL.deny || !isThere(outcome, work)) return;
+    this.most |= 1 << most.level;
+    if (least.level > LEVEL.deny) this.least |= 1 << least.level;
+    this.name({ ...outcome, least: least.level > LEVEL.deny ? least : most });
+    if (!this.through.includes(port)) this.through.push(port);
+  }
+
+  addPerhapsThrough(outcome: Outcome, port: string, work: Work): void {
+    const { most } = outcome;
+    if (most.level === LEVEL.deny || (this.most & (1 << most.level)) !== 0 || !isThere(outcome, work)) return;
+    this.most |= 1 << most.level;
+    this.through.push(port);
+  }
+
+  verdict(isTooMuch = false): Verdict {
+    const { letsIn, blocks, through } = this;
+    const [least, most]: Openness[] = isTooMuch ? ['closed', 'open'] : [openness(this.least), openness(this.most)];
+    return { least: least as Openness, most: most as Openness, letsIn, blocks, through };
+  }
+
+  /** Whether there are such packets, and nobody has told of their kind before. */
+  private isNews(outcome: Outcome, work: Work): boolean {
+    const { least, most } = outcome;
+    const isTold = this.kinds.some(
+      (kind) =>
+        kind.least.level === least.level &&
+        kind.most.level === most.level &&
+        kind.least.by.owner === least.by.owner &&
+        kind.most.by.owner === most.by.owner,
+    );
+    if (isTold || !isThere(outcome, work)) return false;
+    this.kinds.push(outcome);
+    return true;
+  }
+
+  private name({ least, most }: Outcome): void {
+    if (most.level > LEVEL.deny) addOwner(this.letsIn, most.by);
+    if (least.level === LEVEL.deny) addOwner(this.blocks, least.by);
+  }
+}
+
+function addOwner(list: DecidedBy[], by: DecidedBy): void {
+  if (!list.some(({ owner }) => owner === by.owner)) list.push(by);
+}
+
+/** Whether an outcome is that of any packet. */
+export function isThere({ region, part }: Outcome, work: Work): boolean {
+  const box = part ? intersect(region.box, part) : region.box;
+  if (!box) return false;
+  const holes: Box[] = [];
+  for (let hole = region.holes; hole; hole = hole.rest) if (touches(hole.box, box)) holes.push(hole.box);
+  return !isCovered(box, holes, work);
+}
+
+/** Of the levels of packets, one bit each. */
+function openness(levels: number): Openness {
+  if (levels === 1 << LEVEL.allow) return 'open';
+  return levels === 1 << LEVEL.deny || levels === 0 ? 'closed' : 'partial';
+}
+
+/** What rules that can decide about the packets are limited to. */
+export interface Named {
+  interfaces: readonly string[];
+  /** Remote addresses, as `iptables-save` prints them but for `/32` and `/128`. */
+  sources: readonly string[];
+}
+
+/** The interfaces and remote addresses that the filter table's rules name which can be about the packets asked about. */
+export function namedFor(rules: FamilyRules, { direction, ports, scope }: Asked): Named {
+  const { family } = rules;
+  const isIn = direction === 'in';
+  const [interfaces, sources] = [new Set<string>(), new Set<string>()];
+  for (const spec of ports) {
+    const { box } = regionOf(family, direction, spec, scope);
+    for (const { rule } of entriesAbout(pipelineOf(rules, direction), box, asideOf(direction, scope))) {
+      const on = rule.names[isIn ? 'interfaceIn' : 'interfaceOut'];
+      const remote = rule.names[isIn ? 'src' : 'dst'];
+      if (on !== '') interfaces.add(on);
+      if (remote !== '') sources.add(remote);
+    }
+  }
+  return { interfaces: [...interfaces], sources: [...sources] };
+}
