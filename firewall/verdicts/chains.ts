@@ -1,13 +1,19 @@
 /** The chains of tables made ready for walks, and the order in which packets meet them. */
 import type { Family } from '../rules/rule';
 import type { Table } from '../rules/tables';
-import { ALL_ADDRESSES, type Box, EVERYTHING, intersect, NO_INTERFACE } from './boxes';
+import { ALL_ADDRESSES, type Box, EVERYTHING, intersect, LEVEL, type Level, NO_INTERFACE } from './boxes';
 import type { Effect } from './foreign';
 import { type KernelRule, kernelRule, type Target } from './kernel-rule';
 import { type DecidedBy, ownerOf } from './owner';
 import type { FamilyRules } from './ruleset';
 
 export type Direction = 'in' | 'out' | 'forward';
+
+/** What may become of a packet at the least, or at the most, and who decides it then. */
+export interface Bound {
+  level: Level;
+  by: DecidedBy;
+}
 
 /** One box of a rule in its chain. */
 export interface Entry {
@@ -18,7 +24,9 @@ export interface Entry {
   /** Which of the chain's groups it belongs to. */
   group: number;
   rule: KernelRule;
-  by: DecidedBy;
+  /** What it is said to do, if it drops, and if it accepts. */
+  denied: Bound;
+  allowed: Bound;
 }
 
 export interface Chain {
@@ -67,7 +75,7 @@ export function chainOf(lines: readonly string[], name: string, { family, layer,
   for (const spec of lines) {
     const rule = kernelRule(spec, family);
     if (rule.target.kind === 'pass' || rule.parts.length === 0) continue;
-    const by: DecidedBy = { chain, rule: spec, owner: ownerOf(chain, spec) };
+    const said = boundsOf({ chain, rule: spec, owner: ownerOf(chain, spec) });
     for (const { box, sure, aside, kind } of rule.parts) {
       let group = byKind.get(kind);
       if (group === undefined) {
@@ -75,13 +83,18 @@ export function chainOf(lines: readonly string[], name: string, { family, layer,
         byKind.set(kind, group);
         groups.push({ ...box, src: ALL_ADDRESSES, dst: ALL_ADDRESSES });
       }
-      entries.push({ box, sure, aside, group, rule, by });
+      entries.push({ box, sure, aside, group, rule, ...said });
     }
   }
   const made = { entries, groups, policy: { chain, rule: null, owner: 'policy' } };
   known.set(lines, made);
   return made;
 }
+
+const boundsOf = (by: DecidedBy): Pick<Entry, 'denied' | 'allowed'> => ({
+  denied: { level: LEVEL.deny, by },
+  allowed: { level: LEVEL.allow, by },
+});
 
 export interface Place {
   family: Family;
@@ -223,7 +236,7 @@ function foreignEntry({ box, may, by }: Effect, group: number): Entry {
     names: { interfaceIn: '', interfaceOut: '', src: '', dst: '' },
     key: `${by.chain} ${by.rule}`,
   };
-  return { box, sure: false, aside: 0, group, rule, by };
+  return { box, sure: false, aside: 0, group, rule, ...boundsOf(by) };
 }
 
 /** A region that packets of a direction can be in: those for the device itself leave by no interface, and so on. */

@@ -24,11 +24,11 @@ import {
   touches,
   type Work,
 } from './boxes';
-import { type Pipeline, pipelineOf, rewritesOf } from './chains';
+import { type Bound, type Pipeline, pipelineOf, rewritesOf } from './chains';
 import { ASIDE, GROUPS, LOOPBACK } from './kernel-rule';
 import type { DecidedBy } from './owner';
 import type { FamilyRules } from './ruleset';
-import { entriesAbout, type Holes, type Outcome, type Region, walk } from './walk';
+import { boxesIn, entriesAbout, type Listener, type Outcome, type Region, walk } from './walk';
 
 export type { DecidedBy } from './owner';
 
@@ -79,7 +79,7 @@ function judge(rules: FamilyRules, { direction, ports, scope }: Asked): Verdict 
   const pipeline = pipelineOf(rules, direction);
   for (const spec of ports) {
     const region = regionOf(family, direction, spec, scope);
-    walk(pipeline, { region, aside: asideOf(direction, scope) }, work, (outcome) => evidence.add(outcome, work));
+    walk(pipeline, { region, aside: asideOf(direction, scope) }, work, evidence.listener(work));
     if (direction === 'in') addRewritten(rules, pipeline, region, asideOf(direction, scope), evidence, work);
   }
   return evidence.verdict(work.left < 0);
@@ -110,8 +110,8 @@ export function regionOf(family: Family, direction: 'in' | 'out', spec: PortSpec
     // What goes to many at once is no service's.
     ...(isIn ? GROUPS[family].map((dst) => ({ dst })) : []),
   ];
-  const holes = apart.reduce<Holes | null>((rest, fields) => ({ box: { ...EVERYTHING, ...fields }, rest }), null);
-  return { box, holes };
+  const entries = apart.map((fields) => ({ box: { ...EVERYTHING, ...fields } }));
+  return { box, holes: { entries, from: 0, to: entries.length, rest: null } };
 }
 
 /** The ports from where a rewrite may lead to these, asked in their turn; only what gets in there counts. */
@@ -130,10 +130,10 @@ function addRewritten(
     if (keepsPort || spans(dport, box.dport) || !touches(anyPort.box, box)) continue;
     const from = { ...anyPort, box: intersect(anyPort.box, box) as Box };
     const port = portText(box, protocols);
-    walk(pipeline, { region: from, aside, onlyTo: dport }, work, (outcome) => evidence.addThrough(outcome, port, work));
+    walk(pipeline, { region: from, aside, onlyTo: dport }, work, evidence.listenerThrough(port, work));
   }
   if (!rules.foreign.some(({ rewrites, directions }) => rewrites && directions.includes('in'))) return;
-  walk(pipeline, { region, aside, isLocal: true }, work, (outcome) => evidence.addPerhapsThrough(outcome, 'nft', work));
+  walk(pipeline, { region, aside, isLocal: true }, work, evidence.listenerPerhaps('nft', work));
 }
 
 function portText({ dport: [first, last], protocols }: Box, wanted: number): string {
@@ -146,73 +146,76 @@ function portText({ dport: [first, last], protocols }: Box, wanted: number): str
 class Evidence {
   private least = 0;
   private most = 0;
-  private readonly kinds: Outcome[] = [];
+  private readonly kinds: Pick<Outcome, 'least' | 'most'>[] = [];
   private readonly letsIn: DecidedBy[] = [];
   private readonly blocks: DecidedBy[] = [];
   private readonly through: string[] = [];
 
-  add(outcome: Outcome, work: Work): void {
-    if (!this.isNews(outcome, work)) return;
-    this.least |= 1 << outcome.least.level;
-    this.most |= 1 << outcome.most.level;
-    this.name(outcome);
+  /** Hears of the packets that were asked about. */
+  listener(work: Work): Listener {
+    return {
+      wants: (least, most) => !this.kinds.some((kind) => isAlike(kind.least, least) && isAlike(kind.most, most)),
+      tell: ({ region, least, most }) => {
+        if (!isThere(region, work)) return;
+        this.kinds.push({ least, most });
+        this.least |= 1 << least.level;
+        this.most |= 1 << most.level;
+        if (most.level > LEVEL.deny) addOwner(this.letsIn, most.by);
+        if (least.level === LEVEL.deny) addOwner(this.blocks, least.by);
+      },
+    };
   }
 
-  addThrough(outcome: Outcome, port: string, work: Work): void {
-    const { least, most } = outcome;
-    if (most.level === LEVEL.deny || !isThere(outcome, work)) return;
-    this.most |= 1 << most.level;
-    if (least.level > LEVEL.deny) this.least |= 1 << least.level;
-    this.name({ ...outcome, least: least.level > LEVEL.deny ? least : most });
-    if (!this.through.includes(port)) this.through.push(port);
+  /** Hears of packets to another port that are rewritten; those that do not get in take nothing away. */
+  listenerThrough(port: string, work: Work): Listener {
+    return {
+      wants: (_, most) => most.level > LEVEL.deny,
+      tell: ({ region, least, most }) => {
+        if (!isThere(region, work)) return;
+        this.most |= 1 << most.level;
+        if (least.level > LEVEL.deny) this.least |= 1 << least.level;
+        addOwner(this.letsIn, most.by);
+        if (!this.through.includes(port)) this.through.push(port);
+      },
+    };
   }
 
-  addPerhapsThrough(outcome: Outcome, port: string, work: Work): void {
-    const { most } = outcome;
-    if (most.level === LEVEL.deny || (this.most & (1 << most.level)) !== 0 || !isThere(outcome, work)) return;
-    this.most |= 1 << most.level;
-    this.through.push(port);
+  /** Hears of what would get in if it were rewritten. */
+  listenerPerhaps(port: string, work: Work): Listener {
+    return {
+      wants: (_, most) => most.level > LEVEL.deny && (this.most & (1 << most.level)) === 0,
+      tell: ({ region, most }) => {
+        if (!isThere(region, work)) return;
+        this.most |= 1 << most.level;
+        addOwner(this.letsIn, most.by);
+        this.through.push(port);
+      },
+    };
   }
 
   verdict(isTooMuch = false): Verdict {
     const { letsIn, blocks, through } = this;
-    const [least, most]: Openness[] = isTooMuch ? ['closed', 'open'] : [openness(this.least), openness(this.most)];
-    return { least: least as Openness, most: most as Openness, letsIn, blocks, through };
-  }
-
-  /** Whether there are such packets, and nobody has told of their kind before. */
-  private isNews(outcome: Outcome, work: Work): boolean {
-    const { least, most } = outcome;
-    const isTold = this.kinds.some(
-      (kind) =>
-        kind.least.level === least.level &&
-        kind.most.level === most.level &&
-        kind.least.by.owner === least.by.owner &&
-        kind.most.by.owner === most.by.owner,
-    );
-    if (isTold || !isThere(outcome, work)) return false;
-    this.kinds.push(outcome);
-    return true;
-  }
-
-  private name({ least, most }: Outcome): void {
-    if (most.level > LEVEL.deny) addOwner(this.letsIn, most.by);
-    if (least.level === LEVEL.deny) addOwner(this.blocks, least.by);
+    return {
+      least: isTooMuch ? 'closed' : openness(this.least),
+      most: isTooMuch ? 'open' : openness(this.most),
+      ...{ letsIn, blocks, through },
+    };
   }
 }
+
+const isAlike = (one: Bound, other: Bound): boolean => one.level === other.level && one.by.owner === other.by.owner;
 
 function addOwner(list: DecidedBy[], by: DecidedBy): void {
   if (!list.some(({ owner }) => owner === by.owner)) list.push(by);
 }
 
-/** Whether an outcome is that of any packet. */
-export function isThere({ region, part }: Outcome, work: Work): boolean {
-  const box = part ? intersect(region.box, part) : region.box;
-  if (!box) return false;
-  const holes: Box[] = [];
-  for (let hole = region.holes; hole; hole = hole.rest) if (touches(hole.box, box)) holes.push(hole.box);
-  return !isCovered(box, holes, work);
-}
+/** Whether there are packets in a region. */
+export const isThere = ({ box, holes }: Region, work: Work): boolean =>
+  !isCovered(
+    box,
+    boxesIn(holes).filter((hole) => touches(hole, box)),
+    work,
+  );
 
 /** Of the levels of packets, one bit each. */
 function openness(levels: number): Openness {

@@ -22,13 +22,25 @@ import {
   touches,
   type Work,
 } from './boxes';
-import { type Chain, chainOf, type Entry, hasEffect, type Pipeline, type Place, type Stage } from './chains';
+import {
+  type Bound,
+  type Chain,
+  chainOf,
+  type Entry,
+  hasEffect,
+  type Pipeline,
+  type Place,
+  type Stage,
+} from './chains';
 import type { States, Target } from './kernel-rule';
 import type { DecidedBy } from './owner';
 
-/** What has left a flock, the last first. */
+/** What has left a flock, the last first: what some of a chain's entries are about. */
 export interface Holes {
-  box: Box;
+  entries: readonly { box: Box }[];
+  from: number;
+  /** The first that is not among them. */
+  to: number;
   rest: Holes | null;
 }
 
@@ -38,20 +50,21 @@ export interface Region {
   holes: Holes | null;
 }
 
-/** What may become of a packet at the least, or at the most, and who decides it then. */
-export interface Bound {
-  level: Level;
-  by: DecidedBy;
-}
-
+/** What is done with packets. */
 export interface Outcome {
+  /** There may be none in it. */
   region: Region;
-  /** Of `region.box` the part that is meant; null for all of it. */
-  part: Box | null;
   least: Bound;
   most: Bound;
-  /** Which rules that are not sure were met, and with what end: the same text for packets of the same fate. */
+  /** Which rules that are not sure were met, and with what end: the same texts for packets of the same fate. */
   path: Path | null;
+}
+
+/** Who wants to be told. */
+export interface Listener {
+  /** Whether an outcome like this is worth telling; of thousands of rules a few are. */
+  wants(least: Bound, most: Bound): boolean;
+  tell(outcome: Outcome): void;
 }
 
 export interface Path {
@@ -117,13 +130,13 @@ interface Other extends Pick<Flock, 'view' | 'stage' | 'frame' | 'limited' | 'by
  * Tells what becomes of the packets of a region, in parts that share none; some may be empty. Ends early where there is
  * too much to do, which shows in what is left of the work.
  */
-export function walk(pipeline: Pipeline, question: Question, work: Work, tell: (outcome: Outcome) => void): void {
+export function walk(pipeline: Pipeline, question: Question, work: Work, listener: Listener): void {
   const { region, aside, onlyTo, isLocal = false, isThorough = false } = question;
   const delivery = pipeline.direction === 'forward' ? 'forward' : 'local';
   const start = viewOf(region.box, aside, delivery);
   // What is a hole itself has nothing left; and most regions have none of rules.
   const known = new Set<Box>();
-  for (let hole = region.holes; hole; hole = hole.rest) known.add(hole.box);
+  for (const box of boxesIn(region.holes)) known.add(box);
   const flocks: Flock[] = [];
 
   const begin: Flock = {
@@ -146,18 +159,30 @@ export function walk(pipeline: Pipeline, question: Question, work: Work, tell: (
     }
   }
 
-  /** The next entry of the flock's chain that may be about it; the frame stands behind it. */
+  /**
+   * The next entry of the flock's chain that may be about it; the frame stands behind it. On the way there it has left
+   * parts of the flock behind: what is decided here for good needs no flock of its own.
+   */
   function nextEntry(flock: Flock): Entry | null {
-    const { entries, at: from, up } = flock.frame;
-    for (let at = from; at < entries.length; at++) {
+    const { box, view, other, frame } = flock;
+    const { entries, at: from, up } = frame;
+    const areAllMet = box === view.match;
+    let hasLost = false;
+    let at = from;
+    for (; at < entries.length; at++) {
       const entry = entries[at] as Entry;
-      if (known.has(entry.box) || !touches(entry.box, flock.box)) continue;
-      work.left -= at - from + 1;
-      flock.frame = { entries, at: at + 1, up };
-      return entry;
+      if ((!areAllMet && !touches(entry.box, box)) || known.has(entry.box)) continue;
+      const { kind } = entry.rule.target;
+      const isFinal = kind === 'drop' || (kind === 'accept' && flock.stage.next === null);
+      if (!isFinal || !entry.sure || other || contains(entry.box, box)) break;
+      hear(flock, entry.box, hasLost ? { entries, from, to: at, rest: flock.holes } : flock.holes, endOf(flock, entry));
+      hasLost = true;
     }
-    work.left -= entries.length - from + 1;
-    return null;
+    work.left -= at - from + 1;
+    if (hasLost) flock.holes = { entries, from, to: at, rest: flock.holes };
+    if (at === entries.length) return null;
+    flock.frame = { entries, at: at + 1, up };
+    return entries[at] as Entry;
   }
 
   /** False where the flock is at its end. */
@@ -168,20 +193,12 @@ export function walk(pipeline: Pipeline, question: Question, work: Work, tell: (
       if (!isWhole) split(flock, entry);
       return stepUnsure(flock, entry, target);
     }
-    // What is decided here for good needs no flock of its own.
-    if (!isWhole && flock.other === null && (target.kind === 'drop' || (target.kind === 'accept' && isLast(flock)))) {
-      const level = target.kind === 'drop' ? LEVEL.deny : passing(flock);
-      const bound = { level, by: level === LEVEL.deny ? entry.by : (acceptedBy(flock, entry.by) as DecidedBy) };
-      tellOf(flock, entry.box, bound);
-      flock.holes = { box: entry.box, rest: flock.holes };
-      return true;
-    }
     if (!isWhole) split(flock, entry);
     switch (target.kind) {
       case 'accept':
-        return pass(flock, entry.by);
+        return pass(flock, entry.denied.by);
       case 'drop':
-        return finish(flock, { level: LEVEL.deny, by: entry.by });
+        return finish(flock, entry.denied);
       case 'return':
         return leave(flock);
       case 'jump':
@@ -193,7 +210,7 @@ export function walk(pipeline: Pipeline, question: Question, work: Work, tell: (
       case 'rewrite':
         return rewrite(flock, entry, target);
       default:
-        return finishUnknown(flock, entry.by);
+        return finishUnknown(flock, entry.denied.by);
     }
   }
 
@@ -207,18 +224,18 @@ export function walk(pipeline: Pipeline, question: Question, work: Work, tell: (
     const { view, stage, frame, limited, by } = flock;
     switch (target.kind) {
       case 'drop':
-        bound(flock, { level: LEVEL.deny, by: entry.by });
+        bound(flock, entry.denied);
         return isOpenEnded(flock) ? end(flock) : true;
       case 'untrack':
         flock.view = untracked(flock.view);
         return true;
       case 'unknown':
-        return finishUnknown(flock, entry.by);
+        return finishUnknown(flock, entry.denied.by);
     }
     flock.other = { view, stage, frame, limited, by, next: flock.other };
     switch (target.kind) {
       case 'accept':
-        return pass(flock, entry.by);
+        return pass(flock, entry.denied.by);
       case 'return':
         return leave(flock);
       case 'jump':
@@ -231,9 +248,9 @@ export function walk(pipeline: Pipeline, question: Question, work: Work, tell: (
   }
 
   /** The flock becomes its part that the entry is about; the rest is followed later. */
-  function split(flock: Flock, { box }: Entry): void {
-    flocks.push({ ...flock, holes: { box, rest: flock.holes } });
-    flock.box = intersect(flock.box, box) as Box;
+  function split(flock: Flock, entry: Entry): void {
+    flocks.push({ ...flock, holes: { entries: [entry], from: 0, to: 1, rest: flock.holes } });
+    flock.box = intersect(flock.box, entry.box) as Box;
   }
 
   /** The end of a chain: back to where it was called from, or the policy. */
@@ -290,10 +307,11 @@ export function walk(pipeline: Pipeline, question: Question, work: Work, tell: (
   function rewrite(flock: Flock, entry: Entry, target: Rewrite): boolean {
     const isOut = pipeline.direction === 'out';
     // What the device sends to itself has not left it; what takes it may.
-    if (flock.stage.table !== 'nat' || (isOut && target.address === 'own')) return finishUnknown(flock, entry.by);
+    if (flock.stage.table !== 'nat' || (isOut && target.address === 'own'))
+      return finishUnknown(flock, entry.denied.by);
     flock.view = rewritten(flock.view, entry, target, isOut);
     mark(flock, entry.rule.key);
-    return pass(flock, entry.by);
+    return pass(flock, entry.denied.by);
   }
 
   /** Dropped, let through, or as if the rule were not there. */
@@ -312,7 +330,7 @@ export function walk(pipeline: Pipeline, question: Question, work: Work, tell: (
   function finish(flock: Flock, last: Bound): boolean {
     bound(flock, last);
     if (isOpenEnded(flock)) return end(flock);
-    mark(flock, String(last.level));
+    if (flock.path) mark(flock, String(last.level));
     return flock.other ? resume(flock, flock.other) : end(flock);
   }
 
@@ -323,23 +341,42 @@ export function walk(pipeline: Pipeline, question: Question, work: Work, tell: (
 
   /** Nothing more can be learnt of the flock. */
   function end({ box, holes, least, most, path }: Flock): false {
-    tell({ region: { box, holes }, part: null, least: least as Bound, most: most as Bound, path });
+    if (least && most && listener.wants(least, most)) listener.tell({ region: { box, holes }, least, most, path });
     return false;
   }
 
-  function tellOf({ box, holes, least, most, path }: Flock, part: Box, last: Bound): void {
-    tell({
-      ...{ region: { box, holes }, part, path: { text: String(last.level), before: path } },
-      least: least && least.level <= last.level ? least : last,
-      most: most && most.level >= last.level ? most : last,
+  /** What becomes of a part of the flock, which goes on without it. */
+  function hear({ box, least, most, path }: Flock, part: Box, holes: Holes | null, last: Bound): void {
+    const lower = least && least.level <= last.level ? least : last;
+    const upper = most && most.level >= last.level ? most : last;
+    if (!listener.wants(lower, upper)) return;
+    listener.tell({
+      region: { box: intersect(box, part) as Box, holes },
+      ...{ least: lower, most: upper },
+      path: path && { text: String(last.level), before: path },
     });
   }
+}
+
+/** The boxes of holes. */
+export function boxesIn(holes: Holes | null): Box[] {
+  const boxes: Box[] = [];
+  for (let hole = holes; hole; hole = hole.rest) {
+    for (let at = hole.from; at < hole.to; at++) boxes.push((hole.entries[at] as Entry).box);
+  }
+  return boxes;
+}
+
+/** What an entry makes of the packets that it decides about. */
+function endOf(flock: Flock, { rule, denied, allowed }: Entry): Bound {
+  if (rule.target.kind === 'drop') return denied;
+  const by = acceptedBy(flock, allowed.by) ?? allowed.by;
+  return by === allowed.by && !flock.limited ? allowed : { level: passing(flock), by };
 }
 
 const LIMIT = /^ufw6?-user-limit$/;
 const NO_FRAME: Frame = { entries: [], at: 0, up: null };
 
-const isLast = ({ stage }: Flock): boolean => stage.next === null;
 const passing = ({ limited }: Flock): Level => (limited ? LEVEL.limit : LEVEL.allow);
 /** Of several hooks the filter table's is the one that is spoken of. */
 const acceptedBy = ({ stage, by }: Flock, last: DecidedBy): DecidedBy | null =>
@@ -467,7 +504,12 @@ function seenWith(view: View, key: string, fields: Partial<Box>, changes: Partia
   return derive(view, key, { ...changes, match: { ...view.match, ...fields }, over });
 }
 
-function rewritten(view: View, { by, rule: { key } }: Entry, { port, address }: Rewrite, isOut: boolean): View {
+function rewritten(
+  view: View,
+  { denied: { by }, rule: { key } }: Entry,
+  { port, address }: Rewrite,
+  isOut: boolean,
+): View {
   const fields: Partial<Box> = {};
   if (port !== null) fields.dport = [port, port];
   let { delivery } = view;

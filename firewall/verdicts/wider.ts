@@ -1,7 +1,7 @@
 /** Whether one ruleset lets through anything that another does not: compared as sets of packets, never as texts. */
 import type { Family } from '../rules/rule';
 import type { Table } from '../rules/tables';
-import { type Box, EVERYTHING, intersect, LEVEL, type Work } from './boxes';
+import { type Box, EVERYTHING, LEVEL, type Work } from './boxes';
 import {
   type Chain,
   chainOf,
@@ -17,7 +17,7 @@ import {
 import type { DecidedBy } from './owner';
 import type { FamilyRules, Ruleset } from './ruleset';
 import { isThere } from './verdict';
-import { type Outcome, type Path, type Region, walk } from './walk';
+import { type Path, type Region, walk } from './walk';
 
 /** Something that is let through after, and was not before. */
 export interface Wider {
@@ -89,31 +89,28 @@ function compare(
   work: Work,
 ): DecidedBy | null {
   let found: DecidedBy | null = null;
-  const [one, other] = first === 'old' ? [old, next] : [next, old];
-  walk(one, { region, aside: 0, isThorough: true }, work, (outcome) => {
-    if (found || !matters(outcome, first, by)) return;
-    const part = partOf(outcome);
-    if (!part) return;
-    walk(other, { region: part, aside: 0, isThorough: true }, work, (second) => {
-      if (found) return;
-      const [was, is] = first === 'old' ? [outcome, second] : [second, outcome];
-      if (was.least.level >= is.most.level || isSame(was.path, is.path) || !isThere(second, work)) return;
-      found = is.most.by;
-    });
-    if (work.left < 0) found ??= outcome.most.by;
+  const isOldFirst = first === 'old';
+  const [one, other] = isOldFirst ? [old, next] : [next, old];
+  walk(one, { region, aside: 0, isThorough: true }, work, {
+    wants: (least, most) => {
+      if (found || (isOldFirst ? least.level === LEVEL.allow : most.level === LEVEL.deny)) return false;
+      // What is certain, and decided by what there was, is so in both.
+      return by === null || least.by !== most.by || least.by === by;
+    },
+    tell: (outcome) => {
+      walk(other, { region: outcome.region, aside: 0, isThorough: true }, work, {
+        wants: (least, most) =>
+          !found && (isOldFirst ? most.level > outcome.least.level : outcome.most.level > least.level),
+        tell: (second) => {
+          const [was, is] = isOldFirst ? [outcome, second] : [second, outcome];
+          if ((was.path && isSame(was.path, is.path)) || !isThere(second.region, work)) return;
+          found = is.most.by;
+        },
+      });
+      if (work.left < 0) found ??= outcome.most.by;
+    },
   });
   return work.left < 0 ? (found ?? next.local.chain.policy) : found;
-}
-
-/** Whether an outcome can be one side of something wider. */
-function matters({ least, most }: Outcome, first: Suspect['first'], by: DecidedBy | null): boolean {
-  if (first === 'old' ? least.level === LEVEL.allow : most.level === LEVEL.deny) return false;
-  return by === null || least.by !== most.by || least.by === by;
-}
-
-function partOf({ region, part }: Outcome): Region | null {
-  const box = part ? intersect(region.box, part) : region.box;
-  return box && { box, holes: region.holes };
 }
 
 function isSame(one: Path | null, other: Path | null): boolean {
@@ -161,15 +158,15 @@ function differences(old: Table = EMPTY, next: Table = EMPTY, place: Place, isSp
     if (isLaxer) suspects.push({ box: EVERYTHING, place: where, first: 'next', by: isSpokenOf ? to.policy : null });
     if (oldLines === nextLines) continue;
     const { gone, fresh } = changes(from.entries, to.entries);
-    for (const { box, by, rule } of gone) {
+    for (const { box, denied, rule } of gone) {
       const { kind } = rule.target;
       if (place.table !== 'nat' && kind === 'accept') continue;
-      suspects.push({ box, place: where, first: 'old', by: kind === 'drop' ? by : null });
+      suspects.push({ box, place: where, first: 'old', by: kind === 'drop' ? denied.by : null });
     }
-    for (const { box, by, rule } of fresh) {
+    for (const { box, allowed, rule } of fresh) {
       const { kind } = rule.target;
       if (place.table !== 'nat' && kind === 'drop') continue;
-      suspects.push({ box, place: where, first: 'next', by: kind === 'accept' && isSpokenOf ? by : null });
+      suspects.push({ box, place: where, first: 'next', by: kind === 'accept' && isSpokenOf ? allowed.by : null });
     }
   }
   return suspects;
