@@ -35,4 +35,3 @@ export async function futuresOf(after: Snapshot, checkpoint: Checkpoint): Promis
   await follow({ snapshot: after, ended: [], isReverted: false });
   return futures;
 }
-
