@@ -38,6 +38,16 @@ export const difference = z.strictObject({
 });
 export type Difference = z.infer<typeof difference>;
 
+/** A rule of the kernel's that decides about packets, or the policy of its chain. */
+export const decider = z.strictObject({
+  /** With the table in front where that is not `filter`: `raw PREROUTING`. */
+  chain: z.string(),
+  /** As `iptables-save` prints it; null for the policy. */
+  rule: z.string().nullable(),
+  /** `ufw`, `ufw base rules`, `policy`, the name of another program, or `other`. */
+  owner: z.string(),
+});
+
 export const serviceReport = z.strictObject({
   id: z.string(),
   label: z.string(),
@@ -46,6 +56,10 @@ export const serviceReport = z.strictObject({
   out: openness,
   /** The same, per address family; a family ufw does not manage is left out. */
   families: z.array(z.strictObject({ family: z.enum(['ipv4', 'ipv6']), in: openness, out: openness })),
+  /** What lets packets in or out where it is open, what blocks them where it is closed, and both where it is partial. */
+  decidedBy: z.strictObject({ in: z.array(decider), out: z.array(decider) }),
+  /** Where a rule decides whose effect cannot be known: `partial` for that reason, perhaps. */
+  undecided: z.array(direction),
   /** Interfaces and remote addresses that rules which can decide about this service are limited to. */
   interfaces: z.array(z.string()),
   sources: z.array(z.string()),

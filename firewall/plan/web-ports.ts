@@ -11,7 +11,7 @@ import { overlaps, type Registry, registryOf } from '../services/registry';
 import type { FamilyRules } from '../state/family-rules';
 import type { Plan } from '../state/plan';
 import type { Snapshot } from '../state/snapshot';
-import { FACTORY, letsIn } from '../state/web-problems';
+import { FACTORY } from '../state/web-problems';
 import { chainFor, opennessOf, regionOf } from '../verdicts/openness';
 import { changePorts, dropOldPorts, listenOnBoth, type PortMove, type WebPortChange } from '../web/edit';
 import { siteRefusal } from '../web/refusal';
@@ -236,4 +236,12 @@ function stillLetIn(
     opennessOf([regionOf(family, 'in', `${port}/tcp`, ANY_SCOPE)], chainFor(rules, policies, 'in'));
   if (state(old, from) === 'closed' || state(list, to) !== 'closed') return list;
   return opened(list, target(family, 'in', to, policies), 'allow');
+}
+
+/** Whether the rules let anybody in to a TCP port, by either family. */
+function letsIn(snapshot: Snapshot, port: number): boolean {
+  return snapshot.families.some(({ family, rules }) => {
+    const chain = chainFor(rules, snapshot.settings.policies, 'in');
+    return opennessOf([regionOf(family, 'in', `${port}/tcp`, ANY_SCOPE)], chain) !== 'closed';
+  });
 }

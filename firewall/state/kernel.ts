@@ -1,8 +1,12 @@
 /** What the kernel holds, compared with what ufw's files would make it hold. */
+import type { Policy } from '../messages';
+import type { Policies } from '../results';
 import { chainPrefix } from '../rules/lines';
 import { IPV6_OFF_LOAD } from '../rules/load-text';
+import { type ChainName, POLICY_OF } from '../rules/policies';
 import type { Family } from '../rules/rule';
 import { firstDifference, type Table } from '../rules/tables';
+import type { FamilyRuleset, Ruleset } from '../verdicts/ruleset';
 import { yieldToEventLoop } from '../yield';
 import { expectedTable, fullLoadOf, userTable } from './expected';
 import type { Snapshot } from './snapshot';
@@ -10,6 +14,8 @@ import type { Snapshot } from './snapshot';
 /** What the kernel holds of one family. */
 export interface FamilyKernel {
   family: Family;
+  /** All that decides about its packets. */
+  ruleset: FamilyRuleset;
   filter: Table;
   /** All tables, as `iptables-save` prints them; bytes as latin1, as those of ufw's files. */
   text: string;
@@ -17,6 +23,9 @@ export interface FamilyKernel {
 
 /** The families the kernel has, whether ufw manages them or not. */
 export type Kernel = readonly FamilyKernel[];
+
+/** All that decides about packets, of every family. */
+export const rulesetIn = (kernel: Kernel): Ruleset => kernel.map(({ ruleset }) => ruleset);
 
 const NO_TABLE: Table = { chains: new Map(), policies: new Map() };
 
@@ -35,6 +44,19 @@ export function isActive({ families }: Snapshot, kernel: Kernel): boolean {
         chains.get(`${prefix}-before-${chain}`)?.includes(`-j ${prefix}-user-${chain}`) === true,
     );
   });
+}
+
+/** The default policies as packets meet them: one that accepts in any family ufw manages is `allow`, whatever the files say. */
+export function policiesInForce({ families, settings }: Snapshot, kernel: Kernel): Policies {
+  const inForce = (chain: ChainName): Policy => {
+    const set = settings.policies[POLICY_OF[chain]];
+    const accepts = families.some(
+      ({ family }) => filterOf(kernel, family).policies.get(chain.toUpperCase()) === 'ACCEPT',
+    );
+    if (accepts) return 'allow';
+    return set === 'allow' ? 'deny' : set;
+  };
+  return { incoming: inForce('input'), outgoing: inForce('output'), routed: inForce('forward') };
 }
 
 /**

@@ -254,6 +254,8 @@ export class FakeFirewall implements Device {
         in: openness(id),
         out: 'closed',
         families: [{ family: 'ipv4', in: openness(id), out: 'closed' }],
+        decidedBy: { in: [], out: [] },
+        undecided: [],
         interfaces: [],
         sources: [],
         optional,
