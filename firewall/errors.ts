@@ -98,7 +98,7 @@ export class FirewallError extends Error {
 
 /** The error for what this user may not do. `what` is one sentence. */
 export function notPermitted(what: Sentence, cause?: unknown): FirewallError {
-  const remedy = say`Run "sudo npx smartserver-firewall setup" once on the device, in the folder where Node-RED has this package (~/.node-red).`;
+  const remedy = say`Run "sudo npx smartserver-firewall setup" once on the device, in the folder where this package is installed for Node-RED (~/.node-red).`;
   return new FirewallError('NOT_PERMITTED', { what, remedy }, cause);
 }
 
@@ -109,8 +109,8 @@ export function asFirewallError(cause: unknown): FirewallError {
   return new FirewallError(
     'INTERNAL',
     {
-      what: say`this should not happen: ${printable(said)}.`,
-      state: say`What state the firewall is in is not known.`,
+      what: say`an unexpected error occurred: ${printable(said)}.`,
+      state: say`The state of the firewall is unknown.`,
       remedy: say`Read the firewall before changing anything, and report this error.`,
     },
     cause,

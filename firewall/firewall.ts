@@ -342,11 +342,11 @@ async function toggleService(settings: Settings, request: ToggleServiceRequest, 
 async function unitChange({ service, action }: ResolvedToggle): Promise<UnitChange | undefined> {
   if (service.id !== 'ssh' || service.unit === null) {
     throw new FirewallError('INVALID_INPUT', {
-      what: say`systemService: only the program of ssh can be started and stopped, not that of ${service.id}.`,
+      what: say`systemService: only the SSH server can be started and stopped, not that of ${service.id}.`,
     });
   }
   if (!(await hasSystemd())) {
-    throw new FirewallError('INVALID_INPUT', { what: say`systemService: systemd does not run on this machine.` });
+    throw new FirewallError('INVALID_INPUT', { what: say`systemService: systemd is not running on this machine.` });
   }
   const from = await unitState(service.unit);
   const on = action !== 'close';
@@ -357,7 +357,7 @@ async function unitChange({ service, action }: ResolvedToggle): Promise<UnitChan
 async function changeWebPorts(settings: Settings, request: ChangeWebPortsRequest, order?: Order): Promise<Done> {
   if (request.reload === 'reboot' && request.confirmWithin > 0) {
     throw new FirewallError('INVALID_INPUT', {
-      what: say`confirmWithin: a restart of the device takes an unconfirmed change back, so it cannot go with reload "reboot".`,
+      what: say`confirmWithin: a restart of the device reverts an unconfirmed change, so this cannot be combined with reload "reboot".`,
       remedy: say`Use reload "reload", which needs no restart.`,
     });
   }
@@ -413,7 +413,7 @@ async function lastBackup(settings: Settings, requested: boolean): Promise<Check
     const checkpoint = await readBackup(settings, id);
     if (!requested || checkpoint.reason === 'requested') return checkpoint;
   }
-  throw new FirewallError('UNKNOWN_BACKUP', { what: say`there is no backup: nothing was changed yet.` });
+  throw new FirewallError('UNKNOWN_BACKUP', { what: say`there is no backup: nothing has been changed yet.` });
 }
 
 async function backups(settings: Settings): Promise<BackupReport[]> {
@@ -437,9 +437,9 @@ async function confirm(
     if (!pending || (meant !== undefined && meant !== pending.id && meant !== pending.request)) {
       throw new FirewallError('NOTHING_PENDING', {
         what: pending
-          ? say`the change that waits is ${pending.id}, not that one.`
-          : say`no change waits to be confirmed.`,
-        remedy: pending ? undefined : say`It may have gone back already, because it was not confirmed in time.`,
+          ? say`the pending change is ${pending.id}, not the one named.`
+          : say`no change is waiting for confirmation.`,
+        remedy: pending ? undefined : say`It may have been reverted already because it was not confirmed in time.`,
       });
     }
     done.push({ id: pending.id, action: pending.action });
@@ -460,7 +460,7 @@ async function refuseLink(path: string): Promise<void> {
       throw error;
     },
   );
-  if (isLink) throw siteRefusal(say`${path} is a symbolic link; name the file it leads to.`);
+  if (isLink) throw siteRefusal(say`${path} is a symbolic link; specify the file it points to.`);
 }
 
 interface Asked extends Omit<Intent, 'reason'> {
@@ -532,8 +532,8 @@ const changesAnything = async (snapshot: Snapshot, plan: Plan): Promise<boolean>
 
 function waits({ id, action, deadline }: NonNullable<Snapshot['schedule']['pending']>, clock: Clock): FirewallError {
   return new FirewallError('PENDING_CHANGE', {
-    what: say`the change "${action}" (${id}) waits to be confirmed until ${deadlineText(deadline, clock)}.`,
-    remedy: say`Confirm it, or undo it; the profile lockdown takes it back by itself.`,
+    what: say`the change "${action}" (${id}) is waiting for confirmation until ${deadlineText(deadline, clock)}.`,
+    remedy: say`Confirm or undo it; the profile lockdown reverts it automatically.`,
   });
 }
 

@@ -21,7 +21,10 @@ const someText = text.check(z.minLength(1));
 const name = z
   .string()
   .check(
-    z.regex(/^[a-z][a-z0-9-]{0,40}$/, phrase`must start with a letter and hold only small letters, digits and dashes`),
+    z.regex(
+      /^[a-z][a-z0-9-]{0,40}$/,
+      phrase`must start with a lowercase letter and contain only lowercase letters, digits and hyphens`,
+    ),
   );
 
 const PORT_HELP = phrase`must be a port 1 to 65535 or a range like 1628:1645, with or without /tcp or /udp`;
@@ -65,7 +68,7 @@ const absolutePath = z.string().check(
   ),
 );
 
-const MOMENT_HELP = phrase`must be a moment like 2026-11-23T16:09:43Z`;
+const MOMENT_HELP = phrase`must be a time like 2026-11-23T16:09:43Z`;
 
 /** There is no 30 February, though a date can be made of it. */
 function isMoment(value: string): boolean {
@@ -267,7 +270,8 @@ export const saidByAgent = z.array(sentence).check(z.maxLength(3));
  */
 export function check<Schema extends z.ZodMiniType>(schema: Schema, value: unknown): z.output<Schema> {
   const trap = prototypeKey(value);
-  if (trap !== null) throw new FirewallError('INVALID_INPUT', { what: say`${trap}: no property may have this name.` });
+  if (trap !== null)
+    throw new FirewallError('INVALID_INPUT', { what: say`${trap}: properties with this name are not allowed.` });
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];

@@ -177,6 +177,6 @@ const isLockdown = (call: Call): boolean => call.method === 'setProfile' && call
 
 const tooMany = (callers: number): FirewallError =>
   new FirewallError('BUSY', {
-    what: say`too many requests wait for the firewall already (${callers}).`,
-    remedy: say`Send fewer messages at a time, and this one again when those are answered.`,
+    what: say`too many requests are already waiting for the firewall (${callers}).`,
+    remedy: say`Send fewer messages at a time, and send this one again once the others have been answered.`,
   });

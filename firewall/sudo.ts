@@ -32,7 +32,7 @@ export async function remote(request: AgentRequest): Promise<Result> {
   if (answer?.error) throw toError(answer.error);
   if (/^sudo:/m.test(stderr)) throw notPermitted(say`sudo refused (${firstLine(stderr)}).`);
   throw new FirewallError('INTERNAL', {
-    what: say`the agent ended with code ${code} and no answer (${firstLine(stderr)}).`,
+    what: say`the privileged program exited with code ${code} without a response (${firstLine(stderr)}).`,
     state: say`Read the firewall to see its state.`,
   });
 }

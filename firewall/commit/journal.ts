@@ -98,7 +98,7 @@ async function makeFolders(place: Place): Promise<void> {
   for (const folder of [place.stateDir, backupsOf(place)]) {
     const { uid, mode } = await lstat(folder).then((found) => (found.isDirectory() ? found : { uid: -1, mode: 0 }));
     if (uid === process.getuid?.() && (mode & 0o022) === 0) continue;
-    throw notPermitted(say`${folder} must be a folder, no link, which belongs to root and only root can write to.`);
+    throw notPermitted(say`${folder} must be a folder, not a link, that is owned by root and writable only by root.`);
   }
 }
 
@@ -123,7 +123,8 @@ const pathOf = (place: Place, id: string): string => join(backupsOf(place), `${i
 export async function backupIds(place: Place): Promise<string[]> {
   const names = await readdir(backupsOf(place)).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [];
-    if (error.code === 'EACCES') throw notPermitted(say`this user may not read ${backupsOf(place)}.`, error);
+    if (error.code === 'EACCES')
+      throw notPermitted(say`this user does not have permission to read ${backupsOf(place)}.`, error);
     throw error;
   });
   return names
@@ -138,7 +139,7 @@ export async function readBackup(place: Place, id: string): Promise<Checkpoint> 
   if (checkpoint) return checkpoint;
   throw new FirewallError('UNKNOWN_BACKUP', {
     what: say`there is no backup ${printable(id)}.`,
-    remedy: say`List the backups, and use one of their ids.`,
+    remedy: say`List the backups and use one of their ids.`,
   });
 }
 

@@ -62,8 +62,8 @@ export async function load(after: Snapshot, loads: readonly (readonly [Family, s
   const missing = await missingRules(after, kernel);
   if (missing === null) return kernel;
   throw new FirewallError('VERIFY_FAILED', {
-    what: say`the kernel does not hold the rules that were loaded (${missing}).`,
-    state: say`The firewall was put back as it was.`,
+    what: say`the kernel does not contain the rules that were loaded (${missing}).`,
+    state: say`The firewall was restored to its previous state.`,
     remedy: say`Look for another program that changes iptables, then try again.`,
   });
 }
@@ -75,8 +75,8 @@ export async function stop(after: Snapshot): Promise<Kernel> {
   const kernel = await readKernel();
   if (!isActive(after, kernel)) return kernel;
   throw new FirewallError('VERIFY_FAILED', {
-    what: say`the kernel still filters after the firewall was switched off.`,
-    state: say`The firewall was put back as it was.`,
+    what: say`the kernel is still filtering after the firewall was switched off.`,
+    state: say`The firewall was restored to its previous state.`,
     remedy: say`Look for another program that changes iptables, then try again.`,
   });
 }

@@ -110,9 +110,9 @@ async function attempt(settings: Settings, intent: Intent, holder: Holder | null
     if (!(await isUndone(settings, intent, id, done))) return done;
     if (round === ROUNDS) {
       throw new FirewallError('BUSY', {
-        what: say`ufw commands that run all the time have undone this change ${ROUNDS} times.`,
+        what: say`other ufw commands keep running and have undone this change ${ROUNDS} times.`,
         state: say`The change is not in effect.`,
-        remedy: say`Find what calls ufw in a loop, stop it, and try again.`,
+        remedy: say`Find the program that keeps calling ufw, stop it, and try again.`,
       });
     }
   }
@@ -310,7 +310,9 @@ async function commit(
 async function reboot(): Promise<void> {
   const { code, stderr } = await run('systemctl', ['reboot']);
   if (code === 0) return;
-  throw new FirewallError('VERIFY_FAILED', { what: say`the device did not restart (${stderr.trim().slice(0, 200)}).` });
+  throw new FirewallError('VERIFY_FAILED', {
+    what: say`the device could not be restarted (${stderr.trim().slice(0, 200)}).`,
+  });
 }
 
 /** A port that nginx shall take must be nobody else's: nginx itself would not say so. */
@@ -349,16 +351,16 @@ function refused(error: unknown): never {
   if (error instanceof FirewallError) throw error;
   const { code, message } = error as NodeJS.ErrnoException;
   if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') throw notPermitted(say`${message}.`, error);
-  throw new FirewallError('INTERNAL', { what: say`${message}.`, state: say`The firewall is as it was.` }, error);
+  throw new FirewallError('INTERNAL', { what: say`${message}.`, state: say`The firewall is unchanged.` }, error);
 }
 
 function stuck(first: unknown, second: unknown): FirewallError {
   return new FirewallError(
     'VERIFY_FAILED',
     {
-      what: say`the change failed (${(first as Error).message}) and could not be taken back (${(second as Error).message}).`,
-      state: say`The state of the firewall is not known.`,
-      remedy: say`What it was is in the journal; the next change takes it back first. Or run "ufw reload" on the device.`,
+      what: say`the change failed (${(first as Error).message}) and could not be rolled back (${(second as Error).message}).`,
+      state: say`The state of the firewall is unknown.`,
+      remedy: say`The previous state is in the journal, and the next change rolls back to it first; or run "ufw reload" on the device.`,
     },
     second,
   );

@@ -71,7 +71,7 @@ export const fleetRequest = action.check(
       const lasts = Date.parse(expires) - Date.parse(issued);
       return lasts > 0 && lasts <= LONGEST_MS;
     },
-    { path: ['expires'], message: phrase`must be later than "issued", by seven days at most` },
+    { path: ['expires'], message: phrase`must be later than "issued", by at most seven days` },
   ),
 );
 export type FleetRequest = z.infer<typeof fleetRequest>;

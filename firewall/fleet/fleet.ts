@@ -76,7 +76,7 @@ function parsed(envelope: unknown): unknown {
   try {
     return JSON.parse(envelope.toString());
   } catch (error) {
-    throw new FirewallError('INVALID_INPUT', { what: say`the request is no JSON.` }, error);
+    throw new FirewallError('INVALID_INPUT', { what: say`the request is not valid JSON.` }, error);
   }
 }
 

@@ -26,8 +26,8 @@ export async function readText(path: string): Promise<FileText | null> {
     const { mode, uid, gid, size } = await stat(path);
     if ((mode & constants.S_IFMT) !== constants.S_IFREG || size > MAX_SIZE) {
       throw new FirewallError('UFW_FILES_UNREADABLE', {
-        what: say`${path} is not a file of at most ${MAX_SIZE / 1024 / 1024} MB.`,
-        state: say`Nothing was touched.`,
+        what: say`${path} is not a regular file of at most ${MAX_SIZE / 1024 / 1024} MB.`,
+        state: say`Nothing was changed.`,
       });
     }
     // A link keeps pointing at its file: what is replaced later is the file itself.
@@ -35,7 +35,8 @@ export async function readText(path: string): Promise<FileText | null> {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR') return null;
-    if (code === 'EACCES' || code === 'EPERM') throw notPermitted(say`this user may not read ${path}.`, error);
+    if (code === 'EACCES' || code === 'EPERM')
+      throw notPermitted(say`this user does not have permission to read ${path}.`, error);
     throw error;
   }
 }

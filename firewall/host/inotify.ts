@@ -84,8 +84,8 @@ function unwatched(folder: string, error: NodeJS.ErrnoException): FirewallError 
     isFull || error.code !== 'EACCES' ? 'INTERNAL' : 'NOT_PERMITTED',
     {
       what: say`${folder} cannot be watched (${error.message}).`,
-      state: say`Changes there are not noticed.`,
-      remedy: isFull ? say`Allow more: sudo sysctl fs.inotify.max_user_watches=65536` : undefined,
+      state: say`Changes there go unnoticed.`,
+      remedy: isFull ? say`Raise the limit: sudo sysctl fs.inotify.max_user_watches=65536` : undefined,
     },
     error,
   );

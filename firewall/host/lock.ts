@@ -90,11 +90,12 @@ export function startHolder(settings: Pick<Settings, 'etcUfw'>): Holder {
       await ended;
       throw new FirewallError('BUSY', {
         what: say`another program has held ufw's lock for more than ${Math.round(timeoutMs / 1000)} seconds.`,
-        remedy: say`Look for a ufw command that does not end (ps aux | grep ufw) and try again.`,
+        remedy: say`Look for a ufw command that does not finish (ps aux | grep ufw), and try again.`,
       });
     }
     if ((answer as { code?: string }).code === 'ENOENT') throw notFound('python3');
-    if (/PermissionError/.test(errors)) throw notPermitted(say`this user may not take ufw's lock ${path}.`);
+    if (/PermissionError/.test(errors))
+      throw notPermitted(say`this user does not have permission to take ufw's lock ${path}.`);
     throw new FirewallError('INTERNAL', {
       what: say`ufw's lock could not be taken (${errors.trim().split('\n').pop()}).`,
     });

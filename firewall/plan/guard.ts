@@ -36,7 +36,7 @@ export function guarded(
   const { managementFrom } = registry;
   if (managementFrom !== '' && isLost({ interface: '', from: normalAddress(managementFrom) })) {
     throw new FirewallError('LOCKOUT', {
-      what: say`this would close the web pages to ${managementFrom}, which is to reach them whatever happens.`,
+      what: say`this would close the web pages to ${managementFrom}, which must always be able to reach them (managementFrom).`,
       remedy: say`Leave https open for that address, or use force if you can reach the USB console.`,
     });
   }
@@ -55,8 +55,8 @@ function refuseWidening(snapshot: Snapshot, plan: Plan): void {
     throw new FirewallError('WOULD_OPEN', {
       what:
         typeof found === 'string'
-          ? say`the change may only tighten, but the default policy for ${found} packets would let more through.`
-          : say`the change may only tighten, but ${describe(found)} would let more through.`,
+          ? say`onlyTighten is set, but the default policy for ${found} packets would allow more traffic.`
+          : say`onlyTighten is set, but ${describe(found)} would allow more traffic.`,
     });
   }
 }

@@ -90,7 +90,7 @@ function letsOthersIn(rule: Rule, service: Service, direction: Direction, scopes
 export async function planToggle(snapshot: Snapshot, registry: Registry, request: ResolvedToggle): Promise<Plan> {
   const { service, action, directions, scope } = request;
   const families = snapshot.families.filter((family) => scopeFits(scope, family));
-  if (families.length === 0) throw invalid(say`from: ${scope.from} is an IPv6 address, and IPv6 is off in ufw.`);
+  if (families.length === 0) throw invalid(say`from: ${scope.from} is an IPv6 address, but IPv6 is disabled in ufw.`);
   const rules: RuleLists = { ...snapshot.rules };
   const { policies } = snapshot.settings;
   for (const family of families) {
@@ -125,7 +125,7 @@ export function resolveToggle(snapshot: Snapshot, registry: Registry, request: T
         ? DIRECTIONS
         : [request.direction];
   if (OWN_INTERFACES.includes(request.interface)) {
-    throw invalid(say`interface: ${request.interface} is the device's own; rules about it must stay as they are.`);
+    throw invalid(say`interface: ${request.interface} is internal to the device; its rules must not be changed.`);
   }
   const scope = normalScope({ interface: request.interface, from: request.from });
   const { force, onlyTighten, systemService } = request;
@@ -155,7 +155,7 @@ function refuseInternal(plan: Plan, snapshot: Snapshot, { service, action, force
   );
   if (!adds) return plan;
   throw new FirewallError('INTERNAL_SERVICE', {
-    what: say`${service.label} is used only inside the device and must get no rule: ${service.consequence}`,
+    what: say`${service.label} is used only within the device and must not have a rule: ${service.consequence}`,
     remedy: say`Use force if you know better.`,
   });
 }

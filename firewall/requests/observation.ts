@@ -76,7 +76,7 @@ async function lookBetweenChanges(
     // Where somebody calls ufw all the time, what it leaves in between has to do.
     if (left === 1 || (await ufwProcesses()).every((key) => hanging.has(key))) return { ids, looked, recovered };
   }
-  throw new FirewallError('BUSY', { what: say`the firewall is being changed all the time.`, state: null });
+  throw new FirewallError('BUSY', { what: say`the firewall keeps being changed.`, state: null });
 }
 
 /** What the files said at one end of a change. */

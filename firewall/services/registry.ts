@@ -30,13 +30,12 @@ export function registryOf(settings: RegistrySettings, web: WebPorts | null): Re
   const ports = new Map(Object.entries(settings.servicePorts));
   for (const id of ports.keys()) {
     const known = CATALOGUE.find((service) => service.id === id);
-    if (!known || known.internal)
-      throw invalid(say`servicePorts.${id}: there is no service of that name to set a port for.`);
+    if (!known || known.internal) throw invalid(say`servicePorts.${id}: there is no service with this name.`);
   }
   const vendor = CATALOGUE.map((service) => withPort(withWebPort(service, web), ports.get(service.id)));
   const custom = settings.customServices.map((own): Service => {
     if (CATALOGUE.some(({ id }) => id === own.id))
-      throw invalid(say`customServices: ${own.id} is a service of the device already.`);
+      throw invalid(say`customServices: ${own.id} is already a service of the device.`);
     return {
       id: own.id,
       label: own.label,

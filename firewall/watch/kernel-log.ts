@@ -110,7 +110,9 @@ export class KernelLog {
 
   #fail(error: Error): void {
     const what = say`the kernel's log cannot be read (${error.message}).`;
-    this.#listener.trouble(new FirewallError('INTERNAL', { what, state: say`Everything else is watched.` }, error));
+    this.#listener.trouble(
+      new FirewallError('INTERNAL', { what, state: say`Everything else is being watched.` }, error),
+    );
   }
 }
 

@@ -229,7 +229,7 @@ const withCode = (error: Error): FirewallError =>
 
 const loggingOff = (): FirewallError =>
   new FirewallError('NO_LOG', {
-    what: say`blocked packets cannot be told of: the logging of ufw is off.`,
-    state: say`Everything else is watched.`,
-    remedy: say`Switch it on: sudo ufw logging low`,
+    what: say`blocked packets cannot be reported: ufw's logging is off.`,
+    state: say`Everything else is being watched.`,
+    remedy: say`Enable it: sudo ufw logging low`,
   });

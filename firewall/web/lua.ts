@@ -49,6 +49,6 @@ function endsWith(text: string, closing: string, from: number, line: number): nu
 
 function unending(line: number) {
   return siteRefusal(
-    say`In the nginx site file, the Lua block that begins in line ${line} holds a text that does not end.`,
+    say`In the nginx site file, the Lua block that begins in line ${line} contains an unterminated string.`,
   );
 }

@@ -52,10 +52,10 @@ export function parseSite(bytes: Buffer): Site {
 
 /** Reading or writing back what is no text would change it. NUL bytes are what a power cut leaves in a file. */
 function siteText(bytes: Buffer): string {
-  if (bytes.length > MAX_BYTES) throw siteRefusal(say`The nginx site file is over 1 MB long.`);
+  if (bytes.length > MAX_BYTES) throw siteRefusal(say`The nginx site file is larger than 1 MB.`);
   if (!Buffer.from(bytes.toString('utf8'), 'utf8').equals(bytes))
     throw siteRefusal(say`The nginx site file is not UTF-8.`);
-  if (bytes.includes(0)) throw siteRefusal(say`The nginx site file holds NUL bytes, so it is damaged.`);
+  if (bytes.includes(0)) throw siteRefusal(say`The nginx site file contains NUL bytes, so it is damaged.`);
   return bytes.toString('latin1');
 }
 

@@ -135,7 +135,7 @@ export class FakeFirewall implements Device {
     return this.#queued(() => {
       const waiting = this.pending;
       if (!waiting || (id !== undefined && id !== waiting.id)) {
-        throw new FirewallError('NOTHING_PENDING', { what: say`no change waits to be confirmed.` });
+        throw new FirewallError('NOTHING_PENDING', { what: say`no change is waiting for confirmation.` });
       }
       this.pending = null;
       this.see({ confirmed: waiting.id });
