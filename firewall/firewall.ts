@@ -269,7 +269,7 @@ const repetition = async (settings: Settings, warnings: readonly string[]): Prom
 function foreignLines({ unreadable }: State): string[] {
   if (unreadable.length === 0) return [];
   return [
-    `Lines that are no rules of ufw's were kept, but ufw drops them when it next writes: ${unreadable.join('; ')}`,
+    `Lines that are not ufw rules were kept, but ufw will drop them when it next writes: ${unreadable.join('; ')}`,
   ];
 }
 
@@ -321,7 +321,7 @@ async function keepWanted(settings: Settings, wanted: WantedProfile): Promise<re
   if (isSameWish((await readSchedule(settings)).wanted, wanted)) return [];
   return reschedule(settings, ({ schedule }) => ({ ...schedule, wanted })).catch((error: Error) => [
     // The profile holds, which is what was asked for.
-    `That ${wanted.profile} is wanted could not be kept, so nobody is told when it no longer holds: ${error.message}`,
+    `The profile ${wanted.profile} could not be recorded as the one to watch, so drift from it will not be reported: ${error.message}`,
   ]);
 }
 

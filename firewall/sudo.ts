@@ -44,10 +44,12 @@ export async function outdated(): Promise<readonly string[]> {
     const own = installed && (await readText(join(PACKAGED, 'program.js')));
     if (!own || installed.text === own.text) return [];
   } catch (error) {
-    return [`Whether ${INSTALLED} has the program of this package could not be told: ${(error as Error).message}`];
+    return [
+      `Whether ${INSTALLED} contains the program of this package could not be determined: ${(error as Error).message}`,
+    ];
   }
   return [
-    `The program in ${INSTALLED} is of another version than this package. Run "sudo npx smartserver-firewall setup" again, in the folder where Node-RED has the package (~/.node-red).`,
+    `The program in ${INSTALLED} is of another version than this package. Run "sudo npx smartserver-firewall setup" again, in the folder where this package is installed for Node-RED (~/.node-red).`,
   ];
 }
 

@@ -76,7 +76,7 @@ export async function recover(settings: Settings): Promise<string[]> {
       checkpoint,
       paths.map((path) => ({ path })),
     );
-    return [`The change "${checkpoint.action}" of ${checkpoint.at} had not finished and was taken back.`];
+    return [`The change "${checkpoint.action}" of ${checkpoint.at} was interrupted and has been rolled back.`];
   }
   await tidy(checkpoint);
   await reload(settings);

@@ -20,17 +20,15 @@ const LONGEST_MS = 7 * 24 * 3600 * 1000;
 
 const common = {
   id: requestId.check(
-    z.describe('Names the request, and no other one: the same id again is answered and not carried out a second time.'),
+    z.describe('Identifies the request uniquely: a repeated id is answered, but not carried out a second time.'),
   ),
   issued: moment.check(
     z.describe(
-      'When the operator issued it, UTC. A device refuses a request that was issued no later than the last one it has carried out (SUPERSEDED), or more than two days ahead of its own clock.',
+      'When the operator issued it, UTC. A device refuses a request issued no later than the last one it has carried out (SUPERSEDED), or more than two days ahead of its own clock.',
     ),
   ),
   expires: moment.check(
-    z.describe(
-      'Until when it may be carried out, UTC, by the device’s clock (EXPIRED): later than “issued”, by seven days at most.',
-    ),
+    z.describe('When it expires, UTC, by the device’s clock (EXPIRED): later than “issued”, by at most seven days.'),
   ),
 };
 

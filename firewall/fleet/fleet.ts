@@ -116,12 +116,12 @@ type End = Pick<FleetResult, 'outcome'> & Partial<FleetResult>;
 
 function endOf(done: Result): End {
   if ('readAt' in done) return { outcome: 'read', profile: done.profile.name, state: summaryOf(done) };
-  if (Array.isArray(done) || 'drift' in done || 'failed' in done) throw new Error('an answer to another question');
+  if (Array.isArray(done) || 'drift' in done || 'failed' in done) throw new Error('an answer to a different request');
   const { state } = done;
   const base = { profile: state.profile.name };
   if ('confirmed' in done) return { ...base, outcome: 'confirmed', backup: done.id };
   if ('repeated' in done) {
-    const undone = state.lastRequest?.undone ? ['The change it made was taken back since.'] : [];
+    const undone = state.lastRequest?.undone ? ['Its change has been undone since.'] : [];
     return { ...base, outcome: 'repeated', warnings: [...undone, ...done.warnings] };
   }
   const { backup, warnings, dryRun, changed } = done;

@@ -66,7 +66,7 @@ export async function planProfileNow(
   return {
     ...plan,
     schedule: { ...snapshot.schedule, leases },
-    warnings: [...plan.warnings, `The profile now decides about what was open or closed for a while: ${services}.`],
+    warnings: [...plan.warnings, `The profile ended temporary openings or closings: ${services}.`],
   };
 }
 

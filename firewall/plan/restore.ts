@@ -67,8 +67,10 @@ export async function planUndo(snapshot: Snapshot, checkpoint: Checkpoint): Prom
     enabled: snapshot.settings.enabled && (was.settings.enabled || !became.settings.enabled),
     ...(oldSite === undefined ? {} : { site: oldSite, web: webMove(snapshot, was, 'if-running') }),
     warnings: [
-      'The rules had changed since, so only what that change did was taken back.',
-      ...(isForeign ? ['The site file had been edited since; the edited one is in the backup of this change.'] : []),
+      'The rules have changed since, so only the effect of that change was undone.',
+      ...(isForeign
+        ? ['The site file has been edited since; the edited version is in the backup of this change.']
+        : []),
     ],
   };
 }

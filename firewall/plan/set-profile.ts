@@ -27,7 +27,9 @@ export async function planProfile(snapshot: Snapshot, registry: Registry, reques
   for (const family of snapshot.families) {
     rules[family] = await underProfile(snapshot.rules[family] ?? [], { family, profile, policies, registry, request });
   }
-  const warnings = snapshot.settings.enabled ? [] : ['The firewall was off and is now on, also after the next boot.'];
+  const warnings = snapshot.settings.enabled
+    ? []
+    : ['The firewall was off and is now on, and will be on after the next boot.'];
   return guarded(snapshot, { rules, policies, enabled: true, warnings }, registry, request);
 }
 
@@ -173,9 +175,9 @@ function warningsOf(snapshot: Snapshot, rules: RuleLists, { service, action, dir
             (rule.action === 'deny' || rule.action === 'reject'),
         );
   const addresses = [...new Set(blocks.map(remoteOf))];
-  if (addresses.length > 0) warnings.push(`Still blocked by rules of their own: ${addresses.join(', ')}.`);
+  if (addresses.length > 0) warnings.push(`Still blocked by separate rules: ${addresses.join(', ')}.`);
   if (action === 'close' && service.id === 'mdns') {
-    warnings.push("ufw's own before.rules still accept multicast mDNS (224.0.0.251).");
+    warnings.push("ufw's own before.rules still accepts multicast mDNS (224.0.0.251).");
   }
   if (action === 'close' && service.internal) warnings.push(service.consequence);
   if (!snapshot.settings.enabled) warnings.push('The firewall is off: the rules are stored, but nothing is filtered.');

@@ -94,7 +94,7 @@ function warningsOf(oldPorts: readonly number[], waits: boolean): string[] {
   return [
     'CMS Export may still use the old port: check its settings.',
     ...(waits
-      ? ['nginx was not reloaded: it stays on the old ports, which stay open. After the reload run mode "repair".']
+      ? ['nginx was not reloaded: it stays on the old ports, which remain open. After reloading it, run mode "repair".']
       : []),
   ];
 }
@@ -255,17 +255,17 @@ export function webProblems(snapshot: Snapshot, nginxPorts: ReadonlySet<number> 
   const ports = snapshot.web?.ports;
   if (!ports) return [];
   const problems = [...ports.problems];
-  const said = (port: number): string => (port === FACTORY.https || port === FACTORY.http ? '' : ' Repair mends it.');
+  const said = (port: number): string => (port === FACTORY.https || port === FACTORY.http ? '' : ' Repair fixes it.');
   if (ports.https !== null && !letsIn(snapshot, ports.https)) {
     problems.push(
-      `The web pages cannot be reached: nginx serves them on port ${ports.https}, and the firewall lets nothing in there.${said(ports.https)}`,
+      `The web pages cannot be reached: nginx serves them on port ${ports.https}, but the firewall does not allow that port.${said(ports.https)}`,
     );
   }
   for (const [kind, port] of Object.entries(FACTORY) as ['http' | 'https', number][]) {
     const own = ports[kind];
     if (own !== null && own !== port && letsIn(snapshot, port)) {
       problems.push(
-        `The firewall lets port ${port} in, where no page is: nginx serves ${kind.toUpperCase()} on port ${own}. Repair closes it.`,
+        `The firewall allows port ${port}, which serves no page: nginx serves ${kind.toUpperCase()} on port ${own}. Repair closes it.`,
       );
     }
   }
@@ -273,7 +273,7 @@ export function webProblems(snapshot: Snapshot, nginxPorts: ReadonlySet<number> 
     for (const port of [ports.http, ports.https]) {
       if (port !== null && !nginxPorts.has(port)) {
         problems.push(
-          `nginx does not listen on port ${port}, although its site file says so: reload it (sudo nginx -s reload).`,
+          `nginx does not listen on port ${port}, contrary to its site file: reload it (sudo nginx -s reload).`,
         );
       }
     }

@@ -46,12 +46,14 @@ export async function settle(settings: Settings): Promise<Done> {
     );
   };
   if (pending && isDue(pending, clock)) {
-    await attempt('A change that was not confirmed could not be taken back', () => revert(settings, pending));
+    await attempt('A change that was not confirmed could not be reverted', () => revert(settings, pending));
   }
   const over = leases.filter(({ deadline }) => secondsLeft(deadline, clock) <= 0);
-  for (const lease of over) await attempt('A lease that is over could not end', () => endLease(settings, lease));
+  for (const lease of over)
+    await attempt('A temporary opening or closing could not be ended', () => endLease(settings, lease));
   const others = leases.filter(({ deadline }) => secondsLeft(deadline, clock) > 0 && deadline.boot !== clock.boot);
-  if (others.length > 0) await attempt('Leases have no timer', () => inNewBoot(settings, others, clock));
+  if (others.length > 0)
+    await attempt('Temporary openings or closings have no timer', () => inNewBoot(settings, others, clock));
   return { warnings, failed };
 }
 
@@ -67,7 +69,7 @@ export async function revert(settings: Settings, { id, action }: Pending): Promi
     snapshot.schedule.pending?.id === id ? planUndo(snapshot, checkpoint) : unchanged(snapshot);
   const intent = { action: `not confirmed: ${action}`, reason: 'unconfirmed' as const, plan, movesWeb: true };
   const { changed, warnings } = await transact(settings, intent, false);
-  return changed ? [`The change "${action}" was not confirmed and was taken back.`, ...warnings] : warnings;
+  return changed ? [`The change "${action}" was not confirmed and has been reverted.`, ...warnings] : warnings;
 }
 
 /** Ends a lease, in a transaction of its own. */

@@ -46,7 +46,7 @@ export async function newsOf(settings: Settings, { known }: NewsRequest, look: (
 }
 
 const notKept = (error: Error): string[] => [
-  `What was told could not be kept, so it is told again after a restart: ${error.message}`,
+  `What was reported could not be recorded, so it will be reported again after a restart: ${error.message}`,
 ];
 
 /**

@@ -90,7 +90,7 @@ export function serviceNamed({ services }: Registry, reference: string): Service
     out: null,
     optional: false,
     internal: services.some(({ internal, opens }) => internal && opens.some((ports) => overlaps(ports, reference))),
-    consequence: owner?.consequence ?? `Nothing on port ${reference} can be reached.`,
+    consequence: owner?.consequence ?? `Nothing on port ${reference} can be reached any more.`,
   };
 }
 

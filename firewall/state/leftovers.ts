@@ -12,12 +12,14 @@ export function leftovers(snapshot: Snapshot, kernel: Kernel): string[] {
   const chains = [...new Set(testChains(kernel).map(([, chain]) => chain))];
   return [
     ...(!snapshot.settings.enabled && holdsRules(kernel)
-      ? ['The firewall is to be off at the next boot, but the kernel still holds its rules: a ufw command was killed.']
+      ? [
+          'The firewall will be off at the next boot, but the kernel still contains its rules: a ufw command was killed.',
+        ]
       : []),
     ...(snapshot.settings.enabled && !isActive(snapshot, kernel)
       ? ["ufw.conf says that the firewall is on, but ufw's chains in the kernel are empty: nothing is filtered."]
       : []),
-    ...chains.map((chain) => `A chain ${chain} is left in the kernel: a ufw command was killed.`),
+    ...chains.map((chain) => `The chain ${chain} was left in the kernel: a ufw command was killed.`),
   ];
 }
 
