@@ -1,6 +1,6 @@
 import { printable } from './printable';
 
-/** The codes an error of this package carries. The README's troubleshooting table tells of each that occurs. */
+/** The codes an error of this package carries. The README's troubleshooting table explains each that occurs. */
 export const ERROR_CODES = [
   'INVALID_INPUT',
   'UNKNOWN_SERVICE',
@@ -70,7 +70,7 @@ export interface Explanation {
 
 const UNCHANGED = say`The firewall was not changed.`;
 
-/** The message of an error, whatever language it has been told in since. */
+/** The message of an error, whatever language it has been translated to since. */
 export const inEnglish = ({ code, said }: Pick<FirewallError, 'code' | 'said'>): string =>
   [`${code}:`, ...said.map((sentence) => rendered(sentence))].join(' ');
 

@@ -92,7 +92,7 @@ export class Firewall {
   #watch: Watch | undefined;
   /** Whether the program that timers start, and those who are not root, was compared with this package's. */
   #isCompared = false;
-  /** What observers have not been told yet, in sentences. */
+  /** What has not been reported to observers yet, in sentences. */
   #unsaid: readonly string[] = [];
 
   /** @throws FirewallError INVALID_INPUT, naming the setting. */
@@ -109,7 +109,7 @@ export class Firewall {
     return this.#queued({ method: 'read', request: {} }) as Promise<State>;
   }
 
-  /** Makes a profile true. @throws FirewallError, see the contract. */
+  /** Applies a profile. @throws FirewallError, see the contract. */
   async setProfile(request: unknown = {}): Promise<ChangeResult> {
     const call: Call = { method: 'setProfile', request: check(setProfileRequest, request) };
     return this.#queued(call) as Promise<ChangeResult>;
@@ -141,7 +141,7 @@ export class Firewall {
 
   /**
    * Does what an operator's request asks for, once, and in the order in which requests were issued. What cannot be done is
-   * told in the result, so it does not throw for it.
+   * reported in the result, so it does not throw for it.
    * @param envelope as it came: an object, JSON or its bytes
    * @param limits what no request may do here
    */
@@ -174,8 +174,8 @@ export class Firewall {
   }
 
   /**
-   * Tells the listener from now on what happens to the firewall, whoever does it, until the function it gives back is
-   * called, or close(). What holds already is told first.
+   * Reports to the listener what happens to the firewall, whatever the cause, until the function it returns is
+   * called, or close(). Existing conditions are reported first.
    * @throws FirewallError INVALID_INPUT
    */
   watch(options: unknown, listener: WatchListener): () => void {
@@ -234,7 +234,7 @@ export class Firewall {
 
   #wake(last: Pick<State, 'leases' | 'pending'>): void {
     this.#timer = undefined;
-    // What keeps a deadline from being met now may not do so in a while; it is also told with the next result.
+    // What prevents a deadline from being met now may be gone later; it is also reported with the next result.
     this.resume().catch(() => setTimeout(() => this.#await(last), RETRY_MS).unref());
   }
 }
@@ -252,7 +252,7 @@ export async function perform(settings: Settings, call: Call): Promise<Result> {
   const late = [...recovered, ...warnings];
   if (call.method === 'settle') return { warnings: late, failed, state: await currentState(settings) };
   const { order } = call;
-  // Before anything is done for it: a lockdown takes back what waits, and web ports end a while, before they are planned.
+  // Before anything is done for it: a lockdown reverts a pending change, and web ports end a lease, before they are planned.
   if (order && standing(order, (await readSchedule(settings)).lastRequest, Date.now()) === 'done') {
     return repetition(settings, late);
   }
@@ -265,7 +265,7 @@ const repetition = async (settings: Settings, warnings: readonly string[]): Prom
   state: await currentState(settings),
 });
 
-/** Lines that are no rules are kept by this package, and not by ufw. */
+/** Lines that are not rules are kept by this package, but not by ufw. */
 function foreignLines({ unreadable }: State): string[] {
   if (unreadable.length === 0) return [];
   return [
@@ -296,7 +296,7 @@ async function setProfile(settings: Settings, request: SetProfileRequest, order?
   const first: string[] = [];
   if (isLockdown && !request.dryRun) {
     const { pending } = await readSchedule(settings);
-    // It must not hold up a lockdown that it cannot be taken back.
+    // That it cannot be reverted must not hold up a lockdown.
     if (pending) first.push(...(await revert(settings, pending).catch((error: Error) => [error.message])));
   }
   const wanted: WantedProfile = { profile: request.profile, optionalServices: request.optionalServices };
@@ -455,7 +455,7 @@ async function refuseLink(path: string): Promise<void> {
   const isLink = await lstat(path).then(
     (stat) => stat.isSymbolicLink(),
     (error: NodeJS.ErrnoException) => {
-      // A file that is missing or may not be looked at is told of when it is read.
+      // A file that is missing or not accessible is reported when it is read.
       if (error.code === 'ENOENT' || error.code === 'ENOTDIR' || error.code === 'EACCES') return false;
       throw error;
     },
@@ -470,7 +470,7 @@ interface Asked extends Omit<Intent, 'reason'> {
   order?: Order | undefined;
 }
 
-/** What every change is told. */
+/** The options of every change. */
 type Options = Pick<SetProfileRequest, 'dryRun' | 'confirmWithin' | 'cutConnections'>;
 
 async function change(settings: Settings, asked: Asked, options: Options): Promise<Done> {
@@ -484,7 +484,7 @@ async function change(settings: Settings, asked: Asked, options: Options): Promi
     // Read while the change waits for the lock and for the kernel.
     if (!asked.movesWeb && !surroundings) {
       surroundings = readSurroundings();
-      // Where it fails, that is told when it is awaited, or the change has failed before.
+      // A failure is reported when it is awaited, or the change has failed before.
       surroundings.catch(() => undefined);
     }
     const { pending, lastRequest } = snapshot.schedule;
@@ -577,7 +577,7 @@ function ruleChanges({ before, after }: Committed): Pick<ChangeResult, 'added' |
   };
 }
 
-/** Of the second list what is not in the first, told by what ufw stores: a file that was read again has other objects. */
+/** The rules of the second list that are not in the first, compared by what ufw stores: a file read again has other objects. */
 function missingIn(rules: readonly Rule[], others: readonly Rule[]): Rule[] {
   const same = new Set(rules);
   const candidates = others.filter((rule) => !same.has(rule));

@@ -70,7 +70,7 @@ const absolutePath = z.string().check(
 
 const MOMENT_HELP = phrase`must be a time like 2026-11-23T16:09:43Z`;
 
-/** There is no 30 February, though a date can be made of it. */
+/** Rejects 30 February, which Date would accept. */
 function isMoment(value: string): boolean {
   const date = new Date(value);
   return !Number.isNaN(date.getTime()) && date.toISOString().startsWith(value.slice(0, 19));
@@ -127,7 +127,7 @@ export type CustomProfile = z.infer<typeof customProfile>;
 /** Seconds; a week at most, so that no rule is forgotten. */
 const duration = z.int().check(z.minimum(0), z.maximum(7 * 24 * 3600));
 
-/** What every change can be told. */
+/** The options of every change. */
 const changeOptions = {
   /** Plan and report, change nothing. */
   dryRun: z._default(z.boolean(), false),
@@ -209,7 +209,7 @@ export type NewsRequest = z.infer<typeof newsRequest>;
 export const watchTopic = z.enum(['changed', 'drift', 'web-ports', 'blocked', 'pending', 'reverted', 'lease-ended']);
 export type WatchTopic = z.infer<typeof watchTopic>;
 
-/** What is told to whom: the node `watch-firewall`. */
+/** What is reported to a watcher: the node `watch-firewall`. */
 export const watchOptions = z.strictObject({
   topics: z._default(
     z.array(watchTopic),
@@ -255,7 +255,7 @@ export type AgentRequest = z.infer<typeof agentRequest>;
 /** A request with nothing said that has a default. */
 export type AgentQuestion = z.input<typeof agentRequest>;
 
-/** A sentence of an error as the agent tells it, see errors.ts. */
+/** A sentence of an error as the agent reports it, see errors.ts. */
 const sentence: z.ZodMiniType<Sentence> = z.strictObject({
   template: z.string(),
   get values() {

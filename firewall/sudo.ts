@@ -9,14 +9,14 @@ import type { Result } from './results';
 
 /** Where `setup` puts the agent. */
 const INSTALLED_AGENT = join(INSTALLED, 'agent');
-/** The package's own programs, beside this file's folder. */
+/** The package's own programs, next to this file's folder. */
 const PACKAGED = join(__dirname, '..', 'agent');
 /** A change waits for ufw's lock and for late ufw commands; beyond this something hangs. */
 const TIMEOUT_MS = 120_000;
 
 /**
  * Has the agent make a request and gives its answer.
- * @throws FirewallError as the agent reports it; NOT_PERMITTED where sudo refuses, INTERNAL where the answer is none.
+ * @throws FirewallError as the agent reports it; NOT_PERMITTED if sudo refuses, INTERNAL if there is no valid answer.
  */
 export async function remote(request: AgentRequest): Promise<Result> {
   const program = (await exists(INSTALLED_AGENT)) ? [INSTALLED_AGENT] : [process.execPath, join(PACKAGED, 'agent.js')];
@@ -37,7 +37,7 @@ export async function remote(request: AgentRequest): Promise<Result> {
   });
 }
 
-/** What to tell where the program that `setup` installed is not this package's: it was updated since. */
+/** What to report if the program installed by `setup` is not this package's, because the package was updated since. */
 export async function outdated(): Promise<readonly string[]> {
   try {
     const installed = await readText(join(INSTALLED, 'program.js'));

@@ -1,7 +1,7 @@
 /**
- * What makes a change safe to die in: before the first byte of a file changes, everything needed to take the change back
+ * What makes a change safe to die in: before the first byte of a file changes, everything needed to roll the change back
  * is on disk as the journal. When the change is done the journal becomes its backup, in one rename. A journal that is
- * found at the start of a run is the trace of a change that died.
+ * found at the start of a run is the trace of an interrupted change.
  */
 import { lstat, mkdir, readdir, rename, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -21,13 +21,13 @@ export interface Checkpoint {
   at: string;
   /** What was asked: `set-profile lockdown`. */
   action: string;
-  /** Why: somebody asked for it, nobody confirmed the change it takes back, or a lease was over. */
+  /** Why: somebody requested it, nobody confirmed the change it reverts, or a lease was over. */
   reason: BackupReport['reason'];
   /** How many rules there were. */
   rules: number;
   /** All files a change may write, as they were. */
   before: readonly FileText[];
-  /** What the change makes of the files it writes, by path: tells its own half-done work from somebody else's. */
+  /** What the change makes of the files it writes, by path: distinguishes its own partial work from somebody else's. */
   after: Readonly<Record<string, Splice>>;
   /** The systemd unit that the change starts or stops, if any. */
   unit?: UnitChange;
@@ -69,7 +69,7 @@ export async function writeNote(place: Place, path: string, text: string): Promi
 
 /**
  * Has everybody who watches notice that something has changed here. Not everybody may look into the folder; but all may
- * watch the one it lies in, where the kernel tells that its times were set.
+ * watch the one it lies in, where the kernel reports that its times were set.
  */
 async function leaveTrace({ stateDir }: Place): Promise<void> {
   const now = new Date();
@@ -104,7 +104,7 @@ async function makeFolders(place: Place): Promise<void> {
 
 /**
  * The change is done: its journal is from now on its backup. The oldest backups beyond `keepBackups` go, but not `needed`,
- * the one that an unconfirmed change goes back to.
+ * the one that an unconfirmed change is reverted to.
  */
 export async function finish(place: Place, { id }: Checkpoint, needed: string | undefined): Promise<void> {
   const backup = pathOf(place, id);
@@ -152,7 +152,7 @@ export const textsOf = ({ before, after }: Checkpoint, when: 'before' | 'after')
     }),
   );
 
-/** The change was taken back. */
+/** The change was rolled back. */
 export async function drop(place: Place): Promise<void> {
   await removeIfThere(asideOf(journalOf(place)));
   if ((await readText(journalOf(place))) === null) return;
@@ -162,7 +162,7 @@ export async function drop(place: Place): Promise<void> {
 }
 
 /**
- * The checkpoint of a change that died, or null.
+ * The checkpoint of an interrupted change, or null.
  * @throws FirewallError INTERNAL where the journal cannot be read: then nobody knows what was going on.
  */
 export const unfinished = (place: Place): Promise<Checkpoint | null> => read(journalOf(place));

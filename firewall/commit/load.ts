@@ -18,7 +18,7 @@ export interface Loads {
  * Makes the texts: where the kernel holds what the files say, what differs; else everything, which iptables first has to
  * try without effect. They stay good while the files do: ufw changes the kernel together with them, and what somebody
  * else does to it is seen after loading.
- * @param anew everything is loaded, whatever the kernel holds and the old files say
+ * @param anew everything is loaded, whatever the kernel contains and the old files say
  */
 export async function prepareLoads(before: Snapshot, after: Snapshot, kernel: Kernel, anew = false): Promise<Loads> {
   const present = before.settings.enabled && !anew ? null : kernel;
@@ -56,7 +56,7 @@ export async function load(after: Snapshot, loads: readonly (readonly [Family, s
   for (const [family, text] of loads) await restore(family, text);
   let kernel = await readKernel();
   if (!after.settings.enabled || (await missingRules(after, kernel)) === null) return kernel;
-  // Somebody has changed the kernel since it was looked at, or flushed ufw's chains: everything, once more.
+  // Somebody has changed the kernel since it was read, or flushed ufw's chains: load everything once more.
   for (const [family, text] of loadsOf(after, isActive(after, kernel) ? null : kernel)) await restore(family, text);
   kernel = await readKernel();
   const missing = await missingRules(after, kernel);

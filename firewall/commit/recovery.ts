@@ -1,4 +1,4 @@
-/** The way back: of a change that failed, and of one that died. */
+/** The way back: of a change that failed, and of one that was interrupted. */
 import { asideOf, type FileText, readText, removeIfThere, replace } from '../host/files';
 import { replaceTable } from '../host/iptables';
 import { setUnit } from '../host/systemd';
@@ -57,7 +57,7 @@ async function reload(settings: Settings): Promise<void> {
 }
 
 /**
- * Takes back a change that died half-way. Files that somebody else has written since are theirs and stay.
+ * Rolls back an interrupted change. Files that somebody else has written since are theirs and stay.
  * @returns warnings for the next result.
  */
 export async function recover(settings: Settings): Promise<string[]> {

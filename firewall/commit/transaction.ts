@@ -1,7 +1,7 @@
 /**
  * The transaction: one change of ufw's files and of the kernel, wholly or not at all.
- * Read, plan, lock, take back what died, read and plan again, journal, write, load, verify, file the backup, release, look
- * once more.
+ * Read, plan, lock, roll back an interrupted change, read and plan again, journal, write, load, verify, file the backup,
+ * release, look once more.
  */
 import { FirewallError, notPermitted, say } from '../errors';
 import { type FileText, replace } from '../host/files';
@@ -40,9 +40,9 @@ export const unchanged = ({ rules, settings: { policies, enabled } }: Snapshot):
 export interface WebMove {
   /** The rules while it moves: old and new ports are let in. */
   between: RuleLists;
-  /** `if-running`: on the way back, which must not fail for an nginx that does not run or a page that does not answer. */
+  /** `if-running`: for a rollback, which must not fail because nginx is not running or a page does not respond. */
   reload: 'reload' | 'if-running' | 'reboot' | 'none';
-  /** The ports nginx shall listen on afterwards, and those it shall have left. */
+  /** The ports nginx has to listen on afterwards, and those it has to have left. */
   listening: readonly number[];
   left: readonly number[];
   /** The ports whose pages are asked for. */
@@ -146,7 +146,7 @@ export async function reschedule(
   }
 }
 
-/** Takes back a change that died, if there is one: the next request does, whatever it is, and so can a boot. */
+/** Rolls back an interrupted change, if there is one: the next request does, whatever it is, and so can a boot. */
 export async function takeBack(settings: Settings): Promise<readonly string[]> {
   if ((await unfinished(settings)) === null) return [];
   const lock = await lockAfterUfw(settings);
@@ -315,7 +315,7 @@ async function reboot(): Promise<void> {
   });
 }
 
-/** A port that nginx shall take must be nobody else's: nginx itself would not say so. */
+/** A port that nginx is to take must not be in use: nginx itself would not report that. */
 async function refuseBusy({ listening }: WebMove): Promise<void> {
   const own = new Set((await listenersOfNginx()).map(({ inode }) => inode));
   const others = (await readListeners()).filter(
@@ -332,7 +332,7 @@ async function refuseBusy({ listening }: WebMove): Promise<void> {
   });
 }
 
-/** Lets the new web ports in beside the old ones, in the kernel only: the journal tells of it until the files do. */
+/** Lets the new web ports in next to the old ones, in the kernel only: the journal records it until the files do. */
 async function openBetween(before: Snapshot, { between }: WebMove): Promise<void> {
   if (!before.settings.enabled) return;
   const { policies, enabled } = before.settings;

@@ -1,6 +1,6 @@
 /**
  * What an operator asks of devices over a broker. `docs/fleet.schema.json` is made of this and of results.ts. The agent loads
- * none of it: it is told the change, and the order that it belongs to.
+ * none of it: it receives the change, and its place in the order.
  */
 import * as z from 'zod/mini';
 import { phrase } from '../errors';

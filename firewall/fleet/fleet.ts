@@ -89,7 +89,7 @@ function namesOf(value: unknown): Pick<FleetResult, 'id' | 'action'> {
   };
 }
 
-/** @throws FirewallError EXPIRED, INVALID_INPUT for a reading; of a change the engine decides, when its turn has come. */
+/** @throws FirewallError EXPIRED, INVALID_INPUT for a reading; of a change the engine decides, when it is carried out. */
 function callOf(envelope: FleetRequest, { onlyTighten = false }: Limits): Call {
   const { id, issued, expires } = envelope;
   const order = { id, issued, expires };

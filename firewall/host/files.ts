@@ -44,7 +44,7 @@ export async function readText(path: string): Promise<FileText | null> {
 /** The name under which a replacement is prepared. One name, so that what a crash leaves behind is known. */
 export const asideOf = (path: string): string => `${path}.smartserver-new`;
 
-/** Writes a replacement beside the file, on disk and with the file's owner and mode, but not yet in its place. */
+/** Writes a replacement next to the file, on disk and with the file's owner and mode, but not yet in its place. */
 export async function writeAside({ path, text, mode, uid, gid }: FileText): Promise<void> {
   const aside = asideOf(path);
   await removeIfThere(aside);

@@ -43,7 +43,7 @@ export async function run(program: string, args: readonly string[], options: Run
   if (isLate) throw new FirewallError('TIMEOUT', { what: say`${program} did not finish in time.`, state: null });
   if (result.exitCode !== undefined) return { code: result.exitCode, stdout: result.stdout, stderr: result.stderr };
   const { code } = result as { code?: string };
-  // A program that is not there cannot read its input either, and which of the two is told first is chance.
+  // A program that does not exist cannot read its input either, and which of the two is reported first is chance.
   if (code === 'ENOENT' || (code === 'EPIPE' && child.pid === undefined)) throw notFound(program);
   const what = result.signal ? say`${program} was terminated by ${result.signal}.` : say`${program} could not be run.`;
   throw new FirewallError('INTERNAL', { what, state: null }, result);

@@ -1,4 +1,4 @@
-/** What no change may do, whatever was asked: open more than it was allowed to, or close the way back. */
+/** What no change may do, whatever was requested: open more than permitted, or close the last way in. */
 
 import type { Plan } from '../commit/transaction';
 import { FirewallError, type Sentence, say } from '../errors';
@@ -11,7 +11,7 @@ import type { RuleLists, Snapshot } from '../state/snapshot';
 import { chainFor, opennessOf, regionOf, scopeFits } from '../verdicts/openness';
 import { widening } from '../verdicts/widening';
 
-/** Refuses what the request's own limits, or the way back to the device, forbid. */
+/** Refuses what the request's own limits, or the last way in to the device, forbid. */
 export function guarded(
   snapshot: Snapshot,
   plan: Plan,

@@ -1,4 +1,4 @@
-/** Changes for a while: what is planned when a service is to be as it was later, or when such a while is cut short. */
+/** Temporary changes: what is planned when a service is to be as it was later, or when a lease ends early. */
 
 import type { Plan } from '../commit/transaction';
 import type { UnitChange } from '../host/systemd';
@@ -19,8 +19,8 @@ export interface While {
 }
 
 /**
- * A toggle that may last for a while only. Another while of the same service is over with it: what it goes back to is
- * what was before both, and the later request says when. For good, it ends every while of the service.
+ * A toggle that may be temporary. It ends another lease of the same service: what it returns to is
+ * what was before both, and the later request says when. A permanent one ends every lease of the service.
  */
 export async function planToggleFor(
   snapshot: Snapshot,
@@ -37,7 +37,7 @@ export async function planToggleFor(
   );
   const plan = await planToggle(base, registry, toggle);
   const patch = deadline === null ? {} : patchOf(base.rules, plan.rules);
-  // What a while before had started or stopped is part of what this one goes back to.
+  // What an earlier lease had started or stopped is part of what this one returns to.
   const earlier = ended.map(({ end }) => end.unit).find((one) => one !== undefined);
   const back = earlier && { ...earlier, from: earlier.to, to: earlier.from };
   const whole = unit ? { ...unit, from: earlier?.from ?? unit.from } : toggle.systemService ? earlier : undefined;

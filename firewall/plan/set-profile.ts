@@ -1,4 +1,4 @@
-/** Requests turned into what ufw's files shall say. Pure: snapshots in, plans or refusals out. */
+/** Requests turned into the new contents of ufw's files. Pure: snapshots in, plans or refusals out. */
 
 import type { Plan } from '../commit/transaction';
 import { FirewallError, type Sentence, say } from '../errors';
@@ -33,7 +33,7 @@ export async function planProfile(snapshot: Snapshot, registry: Registry, reques
   return guarded(snapshot, { rules, policies, enabled: true, warnings }, registry, request);
 }
 
-/** Node-RED's turn: with thousands of rules each of these steps takes a while. */
+/** Yields to the event loop: with thousands of rules each of these steps takes some time. */
 const breathe = (): Promise<void> => new Promise(setImmediate);
 
 interface ProfileTask {

@@ -1,4 +1,4 @@
-/** Moving the web ports: what the site file and the rules shall say, and what they say while both are in use. */
+/** Moving the web ports: the new contents of the site file and the rules, and those while both are in use. */
 
 import type { Plan } from '../commit/transaction';
 import { FirewallError, say } from '../errors';

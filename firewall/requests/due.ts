@@ -1,4 +1,4 @@
-/** Does what has come due: takes back what nobody confirmed, ends leases. */
+/** Does what is due: reverts what nobody confirmed, ends leases. */
 
 import { readBackup } from '../commit/journal';
 import { wakeAt } from '../commit/timers';
@@ -57,15 +57,15 @@ export async function settle(settings: Settings): Promise<Done> {
   return { warnings, failed };
 }
 
-/** A boot takes back what nobody confirmed, however much time is left: somebody may have switched the device off for it. */
+/** A boot reverts what nobody confirmed, however much time is left: somebody may have switched the device off for it. */
 const isDue = ({ deadline }: Pending, clock: Clock): boolean =>
   deadline.boot !== clock.boot || secondsLeft(deadline, clock) <= 0;
 
-/** Takes an unconfirmed change back. */
+/** Reverts an unconfirmed change. */
 export async function revert(settings: Settings, { id, action }: Pending): Promise<readonly string[]> {
   const checkpoint = await readBackup(settings, id);
   const plan = async (snapshot: Snapshot): Promise<Plan> =>
-    // Somebody else may have confirmed it, or taken it back, while the lock was waited for.
+    // Somebody else may have confirmed or undone it while this was waiting for the lock.
     snapshot.schedule.pending?.id === id ? planUndo(snapshot, checkpoint) : unchanged(snapshot);
   const intent = { action: `not confirmed: ${action}`, reason: 'unconfirmed' as const, plan, movesWeb: true };
   const { changed, warnings } = await transact(settings, intent, false);

@@ -32,7 +32,7 @@ const UFW_MS = 2000;
 export async function newsOf(settings: Settings, { known }: NewsRequest, look: () => Promise<Looked>): Promise<News> {
   const { ids, looked, recovered } = await lookBetweenChanges(settings, look);
   const told = await readTold(settings);
-  // Where nobody was ever told anything, what lies there is history.
+  // If nothing was ever reported to anybody, existing backups are history.
   const old = new Set(known ?? told ?? ids);
   const changes: OwnChange[] = [];
   for (const id of ids.filter((one) => !old.has(one))) {
@@ -52,7 +52,7 @@ const notKept = (error: Error): string[] => [
 /**
  * A reading that no change of this package's was under way in, and the ids of all that were made before it. Only so can it
  * be said whose doing a rule is. A `ufw` command is waited for too: it writes one family after the other, and what is there
- * in between nobody wants to be told of.
+ * in between is not to be reported.
  */
 async function lookBetweenChanges(
   settings: Settings,
@@ -61,7 +61,7 @@ async function lookBetweenChanges(
   const recovered: string[] = [];
   let hanging = new Set<string>();
   for (let left = ROUNDS; left > 0; left--) {
-    // Waits for the end of a change that is under way, and takes back one that died.
+    // Waits for the end of a change that is under way, and rolls back an interrupted one.
     recovered.push(...(await takeBack(settings)));
     const running = await ufwProcesses();
     const isOver = await ended(
@@ -112,7 +112,7 @@ function endOf({ families, sources }: Snapshot, texts: Texts): End {
   return {
     rules: families.flatMap((family) => {
       const { path } = sources[family];
-      // What a change has mended was no rule file before.
+      // What a change has repaired was not a rule file before.
       return isRuleFile(textOf(path), family) ? rulesOf(parseRuleFile(textOf(path), family, path)) : [];
     }),
     settings: parseSettings(textOf(sources.defaultUfw.path), textOf(sources.ufwConf.path)),

@@ -15,7 +15,7 @@ const AHEAD_MS = 2 * 24 * 3600 * 1000;
  * @throws FirewallError EXPIRED, SUPERSEDED, INVALID_INPUT where it comes from too far ahead
  */
 export function standing({ id, issued, expires }: Order, last: LastRequest | null, wall: number): 'new' | 'done' {
-  // What was done is done, however late it is told again.
+  // What was done is done, however late it is requested again.
   if (last?.id === id) return 'done';
   const here = new Date(wall).toISOString();
   if (wall > Date.parse(expires)) {
@@ -42,6 +42,6 @@ export function standing({ id, issued, expires }: Order, last: LastRequest | nul
 /** What is remembered of a request that the change with this id does. */
 export const remembered = ({ id, issued }: Order, change: string): LastRequest => ({ id, issued, change });
 
-/** What is remembered once the change with this id was taken back: it was done, and does not hold. */
+/** What is recorded once the change with this id was undone: it was done, and is no longer in effect. */
 export const withoutDoing = (last: LastRequest | null, change: string): LastRequest | null =>
   last?.change === change ? { ...last, undone: true } : last;

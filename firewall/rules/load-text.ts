@@ -57,7 +57,7 @@ export function fullLoad({ before, after, user }: FamilyFiles, policies: Policie
 
 /**
  * Lets everything through, at once. As when ufw itself stops, its primary chains and the jumps to them stay, empty, and
- * its others go: by those `ufw status` tells that it is off.
+ * its others go: by those `ufw status` recognises that it is off.
  */
 export function stopLoad(family: Family, present: Table): string {
   const prefix = chainPrefix(family);

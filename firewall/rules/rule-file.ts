@@ -15,7 +15,7 @@ export interface Item {
   rule: Rule;
   /** The rule's text, from the empty line before the tuple to its last line, with line ends. */
   raw: string;
-  /** Lines between this rule and the next that are no rule of ufw's: kept where they are. */
+  /** Lines between this rule and the next that are not ufw rules: kept where they are. */
   foreign: string;
 }
 
@@ -167,7 +167,7 @@ const chainsBeside = (rule: Rule): string[] => [
   ...(rule.action === 'limit' ? ['user-limit', 'user-limit-accept'] : []),
 ];
 
-/** What in a file's items is no rule of ufw's, in words: lines of their own, and lines that do not follow from their tuple. */
+/** What in a file's items is not a ufw rule, in words: separate lines, and lines that do not follow from their tuple. */
 export function unreadableLines(file: RuleFile, name: string): readonly string[] {
   const known = unreadableByFile.get(file) ?? linesUnread(file, name);
   unreadableByFile.set(file, known);

@@ -19,7 +19,7 @@ export interface Registry {
   managementTo: string;
 }
 
-/** The settings that tell what services and profiles there are. */
+/** The settings that define what services and profiles there are. */
 export type RegistrySettings = Pick<
   Settings,
   'servicePorts' | 'customServices' | 'customProfiles' | 'managementFrom' | 'managementTo'

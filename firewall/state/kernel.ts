@@ -68,10 +68,10 @@ export async function isInSync(snapshot: Snapshot, kernel: Kernel): Promise<bool
   return true;
 }
 
-/** Lines compared before Node-RED gets its turn. */
+/** How many lines are compared before yielding to the event loop. */
 const SLICE = 400;
 
-/** The first place where the actual table is not what is expected, in words; null where there is none. */
+/** The first place where the actual table differs from the expected one, in words; null if there is none. */
 async function differenceOf(expected: Table, actual: Table): Promise<string | null> {
   for (const [name, policy] of expected.policies) {
     if (actual.policies.get(name) !== policy)
@@ -94,7 +94,7 @@ async function differenceOf(expected: Table, actual: Table): Promise<string | nu
 }
 
 /**
- * The table without what other programs add beside ufw's jumps: fail2ban and Docker jump from the built-in chains to
+ * The table without what other programs add next to ufw's jumps: fail2ban and Docker jump from the built-in chains to
  * chains of their own, and Docker puts rules of its own into FORWARD. Those are reported as other owners. A verdict
  * put into INPUT or OUTPUT by hand stays, and makes the difference that it is.
  */

@@ -1,4 +1,4 @@
-/** What a `ufw` command that was killed half-way leaves behind: recognised here, and put right by a restore. */
+/** What a killed `ufw` command leaves behind: recognised here, and repaired by a restore. */
 import { restore, type Saved } from '../host/iptables';
 import type { Family } from '../rules/rule';
 import { isActive, type Kernel, readKernel } from './kernel';
@@ -23,7 +23,7 @@ export function leftovers(snapshot: Snapshot, kernel: Kernel): string[] {
   ];
 }
 
-/** Removes the chains, and tells what the kernel holds then; the rest is put right by files and rules loaded anew. */
+/** Removes the chains, and returns what the kernel contains then; reloading files and rules repairs the rest. */
 export async function removeLeftovers(kernel: Kernel): Promise<Kernel> {
   const chains = testChains(kernel);
   for (const [family, chain] of chains) await restore(family, `*filter\n-F ${chain}\n-X ${chain}\nCOMMIT\n`);
@@ -37,7 +37,7 @@ const testChains = (kernel: Kernel): [Family, string][] =>
       .map((chain): [Family, string] => [family, chain]),
   );
 
-/** A firewall that was stopped in good order has no rules of the user's left in the kernel. */
+/** A firewall that was stopped properly leaves no user rules in the kernel. */
 const holdsRules = (kernel: Kernel): boolean =>
   (Object.values(kernel) as Saved[]).some(({ filter: { chains } }) =>
     [...chains].some(([name, lines]) => /^ufw6?-user-input$/.test(name) && lines.length > 0),

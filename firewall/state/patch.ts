@@ -38,7 +38,7 @@ export const isEmpty = (patch: Patch): boolean => Object.keys(patch).length === 
 
 /**
  * The lists without what the patch did. What somebody has decided since stays: a rule that is gone is not missed, and one
- * whose identity is taken is not put back.
+ * whose identity is taken is not restored.
  */
 export function unpatched(lists: RuleLists, patch: Patch): RuleLists {
   const result: RuleLists = { ...lists };

@@ -90,7 +90,7 @@ function webReport(snapshot: Snapshot, nginx: readonly Listener[]): State['webPo
   return { http, https, redirectsTo, consistent: problems.length === 0, problems };
 }
 
-/** Node-RED's turn: with thousands of rules a report takes a while, and flows shall not notice. */
+/** Yields to the event loop: with thousands of rules a report takes some time, and flows must not notice. */
 const breathe = (): Promise<void> => new Promise(setImmediate);
 
 /** The rules of both families in the order `ufw status numbered` counts them. */
@@ -169,7 +169,7 @@ interface Verdict {
   sources: readonly string[];
 }
 
-/** What a chain says of a port stays true as long as the chain is there, and readings follow each other. */
+/** What a chain says about a port stays valid as long as the chain exists, and readings follow each other. */
 const verdicts = new WeakMap<Chain, Map<string, Verdict>>();
 
 function verdictOn(spec: string, chain: Chain, family: Family, direction: Direction): Verdict {

@@ -1,6 +1,6 @@
 /**
- * What is to happen later without anybody asking: an unconfirmed change goes back, a lease ends. And which profile is to
- * hold. Kept in one file beside the backups and written in the same transaction as the change it belongs to.
+ * What is to happen later without anybody asking: an unconfirmed change is reverted, a lease ends. And which profile is to
+ * hold. Kept in one file next to the backups and written in the same transaction as the change it belongs to.
  */
 import { readFile } from 'node:fs/promises';
 import { FirewallError, say } from '../errors';
@@ -21,7 +21,7 @@ export interface Deadline {
 }
 
 export interface Pending {
-  /** The change that goes back unless it is confirmed. */
+  /** The change that is reverted unless it is confirmed. */
   id: string;
   action: string;
   deadline: Deadline;
@@ -49,14 +49,14 @@ export type LeaseEnd =
 /** The profile that was set last, as it was asked for. */
 export type WantedProfile = Pick<SetProfileRequest, 'profile' | 'optionalServices'>;
 
-/** The operator's request that was done last. It is never forgotten, whatever goes back. */
+/** The operator's request that was carried out last. It is never forgotten, whatever is reverted. */
 export interface LastRequest {
   id: string;
   /** ISO 8601, UTC, by the operator's clock. */
   issued: string;
   /** The change that did it, or that it confirmed. */
   change: string;
-  /** That change was taken back since. */
+  /** That change has been undone since. */
   undone?: boolean;
 }
 

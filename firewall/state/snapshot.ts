@@ -1,4 +1,4 @@
-/** ufw's files at one moment, parsed, with all their bytes, which tell whether they have moved since. */
+/** ufw's files at one moment, parsed, with all their bytes, which show whether they have changed since. */
 import { join } from 'node:path';
 import { FirewallError, type Sentence, say } from '../errors';
 import { exists, type FileText, readText } from '../host/files';
@@ -150,7 +150,7 @@ async function parsed(sources: Sources, around: Snapshot['around'], mends: boole
     const file = parsedFile(sources[family], family, mends ? settings : null);
     snapshot.ruleFiles[family] = file;
     snapshot.rules[family] = rulesOf(file);
-    // Thousands of rules take a while to read; Node-RED gets its turn in between.
+    // Thousands of rules take some time to read; this yields to the event loop in between.
     await new Promise(setImmediate);
   }
   return snapshot;

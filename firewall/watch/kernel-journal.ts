@@ -1,4 +1,4 @@
-/** The kernel's messages in systemd's journal, as they come, from journalctl: started again when it dies. */
+/** The kernel's messages in systemd's journal, as they come, from journalctl: restarted when it dies. */
 import { readdir } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';

@@ -4,7 +4,7 @@ import { siteRefusal } from './refusal';
 const OPENING = /--\[(=*)\[|--|\[(=*)\[|["'{}]/g;
 
 /**
- * Where the block of a `…_by_lua_block` directive ends. Such a block holds Lua, which is no nginx syntax: it has no `;`,
+ * Where the block of a `…_by_lua_block` directive ends. Such a block holds Lua, which is not nginx syntax: it has no `;`,
  * and a brace in a Lua string or comment does not count. The Lua module reads it with a lexer of its own, so does this.
  * @param start just behind the opening brace
  * @returns the offset of the closing brace

@@ -44,14 +44,14 @@ export async function testAside(site: FileText): Promise<void> {
   }
 }
 
-/** Removes the copy that a check which died has left. */
+/** Removes the copy left behind by an interrupted check. */
 export const removeCheck = (): Promise<void> => removeIfThere(asideOf(CHECK));
 
 /** The main configuration's text with the live site's place taken by another file. */
 async function including(text: string, live: string, instead: string): Promise<string> {
   let found = false;
   let result = text;
-  // From the end, so that earlier offsets stay true.
+  // From the end, so that earlier offsets stay valid.
   for (const { path, start, end } of [...parseSite(Buffer.from(text, 'latin1')).includes].reverse()) {
     const files = await globbed(path.startsWith('/') ? path : join(dirname(MAIN), path));
     const real = await Promise.all(files.map(async (file) => ({ file, target: await realpath(file) })));
@@ -76,7 +76,7 @@ export async function reload(): Promise<void> {
 }
 
 /**
- * Waits until nginx listens on the ports it shall listen on, and no longer on those it shall leave.
+ * Waits until nginx listens on its new ports, and no longer on those it has to leave.
  * @throws FirewallError VERIFY_FAILED
  */
 export async function settled(ports: { listening: readonly number[]; left: readonly number[] }): Promise<void> {
