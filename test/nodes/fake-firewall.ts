@@ -208,7 +208,7 @@ export class FakeFirewall implements Device {
   }
 
   /** Notifies those who watch for it of an event. */
-  tell(event: WatchEvent): void {
+  notify(event: WatchEvent): void {
     for (const { asked, listener } of this.watchers) if (asked.topics.includes(event.topic)) listener.event(event);
   }
 
