@@ -40,7 +40,7 @@ async function call(program: string, args: readonly string[], input?: string): P
       continue;
     }
     if (/Permission denied|must be root/.test(stderr)) {
-      throw notPermitted(say`this user may not run ${program}.`);
+      throw notPermitted(say`this user does not have permission to run ${program}.`);
     }
     const reason = stderr.trim().split('\n')[0] ?? '';
     throw new FirewallError('INTERNAL', {

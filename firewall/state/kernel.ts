@@ -112,7 +112,7 @@ const isUfws = (chain: string): boolean => /^ufw6?-/.test(chain);
 /** Lines compared before the event loop gets its turn. */
 const SLICE = 400;
 
-/** The first place where the actual table is not what is expected, in words; null where there is none. */
+/** The first place where the actual table differs from the expected one, in words; null if there is none. */
 async function differenceOf(expected: Table, actual: Table): Promise<string | null> {
   for (const [name, policy] of expected.policies) {
     if (actual.policies.get(name) !== policy)
@@ -135,7 +135,7 @@ async function differenceOf(expected: Table, actual: Table): Promise<string | nu
 }
 
 /**
- * The table without what other programs add beside ufw's jumps: fail2ban and Docker jump from the built-in chains to
+ * The table without what other programs add next to ufw's jumps: fail2ban and Docker jump from the built-in chains to
  * chains of their own, and Docker puts rules of its own into FORWARD. Those are reported as other owners. A verdict
  * put into INPUT or OUTPUT by hand stays, and makes the difference that it is. A rule of a built-in chain in ufw's files is
  * there once more after each reload, because no reload takes it out: it counts once.

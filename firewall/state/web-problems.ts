@@ -13,10 +13,10 @@ export function webProblems(
   const ports = snapshot.web?.ports;
   if (!ports) return [];
   const problems = [...ports.problems];
-  const said = (port: number): string => (port === FACTORY.https || port === FACTORY.http ? '' : ' Repair mends it.');
+  const said = (port: number): string => (port === FACTORY.https || port === FACTORY.http ? '' : ' Repair fixes it.');
   if (ports.https !== null && !letsIn(ports.https)) {
     problems.push(
-      `The web pages cannot be reached: nginx serves them on port ${ports.https}, and the firewall lets nothing in there.${said(ports.https)}`,
+      `The web pages cannot be reached: nginx serves them on port ${ports.https}, but the firewall does not allow that port.${said(ports.https)}`,
     );
   }
   for (const kind of ['http', 'https'] as const) {
@@ -24,7 +24,7 @@ export function webProblems(
     const own = ports[kind];
     if (own !== null && own !== port && letsIn(port)) {
       problems.push(
-        `The firewall lets port ${port} in, where no page is: nginx serves ${kind.toUpperCase()} on port ${own}. Repair closes it.`,
+        `The firewall allows port ${port}, which serves no page: nginx serves ${kind.toUpperCase()} on port ${own}. Repair closes it.`,
       );
     }
   }
@@ -32,7 +32,7 @@ export function webProblems(
     for (const port of [ports.http, ports.https]) {
       if (port !== null && !nginxPorts.has(port)) {
         problems.push(
-          `nginx does not listen on port ${port}, although its site file says so: reload it (sudo nginx -s reload).`,
+          `nginx does not listen on port ${port}, contrary to its site file: reload it (sudo nginx -s reload).`,
         );
       }
     }

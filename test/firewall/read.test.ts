@@ -276,7 +276,7 @@ describe('Reading the firewall', () => {
     const { unreadable } = await engine.read();
     assert.deepEqual(unreadable, [`user.rules: ${malformed}`, `user.rules: ${odd}`]);
     const { warnings } = await engine.toggleService({ service: 'ssh', action: 'close' });
-    assert.match(warnings.join(), /ufw drops them when it next writes: .*--dport 4711/);
+    assert.match(warnings.join(), /ufw will drop them when it next writes: .*--dport 4711/);
     const after = await device.read(path);
     assert.ok(after.includes(odd) && after.includes(malformed));
     assert.match(await device.save('ipv4'), /--dport 4711 -j ACCEPT/);
