@@ -4,7 +4,7 @@ import type { Plan } from '../commit/transaction';
 import { FirewallError, type Sentence, say } from '../errors';
 import type { SetProfileRequest, ToggleServiceRequest } from '../messages';
 import type { Policies } from '../results';
-import { normalAddress } from '../rules/address';
+import { hasHostBits, normalAddress } from '../rules/address';
 import { FAMILIES, type Family, type Rule } from '../rules/rule';
 import { about, isForAnyone, isStructural, OWN_INTERFACES, remoteOf } from '../services/about';
 import type { Service } from '../services/catalogue';
@@ -74,14 +74,14 @@ function meeting(
   const narrowed = limited ? rules.filter((rule) => !letsOthersIn(rule, service, direction, scopes)) : rules;
   return scopes
     .filter((scope) => scopeFits(scope, base.family))
-    .reduce<readonly Rule[]>((list, scope) => opened(list, target(normalScope(scope)), 'allow'), narrowed);
+    .reduce<readonly Rule[]>((list, scope) => opened(list, target(scope), 'allow'), narrowed);
 }
 
 function letsOthersIn(rule: Rule, service: Service, direction: Direction, scopes: readonly Scope[]): boolean {
   if (rule.action === 'deny' || rule.action === 'reject' || !about(service, direction)(rule)) return false;
   const on = direction === 'in' ? rule.interfaceIn : rule.interfaceOut;
   const remote = isForAnyone(rule) ? '' : remoteOf(rule);
-  return !scopes.some((scope) => scope.interface === on && normalScope(scope).from === remote);
+  return !scopes.some((scope) => scope.interface === on && scope.from === remote);
 }
 
 /**
@@ -113,6 +113,8 @@ export interface ResolvedToggle extends Pick<ToggleServiceRequest, 'force' | 'on
   action: 'open' | 'close' | 'limit';
   directions: readonly Direction[];
   scope: Scope;
+  /** What was taken otherwise than it was said, in sentences. */
+  notes: readonly string[];
 }
 
 /** Finds the service and decides what `toggle` means now: open what is closed, close what is open even in part. */
@@ -124,12 +126,14 @@ export function resolveToggle(snapshot: Snapshot, registry: Registry, request: T
       : request.direction === 'both'
         ? DIRECTIONS
         : [request.direction];
-  if (OWN_INTERFACES.includes(request.interface)) {
+  if (OWN_INTERFACES.some((own) => isNamedBy(own, request.interface))) {
     throw invalid(say`interface: ${request.interface} is the device's own; rules about it must stay as they are.`);
   }
-  const scope = normalScope({ interface: request.interface, from: request.from });
+  const from = request.from && normalAddress(request.from);
+  const scope: Scope = { interface: request.interface, from };
+  const notes = from && hasHostBits(request.from) ? [`from: ${request.from} was taken as ${from}.`] : [];
   const { force, onlyTighten, systemService } = request;
-  const base = { service, directions, scope, force, onlyTighten, systemService };
+  const base = { service, directions, scope, notes, force, onlyTighten, systemService };
   if (request.action !== 'toggle') return { ...base, action: request.action };
   const states = snapshot.families
     .filter((family) => scopeFits(scope, family))
@@ -160,8 +164,12 @@ function refuseInternal(plan: Plan, snapshot: Snapshot, { service, action, force
   });
 }
 
-function warningsOf(snapshot: Snapshot, rules: RuleLists, { service, action, directions }: ResolvedToggle): string[] {
-  const warnings: string[] = [];
+function warningsOf(
+  snapshot: Snapshot,
+  rules: RuleLists,
+  { service, action, directions, notes }: ResolvedToggle,
+): string[] {
+  const warnings: string[] = [...notes];
   const abouts = directions.map((direction) => about(service, direction));
   const blocks =
     action === 'close'
@@ -182,6 +190,8 @@ function warningsOf(snapshot: Snapshot, rules: RuleLists, { service, action, dir
   return warnings;
 }
 
-const normalScope = (scope: Scope): Scope => ({ ...scope, from: scope.from && normalAddress(scope.from) });
+/** Whether an interface is the one of that name, or one of those whose names begin so (`eth+`). */
+const isNamedBy = (name: string, pattern: string): boolean =>
+  pattern.endsWith('+') ? name.startsWith(pattern.slice(0, -1)) : name === pattern;
 
 const invalid = (what: Sentence): FirewallError => new FirewallError('INVALID_INPUT', { what });

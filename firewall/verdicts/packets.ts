@@ -3,7 +3,7 @@
  * A box is a product of one set per field; a rule is one box per port or range it lists. Everything that is said about
  * what a firewall lets through (open, closed, wider than before) is computed here, exactly, never from rule texts.
  */
-import ipaddr from 'ipaddr.js';
+import { addressBytes } from '../rules/address';
 import { ANYWHERE, type Family, type Rule } from '../rules/rule';
 import { isMulti } from '../rules/tuple';
 
@@ -115,10 +115,7 @@ export function addressSet(text: string, family: Family): Addresses {
 }
 
 function toBits(address: string): bigint {
-  return ipaddr
-    .parse(address)
-    .toByteArray()
-    .reduce((bits, byte) => (bits << 8n) | BigInt(byte), 0n);
+  return addressBytes(address).reduce((bits, byte) => (bits << 8n) | BigInt(byte), 0n);
 }
 
 const interfaceSet = (name: string): Interfaces => (name ? { pattern: name, except: [] } : ALL_INTERFACES);
