@@ -59,7 +59,7 @@ export function rendered(sentence: Sentence, translate: (template: string) => st
 }
 
 /** What an error says, in the three parts a technician needs. */
-export interface Explanation {
+interface Explanation {
   /** What happened, one sentence. */
   what: Sentence;
   /** What state the firewall is in now: left out, it was not changed; null, the error does not know. */
@@ -102,14 +102,20 @@ export function notPermitted(what: Sentence, cause?: unknown): FirewallError {
   return new FirewallError('NOT_PERMITTED', { what, remedy }, cause);
 }
 
+/** The code of whatever was thrown: this class's, or the system's (`ENOENT`); undefined where it has none. */
+export const codeOf = (thrown: unknown): unknown =>
+  typeof thrown === 'object' && thrown !== null && 'code' in thrown ? thrown.code : undefined;
+
+/** The message of whatever was thrown. */
+export const messageOf = (thrown: unknown): string => (thrown instanceof Error ? thrown.message : String(thrown));
+
 /** Whatever was thrown, with a code. */
 export function asFirewallError(cause: unknown): FirewallError {
   if (cause instanceof FirewallError) return cause;
-  const said = cause instanceof Error ? cause.message : cause;
   return new FirewallError(
     'INTERNAL',
     {
-      what: say`this should not happen: ${printable(said)}.`,
+      what: say`this should not happen: ${printable(messageOf(cause))}.`,
       state: say`What state the firewall is in is not known.`,
       remedy: say`Read the firewall before changing anything, and report this error.`,
     },

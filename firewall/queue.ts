@@ -3,12 +3,8 @@
  * same: those share a place, one run and its answer.
  */
 import { FirewallError, say } from './errors';
-import type { AgentRequest } from './messages';
+import type { Call } from './messages';
 import { now } from './monotonic';
-import type { Result } from './results';
-
-type Call = AgentRequest['call'];
-type Run = () => Promise<Result>;
 
 /** So many different requests may wait … */
 const MOST_WAITING = 100;
@@ -24,16 +20,16 @@ const LONGEST_REST_MS = 1000;
 const AT_ONCE = 10;
 
 /** Who waits: what gives him his answer, or the promise of one. */
-type Caller = (answer: Result | Promise<Result>) => void;
+type Caller<Answer> = (answer: Answer | Promise<Answer>) => void;
 
 /** A place: one run, for all who ask for the same. */
-interface Place {
+interface Place<Answer = unknown> {
   /** The request as text; null where each run counts. */
   key: string | null;
   /** It may leave the firewall other than it was. */
   changes: boolean;
-  run: Run;
-  callers: Caller[];
+  run: () => Promise<Answer>;
+  callers: Caller<Answer>[];
 }
 
 export class Queue {
@@ -56,12 +52,13 @@ export class Queue {
    * @returns an answer of the caller's own, never one from before the call.
    * @throws FirewallError BUSY where too many wait; what `run` throws.
    */
-  add(call: Call, run: Run): Promise<Result> {
+  add<Answer>(call: Call, run: () => Promise<Answer>): Promise<Answer> {
     const key = isShared(call) ? JSON.stringify(call) : null;
-    const same = key === null ? undefined : this.#waitingFor(key);
+    // The same request gets the same kind of answer.
+    const same = key === null ? undefined : (this.#waitingFor(key) as Place<Answer> | undefined);
     if (this.#isFull(call, same)) return Promise.reject(tooMany(this.#callers));
     this.#callers += 1;
-    const answer = new Promise<Result>((resolve) => {
+    const answer = new Promise<Answer>((resolve) => {
       if (same) same.callers.push(resolve);
       else this.#open({ key, changes: !READINGS.has(call.method), run, callers: [resolve] });
     });
@@ -83,14 +80,15 @@ export class Queue {
     return undefined;
   }
 
-  #isFull(call: Call, same: Place | undefined): boolean {
+  #isFull(call: Call, same: object | undefined): boolean {
     if (OWN.has(call.method)) return false;
     if (same) return this.#callers >= MOST_CALLERS;
     return this.#places.length >= (isLockdown(call) ? MOST_WAITING : MOST_WAITING - KEPT_FOR_LOCKDOWN);
   }
 
-  #open(place: Place): void {
-    this.#places.push(place);
+  #open<Answer>(place: Place<Answer>): void {
+    // Each caller is one of this place, so it gets what this place's run gives.
+    this.#places.push(place as Place);
     if (!this.#isRunning) void this.#work();
     if (this.#resting && this.#resting.key !== place.key) this.#resting.end();
   }
@@ -132,7 +130,7 @@ export class Queue {
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Hundreds may share an answer, and what their flows do with it takes time that others need in between. */
-async function tell(callers: Caller[], answer: () => Result | Promise<Result>): Promise<void> {
+async function tell<Answer>(callers: Caller<Answer>[], answer: () => Answer | Promise<Answer>): Promise<void> {
   while (callers.length > 0) {
     // Taken out, or the answers would be kept in memory through them.
     for (const resolve of callers.splice(0, AT_ONCE)) resolve(answer());
@@ -141,7 +139,7 @@ async function tell(callers: Caller[], answer: () => Result | Promise<Result>): 
 }
 
 /** Gives the answer, and then copies of it: what a flow does with its answer is not to change what others get. */
-function answers(answer: Result, count: number): () => Result {
+function answers<Answer>(answer: Answer, count: number): () => Answer {
   // The first one's flow may have changed it when the others are told.
   const original = count > 1 ? copyOf(answer) : answer;
   let isGiven = false;

@@ -14,7 +14,7 @@ import { inScratch } from './scratch';
  */
 export async function missingRules(snapshot: Snapshot, kernel: Kernel): Promise<string | null> {
   if (!isActive(snapshot, kernel)) return "ufw's chains are not in place";
-  for (const family of snapshot.families) {
+  for (const { family } of snapshot.families) {
     const difference = await settled(rulesDifference, snapshot, kernel, family);
     if (difference !== null) return `${family}, ${difference}`;
   }
@@ -24,7 +24,7 @@ export async function missingRules(snapshot: Snapshot, kernel: Kernel): Promise<
 /** Whether the kernel holds all that ufw's files would load, in every chain of ufw's and every built-in one. */
 export async function isInSync(snapshot: Snapshot, kernel: Kernel): Promise<boolean> {
   if (!snapshot.settings.enabled) return !isActive(snapshot, kernel);
-  for (const family of Object.keys(kernel) as Family[]) {
+  for (const { family } of kernel) {
     if ((await settled(filesDifference, snapshot, kernel, family)) !== null) return false;
   }
   return true;

@@ -1,6 +1,6 @@
 /** Runs programs: argument lists only, never a shell, with a fixed search path, locale, time limit and output limit. */
 import execa from 'execa';
-import { FirewallError, say } from '../errors';
+import { codeOf, FirewallError, say } from '../errors';
 
 export interface Outcome {
   code: number;
@@ -46,7 +46,7 @@ export async function run(program: string, args: readonly string[], options: Run
   clearTimeout(timer);
   if (isLate) throw new FirewallError('TIMEOUT', { what: say`${program} did not end in time.`, state: null });
   if (result.exitCode !== undefined) return { code: result.exitCode, stdout: result.stdout, stderr: result.stderr };
-  const { code } = result as { code?: string };
+  const code = codeOf(result);
   // A program that is not there cannot read its input either, and which of the two is told first is chance.
   if (code === 'ENOENT' || (code === 'EPIPE' && child.pid === undefined)) throw notFound(program);
   const what = result.signal ? say`${program} was ended by ${result.signal}.` : say`${program} could not be run.`;

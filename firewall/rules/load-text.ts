@@ -5,20 +5,18 @@
  */
 import type { Policies } from '../results';
 import { chainPrefix } from './lines';
+import { CHAINS, type ChainName, POLICY_OF } from './policies';
 import type { Family } from './rule';
 import { FILE_CHAINS, formatRuleFile, type RuleFile } from './rule-file';
 import { chainNamed, firstDifference, type Table } from './tables';
 import { TARGET_OF } from './ufw-settings';
 
-const CHAINS = ['input', 'output', 'forward'] as const;
-type ChainName = (typeof CHAINS)[number];
-const POLICY_OF = { input: 'incoming', output: 'outgoing', forward: 'routed' } as const;
 const BUILT_IN = { input: 'INPUT', output: 'OUTPUT', forward: 'FORWARD' } as const;
 /** ufw's primary chains of one built-in chain, in the order in which that one jumps to them (`ufw-init-functions`). */
 const PRIMARY = ['before-logging', 'before', 'after', 'after-logging', 'reject', 'track'] as const;
 
 /** ufw's files of one family that hold iptables lines. */
-export interface FamilyFiles {
+interface FamilyFiles {
   before: string;
   after: string;
   user: RuleFile;
@@ -75,13 +73,19 @@ export function stopLoad(family: Family, present: Table): string {
   ]);
 }
 
-/** What ufw loads into the IPv6 filter table where its IPV6 setting is off: loopback only. */
+const IPV6_OFF = {
+  policies: [':INPUT DROP [0:0]', ':FORWARD DROP [0:0]', ':OUTPUT DROP [0:0]'],
+  rules: ['-A INPUT -i lo -j ACCEPT', '-A OUTPUT -o lo -j ACCEPT'],
+};
+
+/** What is in the IPv6 filter table where ufw's IPV6 setting is off: loopback only. */
+export const IPV6_OFF_TABLE = table([...IPV6_OFF.policies, ...IPV6_OFF.rules]);
+
+/** What brings it about: as ufw does, whatever the built-in chains held goes. */
 export const IPV6_OFF_LOAD = table([
-  ':INPUT DROP [0:0]',
-  ':FORWARD DROP [0:0]',
-  ':OUTPUT DROP [0:0]',
-  '-A INPUT -i lo -j ACCEPT',
-  '-A OUTPUT -o lo -j ACCEPT',
+  ...IPV6_OFF.policies,
+  ...Object.values(BUILT_IN).map((chain) => `-F ${chain}`),
+  ...IPV6_OFF.rules,
 ]);
 
 function policyLines(prefix: string, policies: Policies): string[] {

@@ -106,7 +106,7 @@ const newItem = (rule: Rule): Item => ({
 export function withLogging(file: RuleFile, settings: UfwSettings): RuleFile {
   const section = /(^|\n)### LOGGING ###\n[\s\S]*?### END LOGGING ###\n/.exec(file.tail);
   if (!section) return file;
-  const start = section.index + (section[1] as string).length;
+  const start = section.index + (section[1] ?? '').length;
   const end = section.index + section[0].length;
   const lines = loggingLines(file.family, settings);
   const text = `### LOGGING ###\n${lines.map((line) => `${line}\n`).join('')}### END LOGGING ###\n`;

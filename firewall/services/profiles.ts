@@ -5,7 +5,10 @@ import { printable } from '../printable';
 import type { Service } from './catalogue';
 import { covers, type Registry, serviceNamed } from './registry';
 
-/** Where a service is to be open: on one interface or all (`''`), for one remote address or subnet or all (`''`). */
+/**
+ * Where a service is to be open: on one interface or all (`''`), for one remote address or subnet or all (`''`). The address is
+ * in its one form, see `normalAddress`.
+ */
 export interface Scope {
   interface: string;
   from: string;
@@ -80,7 +83,7 @@ function lockdown(registry: Registry): Profile {
   const { managementFrom } = registry;
   const toOperator = servicesToOperator(registry);
   const open = { in: ['https', 'lon-ip70'], out: ['dns', 'ntp', 'smtp', ...toOperator.map(({ id }) => id)] };
-  const keep = { in: ['bacnet', 'lon', 'dhcp'], out: [] as string[] };
+  const keep: Record<'in' | 'out', readonly string[]> = { in: ['bacnet', 'lon', 'dhcp'], out: [] };
   const expectations = each([...new Set([...registry.services, ...toOperator])], (service, direction) => {
     if (open[direction].includes(service.id)) return 'open';
     return keep[direction].includes(service.id) ? 'keep' : 'closed';

@@ -1,66 +1,58 @@
-/** What the kernel does, compared with what ufw's files would make it do. */
-import type { FirewallError } from '../errors';
-import { exists } from '../host/files';
-import { type Saved, save } from '../host/iptables';
+/** What the kernel holds, compared with what ufw's files would make it hold. */
 import { chainPrefix } from '../rules/lines';
-import { IPV6_OFF_LOAD, userLoad } from '../rules/load-text';
-import { FAMILIES, type Family } from '../rules/rule';
-import type { RuleFile } from '../rules/rule-file';
-import { firstDifference, restored, type Table } from '../rules/tables';
-import { expectedTable, fullLoadOf, type Snapshot } from './snapshot';
+import { IPV6_OFF_TABLE } from '../rules/load-text';
+import type { Family } from '../rules/rule';
+import { firstDifference, type Table } from '../rules/tables';
+import { yieldToEventLoop } from '../yield';
+import { expectedTable, fullLoadOf, userTable } from './expected';
+import type { Snapshot } from './snapshot';
 
-/** The tables of the families the kernel has, whether ufw manages them or not. */
-export type Kernel = Partial<Record<Family, Saved>>;
-
-/**
- * Reads what the kernel holds of every family it has. Of one that ufw does not manage, what iptables cannot read is not
- * there: ufw-init leaves it alone for the same reason.
- * @param managed tells which families ufw manages; only waited for where a family cannot be read
- * @throws FirewallError NOT_PERMITTED, UFW_NOT_FOUND, TIMEOUT, INTERNAL
- */
-export async function readKernel(managed: Managed | Promise<Managed>): Promise<Kernel> {
-  const hasIpv6 = await exists('/proc/sys/net/ipv6');
-  const families = FAMILIES.filter((family) => family === 'ipv4' || hasIpv6);
-  const saved = families.map((family) =>
-    save(family).catch(async (error: FirewallError) => {
-      const isUsable = error.code !== 'INTERNAL' && error.code !== 'UFW_NOT_FOUND';
-      if (isUsable || (await managed).families.includes(family)) throw error;
-      return null;
-    }),
-  );
-  const read = await Promise.all(saved);
-  return Object.fromEntries(families.map((family, at) => [family, read[at]]).filter(([, one]) => one));
+/** What the kernel holds of one family. */
+export interface FamilyKernel {
+  family: Family;
+  filter: Table;
+  /** All tables, as `iptables-save` prints them; bytes as latin1, as those of ufw's files. */
+  text: string;
 }
 
-type Managed = Pick<Snapshot, 'families'>;
+/** The families the kernel has, whether ufw manages them or not. */
+export type Kernel = readonly FamilyKernel[];
+
+const NO_TABLE: Table = { chains: new Map(), policies: new Map() };
+
+/** A family's filter table; empty where the kernel does not have the family. */
+export const filterOf = (kernel: Kernel, family: Family): Table =>
+  kernel.find((one) => one.family === family)?.filter ?? NO_TABLE;
 
 /** Whether packets of every family ufw manages meet ufw's rules. */
-export function isActive(snapshot: Snapshot, kernel: Kernel): boolean {
-  return snapshot.families.every((family) => {
+export function isActive({ families }: Snapshot, kernel: Kernel): boolean {
+  return families.every(({ family }) => {
     const prefix = chainPrefix(family);
-    const chains = kernel[family]?.filter.chains;
+    const { chains } = filterOf(kernel, family);
     return (['input', 'output', 'forward'] as const).every(
       (chain) =>
-        chains?.get(chain.toUpperCase())?.includes(`-j ${prefix}-before-${chain}`) === true &&
+        chains.get(chain.toUpperCase())?.includes(`-j ${prefix}-before-${chain}`) === true &&
         chains.get(`${prefix}-before-${chain}`)?.includes(`-j ${prefix}-user-${chain}`) === true,
     );
   });
 }
 
 /**
- * Where the kernel does not hold the rules and policies of the files (what a change loads, and nothing around it), in
+ * Where the kernel does not hold the rules and policies of a family's file (what a change loads, and nothing around it), in
  * words; null where it does.
  * @param meant what iptables makes of all that ufw loads, where it was asked; without it only what ufw itself writes is
  *   known for what it is, and anything else counts as a difference
  */
 export async function rulesDifference(
-  snapshot: Snapshot,
+  { families, settings }: Snapshot,
   kernel: Kernel,
   family: Family,
   meant: Table | null = null,
 ): Promise<string | null> {
-  const loads = userTable(snapshot, family);
-  return differenceOf(meant ? partOf(meant, loads) : loads, (kernel[family] as Saved).filter);
+  const state = families.find((one) => one.family === family);
+  if (!state) return null;
+  const loads = userTable(state, settings);
+  return differenceOf(meant ? partOf(meant, loads) : loads, filterOf(kernel, family));
 }
 
 /** Where the kernel does not hold all that ufw's files would load, in every chain of ufw's and every built-in one. */
@@ -71,7 +63,7 @@ export async function filesDifference(
   meant: Table | null = null,
 ): Promise<string | null> {
   const expected = meant ?? expectedTable(snapshot, family);
-  return differenceOf(expected, withoutForeignRules((kernel[family] as Saved).filter, expected));
+  return differenceOf(expected, withoutForeignRules(filterOf(kernel, family), expected));
 }
 
 /** The chains and policies of a table that another one has. */
@@ -84,9 +76,10 @@ const partOf = ({ chains, policies }: Table, part: Table): Table => ({
  * The text that iptables has to be asked about: all that ufw would load, behind the chains of others that it may lead to,
  * which are empty here.
  */
-export function meantText(snapshot: Snapshot, kernel: Kernel, family: Family): string {
-  const text = snapshot.families.includes(family) ? fullLoadOf(snapshot, family, null) : IPV6_OFF_LOAD;
-  const { chains, policies } = (kernel[family] as Saved).filter;
+export function meantText({ families, settings }: Snapshot, kernel: Kernel, family: Family): string {
+  const state = families.find((one) => one.family === family);
+  const text = state ? fullLoadOf(state, settings, null) : IPV6_OFF_TABLE;
+  const { chains, policies } = filterOf(kernel, family);
   const others = [...chains.keys()].filter((name) => !policies.has(name) && !isUfws(name) && text.includes(name));
   if (others.length === 0) return text;
   return `*filter\n${others.map((name) => `:${name} - [0:0]\n`).join('')}COMMIT\n${text}`;
@@ -94,21 +87,7 @@ export function meantText(snapshot: Snapshot, kernel: Kernel, family: Family): s
 
 const isUfws = (chain: string): boolean => /^ufw6?-/.test(chain);
 
-/** What a change loads of a family: the chains of the files' rules and the policies. */
-export function userTable({ ruleFiles, settings: { policies } }: Snapshot, family: Family): Table {
-  const file = ruleFiles[family] as RuleFile;
-  const key = JSON.stringify(policies);
-  const known = userTables.get(file);
-  if (known?.key === key) return known.table;
-  const table = restored(userLoad(file, policies));
-  userTables.set(file, { key, table });
-  return table;
-}
-
-/** What a change has loaded is what the next one finds. */
-const userTables = new WeakMap<RuleFile, { key: string; table: Table }>();
-
-/** Lines compared before Node-RED gets its turn. */
+/** Lines compared before the event loop gets its turn. */
 const SLICE = 400;
 
 /** The first place where the actual table is not what is expected, in words; null where there is none. */
@@ -127,7 +106,7 @@ async function differenceOf(expected: Table, actual: Table): Promise<string | nu
         const [wanted, got] = [lines[at + different] ?? 'nothing', present[at + different] ?? 'nothing'];
         return `chain ${name}: "${got}" instead of "${wanted}"`;
       }
-      if (lines.length > SLICE) await new Promise(setImmediate);
+      if (lines.length > SLICE) await yieldToEventLoop();
     }
   }
   return null;

@@ -3,7 +3,7 @@ import { strict as assert } from 'node:assert';
 import { describe, it } from 'mocha';
 import { type AgentRequest, agentRequest } from '../../firewall/messages';
 import { Queue } from '../../firewall/queue';
-import type { Result } from '../../firewall/results';
+import type { Answers } from '../../firewall/results';
 
 type Call = AgentRequest['call'];
 
@@ -14,6 +14,8 @@ const READ = callOf('read');
 const LOCKDOWN = callOf('setProfile', { profile: 'lockdown' });
 const ENHANCED = callOf('setProfile', { profile: 'enhanced' });
 const toggle = (action: string, service = 'ssh'): Call => callOf('toggleService', { action, service });
+
+type Result = Answers[keyof Answers];
 
 /** A queue whose runs end when they are told to, and what ran in it. */
 class Bench {

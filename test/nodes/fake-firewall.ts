@@ -1,13 +1,14 @@
-/** A device without a machine. It obeys the engine's schemas: what the engine refuses it refuses, in the same words. */
+/** A device without a machine. It obeys the engine's schemas: it refuses what the engine refuses, in the same words. */
 
 import { FirewallError, say } from '../../firewall/errors';
 import type { Seen } from '../../firewall/firewall';
 import { type FleetDone, fleet, type Limits } from '../../firewall/fleet/fleet';
 import {
-  type AgentRequest,
+  type Call,
   changeWebPortsRequest,
   check,
   confirmRequest,
+  type Method,
   restoreRequest,
   type SetProfileRequest,
   setProfileRequest,
@@ -16,14 +17,14 @@ import {
   type WatchOptions,
   watchOptions,
 } from '../../firewall/messages';
-import { remembered, standing } from '../../firewall/requests/order';
+import { isCarriedOut } from '../../firewall/requests/order';
 import {
+  type Answers,
   type BackupReport,
   type ChangeResult,
   type Confirmation,
   changeResult,
   type Openness,
-  type Result,
   type State,
   state as stateSchema,
   type WatchEvent,
@@ -31,36 +32,36 @@ import {
 import { CATALOGUE } from '../../firewall/services/catalogue';
 import { profileNamed } from '../../firewall/services/profiles';
 import { type Registry, registryOf, serviceNamed } from '../../firewall/services/registry';
-import type { LastRequest } from '../../firewall/state/schedule';
-import type { WatchListener } from '../../firewall/watch/watch';
+import { type LastRequest, remembered } from '../../firewall/state/last-request';
+import type { WatchObserver } from '../../firewall/watch/watch';
 import type { Device } from '../../nodes/device';
 
 const DEFAULTS = check(settingsSchema, {});
 
 export class FakeFirewall implements Device {
   readonly settings: typeof DEFAULTS;
-  /** Each request as the nodes gave it, before any check. */
+  /** Each request as passed by the nodes, before validation. */
   readonly requests: unknown[] = [];
-  /** How many requests were at work at the same time, at most. */
+  /** The maximum number of concurrent requests. */
   overlap = 0;
   /** What the next request fails with, instead of being carried out. */
   failure: unknown;
   active = true;
   webPorts = { http: 80, https: 443 };
-  /** Where nginx and the rules disagree; null where there is no site file. */
+  /** Where nginx and the rules disagree; null if there is no site file. */
   webProblems: string[] | null = [];
-  /** How often it was asked to do what came due. */
+  /** How often it was asked to do what is due. */
   resumed = 0;
   closed = false;
   profile: string | null = 'enhanced';
   comment = 'from the plant';
-  /** The change that waits to be confirmed. */
+  /** The pending change. */
   pending: State['pending'] = null;
   leases: State['leases'] = [];
-  /** The operator's request that was done last. */
+  /** The operator's last request carried out. */
   lastRequest: LastRequest | null = null;
   /** Who watches, and what for. */
-  readonly watchers = new Set<{ asked: WatchOptions; listener: WatchListener }>();
+  readonly watchers = new Set<{ asked: WatchOptions; listener: WatchObserver }>();
   readonly #observers = new Set<(seen: Seen) => void>();
   readonly #registry: Registry;
   readonly #closed = new Set<string>();
@@ -74,7 +75,7 @@ export class FakeFirewall implements Device {
     this.#registry = registryOf(this.settings, null);
   }
 
-  /** Lets requests wait; gives the function that lets them go on. */
+  /** Blocks requests; returns the function that releases them. */
   hold(): () => void {
     let release: () => void = () => undefined;
     this.#gate = new Promise((resolve) => {
@@ -150,38 +151,34 @@ export class FakeFirewall implements Device {
     return this.#queued(() => this.#result(`${action} ${backup}`.trim(), !dryRun, asked));
   }
 
-  /** With the engine's own rules of what is done; only that it is done is pretended. */
+  /** With the engine's own rules of what is carried out; only the carrying out is faked. */
   fleet(envelope: unknown, limits?: Limits): Promise<FleetDone> {
     this.requests.push({ envelope, limits });
     return fleet(envelope, (call) => this.#ordered(call), limits);
   }
 
-  async #ordered(call: AgentRequest['call']): Promise<Result> {
-    const order = 'order' in call ? call.order : undefined;
-    if (order && standing(order, this.lastRequest, Date.now()) === 'done') {
-      return this.#queued(() => ({ repeated: true, warnings: [], state: this.#state() }));
-    }
-    const done = await this.#made(call);
-    if (order && !('dryRun' in done && done.dryRun)) this.lastRequest = remembered(order, '1');
-    return done;
+  async #ordered<M extends Method>(call: Call<M>): Promise<Answers[M]> {
+    const { order } = call;
+    const isDone = order && isCarriedOut(order, this.lastRequest, Date.now());
+    const done = await (isDone
+      ? this.#queued(() => ({ repeated: true, warnings: [], state: this.#state() }))
+      : this.#made(call.method, call.request));
+    if (order && !isDone && !('dryRun' in done && done.dryRun)) this.lastRequest = remembered(order, '1');
+    return done as Answers[M];
   }
 
-  #made(call: AgentRequest['call']): Promise<Result> {
-    switch (call.method) {
+  #made(method: Method, request: unknown): Promise<Answers[Method]> {
+    switch (method) {
       case 'setProfile':
-        return this.setProfile(call.request);
       case 'toggleService':
-        return this.toggleService(call.request);
       case 'changeWebPorts':
-        return this.changeWebPorts(call.request);
       case 'confirm':
-        return this.confirm(call.request);
       case 'restore':
-        return this.restore(call.request);
+        return this[method](request);
       case 'read':
         return this.read();
       default:
-        throw new Error(`no operator asks for ${call.method}`);
+        throw new Error(`no operator asks for ${method}`);
     }
   }
 
@@ -196,18 +193,18 @@ export class FakeFirewall implements Device {
     return () => this.#observers.delete(observer);
   }
 
-  /** Tells the observers what a device would after a request, or by itself. */
+  /** Notifies the observers as a device would after a request, or by itself. */
   see(seen: Partial<Seen>): void {
     for (const observer of [...this.#observers]) observer({ state: this.#state(), confirmed: null, said: [], ...seen });
   }
 
-  watch(options: unknown, listener: WatchListener): () => void {
+  watch(options: unknown, listener: WatchObserver): () => void {
     const watcher = { asked: check(watchOptions, options), listener };
     this.watchers.add(watcher);
     return () => this.watchers.delete(watcher);
   }
 
-  /** Tells those who watch for it of an event. */
+  /** Notifies those who watch for it of an event. */
   tell(event: WatchEvent): void {
     for (const { asked, listener } of this.watchers) if (asked.topics.includes(event.topic)) listener.event(event);
   }
