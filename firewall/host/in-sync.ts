@@ -2,6 +2,7 @@
  * Whether the kernel holds what ufw's files say. What ufw itself writes is compared as text; where that differs, iptables is
  * asked what the files mean.
  */
+import { fromBytes } from '../printable';
 import type { Family } from '../rules/rule';
 import type { Table } from '../rules/tables';
 import { filesDifference, isActive, type Kernel, meantText, rulesDifference } from '../state/kernel';
@@ -16,7 +17,7 @@ export async function missingRules(snapshot: Snapshot, kernel: Kernel): Promise<
   if (!isActive(snapshot, kernel)) return "ufw's chains are not in place";
   for (const { family } of snapshot.families) {
     const difference = await settled(rulesDifference, snapshot, kernel, family);
-    if (difference !== null) return `${family}, ${difference}`;
+    if (difference !== null) return `${family}, ${fromBytes(difference)}`;
   }
   return null;
 }
