@@ -294,22 +294,33 @@ export function check<Schema extends z.ZodMiniType>(schema: Schema, value: unkno
   const where = issue?.path.length ? issue.path.map(property).join('.') : 'the request';
   const got = printable(valueAt(value, issue?.path ?? []));
   // Sentences of this file's own are translated; zod's are not.
-  const reason = issue?.message ?? 'not understood';
+  const reason = (issue?.message ?? 'not understood').slice(0, 300);
   const said = issue?.code === 'custom' || issue?.code === 'invalid_format' ? { template: reason, values: [] } : reason;
   throw new FirewallError('INVALID_INPUT', {
     what: say`${where}: ${said} (got ${got}).`,
   });
 }
 
+/** Values in all that comes in at once; the largest settings that the schema lets pass have half as many. */
+const MOST_VALUES = 100_000;
+
 /**
  * The path of a property named `__proto__` of the value's own, which JSON.parse makes and schemas do not see. Requests
  * are flat and settings three levels deep; what lies deeper no schema lets pass.
+ * @throws FirewallError INVALID_INPUT where there are too many values to look at each, as the schema would
  */
-function prototypeKey(value: unknown, path = '', depth = 0): string | null {
-  if (typeof value !== 'object' || value === null || depth > 4) return null;
-  for (const key of Object.keys(value)) {
+function prototypeKey(value: unknown, path = '', depth = 0, left = { values: MOST_VALUES }): string | null {
+  // Of a buffer each byte is a property.
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value) || depth > 4) return null;
+  left.values -= Array.isArray(value) ? value.length : 0;
+  const keys = left.values < 0 ? [] : Object.keys(value);
+  left.values -= Array.isArray(value) ? 0 : keys.length;
+  if (left.values < 0) {
+    throw new FirewallError('INVALID_INPUT', { what: say`the request has more than ${MOST_VALUES} values.` });
+  }
+  for (const key of keys) {
     if (key === '__proto__') return `${path}${key}`;
-    const found = prototypeKey((value as Record<string, unknown>)[key], `${path}${property(key)}.`, depth + 1);
+    const found = prototypeKey((value as Record<string, unknown>)[key], `${path}${property(key)}.`, depth + 1, left);
     if (found !== null) return found;
   }
   return null;

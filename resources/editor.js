@@ -200,7 +200,7 @@ window.smartserverFirewall = {
     }
   },
   isInterface: (value) => /^[\w\-.+,=%@]{0,15}$/.test(value ?? '') && !['.', '..', '+'].includes(value),
-  isPath: (value) => /^\//.test(value ?? '') && !value.split('/').includes('..'),
+  isPath: (value) => /^\//.test(value ?? '') && !String(value).split('/').includes('..'),
   isName: (value) => /^[a-z][a-z0-9-]{0,40}$/.test(value ?? ''),
   isService: (value) => /^[a-z][a-z0-9-]*$/.test(value ?? '') || window.smartserverFirewall.isPort(value),
   /** Whole seconds up to a week, or nothing. */
@@ -208,5 +208,5 @@ window.smartserverFirewall = {
   /** A port number, or nothing. */
   isWebPort: (value) =>
     (value ?? '') === '' || (/^\d{1,5}$/.test(value) && Number(value) >= 1 && Number(value) <= 65535),
-  isPort: (value) => smartserverFirewallServices.isPortSpec(String(value ?? '')),
+  isPort: (value) => typeof value === 'string' && smartserverFirewallServices.isPortSpec(value),
 };

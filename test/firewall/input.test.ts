@@ -247,6 +247,31 @@ describe('Bad input', () => {
     }
   });
 
+  it('of any size is refused before anything is done with each of its parts', () => {
+    const many = Object.fromEntries(Array.from({ length: 200_000 }, (_, at) => [`k${at}`, '1/tcp']));
+    const large: [Parameters<typeof check>[0], unknown][] = [
+      ...[Buffer.alloc(20_000_000), new Array(5_000_000).fill(1), new Float64Array(3_000_000), many].map(
+        (service): [typeof toggleServiceRequest, unknown] => [toggleServiceRequest, { service }],
+      ),
+      [toggleServiceRequest, many],
+      [settings, { servicePorts: many }],
+      [settings, { customServices: new Array(1_000_000).fill({}) }],
+    ];
+    // A property of each would hold so many names that this never ends within a test's time.
+    for (const [schema, value] of large) {
+      assert.throws(
+        () => check(schema, value),
+        (error: Error) => {
+          assert.ok(
+            error.message.startsWith('INVALID_INPUT: ') && error.message.length < 300,
+            error.message.slice(0, 300),
+          );
+          return true;
+        },
+      );
+    }
+  });
+
   it('settings are checked as requests are', () => {
     const bad = [
       { privilege: 'su' },
