@@ -254,6 +254,7 @@ describe('Bad input', () => {
         (service): [typeof toggleServiceRequest, unknown] => [toggleServiceRequest, { service }],
       ),
       [toggleServiceRequest, many],
+      [toggleServiceRequest, Object.fromEntries(Object.entries(many).slice(0, 90_000))],
       [settings, { servicePorts: many }],
       [settings, { customServices: new Array(1_000_000).fill({}) }],
     ];
@@ -263,7 +264,7 @@ describe('Bad input', () => {
         () => check(schema, value),
         (error: Error) => {
           assert.ok(
-            error.message.startsWith('INVALID_INPUT: ') && error.message.length < 300,
+            error.message.startsWith('INVALID_INPUT: ') && error.message.length < 500,
             error.message.slice(0, 300),
           );
           return true;
