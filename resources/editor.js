@@ -184,7 +184,10 @@ window.smartserverFirewall = {
     const [address, prefix, ...rest] = String(value ?? '').split('/');
     if (address === '') return prefix === undefined;
     const isV4 = /^(\d{1,3}\.){3}\d{1,3}$/.test(address) && address.split('.').every((part) => Number(part) <= 255);
-    const isPrefix = prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (isV4 ? 32 : 128));
+    const isNumber = /^(0|[1-9]\d{0,2})$/.test(prefix) && Number(prefix) <= (isV4 ? 32 : 128);
+    // One that stands for an IPv4 address is one only with all the bits that say so.
+    const isMapped = /^[0:]*:ffff:([\d.]+|[\da-f]+:[\da-f]+)$/i.test(address) && Number(prefix) < 96;
+    const isPrefix = prefix === undefined || (isNumber && !isMapped);
     return (isV4 || window.smartserverFirewall.isIPv6(address)) && isPrefix && rest.length === 0;
   },
   /** Browsers know IPv6 addresses; an older one only rejects by throwing. */
@@ -196,8 +199,8 @@ window.smartserverFirewall = {
       return false;
     }
   },
-  isInterface: (value) => /^[\w\-.+,=%@]{0,15}$/.test(value ?? '') && value !== '.' && value !== '..',
-  isPath: (value) => /^\//.test(value ?? '') && !value.split('/').includes('..'),
+  isInterface: (value) => /^[\w\-.+,=%@]{0,15}$/.test(value ?? '') && !['.', '..', '+'].includes(value),
+  isPath: (value) => /^\//.test(value ?? '') && !String(value).split('/').includes('..'),
   isName: (value) => /^[a-z][a-z0-9-]{0,40}$/.test(value ?? ''),
   isService: (value) => /^[a-z][a-z0-9-]*$/.test(value ?? '') || window.smartserverFirewall.isPort(value),
   /** Whole seconds up to a week, or nothing. */
@@ -205,5 +208,5 @@ window.smartserverFirewall = {
   /** A port number, or nothing. */
   isWebPort: (value) =>
     (value ?? '') === '' || (/^\d{1,5}$/.test(value) && Number(value) >= 1 && Number(value) <= 65535),
-  isPort: (value) => smartserverFirewallServices.isPortSpec(String(value ?? '')),
+  isPort: (value) => typeof value === 'string' && smartserverFirewallServices.isPortSpec(value),
 };

@@ -3,7 +3,7 @@ import { FirewallError, say } from '../errors';
 import { missingRules } from '../host/in-sync';
 import { restore, tryRestore } from '../host/iptables';
 import { readKernel } from '../host/kernel';
-import { stopLoad, userLoad } from '../rules/load-text';
+import { IPV6_OFF_LOAD, stopLoad, userLoad } from '../rules/load-text';
 import { tableEdits } from '../rules/table-edits';
 import type { FamilyText } from '../state/checkpoint';
 import { fullLoadOf, userTable } from '../state/expected';
@@ -58,14 +58,21 @@ const differences = (before: Snapshot, after: Snapshot): FamilyText[] =>
     return text === '' ? [] : [{ family, text }];
   });
 
-/** Each family's text for the kernel: the rules and policies, or everything where the firewall is not yet up. */
-export const loadsOf = ({ families, settings }: Snapshot, present: Kernel | null): FamilyText[] =>
-  families.map((state) => ({
+/**
+ * Each family's text for the kernel: the rules and policies, or everything where the firewall is not yet up, which also shuts
+ * off the family that ufw does not manage.
+ */
+export const loadsOf = ({ families, settings }: Snapshot, present: Kernel | null): FamilyText[] => [
+  ...families.map((state) => ({
     family: state.family,
     text: present
       ? fullLoadOf(state, settings, filterOf(present, state.family))
       : userLoad(state.file, settings.policies),
-  }));
+  })),
+  ...(present ?? [])
+    .filter(({ family }) => !families.some((state) => state.family === family))
+    .map(({ family }) => ({ family, text: IPV6_OFF_LOAD })),
+];
 
 /** Loads, and proves that the kernel holds what was loaded. */
 export async function load(after: Snapshot, loads: readonly FamilyText[]): Promise<Kernel> {
@@ -88,7 +95,7 @@ export async function load(after: Snapshot, loads: readonly FamilyText[]): Promi
 /** Switches the firewall off, and proves that packets pass it by. */
 export async function stop(after: Snapshot): Promise<Kernel> {
   const present = await readKernel(after);
-  for (const { family } of after.families) await restore({ family, text: stopLoad(family, filterOf(present, family)) });
+  for (const { family, filter } of present) await restore({ family, text: stopLoad(family, filter) });
   const kernel = await readKernel(after);
   if (!isActive(after, kernel)) return kernel;
   throw new FirewallError('VERIFY_FAILED', {

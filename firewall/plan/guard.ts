@@ -2,7 +2,6 @@
 
 import { FirewallError, type Sentence, say } from '../errors';
 import type { Policies } from '../results';
-import { normalAddress } from '../rules/address';
 import type { Rule } from '../rules/rule';
 import { ANY_SCOPE, type Scope } from '../services/profiles';
 import { type Registry, serviceNamed } from '../services/registry';
@@ -35,7 +34,7 @@ export function guarded(
     });
   }
   const { managementFrom } = registry;
-  if (managementFrom !== '' && isLost({ interface: '', from: normalAddress(managementFrom) })) {
+  if (managementFrom !== '' && isLost({ interface: '', from: managementFrom })) {
     throw new FirewallError('LOCKOUT', {
       what: say`this would close the web pages to ${managementFrom}, which must always be able to reach them (managementFrom).`,
       remedy: say`Leave https open for that address, or use force if you can reach the USB console.`,

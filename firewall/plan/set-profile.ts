@@ -6,7 +6,7 @@ import type { Policies } from '../results';
 import { type Family, isBlock, type Rule } from '../rules/rule';
 import { about, isForAnyone, isStructural, remoteOf } from '../services/about';
 import type { Service } from '../services/catalogue';
-import { ANY_SCOPE, type Expectation, normalScope, type Profile, profileNamed, type Scope } from '../services/profiles';
+import { ANY_SCOPE, type Expectation, type Profile, profileNamed, type Scope } from '../services/profiles';
 import type { Registry } from '../services/registry';
 import type { FamilyRules } from '../state/family-rules';
 import type { Plan } from '../state/plan';
@@ -85,12 +85,12 @@ function meeting(
   const narrowed = limited ? rules.filter((rule) => !letsOthersIn(rule, service, direction, scopes)) : rules;
   return scopes
     .filter((scope) => scopeFits(scope, base.family))
-    .reduce<readonly Rule[]>((list, scope) => opened(list, target(normalScope(scope)), 'allow'), narrowed);
+    .reduce<readonly Rule[]>((list, scope) => opened(list, target(scope), 'allow'), narrowed);
 }
 
 function letsOthersIn(rule: Rule, service: Service, direction: Direction, scopes: readonly Scope[]): boolean {
   if (isBlock(rule) || !about(service, direction)(rule)) return false;
   const on = direction === 'in' ? rule.interfaceIn : rule.interfaceOut;
   const remote = isForAnyone(rule) ? '' : remoteOf(rule);
-  return !scopes.some((scope) => scope.interface === on && normalScope(scope).from === remote);
+  return !scopes.some((scope) => scope.interface === on && scope.from === remote);
 }

@@ -4,10 +4,11 @@ import { FirewallError, type Sentence, say } from '../errors';
 import { isSameList } from '../lists';
 import type { ToggleServiceRequest } from '../messages';
 import type { Policies } from '../results';
+import { hasHostBits, normalAddress } from '../rules/address';
 import { isBlock } from '../rules/rule';
 import { about, isForAnyone, OWN_INTERFACES, remoteOf } from '../services/about';
 import type { Service } from '../services/catalogue';
-import { normalScope, type Scope } from '../services/profiles';
+import type { Scope } from '../services/profiles';
 import { type Registry, serviceNamed } from '../services/registry';
 import type { Deadline } from '../state/clock';
 import { type FamilyRules, rulesIn } from '../state/family-rules';
@@ -16,6 +17,7 @@ import type { Plan } from '../state/plan';
 import type { Lease } from '../state/schedule';
 import type { Snapshot } from '../state/snapshot';
 import { reversed, type UnitChange } from '../state/unit';
+import { matches } from '../verdicts/boxes';
 import { chainFor, combined, DIRECTIONS, type Direction, opennessOf, regionOf, scopeFits } from '../verdicts/openness';
 import { yieldToEventLoop } from '../yield';
 import { guarded } from './guard';
@@ -132,6 +134,8 @@ export interface ResolvedToggle extends Pick<ToggleServiceRequest, 'force' | 'on
   action: 'open' | 'close' | 'limit';
   directions: readonly Direction[];
   scope: Scope;
+  /** What was taken otherwise than it was said, in sentences. */
+  notes: readonly string[];
 }
 
 /** Finds the service and decides what `toggle` means now: open what is closed, close what is open even in part. */
@@ -143,12 +147,14 @@ export function resolveToggle(snapshot: Snapshot, registry: Registry, request: T
       : request.direction === 'both'
         ? DIRECTIONS
         : [request.direction];
-  if (OWN_INTERFACES.includes(request.interface)) {
+  if (OWN_INTERFACES.some((own) => matches(request.interface, own))) {
     throw invalid(say`interface: ${request.interface} is internal to the device; its rules must not be changed.`);
   }
-  const scope = normalScope({ interface: request.interface, from: request.from });
+  const from = request.from && normalAddress(request.from);
+  const scope: Scope = { interface: request.interface, from };
+  const notes = from && hasHostBits(request.from) ? [`from: ${request.from} was taken as ${from}.`] : [];
   const { force, onlyTighten, systemService } = request;
-  const base = { service, directions, scope, force, onlyTighten, systemService };
+  const base = { service, directions, scope, notes, force, onlyTighten, systemService };
   if (request.action !== 'toggle') return { ...base, action: request.action };
   const states = snapshot.families
     .filter(({ family }) => scopeFits(scope, family))
@@ -182,9 +188,9 @@ function refuseInternal(plan: Plan, snapshot: Snapshot, { service, action, force
 function warningsOf(
   snapshot: Snapshot,
   lists: readonly FamilyRules[],
-  { service, action, directions }: ResolvedToggle,
+  { service, action, directions, notes }: ResolvedToggle,
 ): string[] {
-  const warnings: string[] = [];
+  const warnings: string[] = [...notes];
   const abouts = directions.map((direction) => about(service, direction));
   const blocks =
     action === 'close'

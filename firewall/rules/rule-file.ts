@@ -7,7 +7,7 @@ import { FirewallError, type Sentence, say } from '../errors';
 import { chainOf, chainPrefix, ruleLines } from './lines';
 import { loggingLines } from './logging';
 import type { Family, Rule } from './rule';
-import { canonical } from './tables';
+import { canonical, chainNamed } from './tables';
 import { formatTuple, isTupleLine, parseTuple } from './tuple';
 import type { UfwSettings } from './ufw-settings';
 
@@ -179,7 +179,9 @@ const unreadableByFile = new WeakMap<RuleFile, readonly string[]>();
 
 function linesUnread(file: RuleFile, name: string): string[] {
   const foreign = (text: string): string[] => linesOf(text).map((line) => `${name}: ${line}`);
+  const [before, behind] = [file.head, file.tail].map((text) => linesOf(text).filter(isForeign).join('\n'));
   return [
+    ...foreign(before as string),
     ...foreign(file.lead),
     ...file.items.flatMap(({ rule, raw, foreign: after }) => {
       if (after === '' && raw === newItem(rule).raw) return NONE;
@@ -189,8 +191,17 @@ function linesUnread(file: RuleFile, name: string): string[] {
       const others = own.filter((line) => !derived.some((one) => isSame(line, one)));
       return [...others.map((line) => `${name}: ${line}`), ...foreign(after)];
     }),
+    ...foreign(behind as string),
   ];
 }
+
+/** The chains that ufw's own sections behind the rules fill. */
+const SECTION_CHAINS =
+  /^ufw6?-((before|user|after)-logging-(input|output|forward)|logging-(deny|allow)|user-limit(-accept)?)$/;
+
+/** Whether a line around the rules is none that ufw writes there. */
+const isForeign = (line: string): boolean =>
+  !/^[*:#]|^COMMIT$/.test(line.trim()) && !SECTION_CHAINS.test(chainNamed(line) ?? '') && !BEHIND_RULES.test(line);
 
 const NONE: readonly string[] = [];
 

@@ -2,7 +2,7 @@
 import type { Policy } from '../messages';
 import type { Policies } from '../results';
 import { chainPrefix } from '../rules/lines';
-import { IPV6_OFF_LOAD } from '../rules/load-text';
+import { IPV6_OFF_TABLE } from '../rules/load-text';
 import { type ChainName, POLICY_OF } from '../rules/policies';
 import type { Family } from '../rules/rule';
 import { firstDifference, type Table } from '../rules/tables';
@@ -100,7 +100,7 @@ const partOf = ({ chains, policies }: Table, part: Table): Table => ({
  */
 export function meantText({ families, settings }: Snapshot, kernel: Kernel, family: Family): string {
   const state = families.find((one) => one.family === family);
-  const text = state ? fullLoadOf(state, settings, null) : IPV6_OFF_LOAD;
+  const text = state ? fullLoadOf(state, settings, null) : IPV6_OFF_TABLE;
   const { chains, policies } = filterOf(kernel, family);
   const others = [...chains.keys()].filter((name) => !policies.has(name) && !isUfws(name) && text.includes(name));
   if (others.length === 0) return text;

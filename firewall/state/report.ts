@@ -1,5 +1,6 @@
 /** The state of the firewall as users see it, from ufw's files, the kernel's tables and the sockets that listen. */
 
+import { fromBytes } from '../printable';
 import type { ChangeResult, Difference, News, Openness, Policies, RuleReport, ServiceReport, State } from '../results';
 import { differingPolicies } from '../rules/policies';
 import { commentText, type Family, numbered, type Rule } from '../rules/rule';
@@ -65,8 +66,8 @@ export async function report(facts: Facts): Promise<State> {
     rules,
     exposedInternal: services.filter((service) => service.internal && isOpen(service)).map(({ id }) => id),
     openUnused: services.filter((service) => service.listening === false && isOpen(service)).map(({ id }) => id),
-    otherOwners: rulesetIn(kernel).flatMap(otherOwners),
-    unreadable,
+    otherOwners: rulesetIn(kernel).flatMap(otherOwners).map(fromBytes),
+    unreadable: unreadable.map(fromBytes),
     webPorts: webReport(snapshot, kernel, nginx),
     pending: pending && {
       ...{ id: pending.id, action: pending.action },
