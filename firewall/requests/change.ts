@@ -14,10 +14,11 @@ import { allRules, policyChanges, ruleReports } from '../state/report';
 import type { Pending, WantedProfile } from '../state/schedule';
 import { changedFiles, type Snapshot, withWanted } from '../state/snapshot';
 import { cutClosed } from './cut';
+import { door } from './door';
 import { isCarriedOut } from './order';
 import { readSurroundings, repetition, type Surroundings, stateOf } from './read';
 
-interface Asked extends Omit<Intent, 'reason'> {
+interface Asked extends Omit<Intent, 'reason' | 'guard'> {
   /** It is made although another change waits to be confirmed. */
   overrides?: boolean;
   /** The operator's request that asks for it. */
@@ -27,16 +28,16 @@ interface Asked extends Omit<Intent, 'reason'> {
 }
 
 /** The options of every change. */
-type Options = Pick<SetProfileRequest, 'dryRun' | 'confirmWithin' | 'cutConnections'>;
+type Options = Pick<SetProfileRequest, 'dryRun' | 'confirmWithin' | 'cutConnections' | 'force' | 'onlyTighten'>;
 
 /** Makes the change, cuts what it closed, and reports. @throws FirewallError, see the contract. */
 export async function change(
   settings: Settings,
   asked: Asked,
-  { dryRun, confirmWithin, cutConnections }: Options,
+  { dryRun, confirmWithin, cutConnections, force, onlyTighten }: Options,
 ): Promise<ChangeResult | Repetition> {
   const started = process.hrtime.bigint();
-  const [deadline, guard, clock] = await Promise.all([deadlineAfter(confirmWithin), guardHere(), readClock()]);
+  const [deadline, watchedBy, clock] = await Promise.all([deadlineAfter(confirmWithin), guardHere(), readClock()]);
   const { order, wanted } = asked;
   let surroundings: Promise<Surroundings> | undefined;
   let isRepeated = false;
@@ -57,12 +58,15 @@ export async function change(
     const schedule = {
       ...(planned.schedule ?? snapshot.schedule),
       ...(wanted && (acts || !dryRun) ? { wanted } : {}),
-      ...(deadline && acts ? { pending: { id, action: asked.action, deadline, guard, request: order?.id } } : {}),
+      ...(deadline && acts
+        ? { pending: { id, action: asked.action, deadline, guard: watchedBy, request: order?.id } }
+        : {}),
       ...(order && !dryRun ? { lastRequest: remembered(order, id) } : {}),
     };
     return { ...planned, schedule };
   };
-  const done = await transact(settings, { ...asked, plan, reason: 'requested' }, dryRun);
+  const guard = door(settings, { force, onlyTighten });
+  const done = await transact(settings, { ...asked, plan, guard, reason: 'requested' }, dryRun);
   if (isRepeated) return repetition(settings, done.warnings);
   const cut = cutConnections && done.changed && !dryRun ? await cutClosed(done.before, done.after) : NOTHING_CUT;
   const state = await stateOf(

@@ -21,10 +21,9 @@ export async function toggleService(
     {
       ...{ action: `toggle-service ${request.action} ${request.service}`, order },
       plan: async (snapshot, id) => {
-        const registry = registryFor(settings, snapshot);
-        resolved = resolved ?? resolveToggle(snapshot, registry, request);
+        resolved = resolved ?? resolveToggle(snapshot, registryFor(settings, snapshot), request);
         const unit = request.systemService ? await unitChange(resolved) : undefined;
-        return planToggle(snapshot, registry, resolved, { id, deadline, unit });
+        return planToggle(snapshot, resolved, { id, deadline, unit });
       },
     },
     request,
