@@ -10,6 +10,7 @@ export const ERROR_CODES = [
   'UFW_NOT_FOUND',
   'UFW_FILES_UNREADABLE',
   'BUSY',
+  'STOPPED',
   'LOCKOUT',
   'WOULD_OPEN',
   'INTERNAL_SERVICE',
@@ -100,6 +101,14 @@ export class FirewallError extends Error {
 export function notPermitted(what: Sentence, cause?: unknown): FirewallError {
   const remedy = say`Run "sudo npx smartserver-firewall setup" once on the device, in the folder where Node-RED has this package (~/.node-red).`;
   return new FirewallError('NOT_PERMITTED', { what, remedy }, cause);
+}
+
+/** The error of a request whose flow was stopped before its turn came. */
+export function stopped(): FirewallError {
+  return new FirewallError('STOPPED', {
+    what: say`the flow that asked for this was stopped before its turn came.`,
+    remedy: say`Send the message again if it is still wanted.`,
+  });
 }
 
 /** Whatever was thrown, with a code. */

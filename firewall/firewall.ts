@@ -1,4 +1,4 @@
-/** The front door of the engine. One object per device; it makes one request at a time, see queue.ts. */
+/** The front door of the engine. However many objects there are, one request is made at a time, see queue.ts. */
 
 import { lstat } from 'node:fs/promises';
 import { backupIds, type Checkpoint, readBackup } from './commit/journal';
@@ -12,7 +12,7 @@ import {
   transact,
   unchanged,
 } from './commit/transaction';
-import { FirewallError, say } from './errors';
+import { FirewallError, say, stopped } from './errors';
 import type { FleetDone, Limits } from './fleet/fleet';
 import { readListeners } from './host/listeners';
 import { hasSystemd, type UnitChange, unitState } from './host/systemd';
@@ -39,7 +39,7 @@ import { planProfileNow, planToggleFor } from './plan/lease';
 import { planRestore, planUndo } from './plan/restore';
 import { type ResolvedToggle, resolveToggle } from './plan/set-profile';
 import { planWebPorts } from './plan/web-ports';
-import { Queue } from './queue';
+import { type Asking, QUEUE } from './queue';
 import { cutClosed } from './requests/cut';
 import { endLease, revert, settle, WEB_LEASE } from './requests/due';
 import { type Looked, newsOf } from './requests/observation';
@@ -82,10 +82,10 @@ export interface Seen {
   said: readonly string[];
 }
 
+/** Whoever asks may say who it is, so that `leave` can take back what it asked for, and since when. */
 export class Firewall {
   readonly #settings: Settings;
   readonly #observers = new Set<(seen: Seen) => void>();
-  readonly #queue = new Queue();
   #timer: NodeJS.Timeout | undefined;
   #wakesAt = 0;
   #isClosed = false;
@@ -105,38 +105,38 @@ export class Firewall {
    * The current state; changes nothing.
    * @throws FirewallError UFW_NOT_FOUND, UFW_FILES_UNREADABLE, NOT_PERMITTED
    */
-  read(): Promise<State> {
-    return this.#queued({ method: 'read', request: {} }) as Promise<State>;
+  read(asking?: Asking): Promise<State> {
+    return this.#queued({ method: 'read', request: {} }, asking) as Promise<State>;
   }
 
   /** Makes a profile true. @throws FirewallError, see the contract. */
-  async setProfile(request: unknown = {}): Promise<ChangeResult> {
+  async setProfile(request: unknown = {}, asking?: Asking): Promise<ChangeResult> {
     const call: Call = { method: 'setProfile', request: check(setProfileRequest, request) };
-    return this.#queued(call) as Promise<ChangeResult>;
+    return this.#queued(call, asking) as Promise<ChangeResult>;
   }
 
   /** Opens or closes a service. @throws FirewallError, see the contract. */
-  async toggleService(request: unknown = {}): Promise<ChangeResult> {
+  async toggleService(request: unknown = {}, asking?: Asking): Promise<ChangeResult> {
     const call: Call = { method: 'toggleService', request: check(toggleServiceRequest, request) };
-    return this.#queued(call) as Promise<ChangeResult>;
+    return this.#queued(call, asking) as Promise<ChangeResult>;
   }
 
   /** Moves the web ports, in nginx and in the rules together. @throws FirewallError, see the contract. */
-  async changeWebPorts(request: unknown = {}): Promise<ChangeResult> {
+  async changeWebPorts(request: unknown = {}, asking?: Asking): Promise<ChangeResult> {
     const call: Call = { method: 'changeWebPorts', request: check(changeWebPortsRequest, request) };
-    return this.#queued(call) as Promise<ChangeResult>;
+    return this.#queued(call, asking) as Promise<ChangeResult>;
   }
 
   /** Lets the change that waits for it stay. @throws FirewallError NOTHING_PENDING, see the contract. */
-  async confirm(request: unknown = {}): Promise<Confirmation> {
+  async confirm(request: unknown = {}, asking?: Asking): Promise<Confirmation> {
     const call: Call = { method: 'confirm', request: check(confirmRequest, request) };
-    return this.#queued(call) as Promise<Confirmation>;
+    return this.#queued(call, asking) as Promise<Confirmation>;
   }
 
   /** Takes the last change back, or restores a backup. @throws FirewallError UNKNOWN_BACKUP, see the contract. */
-  async restore(request: unknown = {}): Promise<ChangeResult> {
+  async restore(request: unknown = {}, asking?: Asking): Promise<ChangeResult> {
     const call: Call = { method: 'restore', request: check(restoreRequest, request) };
-    return this.#queued(call) as Promise<ChangeResult>;
+    return this.#queued(call, asking) as Promise<ChangeResult>;
   }
 
   /**
@@ -145,15 +145,15 @@ export class Firewall {
    * @param envelope as it came: an object, JSON or its bytes
    * @param limits what no request may do here
    */
-  async fleet(envelope: unknown, limits?: Limits): Promise<FleetDone> {
+  async fleet(envelope: unknown, limits?: Limits, asking?: Asking): Promise<FleetDone> {
     // Only here: a reading by the agent does not wait for these schemas.
     const { fleet } = require('./fleet/fleet') as typeof import('./fleet/fleet');
-    return fleet(envelope, (call) => this.#queued(call), limits);
+    return fleet(envelope, (call) => this.#queued(call, asking), limits);
   }
 
   /** The backups there are, the newest first. @throws FirewallError NOT_PERMITTED */
-  backups(): Promise<BackupReport[]> {
-    return this.#queued({ method: 'backups', request: {} }) as Promise<BackupReport[]>;
+  backups(asking?: Asking): Promise<BackupReport[]> {
+    return this.#queued({ method: 'backups', request: {} }, asking) as Promise<BackupReport[]>;
   }
 
   /**
@@ -187,16 +187,29 @@ export class Firewall {
     return this.#watch.add(asked, listener);
   }
 
-  /** Stops watching, and waiting for deadlines; they are kept on disk, and met by the next one to run. */
+  /**
+   * Forgets what this one has asked for and what has not begun: each such request is rejected with STOPPED.
+   * @returns how many they were.
+   */
+  leave(by: object): number {
+    return QUEUE.drop(by);
+  }
+
+  /**
+   * Stops watching, and waiting for deadlines; they are kept on disk, and met by the next one to run. What was asked for and
+   * has not begun is rejected with STOPPED, and so is what is asked for afterwards; what has begun ends.
+   */
   close(): void {
     clearTimeout(this.#timer);
     this.#watch?.close();
     this.#isClosed = true;
+    QUEUE.drop(this);
   }
 
   /** One after the other: what a request sees is what the one before it left. */
-  #queued(call: Call): Promise<Result> {
-    return this.#queue.add(call, async () => {
+  #queued(call: Call, asking?: Asking): Promise<Result> {
+    if (this.#isClosed) return Promise.reject(stopped());
+    const run = async (): Promise<Result> => {
       if (!this.#isCompared) this.#unsaid = await outdated();
       this.#isCompared = true;
       const done = isDirect(this.#settings)
@@ -204,7 +217,8 @@ export class Firewall {
         : await remote({ settings: this.#settings, call });
       this.#look(done);
       return done;
-    });
+    };
+    return QUEUE.add(call, run, this, asking);
   }
 
   #look(done: Result): void {

@@ -1,14 +1,16 @@
 /**
- * The requests that wait for one firewall, made one after the other. In a storm of messages most of them ask for the
- * same: those share a place, one run and its answer.
+ * The requests that wait, made one after the other. In a storm of messages most of them ask for the same: those share a
+ * place, one run and its answer. A lockdown is the last word: it goes first, and what was asked for before it is not made
+ * any more. What those asked for who are gone is not made either; what has begun ends.
  */
-import { FirewallError, say } from './errors';
+import { FirewallError, say, stopped } from './errors';
 import type { AgentRequest } from './messages';
-import { now } from './monotonic';
+import { now, precisely } from './monotonic';
 import type { Result } from './results';
 
 type Call = AgentRequest['call'];
-type Run = () => Promise<Result>;
+/** @param since when the last of those who share the run has asked; ms, see `precisely` in monotonic.ts */
+type Run = (since: number) => Promise<Result>;
 
 /** So many different requests may wait … */
 const MOST_WAITING = 100;
@@ -23,23 +25,36 @@ const LONGEST_REST_MS = 1000;
 /** So many callers are answered before others get their turn. */
 const AT_ONCE = 10;
 
-/** Who waits: what gives him his answer, or the promise of one. */
-type Caller = (answer: Result | Promise<Result>) => void;
+/** Who asks, and since when. */
+export interface Asking {
+  /** Compared by identity, see `drop`. */
+  by: object;
+  /** When the message came; ms, see `precisely` in monotonic.ts. */
+  since: number;
+}
+
+/** Who waits. */
+interface Caller extends Asking {
+  through: object;
+  /** Gives him his answer, or the promise of one. */
+  answer(answer: Result | Promise<Result>): void;
+}
 
 /** A place: one run, for all who ask for the same. */
 interface Place {
   /** The request as text; null where each run counts. */
   key: string | null;
-  /** It may leave the firewall other than it was. */
-  changes: boolean;
+  call: Call;
   run: Run;
   callers: Caller[];
 }
 
 export class Queue {
-  readonly #places: Place[] = [];
+  #places: Place[] = [];
   #callers = 0;
   #isRunning = false;
+  /** When the last lockdown that was made had been asked for: what is older and comes only now has waited elsewhere. */
+  #lastWord = 0;
   /** When the answers there are have been told. */
   #told: Promise<void> = Promise.resolve();
   /** After the runs of which request it rests, and what ends that. */
@@ -51,19 +66,23 @@ export class Queue {
   }
 
   /**
-   * Has the request made when those before it are done.
+   * Has the request made when those before it are done; a lockdown before them, and if it is made, what it overtook is not.
    * @param run makes it; of those who share a place, the first one's
+   * @param through what knows the settings that the request is made with: only who has the same shares a place
    * @returns an answer of the caller's own, never one from before the call.
-   * @throws FirewallError BUSY where too many wait; what `run` throws.
+   * @throws FirewallError BUSY where too many wait, STOPPED where one of the two was dropped, SUPERSEDED where a lockdown
+   *   was asked for since; what `run` throws.
    */
-  add(call: Call, run: Run): Promise<Result> {
+  add(call: Call, run: Run, through: object, asking = askedNow(through)): Promise<Result> {
+    if (isOverruled(call) && asking.since < this.#lastWord) return Promise.reject(superseded());
     const key = isShared(call) ? JSON.stringify(call) : null;
-    const same = key === null ? undefined : this.#waitingFor(key);
+    const same = key === null ? undefined : this.#waitingFor(key, through, isLockdown(call));
     if (this.#isFull(call, same)) return Promise.reject(tooMany(this.#callers));
     this.#callers += 1;
     const answer = new Promise<Result>((resolve) => {
-      if (same) same.callers.push(resolve);
-      else this.#open({ key, changes: !READINGS.has(call.method), run, callers: [resolve] });
+      const caller: Caller = { ...asking, through, answer: resolve };
+      if (same) same.callers.push(caller);
+      else this.#open({ key, call, run, callers: [caller] });
     });
     return answer.finally(() => {
       this.#callers -= 1;
@@ -71,14 +90,35 @@ export class Queue {
   }
 
   /**
-   * The place of the same request, where taking it comes to the same as waiting at the end: its run has not begun, and no
-   * change stands between.
+   * Forgets what was asked for through this one, or by it, and has not begun. Those who asked are told.
+   * @returns how many requests that were.
    */
-  #waitingFor(key: string): Place | undefined {
+  drop(gone: object): number {
+    return this.#dismiss(({ through, by }) => through === gone || by === gone, stopped());
+  }
+
+  #dismiss(isMeant: (caller: Caller, place: Place) => boolean, why: FirewallError): number {
+    const dismissed: Caller[] = [];
+    for (const place of this.#places) {
+      const left: Caller[] = [];
+      for (const caller of place.callers) (isMeant(caller, place) ? dismissed : left).push(caller);
+      place.callers = left;
+    }
+    this.#places = this.#places.filter(({ callers }) => callers.length > 0);
+    const count = dismissed.length;
+    if (count > 0) this.#told = this.#told.then(() => tell(dismissed, () => Promise.reject(why)));
+    return count;
+  }
+
+  /**
+   * The place of the same request, where taking it comes to the same as waiting at the end: its run has not begun, and no
+   * change stands between. One that stands before a lockdown is not made once the lockdown is.
+   */
+  #waitingFor(key: string, through: object, isFirst: boolean): Place | undefined {
     for (let at = this.#places.length - 1; at >= 0; at--) {
       const place = this.#places[at] as Place;
-      if (place.key === key) return place;
-      if (place.changes) return undefined;
+      if (place.key === key && place.callers[0]?.through === through) return place;
+      if (!isFirst && !READINGS.has(place.call.method)) return undefined;
     }
     return undefined;
   }
@@ -90,9 +130,15 @@ export class Queue {
   }
 
   #open(place: Place): void {
-    this.#places.push(place);
+    const overtaken = isLockdown(place.call) ? this.#places.findIndex(({ call }) => !isLockdown(call)) : -1;
+    this.#places.splice(overtaken === -1 ? this.#places.length : overtaken, 0, place);
     if (!this.#isRunning) void this.#work();
     if (this.#resting && this.#resting.key !== place.key) this.#resting.end();
+  }
+
+  #overrule(lockdown: number): void {
+    this.#lastWord = Math.max(this.#lastWord, lockdown);
+    this.#dismiss(({ since }, { call }) => since < lockdown && isOverruled(call), superseded());
   }
 
   async #work(): Promise<void> {
@@ -100,15 +146,22 @@ export class Queue {
     // Those who ask in the same moment are there before the first run begins.
     await undefined;
     for (let place = this.#places.shift(); place; place = this.#places.shift()) {
-      const { run, callers } = place;
+      const { call, run, callers } = place;
       const begun = now();
       const isStorm = callers.length >= STORM;
-      const answer = await run().then(
-        (result) => answers(result, callers.length),
+      const since = callers.reduce((latest, caller) => Math.max(latest, caller.since), 0);
+      let isLastWord = false;
+      const answer = await run(since).then(
+        (result) => {
+          isLastWord = isLockdown(call) && 'changed' in result;
+          return answers(result, callers.length);
+        },
         (error) => () => Promise.reject(error),
       );
       // Not all at once, and in their order: no answer is to overtake an older one.
       this.#told = this.#told.then(() => tell(callers, answer));
+      // One that was refused, or an operator's that was made before, overrules nobody.
+      if (isLastWord) this.#overrule(since);
       if (isStorm) await this.#rest(place.key, begun);
     }
     this.#isRunning = false;
@@ -129,13 +182,16 @@ export class Queue {
   }
 }
 
+/** For who asks of itself. */
+export const askedNow = (by: object): Asking => ({ by, since: precisely() });
+
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Hundreds may share an answer, and what their flows do with it takes time that others need in between. */
 async function tell(callers: Caller[], answer: () => Result | Promise<Result>): Promise<void> {
   while (callers.length > 0) {
     // Taken out, or the answers would be kept in memory through them.
-    for (const resolve of callers.splice(0, AT_ONCE)) resolve(answer());
+    for (const caller of callers.splice(0, AT_ONCE)) caller.answer(answer());
     if (callers.length > 0) await new Promise((turn) => setImmediate(turn));
   }
 }
@@ -173,10 +229,30 @@ function isShared(call: Call): boolean {
   return call.method === 'read' || call.method === 'backups' || call.method === 'setProfile';
 }
 
-const isLockdown = (call: Call): boolean => call.method === 'setProfile' && call.request.profile === 'lockdown';
+/** A lockdown that is meant: one that is only tried changes nothing. */
+const isLockdown = (call: Call): boolean =>
+  call.method === 'setProfile' && call.request.profile === 'lockdown' && !call.request.dryRun;
+
+/** Whether it is not to be made after a lockdown that was asked for later. What comes due by itself comes due all the same. */
+const isOverruled = (call: Call): boolean =>
+  !READINGS.has(call.method) &&
+  !OWN.has(call.method) &&
+  !isLockdown(call) &&
+  !('dryRun' in call.request && call.request.dryRun);
 
 const tooMany = (callers: number): FirewallError =>
   new FirewallError('BUSY', {
     what: say`too many requests wait for the firewall already (${callers}).`,
     remedy: say`Send fewer messages at a time, and this one again when those are answered.`,
   });
+
+/** The error of a change that a lockdown has overruled. */
+export const superseded = (): FirewallError =>
+  new FirewallError('SUPERSEDED', {
+    what: say`a lockdown was asked for after this request, and was carried out first.`,
+    state: say`The request was not carried out, and the lockdown holds.`,
+    remedy: say`Send it again if it is still wanted.`,
+  });
+
+/** The queue of this process. It has one kernel before it, whatever its configurations are, and however often flows start. */
+export const QUEUE = new Queue();

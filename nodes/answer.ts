@@ -1,6 +1,8 @@
 /** How every node of this package handles a message: work, answer in the same message, show and report the outcome. */
 import type { Node, NodeAPI, NodeMessageInFlow } from 'node-red';
 import { asFirewallError, type FirewallError } from '../firewall/errors';
+import { precisely } from '../firewall/monotonic';
+import type { Asking } from '../firewall/queue';
 import { type Outcome, type ShowStatus, statusOf } from './status';
 import { translated } from './translated';
 
@@ -14,7 +16,8 @@ export interface Answer {
   failure?: FirewallError | undefined;
 }
 
-type Work = (msg: NodeMessageInFlow) => Promise<Answer>;
+/** @param asking to be handed on to the device, with whatever is asked of it */
+type Work = (msg: NodeMessageInFlow, asking: Asking) => Promise<Answer>;
 
 /**
  * Answers each message with what `work` makes of it. Whatever `work` throws goes to `done`, so no message can end
@@ -30,10 +33,11 @@ export function answerMessages(RED: NodeAPI, node: Node, work: Work): ShowStatus
     if (atWork === 0) show(outcome, text);
   };
   node.on('input', async (msg, send, done) => {
+    const asking = { by: node, since: precisely() };
     atWork += 1;
     show('working', working);
     try {
-      const answer = await work(msg).finally(() => {
+      const answer = await work(msg, asking).finally(() => {
         atWork -= 1;
       });
       if ('payload' in answer) {

@@ -1,5 +1,6 @@
 /** What the nodes that change the firewall share. */
 import type { Node, NodeAPI, NodeDef } from 'node-red';
+import type { Asking } from '../firewall/queue';
 import type { ChangeResult } from '../firewall/results';
 import { type Answer, answerMessages } from './answer';
 import { type Device, resumeDevice, useDevice } from './device';
@@ -16,7 +17,7 @@ interface Change {
   numbers?: readonly string[];
   /** Properties that are what they are. */
   fixed: Record<string, unknown>;
-  apply(device: Device, request: Record<string, unknown>): Promise<ChangeResult>;
+  apply(device: Device, request: Record<string, unknown>, asking: Asking): Promise<ChangeResult>;
 }
 
 /** Makes the node apply `change` at each message. */
@@ -27,7 +28,7 @@ export function changingNode(RED: NodeAPI, node: Node, def: ChangingDef, change:
   const { dryRun, onlyTighten, cutConnections, force } = def;
   const options = { dryRun, onlyTighten, cutConnections, force, confirmWithin: asNumber(def.confirmWithin) };
   const outcomeOf = outcomesOf(RED);
-  const show = answerMessages(RED, node, async (msg) => {
+  const show = answerMessages(RED, node, async (msg, asking) => {
     const request: Record<string, unknown> = { ...change.fixed, ...options };
     for (const property of change.typed) {
       const input = {
@@ -39,7 +40,7 @@ export function changingNode(RED: NodeAPI, node: Node, def: ChangingDef, change:
       request[property] = await evaluate(RED, node, msg, input);
     }
     const used = device();
-    const result = await change.apply(used, defined(request));
+    const result = await change.apply(used, defined(request), asking);
     // After the answer has been sent and shown.
     setImmediate(() => wait(used, result));
     return { payload: result, ...outcomeOf(result) };

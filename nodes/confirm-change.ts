@@ -8,10 +8,10 @@ export = (RED: NodeAPI): void => {
     const def = fromStored(RED, this, stored);
     if (!def) return;
     const device = useDevice(RED, this, def.device);
-    answerMessages(RED, this, async (msg) => {
+    answerMessages(RED, this, async (msg, asking) => {
       // A page that was opened gives its query as payload; an id in it must be that of the change that waits.
       const id = (msg.payload as { id?: unknown } | null | undefined)?.id;
-      const payload = await device().confirm(id === undefined ? {} : { id });
+      const payload = await device().confirm(id === undefined ? {} : { id }, asking);
       return { payload, outcome: 'success', text: RED._('status.confirmed') };
     });
   });

@@ -35,9 +35,9 @@ export = (RED: NodeAPI): void => {
     if (!def) return;
     const device = useDevice(RED, this, def.device);
     resumeDevice(RED, this, device);
-    const show = answerMessages(RED, this, async (msg): Promise<Answer> => {
+    const show = answerMessages(RED, this, async (msg, asking): Promise<Answer> => {
       const used = device();
-      const { result, error } = await used.fleet(msg.payload, { onlyTighten: def.onlyTighten === true });
+      const { result, error } = await used.fleet(msg.payload, { onlyTighten: def.onlyTighten === true }, asking);
       const { pending } = result;
       // After the answer has been sent and shown.
       if (pending) setImmediate(() => wait(used, { id: pending.id, pending }));

@@ -1,4 +1,7 @@
-/** A device without a machine. It obeys the engine's schemas: what the engine refuses it refuses, in the same words. */
+/**
+ * A device without a machine. It obeys the engine's schemas: what the engine refuses it refuses, in the same words; and its
+ * requests wait in the engine's own queue.
+ */
 
 import { FirewallError, say } from '../../firewall/errors';
 import type { Seen } from '../../firewall/firewall';
@@ -16,6 +19,7 @@ import {
   type WatchOptions,
   watchOptions,
 } from '../../firewall/messages';
+import { type Asking, QUEUE } from '../../firewall/queue';
 import { remembered, standing } from '../../firewall/requests/order';
 import {
   type BackupReport,
@@ -35,12 +39,16 @@ import type { LastRequest } from '../../firewall/state/schedule';
 import type { WatchListener } from '../../firewall/watch/watch';
 import type { Device } from '../../nodes/device';
 
+type Call = AgentRequest['call'];
+
 const DEFAULTS = check(settingsSchema, {});
 
 export class FakeFirewall implements Device {
   readonly settings: typeof DEFAULTS;
   /** Each request as the nodes gave it, before any check. */
   readonly requests: unknown[] = [];
+  /** The actions of the changes that were made. */
+  readonly changes: string[] = [];
   /** How many requests were at work at the same time, at most. */
   overlap = 0;
   /** What the next request fails with, instead of being carried out. */
@@ -66,7 +74,6 @@ export class FakeFirewall implements Device {
   readonly #closed = new Set<string>();
   #atWork = 0;
   #reads = 0;
-  #last: Promise<unknown> = Promise.resolve();
   #gate: Promise<void> = Promise.resolve();
 
   constructor(settings: unknown) {
@@ -83,28 +90,29 @@ export class FakeFirewall implements Device {
     return release;
   }
 
-  read(): Promise<State> {
-    return this.#queued(() => this.#state());
+  read(asking?: Asking): Promise<State> {
+    return this.#queued({ method: 'read', request: {} }, () => this.#state(), asking);
   }
 
-  async setProfile(request: unknown): Promise<ChangeResult> {
+  async setProfile(request: unknown, asking?: Asking): Promise<ChangeResult> {
     this.requests.push(request);
     const asked = check(setProfileRequest, request);
     const { profile, dryRun } = asked;
     profileNamed(this.#registry, profile, 'keep');
-    return this.#queued(() => {
+    const work = () => {
       const changed = this.profile !== profile && !dryRun;
       if (changed) this.profile = profile;
       return this.#result(`set-profile ${profile}`, changed, asked);
-    });
+    };
+    return this.#queued({ method: 'setProfile', request: asked }, work, asking);
   }
 
-  async toggleService(request: unknown): Promise<ChangeResult> {
+  async toggleService(request: unknown, asking?: Asking): Promise<ChangeResult> {
     this.requests.push(request);
     const asked = check(toggleServiceRequest, request);
     const { service, action, dryRun, duration } = asked;
     serviceNamed(this.#registry, service);
-    return this.#queued(() => {
+    const work = () => {
       const isClosed = this.#closed.has(service);
       const close = action === 'toggle' ? !isClosed : action === 'close';
       const changed = close !== isClosed && !dryRun;
@@ -112,27 +120,30 @@ export class FakeFirewall implements Device {
       if (changed && !close) this.#closed.delete(service);
       this.leases = duration > 0 ? [{ service, until: '2026-01-01T00:30:00.000Z' }] : [];
       return this.#result(`toggle-service ${action} ${service}`, changed, asked);
-    });
+    };
+    return this.#queued({ method: 'toggleService', request: asked }, work, asking);
   }
 
-  async changeWebPorts(request: unknown): Promise<ChangeResult> {
+  async changeWebPorts(request: unknown, asking?: Asking): Promise<ChangeResult> {
     this.requests.push(request);
     const asked = check(changeWebPortsRequest, request);
     const { mode, http, https, dryRun } = asked;
-    return this.#queued(() => {
+    const work = () => {
       const wanted = { http: http ?? this.webPorts.http, https: https ?? this.webPorts.https };
       const differs = wanted.http !== this.webPorts.http || wanted.https !== this.webPorts.https;
       const changed = !dryRun && (mode === 'change' ? differs : this.webProblems?.length !== 0);
       if (changed) this.webPorts = wanted;
       if (changed) this.webProblems = [];
       return this.#result(`change-web-ports ${mode}`, changed, asked);
-    });
+    };
+    return this.#queued({ method: 'changeWebPorts', request: asked }, work, asking);
   }
 
-  async confirm(request: unknown): Promise<Confirmation> {
+  async confirm(request: unknown, asking?: Asking): Promise<Confirmation> {
     this.requests.push(request);
-    const { id } = check(confirmRequest, request);
-    return this.#queued(() => {
+    const asked = check(confirmRequest, request);
+    const { id } = asked;
+    const work = (): Confirmation => {
       const waiting = this.pending;
       if (!waiting || (id !== undefined && id !== waiting.id)) {
         throw new FirewallError('NOTHING_PENDING', { what: say`no change waits to be confirmed.` });
@@ -140,55 +151,58 @@ export class FakeFirewall implements Device {
       this.pending = null;
       this.see({ confirmed: waiting.id });
       return { id: waiting.id, action: waiting.action, confirmed: true, state: this.#state() };
-    });
+    };
+    return this.#queued({ method: 'confirm', request: asked }, work, asking);
   }
 
-  async restore(request: unknown): Promise<ChangeResult> {
+  async restore(request: unknown, asking?: Asking): Promise<ChangeResult> {
     this.requests.push(request);
     const asked = check(restoreRequest, request);
     const { action, backup, dryRun } = asked;
-    return this.#queued(() => this.#result(`${action} ${backup}`.trim(), !dryRun, asked));
+    const work = () => this.#result(`${action} ${backup}`.trim(), !dryRun, asked);
+    return this.#queued({ method: 'restore', request: asked }, work, asking);
   }
 
   /** With the engine's own rules of what is done; only that it is done is pretended. */
-  fleet(envelope: unknown, limits?: Limits): Promise<FleetDone> {
+  fleet(envelope: unknown, limits?: Limits, asking?: Asking): Promise<FleetDone> {
     this.requests.push({ envelope, limits });
-    return fleet(envelope, (call) => this.#ordered(call), limits);
+    return fleet(envelope, (call) => this.#ordered(call, asking), limits);
   }
 
-  async #ordered(call: AgentRequest['call']): Promise<Result> {
+  async #ordered(call: Call, asking: Asking | undefined): Promise<Result> {
     const order = 'order' in call ? call.order : undefined;
     if (order && standing(order, this.lastRequest, Date.now()) === 'done') {
-      return this.#queued(() => ({ repeated: true, warnings: [], state: this.#state() }));
+      return this.#queued<Result>(call, () => ({ repeated: true, warnings: [], state: this.#state() }), asking);
     }
-    const done = await this.#made(call);
+    const done = await this.#made(call, asking);
     if (order && !('dryRun' in done && done.dryRun)) this.lastRequest = remembered(order, '1');
     return done;
   }
 
-  #made(call: AgentRequest['call']): Promise<Result> {
+  #made(call: Call, asking: Asking | undefined): Promise<Result> {
     switch (call.method) {
       case 'setProfile':
-        return this.setProfile(call.request);
+        return this.setProfile(call.request, asking);
       case 'toggleService':
-        return this.toggleService(call.request);
+        return this.toggleService(call.request, asking);
       case 'changeWebPorts':
-        return this.changeWebPorts(call.request);
+        return this.changeWebPorts(call.request, asking);
       case 'confirm':
-        return this.confirm(call.request);
+        return this.confirm(call.request, asking);
       case 'restore':
-        return this.restore(call.request);
+        return this.restore(call.request, asking);
       case 'read':
-        return this.read();
+        return this.read(asking);
       default:
         throw new Error(`no operator asks for ${call.method}`);
     }
   }
 
-  backups(): Promise<BackupReport[]> {
+  backups(asking?: Asking): Promise<BackupReport[]> {
     const id = '20260101T000000000Z-0a1b2c';
     const at = '2026-01-01T00:00:00.000Z';
-    return this.#queued(() => [{ id, at, action: 'set-profile lockdown', reason: 'requested', rules: 45 }]);
+    const kept: BackupReport[] = [{ id, at, action: 'set-profile lockdown', reason: 'requested', rules: 45 }];
+    return this.#queued({ method: 'backups', request: {} }, () => kept, asking);
   }
 
   observe(observer: (seen: Seen) => void): () => void {
@@ -218,12 +232,17 @@ export class FakeFirewall implements Device {
     return [];
   }
 
-  close(): void {
-    this.closed = true;
+  leave(by: object): number {
+    return QUEUE.drop(by);
   }
 
-  #queued<Result>(work: () => Result): Promise<Result> {
-    const run = async () => {
+  close(): void {
+    this.closed = true;
+    QUEUE.drop(this);
+  }
+
+  #queued<Answer extends Result>(call: Call, work: () => Answer, asking?: Asking): Promise<Answer> {
+    const run = async (): Promise<Answer> => {
       this.#atWork += 1;
       this.overlap = Math.max(this.overlap, this.#atWork);
       try {
@@ -234,9 +253,7 @@ export class FakeFirewall implements Device {
         this.#atWork -= 1;
       }
     };
-    const result = this.#last.then(run, run);
-    this.#last = result.catch(() => undefined);
-    return result;
+    return QUEUE.add(call, run, this, asking) as Promise<Answer>;
   }
 
   #state(): State {
@@ -305,6 +322,7 @@ export class FakeFirewall implements Device {
     { dryRun, confirmWithin }: Pick<SetProfileRequest, 'dryRun' | 'confirmWithin'>,
   ): ChangeResult {
     const confirmBy = new Date(Date.now() + confirmWithin * 1000).toISOString();
+    if (changed) this.changes.push(action);
     if (changed && confirmWithin > 0) this.pending = { id: '1', action, confirmBy };
     return changeResult.parse({
       id: '1',
