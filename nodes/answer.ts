@@ -1,5 +1,5 @@
 /** How every node of this package handles a message: work, answer in the same message, show and report the outcome. */
-import type { Node, NodeAPI, NodeMessageInFlow } from 'node-red';
+import type { Node, NodeAPI, NodeMessage, NodeMessageInFlow } from 'node-red';
 import { asFirewallError, type FirewallError } from '../firewall/errors';
 import { precisely } from '../firewall/monotonic';
 import type { Asking } from '../firewall/queue';
@@ -36,25 +36,67 @@ export function answerMessages(RED: NodeAPI, node: Node, work: Work): ShowStatus
     const asking = { by: node, since: precisely() };
     atWork += 1;
     show('working', working);
-    try {
-      const answer = await work(msg, asking).finally(() => {
-        atWork -= 1;
-      });
-      if ('payload' in answer) {
-        msg.payload = answer.payload;
-        send(msg);
-      }
-      if (answer.failure) throw answer.failure;
-      tell(answer.outcome, answer.text);
-      done();
-    } catch (cause) {
-      const err = translated(RED, asFirewallError(cause));
+    const answer = await work(msg, asking).catch(failed);
+    atWork -= 1;
+    if ('payload' in answer) sendWith(RED, node, msg, send, answer.payload);
+    const { failure } = answer;
+    if (failure) {
+      const err = translated(RED, failure);
       tell('error', err.code);
       report(node, msg, err, done);
+    } else {
+      tell(answer.outcome, answer.text);
+      complete(RED, node, done);
     }
   });
   return show;
 }
+
+const failed = (cause: unknown): Answer => ({ outcome: 'error', text: '', failure: asFirewallError(cause) });
+
+/**
+ * Sends the message on with this payload. What was done was done, and is told whatever the message is like: one that a
+ * function node has made may be frozen, or have a payload that is not written to, and then a copy goes on. Node-RED copies a
+ * message for each wire but the first, which one that is nested too deep does not survive: of that only the payload goes on.
+ */
+function sendWith(
+  RED: NodeAPI,
+  node: Node,
+  msg: NodeMessageInFlow,
+  send: (msg: NodeMessage) => void,
+  payload: unknown,
+): void {
+  const whole = first([
+    () => {
+      msg.payload = payload;
+      if (msg.payload !== payload) throw new TypeError('payload is not written to');
+      return msg;
+    },
+    () => ({ ...msg, payload }),
+  ]);
+  send(whole && (!isCopied(node) || canBeCopied(RED, whole)) ? whole : { ...named(msg), payload });
+}
+
+const isCopied = ({ wires = [] }: Node & { wires?: unknown[][] }): boolean => wires.flat().length > 1;
+
+/** The payload aside, which is the package's own and can be. */
+const canBeCopied = (RED: NodeAPI, msg: NodeMessage): boolean =>
+  first([() => RED.util.cloneMessage({ ...msg, payload: null })]) !== null;
+
+/** Of these the first that can be made; null where none can. */
+function first<Value>(makers: readonly (() => Value)[]): Value | null {
+  for (const make of makers) {
+    try {
+      return make();
+    } catch {
+      // The next one is there for this.
+    }
+  }
+  return null;
+}
+
+/** The message's id, which is all that is told of a message that cannot be copied. */
+const named = (msg: NodeMessageInFlow): { _msgid?: string } => first([() => ({ _msgid: msg._msgid })]) ?? {};
 
 /**
  * Each Catch node gets a copy of the message, and one from outside may be nested too deep for that: the error thrown then
@@ -64,6 +106,15 @@ function report(node: Node, msg: NodeMessageInFlow, err: FirewallError, done: (e
   try {
     done(err);
   } catch {
-    node.error(err, { _msgid: msg._msgid });
+    node.error(err, named(msg));
+  }
+}
+
+/** A Complete node gets a copy too. That there is none is no failure of what was done. */
+function complete(RED: NodeAPI, node: Node, done: () => void): void {
+  try {
+    done();
+  } catch (cause) {
+    node.warn(RED._('log.incomplete', { reason: (cause as Error).message }));
   }
 }

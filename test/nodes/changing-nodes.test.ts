@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import type { NodeMessage } from 'node-red';
 import { FirewallError, say } from '../../firewall/errors';
 import { check } from '../../firewall/messages';
 import { changeResult } from '../../firewall/results';
@@ -6,6 +8,10 @@ import { arrivals, type Caught, devices, failResumingWith, nodeOf, send, start, 
 
 const TOGGLE = { id: 'toggle', type: 'toggle-service', service: 'ssh', serviceType: 'str', action: 'toggle' };
 const PROFILE = { id: 'profile', type: 'set-profile', profile: 'lockdown', profileType: 'str' };
+
+/** The warnings of a node. */
+const warningsOf = (id: string): unknown[] =>
+  (nodeOf(id) as unknown as { warn: { args: unknown[][] } }).warn.args.map(([text]) => text);
 
 describe('a changing node', () => {
   afterEach(stop);
@@ -17,6 +23,64 @@ describe('a changing node', () => {
     assert.deepEqual(sent?.req, { a: 1 });
     assert.equal(sent?._msgid, 'm1');
     assert.equal(check(changeResult, sent?.payload).changed, true);
+  });
+
+  it('answers in a copy of a message that cannot be written to, and in nothing else than the answer', async () => {
+    const fixed = {
+      topic: 'evening',
+      get payload() {
+        return 'kept';
+      },
+    };
+    const deaf = {
+      topic: 'evening',
+      get payload() {
+        return 'kept';
+      },
+      set payload(_: string) {},
+    };
+    const refusing = {
+      topic: 'evening',
+      set payload(_: unknown) {
+        throw new Error('no');
+      },
+    };
+    for (const msg of [Object.freeze({ topic: 'evening', _msgid: 'm1' }), fixed, deaf, refusing]) {
+      await start([TOGGLE]);
+      const { sent, caught } = await send('toggle', msg);
+      assert.equal(caught, null);
+      assert.deepEqual([sent?.topic, check(changeResult, sent?.payload).changed], ['evening', true]);
+      await stop();
+    }
+  });
+
+  it('answers with the payload alone where the rest of the message cannot be read or copied', async () => {
+    const deep = JSON.parse(`${'['.repeat(20_000)}${']'.repeat(20_000)}`);
+    const hostile = Object.defineProperty({ _msgid: 'm1' }, 'topic', {
+      enumerable: true,
+      get() {
+        throw new Error('no');
+      },
+    });
+    for (const msg of [{ deep, _msgid: 'm1' }, hostile]) {
+      await start([
+        { ...TOGGLE, wires: [['out', 'more']] },
+        { id: 'more', type: 'helper' },
+      ]);
+      let count = 0;
+      const counted = () => {
+        count += 1;
+      };
+      nodeOf('more').on('input', counted);
+      nodeOf('out').on('input', counted);
+      const sent = once(arrivals, 'out');
+      nodeOf('toggle').receive(msg as NodeMessage);
+      const [{ _msgid, payload, ...rest }] = await sent;
+      await new Promise(setImmediate);
+      assert.deepEqual([_msgid, payload.changed, rest, count], ['m1', true, {}, 2]);
+      assert.deepEqual(warningsOf('toggle'), ['log.incomplete']);
+      await stop();
+    }
   });
 
   it('shows at once that it is ready', async () => {
@@ -212,8 +276,6 @@ describe('the queue', () => {
 describe('what waits', () => {
   afterEach(stop);
 
-  const shownFor = (id: string): unknown[] =>
-    (nodeOf(id) as unknown as { warn: { args: unknown[][] } }).warn.args.map(([text]) => text);
   /** Waits until so many messages are done, and gives the codes of those that failed. */
   const outcomes = (count: number): Promise<string[]> =>
     new Promise((resolve) => {
@@ -237,7 +299,7 @@ describe('what waits', () => {
     for (const id of ['toggle', 'toggle', 'toggle', 'other']) nodeOf(id).receive({});
     await new Promise(setImmediate);
     await nodeOf('toggle').close(false);
-    assert.deepEqual(shownFor('toggle'), ['log.dropped']);
+    assert.deepEqual(warningsOf('toggle'), ['log.dropped']);
     release?.();
     assert.deepEqual(await done, ['STOPPED', 'STOPPED']);
     assert.equal(device?.changes.length, 2);
