@@ -6,6 +6,7 @@
 import { isIP } from 'node:net';
 import { en } from 'zod/locales';
 import * as z from 'zod/mini';
+import { bounded, property } from './bounded';
 import { FirewallError, phrase, type Sentence, say } from './errors';
 import { printable } from './printable';
 import { isPortSpec } from './services/port-spec';
@@ -263,36 +264,22 @@ export const saidByAgent = z.array(sentence).check(z.maxLength(3));
 
 /**
  * Checks a value that came from outside.
+ * @returns a copy of it, in which each property was read once.
  * @throws FirewallError INVALID_INPUT, naming the property; the value itself is quoted only in part, as it may be huge or hostile.
  */
 export function check<Schema extends z.ZodMiniType>(schema: Schema, value: unknown): z.output<Schema> {
-  const trap = prototypeKey(value);
-  if (trap !== null) throw new FirewallError('INVALID_INPUT', { what: say`${trap}: no property may have this name.` });
-  const parsed = schema.safeParse(value);
+  const copy = bounded(schema, value);
+  const parsed = schema.safeParse(copy);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
   const where = issue?.path.length ? issue.path.map(property).join('.') : 'the request';
-  const got = printable(valueAt(value, issue?.path ?? []));
+  const got = printable(valueAt(copy, issue?.path ?? []));
   // Sentences of this file's own are translated; zod's are not.
   const reason = issue?.message ?? 'not understood';
   const said = issue?.code === 'custom' || issue?.code === 'invalid_format' ? { template: reason, values: [] } : reason;
   throw new FirewallError('INVALID_INPUT', {
     what: say`${where}: ${said} (got ${got}).`,
   });
-}
-
-/**
- * The path of a property named `__proto__` of the value's own, which JSON.parse makes and schemas do not see. Requests
- * are flat and settings three levels deep; what lies deeper no schema lets pass.
- */
-function prototypeKey(value: unknown, path = '', depth = 0): string | null {
-  if (typeof value !== 'object' || value === null || depth > 4) return null;
-  for (const key of Object.keys(value)) {
-    if (key === '__proto__') return `${path}${key}`;
-    const found = prototypeKey((value as Record<string, unknown>)[key], `${path}${property(key)}.`, depth + 1);
-    if (found !== null) return found;
-  }
-  return null;
 }
 
 function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
@@ -303,6 +290,3 @@ function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
   }
   return at;
 }
-
-/** A step of a path in words: bare where it is a name. */
-const property = (step: PropertyKey): string => (/^[\w-]{1,60}$/.test(String(step)) ? String(step) : printable(step));

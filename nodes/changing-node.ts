@@ -37,7 +37,7 @@ export function changingNode(RED: NodeAPI, node: Node, def: ChangingDef, change:
         type: def[`${property}Type`],
         isNumber: change.numbers?.includes(property),
       };
-      request[property] = await evaluate(RED, node, msg, input);
+      request[property] = (await evaluate(RED, node, msg, input)).value;
     }
     const used = device();
     const result = await change.apply(used, defined(request), asking);

@@ -1,4 +1,5 @@
 import type { Node, NodeAPI, NodeDef } from 'node-red';
+import { readable } from '../firewall/bounded';
 import { answerMessages } from './answer';
 import { useDevice } from './device';
 import { fromStored } from './migrate';
@@ -10,7 +11,7 @@ export = (RED: NodeAPI): void => {
     const device = useDevice(RED, this, def.device);
     answerMessages(RED, this, async (msg, asking) => {
       // A page that was opened gives its query as payload; an id in it must be that of the change that waits.
-      const id = (msg.payload as { id?: unknown } | null | undefined)?.id;
+      const id = readable('payload', () => (msg.payload as { id?: unknown } | null | undefined)?.id);
       const payload = await device().confirm(id === undefined ? {} : { id }, asking);
       return { payload, outcome: 'success', text: RED._('status.confirmed') };
     });

@@ -1,4 +1,5 @@
 import type { Node, NodeAPI, NodeDef } from 'node-red';
+import { readable } from '../firewall/bounded';
 import type { FleetResult } from '../firewall/fleet/answer';
 import { type Answer, answerMessages } from './answer';
 import { resumeDevice, useDevice } from './device';
@@ -37,7 +38,8 @@ export = (RED: NodeAPI): void => {
     resumeDevice(RED, this, device);
     const show = answerMessages(RED, this, async (msg, asking): Promise<Answer> => {
       const used = device();
-      const { result, error } = await used.fleet(msg.payload, { onlyTighten: def.onlyTighten === true }, asking);
+      const envelope = readable('payload', () => msg.payload);
+      const { result, error } = await used.fleet(envelope, { onlyTighten: def.onlyTighten === true }, asking);
       const { pending } = result;
       // After the answer has been sent and shown.
       if (pending) setImmediate(() => wait(used, { id: pending.id, pending }));
