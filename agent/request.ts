@@ -12,10 +12,14 @@ import {
 /** No request comes near this size, in bytes; settings with a hundred services are a few kilobytes. */
 const MAX_REQUEST = 1024 * 1024;
 
+/** What ends a program whose caller goes away. What has begun ends by itself. */
+const ENDING = ['SIGHUP', 'SIGINT', 'SIGTERM'] as const;
+
 /** Reads a request, makes it, answers. */
 export async function agent(): Promise<void> {
   try {
     const { settings, call } = requestOf(await input());
+    for (const signal of ENDING) process.on(signal, () => undefined);
     process.stdout.write(JSON.stringify({ result: await perform(settings, call) }));
   } catch (error) {
     process.stdout.write(JSON.stringify({ error: told(error) }));

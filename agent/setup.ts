@@ -63,8 +63,8 @@ async function install(user: string | undefined, dryRun: boolean): Promise<Setup
   const files: File[] = [
     { path: PROGRAM, mode: 0o644, text: await readFile(join(__dirname, 'program.js'), 'latin1') },
     { path: LOAD, mode: 0o644, text: await readFile(join(__dirname, 'load.js'), 'latin1') },
-    { path: AGENT, mode: 0o755, text: `#!${node}\nrequire('${LOAD}').program.agent();\n` },
-    { path: COMMAND, mode: 0o755, text: `#!${node}\nrequire('${LOAD}').program.commandLine(process.argv);\n` },
+    { path: AGENT, mode: 0o755, text: script([APART, LIMITED], node, 'agent()') },
+    { path: COMMAND, mode: 0o755, text: script([APART], node, 'commandLine(process.argv)') },
     ...(sudo ? [{ path: SUDOERS, mode: 0o440, text: sudoers(name) }] : []),
     ...(systemd ? [{ path: UNIT, mode: 0o644, text: BOOT_UNIT }] : []),
     ...(hooks ? [{ path: join(hooks, HOOK), mode: 0o755, text: RESET_HOOK }] : []),
@@ -193,6 +193,20 @@ const exists = (path: string): Promise<boolean> =>
     () => true,
     () => false,
   );
+
+/**
+ * In a session of its own: whoever holds the terminal that it was started on can then not stop it there, with ufw's lock in
+ * its hand, by Ctrl-Z or by a terminal that takes no more output. Who waits for it is still told its exit code.
+ */
+const APART = '/usr/bin/setsid -w';
+/** Ended after so many seconds, whatever it waits for; sooner than whoever asked gives up (sudo.ts). */
+const LIMITED = '/usr/bin/timeout -s KILL 110';
+
+/** A file that to the shell is a command, and to Node.js, which that command starts with the same file, a program. */
+const script = (start: readonly string[], node: string, call: string): string => `#!/bin/sh
+':' //; exec ${start.join(' ')} '${node.replace(/'/g, "'\\''")}' "$0" "$@"
+require('${LOAD}').program.${call};
+`;
 
 const READING: AgentQuestion = { settings: {}, call: { method: 'read', request: {} } };
 

@@ -11,6 +11,8 @@ export interface Outcome {
 export interface RunOptions {
   input?: string;
   timeoutMs?: number;
+  /** It ends what it has begun when this process ends first. */
+  outlives?: boolean;
 }
 
 const TIMEOUT_MS = 20_000;
@@ -29,6 +31,7 @@ export async function run(program: string, args: readonly string[], options: Run
     reject: false,
     stripFinalNewline: false,
     maxBuffer: MAX_OUTPUT,
+    cleanup: !options.outlives,
     // Without input there is none to read, so that nothing can wait for an answer.
     ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
   });
