@@ -1,5 +1,5 @@
 #!/usr/bin/env node
 /** The command line, for a technician on the console. */
-import { commandLine } from './program';
+import { commandLine } from './command-line';
 
 void commandLine(process.argv);

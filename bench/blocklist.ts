@@ -1,8 +1,8 @@
-/** The other rules of a busy device: a blocklist, three quarters of it IPv4, as address by address bans leave it. */
+/** The other rules of a busy device: a blocklist, three quarters of it IPv4, as left by banning addresses one by one. */
 
 import { FAMILIES, type Family, makeRule, type Rule } from '../firewall/rules/rule';
 import { formatRuleFile, parseRuleFile, rulesOf, withRules } from '../firewall/rules/rule-file';
-import type { RuleLists } from '../firewall/state/snapshot';
+import { type FamilyRules, rulesIn } from '../firewall/state/family-rules';
 import type { Device } from '../test/device/device';
 
 const FILE_OF: Readonly<Record<Family, string>> = { ipv4: '/etc/ufw/user.rules', ipv6: '/etc/ufw/user6.rules' };
@@ -10,18 +10,18 @@ const FILE_OF: Readonly<Record<Family, string>> = { ipv4: '/etc/ufw/user.rules',
 /** Every fourth rule is about an IPv6 address. */
 const IPV6_EVERY = 4;
 
-/** So many rules, each about an address of its own, of the ranges for benchmarks and for documentation. */
-export function blocklist(count: number): RuleLists {
+/** This many rules, each for a different address, from the ranges for benchmarks and documentation. */
+export function blocklist(count: number): FamilyRules[] {
   const rules: Record<Family, Rule[]> = { ipv4: [], ipv6: [] };
   for (let at = 0; at < count; at++) {
     const family: Family = at % IPV6_EVERY === IPV6_EVERY - 1 ? 'ipv6' : 'ipv4';
     const src = family === 'ipv4' ? `198.18.${at >> 8}.${at & 255}` : `2001:db8::${at.toString(16)}`;
     rules[family].push(makeRule(family, { src, ...kinds[at % kinds.length] }));
   }
-  return rules;
+  return FAMILIES.map((family) => ({ family, rules: rules[family] }));
 }
 
-/** As many kinds as there are rules between two of IPv6 would give that family one kind only: one more. */
+/** One more kind than the interval between IPv6 rules: with equal numbers, that family would only get one kind. */
 const kinds: readonly Partial<Rule>[] = [
   { action: 'deny' },
   { action: 'reject' },
@@ -31,11 +31,11 @@ const kinds: readonly Partial<Rule>[] = [
 ];
 
 /** Appends the rules to ufw's files and has ufw load them: one reload instead of a call for each. */
-export async function addRules(device: Device, rules: RuleLists): Promise<void> {
+export async function addRules(device: Device, lists: readonly FamilyRules[]): Promise<void> {
   for (const family of FAMILIES) {
     const path = FILE_OF[family];
     const file = parseRuleFile(await device.read(path), family, path);
-    await device.write(path, formatRuleFile(withRules(file, [...rulesOf(file), ...(rules[family] ?? [])])));
+    await device.write(path, formatRuleFile(withRules(file, [...rulesOf(file), ...rulesIn(lists, family)])));
   }
   await device.ufw('reload');
 }

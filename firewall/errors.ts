@@ -60,7 +60,7 @@ export function rendered(sentence: Sentence, translate: (template: string) => st
 }
 
 /** What an error says, in the three parts a technician needs. */
-export interface Explanation {
+interface Explanation {
   /** What happened, one sentence. */
   what: Sentence;
   /** What state the firewall is in now: left out, it was not changed; null, the error does not know. */
@@ -103,22 +103,28 @@ export function notPermitted(what: Sentence, cause?: unknown): FirewallError {
   return new FirewallError('NOT_PERMITTED', { what, remedy }, cause);
 }
 
-/** The error of a request whose flow was stopped before its turn came. */
+/** The error for a request whose flow was stopped before its turn. */
 export function stopped(): FirewallError {
   return new FirewallError('STOPPED', {
-    what: say`the flow that asked for this was stopped before its turn came.`,
+    what: say`the flow that sent this request was stopped before its turn.`,
     remedy: say`Send the message again if it is still wanted.`,
   });
 }
 
+/** The code of whatever was thrown: this class's, or the system's (`ENOENT`); undefined where it has none. */
+export const codeOf = (thrown: unknown): unknown =>
+  typeof thrown === 'object' && thrown !== null && 'code' in thrown ? thrown.code : undefined;
+
+/** The message of whatever was thrown. */
+export const messageOf = (thrown: unknown): string => (thrown instanceof Error ? thrown.message : String(thrown));
+
 /** Whatever was thrown, with a code. */
 export function asFirewallError(cause: unknown): FirewallError {
   if (cause instanceof FirewallError) return cause;
-  const said = cause instanceof Error ? cause.message : cause;
   return new FirewallError(
     'INTERNAL',
     {
-      what: say`this should not happen: ${printable(said)}.`,
+      what: say`this should not happen: ${printable(messageOf(cause))}.`,
       state: say`What state the firewall is in is not known.`,
       remedy: say`Read the firewall before changing anything, and report this error.`,
     },

@@ -119,7 +119,6 @@ export const settings = z.strictObject({
   stateDir: z._default(absolutePath, '/var/lib/smartserver-firewall'),
 });
 export type Settings = z.infer<typeof settings>;
-export type CustomService = z.infer<typeof customService>;
 export type CustomProfile = z.infer<typeof customProfile>;
 
 /** Seconds; a week at most, so that no rule is forgotten. */
@@ -250,6 +249,26 @@ export const agentRequest = z.strictObject({
   ]),
 });
 export type AgentRequest = z.infer<typeof agentRequest>;
+
+/** What can be asked of the engine, and the request that goes with it. */
+export interface Requests {
+  read: z.infer<typeof readRequest>;
+  setProfile: SetProfileRequest;
+  toggleService: ToggleServiceRequest;
+  changeWebPorts: ChangeWebPortsRequest;
+  confirm: ConfirmRequest;
+  restore: RestoreRequest;
+  backups: Record<string, never>;
+  settle: Record<string, never>;
+  news: NewsRequest;
+}
+export type Method = keyof Requests;
+
+/** One question to the engine. @template M which of them it may be */
+export type Call<M extends Method = Method> = {
+  [Each in M]: { method: Each; request: Requests[Each]; order?: Order | undefined };
+}[M];
+
 /** A request with nothing said that has a default. */
 export type AgentQuestion = z.input<typeof agentRequest>;
 

@@ -1,16 +1,11 @@
 /**
  * The requests that wait, made one after the other. In a storm of messages most of them ask for the same: those share a
- * place, one run and its answer. A lockdown is the last word: it goes first, and what was asked for before it is not made
- * any more. What those asked for who are gone is not made either; what has begun ends.
+ * place, one run and its answer. A lockdown overrules what was requested before it: it goes first, and what was overtaken is
+ * not made any more. Nor is what was requested by senders who are gone; what has begun is finished.
  */
 import { FirewallError, say, stopped } from './errors';
-import type { AgentRequest } from './messages';
+import type { Call } from './messages';
 import { now, precisely } from './monotonic';
-import type { Result } from './results';
-
-type Call = AgentRequest['call'];
-/** @param since when the last of those who share the run has asked; ms, see `precisely` in monotonic.ts */
-type Run = (since: number) => Promise<Result>;
 
 /** So many different requests may wait … */
 const MOST_WAITING = 100;
@@ -25,36 +20,39 @@ const LONGEST_REST_MS = 1000;
 /** So many callers are answered before others get their turn. */
 const AT_ONCE = 10;
 
-/** Who asks, and since when. */
+/** Who sends a request, and since when it has been wanted. */
 export interface Asking {
-  /** Compared by identity, see `drop`. */
-  by: object;
-  /** When the message came; ms, see `precisely` in monotonic.ts. */
+  /** Compared by identity, see `cancel`. */
+  sender: object;
+  /** When its message arrived; ms, see `precisely` in monotonic.ts. */
   since: number;
 }
 
-/** Who waits. */
-interface Caller extends Asking {
+/** Who waits for an answer. */
+interface Caller<Answer> extends Asking {
   through: object;
   /** Gives him his answer, or the promise of one. */
-  answer(answer: Result | Promise<Result>): void;
+  answer(answer: Answer | Promise<Answer>): void;
 }
 
+/** @param since when the last of those who share the run has asked; ms, see `precisely` in monotonic.ts */
+type Run<Answer> = (since: number) => Promise<Answer>;
+
 /** A place: one run, for all who ask for the same. */
-interface Place {
+interface Place<Answer = unknown> {
   /** The request as text; null where each run counts. */
   key: string | null;
   call: Call;
-  run: Run;
-  callers: Caller[];
+  run: Run<Answer>;
+  callers: Caller<Answer>[];
 }
 
 export class Queue {
   #places: Place[] = [];
   #callers = 0;
   #isRunning = false;
-  /** When the last lockdown that was made had been asked for: what is older and comes only now has waited elsewhere. */
-  #lastWord = 0;
+  /** When the last lockdown that was made had been requested: a change that is older and arrives only now is overruled. */
+  #lockdownSince = 0;
   /** When the answers there are have been told. */
   #told: Promise<void> = Promise.resolve();
   /** After the runs of which request it rests, and what ends that. */
@@ -66,21 +64,22 @@ export class Queue {
   }
 
   /**
-   * Has the request made when those before it are done; a lockdown before them, and if it is made, what it overtook is not.
+   * Has the request made when those before it are done; a lockdown before them.
    * @param run makes it; of those who share a place, the first one's
-   * @param through what knows the settings that the request is made with: only who has the same shares a place
+   * @param through what has the settings that the request is made with: only requests through the same share a place
    * @returns an answer of the caller's own, never one from before the call.
-   * @throws FirewallError BUSY where too many wait, STOPPED where one of the two was dropped, SUPERSEDED where a lockdown
-   *   was asked for since; what `run` throws.
+   * @throws FirewallError BUSY where too many wait, STOPPED where it was cancelled, SUPERSEDED where a lockdown that was
+   *   requested later was made first; what `run` throws.
    */
-  add(call: Call, run: Run, through: object, asking = askedNow(through)): Promise<Result> {
-    if (isOverruled(call) && asking.since < this.#lastWord) return Promise.reject(superseded());
+  add<Answer>(call: Call, run: Run<Answer>, through: object, asking = askingNow(through)): Promise<Answer> {
+    if (isOverruled(call) && asking.since < this.#lockdownSince) return Promise.reject(superseded());
     const key = isShared(call) ? JSON.stringify(call) : null;
-    const same = key === null ? undefined : this.#waitingFor(key, through, isLockdown(call));
+    // The same request gets the same kind of answer.
+    const same = key === null ? undefined : (this.#waitingFor(key, call, through) as Place<Answer> | undefined);
     if (this.#isFull(call, same)) return Promise.reject(tooMany(this.#callers));
     this.#callers += 1;
-    const answer = new Promise<Result>((resolve) => {
-      const caller: Caller = { ...asking, through, answer: resolve };
+    const answer = new Promise<Answer>((resolve) => {
+      const caller: Caller<Answer> = { ...asking, through, answer: resolve };
       if (same) same.callers.push(caller);
       else this.#open({ key, call, run, callers: [caller] });
     });
@@ -90,17 +89,17 @@ export class Queue {
   }
 
   /**
-   * Forgets what was asked for through this one, or by it, and has not begun. Those who asked are told.
-   * @returns how many requests that were.
+   * Cancels the requests of this sender, or through this one, that have not begun: they are rejected with STOPPED.
+   * @returns how many they were.
    */
-  drop(gone: object): number {
-    return this.#dismiss(({ through, by }) => through === gone || by === gone, stopped());
+  cancel(gone: object): number {
+    return this.#dismiss(({ sender, through }) => sender === gone || through === gone, stopped());
   }
 
-  #dismiss(isMeant: (caller: Caller, place: Place) => boolean, why: FirewallError): number {
-    const dismissed: Caller[] = [];
+  #dismiss(isMeant: (caller: Caller<unknown>, place: Place) => boolean, why: FirewallError): number {
+    const dismissed: Caller<unknown>[] = [];
     for (const place of this.#places) {
-      const left: Caller[] = [];
+      const left: Caller<unknown>[] = [];
       for (const caller of place.callers) (isMeant(caller, place) ? dismissed : left).push(caller);
       place.callers = left;
     }
@@ -112,33 +111,29 @@ export class Queue {
 
   /**
    * The place of the same request, where taking it comes to the same as waiting at the end: its run has not begun, and no
-   * change stands between. One that stands before a lockdown is not made once the lockdown is.
+   * change stands between. A lockdown overrules what stands between.
    */
-  #waitingFor(key: string, through: object, isFirst: boolean): Place | undefined {
+  #waitingFor(key: string, call: Call, through: object): Place | undefined {
     for (let at = this.#places.length - 1; at >= 0; at--) {
       const place = this.#places[at] as Place;
       if (place.key === key && place.callers[0]?.through === through) return place;
-      if (!isFirst && !READINGS.has(place.call.method)) return undefined;
+      if (!isLockdown(call) && !READINGS.has(place.call.method)) return undefined;
     }
     return undefined;
   }
 
-  #isFull(call: Call, same: Place | undefined): boolean {
+  #isFull(call: Call, same: object | undefined): boolean {
     if (OWN.has(call.method)) return false;
     if (same) return this.#callers >= MOST_CALLERS;
     return this.#places.length >= (isLockdown(call) ? MOST_WAITING : MOST_WAITING - KEPT_FOR_LOCKDOWN);
   }
 
-  #open(place: Place): void {
+  #open<Answer>(place: Place<Answer>): void {
     const overtaken = isLockdown(place.call) ? this.#places.findIndex(({ call }) => !isLockdown(call)) : -1;
-    this.#places.splice(overtaken === -1 ? this.#places.length : overtaken, 0, place);
+    // Each caller is one of this place, so it gets what this place's run gives.
+    this.#places.splice(overtaken === -1 ? this.#places.length : overtaken, 0, place as Place);
     if (!this.#isRunning) void this.#work();
     if (this.#resting && this.#resting.key !== place.key) this.#resting.end();
-  }
-
-  #overrule(lockdown: number): void {
-    this.#lastWord = Math.max(this.#lastWord, lockdown);
-    this.#dismiss(({ since }, { call }) => since < lockdown && isOverruled(call), superseded());
   }
 
   async #work(): Promise<void> {
@@ -153,18 +148,23 @@ export class Queue {
       let isLastWord = false;
       const answer = await run(since).then(
         (result) => {
-          isLastWord = isLockdown(call) && 'changed' in result;
+          isLastWord = isLockdown(call) && isChange(result);
           return answers(result, callers.length);
         },
         (error) => () => Promise.reject(error),
       );
       // Not all at once, and in their order: no answer is to overtake an older one.
       this.#told = this.#told.then(() => tell(callers, answer));
-      // One that was refused, or an operator's that was made before, overrules nobody.
       if (isLastWord) this.#overrule(since);
       if (isStorm) await this.#rest(place.key, begun);
     }
     this.#isRunning = false;
+  }
+
+  /** Dismisses what was requested before a lockdown that was made, and has not begun. */
+  #overrule(lockdown: number): void {
+    this.#lockdownSince = Math.max(this.#lockdownSince, lockdown);
+    this.#dismiss(({ since }, { call }) => since < lockdown && isOverruled(call), superseded());
   }
 
   /**
@@ -182,13 +182,13 @@ export class Queue {
   }
 }
 
-/** For who asks of itself. */
-export const askedNow = (by: object): Asking => ({ by, since: precisely() });
+/** A request that is sent now. */
+export const askingNow = (sender: object): Asking => ({ sender, since: precisely() });
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Hundreds may share an answer, and what their flows do with it takes time that others need in between. */
-async function tell(callers: Caller[], answer: () => Result | Promise<Result>): Promise<void> {
+async function tell<Answer>(callers: Caller<Answer>[], answer: () => Answer | Promise<Answer>): Promise<void> {
   while (callers.length > 0) {
     // Taken out, or the answers would be kept in memory through them.
     for (const caller of callers.splice(0, AT_ONCE)) caller.answer(answer());
@@ -197,7 +197,7 @@ async function tell(callers: Caller[], answer: () => Result | Promise<Result>): 
 }
 
 /** Gives the answer, and then copies of it: what a flow does with its answer is not to change what others get. */
-function answers(answer: Result, count: number): () => Result {
+function answers<Answer>(answer: Answer, count: number): () => Answer {
   // The first one's flow may have changed it when the others are told.
   const original = count > 1 ? copyOf(answer) : answer;
   let isGiven = false;
@@ -229,11 +229,14 @@ function isShared(call: Call): boolean {
   return call.method === 'read' || call.method === 'backups' || call.method === 'setProfile';
 }
 
-/** A lockdown that is meant: one that is only tried changes nothing. */
+/** A dry run of one changes nothing, and is no more than any other request. */
 const isLockdown = (call: Call): boolean =>
   call.method === 'setProfile' && call.request.profile === 'lockdown' && !call.request.dryRun;
 
-/** Whether it is not to be made after a lockdown that was asked for later. What comes due by itself comes due all the same. */
+/** Not so for an operator's request that was carried out long ago, and was only repeated. */
+const isChange = (result: unknown): boolean => typeof result === 'object' && result !== null && 'changed' in result;
+
+/** Whether a lockdown that was requested later overrules it. What is due by itself takes place all the same. */
 const isOverruled = (call: Call): boolean =>
   !READINGS.has(call.method) &&
   !OWN.has(call.method) &&
@@ -246,13 +249,13 @@ const tooMany = (callers: number): FirewallError =>
     remedy: say`Send fewer messages at a time, and this one again when those are answered.`,
   });
 
-/** The error of a change that a lockdown has overruled. */
-export const superseded = (): FirewallError =>
+/** The error for a change that a lockdown has overruled. */
+const superseded = (): FirewallError =>
   new FirewallError('SUPERSEDED', {
-    what: say`a lockdown was asked for after this request, and was carried out first.`,
-    state: say`The request was not carried out, and the lockdown holds.`,
+    what: say`a lockdown was requested after this request, and was carried out first.`,
+    state: say`This request was not carried out, and the lockdown is in effect.`,
     remedy: say`Send it again if it is still wanted.`,
   });
 
-/** The queue of this process. It has one kernel before it, whatever its configurations are, and however often flows start. */
+/** The queue of this process, for as long as it runs: it has one kernel, however many configurations and deploys there are. */
 export const QUEUE = new Queue();

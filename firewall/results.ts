@@ -256,5 +256,15 @@ export const watchEvent = z.discriminatedUnion('topic', [
 ]);
 export type WatchEvent = z.infer<typeof watchEvent>;
 
-/** What the engine answers to a request. */
-export type Result = ChangeResult | Confirmation | Repetition | Settled | State | News | BackupReport[];
+/** What the engine answers to each method. */
+export interface Answers {
+  read: State;
+  setProfile: ChangeResult | Repetition;
+  toggleService: ChangeResult | Repetition;
+  changeWebPorts: ChangeResult | Repetition;
+  confirm: Confirmation | Repetition;
+  restore: ChangeResult | Repetition;
+  backups: BackupReport[];
+  settle: Settled;
+  news: News;
+}

@@ -1,11 +1,11 @@
 /** The way to root for a process that is not: one run of the agent program through `sudo -n` per request. */
 import { join } from 'node:path';
-import { INSTALLED } from './commit/timers';
-import { ERROR_CODES, type ErrorCode, FirewallError, notPermitted, say } from './errors';
+import { codeOf, ERROR_CODES, type ErrorCode, FirewallError, notPermitted, say } from './errors';
 import { exists, readText } from './host/files';
+import { INSTALLED } from './host/installed';
 import { run } from './host/run';
-import { type AgentRequest, saidByAgent } from './messages';
-import type { Result } from './results';
+import { type Call, type Method, type Settings, saidByAgent } from './messages';
+import type { Answers } from './results';
 
 /** Where `setup` puts the agent. */
 const INSTALLED_AGENT = join(INSTALLED, 'agent');
@@ -18,17 +18,17 @@ const TIMEOUT_MS = 120_000;
  * Has the agent make a request and gives its answer.
  * @throws FirewallError as the agent reports it; NOT_PERMITTED where sudo refuses, INTERNAL where the answer is none.
  */
-export async function remote(request: AgentRequest): Promise<Result> {
+export async function remote<M extends Method>(request: { settings: Settings; call: Call<M> }): Promise<Answers[M]> {
   const program = (await exists(INSTALLED_AGENT)) ? [INSTALLED_AGENT] : [process.execPath, join(PACKAGED, 'agent.js')];
   const { code, stdout, stderr } = await run('sudo', ['-n', ...program], {
     input: JSON.stringify(request),
     timeoutMs: TIMEOUT_MS,
     outlives: true,
   }).catch((error) => {
-    if ((error as FirewallError).code === 'UFW_NOT_FOUND') throw notPermitted(say`sudo is not installed here.`, error);
+    if (codeOf(error) === 'UFW_NOT_FOUND') throw notPermitted(say`sudo is not installed here.`, error);
     throw error;
   });
-  const answer = parsed(stdout);
+  const answer = answerOf<Answers[M]>(stdout);
   if (answer?.result) return answer.result;
   if (answer?.error) throw toError(answer.error);
   if (/^sudo:/m.test(stderr)) throw notPermitted(say`sudo refused (${firstLine(stderr)}).`);
@@ -52,14 +52,16 @@ export async function outdated(): Promise<readonly string[]> {
   ];
 }
 
-interface Answer {
+interface AgentAnswer<Result> {
   result?: Result;
   error?: { code: string; message: string; said?: unknown };
 }
 
-function parsed(text: string): Answer | null {
+function answerOf<Result>(text: string): AgentAnswer<Result> | null {
   try {
-    return JSON.parse(text) as Answer;
+    // What root's own program answers is taken as it is.
+    const answer: AgentAnswer<Result> = JSON.parse(text);
+    return answer;
   } catch {
     // No answer is an answer too: the caller says what came instead.
     return null;
@@ -67,7 +69,7 @@ function parsed(text: string): Answer | null {
 }
 
 /** An agent of another version says only the message. */
-function toError({ code, message, said }: NonNullable<Answer['error']>): FirewallError {
+function toError({ code, message, said }: NonNullable<AgentAnswer<unknown>['error']>): FirewallError {
   const known: ErrorCode = ERROR_CODES.find((one) => one === code) ?? 'INTERNAL';
   const sentences = saidByAgent.safeParse(said);
   const [what, state, remedy] = sentences.success ? sentences.data : [];

@@ -1,6 +1,6 @@
-/** How every node of this package handles a message: work, answer in the same message, show and report the outcome. */
+/** How every node of this package handles a message: do the work, respond in the same message, show and report the outcome. */
 import type { Node, NodeAPI, NodeMessage, NodeMessageInFlow } from 'node-red';
-import { asFirewallError, type FirewallError } from '../firewall/errors';
+import { asFirewallError, type FirewallError, messageOf } from '../firewall/errors';
 import { precisely } from '../firewall/monotonic';
 import type { Asking } from '../firewall/queue';
 import { type Outcome, type ShowStatus, statusOf } from './status';
@@ -10,42 +10,42 @@ export interface Answer {
   outcome: Outcome;
   /** The status text, translated. */
   text: string;
-  /** Replaces `msg.payload`; a node that stays silent has none. */
+  /** Replaces `msg.payload`; absent if the node sends nothing. */
   payload?: unknown;
-  /** What went wrong although there is an answer: a Catch node hears of it too. */
+  /** What went wrong although there is a response: also reported to a Catch node. */
   failure?: FirewallError | undefined;
 }
 
-/** @param asking to be handed on to the device, with whatever is asked of it */
+/** @param asking for every request to the device that the message leads to */
 type Work = (msg: NodeMessageInFlow, asking: Asking) => Promise<Answer>;
 
 /**
- * Answers each message with what `work` makes of it. Whatever `work` throws goes to `done`, so no message can end
+ * Answers each message with the result of `work`. Whatever `work` throws goes to `done`, so no message can crash
  * Node-RED, and a Catch node gets it.
- * @returns what shows a status of the node's.
+ * @returns a function that shows a status of the node.
  */
 export function answerMessages(RED: NodeAPI, node: Node, work: Work): ShowStatus {
   const show = statusOf(RED, node);
   const working = RED._('status.working');
-  let atWork = 0;
-  // While others are at work, that one message is done is no news.
-  const tell: ShowStatus = (outcome, text) => {
-    if (atWork === 0) show(outcome, text);
+  let inProgress = 0;
+  // One finished message is not worth showing while others are in progress.
+  const showLast: ShowStatus = (outcome, text) => {
+    if (inProgress === 0) show(outcome, text);
   };
   node.on('input', async (msg, send, done) => {
-    const asking = { by: node, since: precisely() };
-    atWork += 1;
+    const asking = { sender: node, since: precisely() };
+    inProgress += 1;
     show('working', working);
     const answer = await work(msg, asking).catch(failed);
-    atWork -= 1;
+    inProgress -= 1;
     if ('payload' in answer) sendWith(RED, node, msg, send, answer.payload);
     const { failure } = answer;
     if (failure) {
       const err = translated(RED, failure);
-      tell('error', err.code);
+      showLast('error', err.code);
       report(node, msg, err, done);
     } else {
-      tell(answer.outcome, answer.text);
+      showLast(answer.outcome, answer.text);
       complete(RED, node, done);
     }
   });
@@ -55,9 +55,9 @@ export function answerMessages(RED: NodeAPI, node: Node, work: Work): ShowStatus
 const failed = (cause: unknown): Answer => ({ outcome: 'error', text: '', failure: asFirewallError(cause) });
 
 /**
- * Sends the message on with this payload. What was done was done, and is told whatever the message is like: one that a
- * function node has made may be frozen, or have a payload that is not written to, and then a copy goes on. Node-RED copies a
- * message for each wire but the first, which one that is nested too deep does not survive: of that only the payload goes on.
+ * Sends the message on with this payload. What was done is reported whatever the message is like: one from a function node
+ * may be frozen or have a read-only payload, and a copy is sent instead. Node-RED copies a message for each wire but the
+ * first, and one that is nested too deeply cannot be copied: only its payload is sent.
  */
 function sendWith(
   RED: NodeAPI,
@@ -69,7 +69,7 @@ function sendWith(
   const whole = first([
     () => {
       msg.payload = payload;
-      if (msg.payload !== payload) throw new TypeError('payload is not written to');
+      if (msg.payload !== payload) throw new TypeError('payload is read-only');
       return msg;
     },
     () => ({ ...msg, payload }),
@@ -79,28 +79,28 @@ function sendWith(
 
 const isCopied = ({ wires = [] }: Node & { wires?: unknown[][] }): boolean => wires.flat().length > 1;
 
-/** The payload aside, which is the package's own and can be. */
+/** Apart from the payload, which is the package's own and can be copied. */
 const canBeCopied = (RED: NodeAPI, msg: NodeMessage): boolean =>
   first([() => RED.util.cloneMessage({ ...msg, payload: null })]) !== null;
 
-/** Of these the first that can be made; null where none can. */
+/** The first of these that does not throw; null if all do. */
 function first<Value>(makers: readonly (() => Value)[]): Value | null {
   for (const make of makers) {
     try {
       return make();
     } catch {
-      // The next one is there for this.
+      // The next one is meant for this case.
     }
   }
   return null;
 }
 
-/** The message's id, which is all that is told of a message that cannot be copied. */
+/** The message's id, which is all that is said of a message that cannot be copied. */
 const named = (msg: NodeMessageInFlow): { _msgid?: string } => first([() => ({ _msgid: msg._msgid })]) ?? {};
 
 /**
- * Each Catch node gets a copy of the message, and one from outside may be nested too deep for that: the error thrown then
- * would end Node-RED. It is reported without what is in the message.
+ * Each Catch node gets a copy of the message, and a message from outside may be nested too deeply to be copied: the error
+ * thrown then would crash Node-RED. In that case the error is reported without the contents of the message.
  */
 function report(node: Node, msg: NodeMessageInFlow, err: FirewallError, done: (err: Error) => void): void {
   try {
@@ -110,11 +110,11 @@ function report(node: Node, msg: NodeMessageInFlow, err: FirewallError, done: (e
   }
 }
 
-/** A Complete node gets a copy too. That there is none is no failure of what was done. */
+/** A Complete node gets a copy as well. If it cannot get one, that is no failure of what was done. */
 function complete(RED: NodeAPI, node: Node, done: () => void): void {
   try {
     done();
   } catch (cause) {
-    node.warn(RED._('log.incomplete', { reason: (cause as Error).message }));
+    node.warn(RED._('log.incomplete', { reason: messageOf(cause) }));
   }
 }

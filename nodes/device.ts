@@ -1,11 +1,11 @@
-/** Which firewall a node speaks to: that of its config node, or the one all nodes without a config node share. */
+/** The firewall a node works with: that of its config node, or the one shared by all nodes without a config node. */
 import type { Node, NodeAPI } from 'node-red';
 import { asFirewallError, FirewallError, say, stopped } from '../firewall/errors';
 import type { Firewall } from '../firewall/firewall';
 import { showDevice } from './live';
 import { translated } from './translated';
 
-/** What the nodes need of a `Firewall`. */
+/** The part of `Firewall` that the nodes use. */
 export type Device = Pick<
   Firewall,
   | 'read'
@@ -32,21 +32,21 @@ export interface DeviceNode extends Node {
 type Opener = (settings: unknown) => Device;
 
 let opener: Opener = (settings) => {
-  // Only here: Node-RED loads the nodes at each start, also where no flow has any of them.
+  // Loaded on demand: Node-RED loads the nodes at each start, even if no flow uses any of them.
   const engine = require('../firewall/firewall') as typeof import('../firewall/firewall');
   return new engine.Firewall(settings);
 };
 /** The device of all nodes without a config node, closed with the last of these users. */
 let shared: Device | undefined;
 const users = new Set<Node>();
-/** Ends showing it in the editor. */
+/** Stops showing it in the editor. */
 let hide = (): void => undefined;
-/** What the editor knows it by. */
+/** How the editor identifies it. */
 const FACTORY = { id: 'factory', name: '' };
-/** Devices that were asked once to do what came due. */
+/** Devices that have been asked to do what is due. */
 const resumed = new WeakSet<Device>();
 
-/** Opens a device with these settings, unchecked as they come. What it does by itself is told in Node-RED's log. */
+/** Opens a device with these unvalidated settings. What it does by itself is reported in Node-RED's log. */
 export function openDevice(RED: NodeAPI, settings: unknown): Device {
   const device = opener(settings);
   device.observe(({ said }) => {
@@ -55,7 +55,7 @@ export function openDevice(RED: NodeAPI, settings: unknown): Device {
   return device;
 }
 
-/** From now on devices are opened with `open`, and the shared one anew; gives back what opened them before. For tests. */
+/** For tests: from now on devices are opened with `open`, including the shared one; returns the previous opener. */
 export function openDevicesWith(open: Opener): Opener {
   const before = opener;
   opener = open;
@@ -64,17 +64,17 @@ export function openDevicesWith(open: Opener): Opener {
 }
 
 /**
- * Gives the node its device, for each message anew; see `deviceOf`. What the node asked for (as `by`) and has not begun when
- * it is closed is dropped, and a closed node gets none any more: it throws STOPPED.
+ * Returns a function that looks up the node's device, to be called for each message; see `deviceOf`. Once the node is closed,
+ * its requests that have not begun are cancelled, and the function throws STOPPED.
  */
 export function useDevice(RED: NodeAPI, node: Node, configId: string | undefined): () => Device {
   let used: Device | undefined;
   let isClosed = false;
   node.on('close', () => {
     isClosed = true;
-    // A Catch node of the same flow is closed by now, and hears of nothing.
+    // A Catch node of the same flow may be closed by now, and get nothing.
     const count = used?.leave(node) ?? 0;
-    if (count > 0) node.warn(RED._('log.dropped', { count }));
+    if (count > 0) node.warn(RED._('log.cancelled', { count }));
   });
   if (!configId) {
     if (users.size === 0) hide = showDevice(RED, FACTORY, () => deviceOf(RED, undefined));
@@ -94,9 +94,9 @@ export function useDevice(RED: NodeAPI, node: Node, configId: string | undefined
 }
 
 /**
- * The device of the config node with this id; without an id the one factory device, so that all nodes without a config
+ * The device of the config node with this id; without an id the shared factory device, so that all nodes without a config
  * node share one queue.
- * @throws FirewallError INVALID_INPUT where the config node is missing or its settings are wrong: never another device.
+ * @throws FirewallError INVALID_INPUT if the config node is missing or its settings are invalid: never another device.
  */
 function deviceOf(RED: NodeAPI, configId: string | undefined): Device {
   if (!configId) {
@@ -114,11 +114,11 @@ function deviceOf(RED: NodeAPI, configId: string | undefined): Device {
 }
 
 /**
- * Has the device do what came due while nobody was running; once, however many nodes ask for it as flows start. A failure
- * is a warning: the node itself works, and the next one that asks tries again.
+ * Has the device do what became due while Node-RED was not running; once, however many nodes request it as flows start. A
+ * failure is a warning: the node itself works, and the next one that asks tries again.
  */
 export function resumeDevice(RED: NodeAPI, node: Node, device: () => Device): void {
-  // When flows start, the config node may come after the node that names it.
+  // When flows start, the config node may be created after the node that refers to it.
   const soon = setImmediate(async () => {
     try {
       const opened = device();

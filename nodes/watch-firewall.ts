@@ -10,7 +10,7 @@ import { translated } from './translated';
 
 type Definition = NodeDef & { device?: string } & Record<string, unknown>;
 
-/** What can be watched for, by the property that says whether it is. */
+/** What can be watched for, by the property that selects it. */
 const TOPICS: Readonly<Record<string, WatchTopic>> = {
   changes: 'changed',
   drift: 'drift',
@@ -21,7 +21,7 @@ const TOPICS: Readonly<Record<string, WatchTopic>> = {
   leaseEnded: 'lease-ended',
 };
 
-/** A flow that says nothing about a topic watches for it, as a new node does. */
+/** A topic missing from a flow has the default of a new node. */
 const isWatched = (def: Definition, property: string): boolean => (def[property] ?? property !== 'blocked') === true;
 
 export = (RED: NodeAPI): void => {
@@ -53,8 +53,8 @@ export = (RED: NodeAPI): void => {
     let shown = RED._('status.ready');
     let watched: Device | null = null;
     let stop = (): void => undefined;
-    /** What keeps it from being started, so that no deploy tells it again. */
-    let told = '';
+    /** Why it could not start to watch, which is reported once and not for each deploy. */
+    let reported = '';
 
     const fail = (cause: unknown): void => {
       const error = translated(RED, asFirewallError(cause));
@@ -69,15 +69,15 @@ export = (RED: NodeAPI): void => {
         event: (event) => {
           shown = summary(event);
           show('ready', shown);
-          // What later nodes make of it is not to change what others are sent, nor what is compared with next time.
+          // Later nodes may modify the message; that must not affect other watchers, nor the next comparison.
           this.send(RED.util.cloneMessage(event));
         },
         trouble: (error) => (error ? fail(error) : show('ready', shown)),
       });
     };
     /**
-     * What holds already is told at once: to nodes that must be there by then. A later deploy may leave this node as it is, and
-     * take its configuration away or bring it back.
+     * Existing conditions are reported at once, so the receiving nodes must exist by then. A later deploy may remove the
+     * node's configuration or bring it back, and leave the node as it is.
      */
     const start = (): void => {
       try {
@@ -86,12 +86,12 @@ export = (RED: NodeAPI): void => {
         stop();
         show('ready', shown);
         watch(found);
-        [watched, told] = [found, ''];
+        [watched, reported] = [found, ''];
       } catch (cause) {
         stop();
         const { message } = asFirewallError(cause);
-        if (message !== told) fail(cause);
-        [watched, told] = [null, message];
+        if (message !== reported) fail(cause);
+        [watched, reported] = [null, message];
       }
     };
     RED.events.on('flows:started', start);

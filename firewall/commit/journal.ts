@@ -6,36 +6,11 @@
 import { lstat, mkdir, readdir, rename, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FirewallError, notPermitted, say } from '../errors';
-import { asideOf, type FileText, readText, removeIfThere, replace, syncFolders } from '../host/files';
-import type { UnitChange } from '../host/systemd';
+import { asideOf, readText, removeIfThere, replace, syncFolders } from '../host/files';
 import type { Settings } from '../messages';
 import { printable } from '../printable';
-import type { BackupReport } from '../results';
-import type { Family } from '../rules/rule';
-import type { Texts } from '../state/snapshot';
-import { type Splice, spliced } from '../state/splice';
-
-export interface Checkpoint {
-  id: string;
-  /** ISO 8601, UTC. */
-  at: string;
-  /** What was asked: `set-profile lockdown`. */
-  action: string;
-  /** Why: somebody asked for it, nobody confirmed the change it takes back, or a lease was over. */
-  reason: BackupReport['reason'];
-  /** How many rules there were. */
-  rules: number;
-  /** All files a change may write, as they were. */
-  before: readonly FileText[];
-  /** What the change makes of the files it writes, by path: tells its own half-done work from somebody else's. */
-  after: Readonly<Record<string, Splice>>;
-  /** The systemd unit that the change starts or stops, if any. */
-  unit?: UnitChange;
-  /** Which of the files is nginx's, if any. */
-  site: string | null;
-  /** The kernel's tables, where they are not what the files say: an inactive firewall, or files that are no longer ufw's. */
-  kernel?: Partial<Record<Family, string>>;
-}
+import { type Checkpoint, ID } from '../state/checkpoint';
+import type { FileText } from '../state/file-text';
 
 type Place = Pick<Settings, 'stateDir' | 'keepBackups'>;
 
@@ -45,10 +20,7 @@ const backupsOf = ({ stateDir }: Place): string => join(stateDir, 'backups');
 const PRIVATE_FOLDER = 0o700;
 const PRIVATE_FILE = 0o600;
 
-/** The form of a change's id. */
-export const ID = /^\d{8}T\d{9}Z-[0-9a-f]{6}$/;
-
-/** A new id: it sorts by time, and is safe as a file name. */
+/** A new id for a change. */
 export async function newId(now: Date = new Date()): Promise<string> {
   // Only here: a reading by the agent does not wait for it to be loaded.
   const { randomBytes } = await import('node:crypto');
@@ -141,15 +113,6 @@ export async function readBackup(place: Place, id: string): Promise<Checkpoint> 
     remedy: say`List the backups, and use one of their ids.`,
   });
 }
-
-/** The files that a change might have written, as they were before it, or as it left them. */
-export const textsOf = ({ before, after }: Checkpoint, when: 'before' | 'after'): Texts =>
-  Object.fromEntries(
-    before.map(({ path, text }) => {
-      const splice = when === 'after' ? after[path] : undefined;
-      return [path, splice ? spliced(text, splice) : text];
-    }),
-  );
 
 /** The change was taken back. */
 export async function drop(place: Place): Promise<void> {

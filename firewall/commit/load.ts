@@ -1,22 +1,25 @@
 /** Bringing rules into the kernel, and proving that they are there. */
 import { FirewallError, say } from '../errors';
-import { restore, type Saved, tryRestore } from '../host/iptables';
+import { missingRules } from '../host/in-sync';
+import { restore, tryRestore } from '../host/iptables';
+import { readKernel } from '../host/kernel';
 import { stopLoad, userLoad } from '../rules/load-text';
-import type { Family } from '../rules/rule';
-import type { RuleFile } from '../rules/rule-file';
-import { difference } from '../rules/table-edits';
-import { isActive, type Kernel, missingRules, readKernel, userTable } from '../state/kernel';
-import { fullLoadOf, type Snapshot } from '../state/snapshot';
+import { tableEdits } from '../rules/table-edits';
+import type { FamilyText } from '../state/checkpoint';
+import { fullLoadOf, userTable } from '../state/expected';
+import { filterOf, isActive, type Kernel, rulesDifference } from '../state/kernel';
+import { testChains } from '../state/leftovers';
+import type { Snapshot } from '../state/snapshot';
 
 /** Each family's text for the kernel, and what the kernel held before where the firewall is being started. */
 export interface Loads {
-  texts: readonly (readonly [Family, string])[];
+  texts: readonly FamilyText[];
   present: Kernel | null;
 }
 
 /**
- * Makes the texts: where the kernel holds what the files say, what differs; else everything, which iptables first has to
- * try without effect. They stay good while the files do: ufw changes the kernel together with them, and what somebody
+ * Makes the texts: where the kernel holds what the files say, line by line, what differs; else everything, which iptables
+ * first has to try without effect. They stay good while the files do: ufw changes the kernel together with them, and what somebody
  * else does to it is seen after loading.
  * @param anew everything is loaded, whatever the kernel holds and the old files say
  */
@@ -25,40 +28,54 @@ export async function prepareLoads(before: Snapshot, after: Snapshot, kernel: Ke
   if (!after.settings.enabled) return { texts: [], present };
   // While the web ports move, the kernel holds the rules for the old and the new ones.
   const moves = before.sources.site?.text !== after.sources.site?.text;
-  if (!present && !moves && (await missingRules(before, kernel)) === null) {
+  if (!present && !moves && (await isLineByLine(before, kernel))) {
     return { texts: differences(before, after), present };
   }
   const texts = loadsOf(after, present);
-  await Promise.all(texts.map(([family, text]) => tryRestore(family, text)));
+  await Promise.all(texts.map(tryRestore));
   return { texts, present };
 }
 
-/** The texts of the families in which the rules or policies differ. */
-function differences(before: Snapshot, after: Snapshot): (readonly [Family, string])[] {
-  return after.families
-    .map((family) => [family, difference(userTable(before, family), userTable(after, family))] as const)
-    .filter(([, text]) => text !== '');
+/**
+ * Whether the kernel holds each line of the files as one rule in its place, which is what a difference is counted by. A line
+ * that iptables writes otherwise, be it several rules, is not told from a wrong one.
+ */
+async function isLineByLine(snapshot: Snapshot, kernel: Kernel): Promise<boolean> {
+  if (!isActive(snapshot, kernel)) return false;
+  for (const { family } of snapshot.families) {
+    if ((await rulesDifference(snapshot, kernel, family)) !== null) return false;
+  }
+  return true;
 }
+
+/** The texts of the families in which the rules or policies differ. */
+const differences = (before: Snapshot, after: Snapshot): FamilyText[] =>
+  after.families.flatMap((state) => {
+    const { family } = state;
+    const old = before.families.find((one) => one.family === family);
+    if (!old) return [];
+    const text = tableEdits(userTable(old, before.settings), userTable(state, after.settings));
+    return text === '' ? [] : [{ family, text }];
+  });
 
 /** Each family's text for the kernel: the rules and policies, or everything where the firewall is not yet up. */
-export function loadsOf(snapshot: Snapshot, present: Kernel | null): (readonly [Family, string])[] {
-  return snapshot.families.map((family) => [
-    family,
-    present
-      ? fullLoadOf(snapshot, family, present[family]?.filter ?? null)
-      : userLoad(snapshot.ruleFiles[family] as RuleFile, snapshot.settings.policies),
-  ]);
-}
+export const loadsOf = ({ families, settings }: Snapshot, present: Kernel | null): FamilyText[] =>
+  families.map((state) => ({
+    family: state.family,
+    text: present
+      ? fullLoadOf(state, settings, filterOf(present, state.family))
+      : userLoad(state.file, settings.policies),
+  }));
 
 /** Loads, and proves that the kernel holds what was loaded. */
-export async function load(after: Snapshot, loads: readonly (readonly [Family, string])[]): Promise<Kernel> {
+export async function load(after: Snapshot, loads: readonly FamilyText[]): Promise<Kernel> {
   // Not both at once: two commits at the same time make one of them start again.
-  for (const [family, text] of loads) await restore(family, text);
-  let kernel = await readKernel();
+  for (const one of loads) await restore(one);
+  let kernel = await readKernel(after);
   if (!after.settings.enabled || (await missingRules(after, kernel)) === null) return kernel;
   // Somebody has changed the kernel since it was looked at, or flushed ufw's chains: everything, once more.
-  for (const [family, text] of loadsOf(after, isActive(after, kernel) ? null : kernel)) await restore(family, text);
-  kernel = await readKernel();
+  for (const one of loadsOf(after, isActive(after, kernel) ? null : kernel)) await restore(one);
+  kernel = await readKernel(after);
   const missing = await missingRules(after, kernel);
   if (missing === null) return kernel;
   throw new FirewallError('VERIFY_FAILED', {
@@ -70,9 +87,9 @@ export async function load(after: Snapshot, loads: readonly (readonly [Family, s
 
 /** Switches the firewall off, and proves that packets pass it by. */
 export async function stop(after: Snapshot): Promise<Kernel> {
-  const present = await readKernel();
-  for (const family of after.families) await restore(family, stopLoad(family, (present[family] as Saved).filter));
-  const kernel = await readKernel();
+  const present = await readKernel(after);
+  for (const { family } of after.families) await restore({ family, text: stopLoad(family, filterOf(present, family)) });
+  const kernel = await readKernel(after);
   if (!isActive(after, kernel)) return kernel;
   throw new FirewallError('VERIFY_FAILED', {
     what: say`the kernel still filters after the firewall was switched off.`,
@@ -81,13 +98,17 @@ export async function stop(after: Snapshot): Promise<Kernel> {
   });
 }
 
+/** Removes the chains that a killed ufw has left, and gives what the kernel holds then. */
+export async function removeTestChains(after: Snapshot, kernel: Kernel): Promise<Kernel> {
+  const chains = testChains(kernel);
+  for (const { family, chain } of chains)
+    await restore({ family, text: `*filter\n-F ${chain}\n-X ${chain}\nCOMMIT\n` });
+  return chains.length === 0 ? kernel : readKernel(after);
+}
+
 /** A kernel without a filter table lets everything through; restoring an empty text would leave what was loaded since. */
 const NO_FILTER = '*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n';
 
-export const textsOf = (kernel: Kernel): Partial<Record<Family, string>> =>
-  Object.fromEntries(
-    (Object.entries(kernel) as [Family, { text: string }][]).map(([family, { text }]) => [
-      family,
-      text.includes('*filter') ? text : text + NO_FILTER,
-    ]),
-  );
+/** The texts that bring each family back to what the kernel held. */
+export const textsOf = (kernel: Kernel): FamilyText[] =>
+  kernel.map(({ family, text }) => ({ family, text: text.includes('*filter') ? text : text + NO_FILTER }));

@@ -1,12 +1,13 @@
 /** The way back: of a change that failed, and of one that died. */
-import { asideOf, type FileText, readText, removeIfThere, replace } from '../host/files';
+import { asideOf, readText, removeIfThere, replace } from '../host/files';
 import { replaceTable } from '../host/iptables';
+import { readSnapshot } from '../host/snapshot';
 import { setUnit } from '../host/systemd';
 import type { Settings } from '../messages';
-import type { Family } from '../rules/rule';
-import { readSnapshot } from '../state/snapshot';
-import { listenersOfNginx, reload as reloadNginx, removeCheck } from '../web/server';
-import { type Checkpoint, drop, textsOf, unfinished } from './journal';
+import { type Checkpoint, textsOf } from '../state/checkpoint';
+import type { FileText } from '../state/file-text';
+import { reload as reloadNginx, removeCheck, socketsOfNginx } from '../web/server';
+import { drop, unfinished } from './journal';
 import { load, loadsOf } from './load';
 
 /** Takes a change back: files, then the kernel. */
@@ -21,9 +22,9 @@ export async function putBack(
   await replace(changed);
   // Only a site file is nginx's; an nginx that does not run reads it when it starts.
   const isSite = changed.some(({ path }) => path === checkpoint.site);
-  if (isSite && (await listenersOfNginx()).length > 0) await reloadNginx();
-  if (checkpoint.kernel) await restoreTables(checkpoint.kernel);
-  else await reload(settings);
+  if (isSite && (await socketsOfNginx()).length > 0) await reloadNginx();
+  if (!checkpoint.kernel) await reload(settings);
+  for (const saved of checkpoint.kernel ?? []) await replaceTable(saved);
   if (checkpoint.unit) await setUnit(checkpoint.unit.name, checkpoint.unit.from);
   await drop(settings);
 }
@@ -44,10 +45,6 @@ async function differing(files: readonly FileText[]): Promise<FileText[]> {
   const current = await Promise.all(files.map(({ path }) => readText(path)));
   // A file that was not there yet was as good as empty.
   return files.filter(({ text }, at) => (current[at]?.text ?? '') !== text);
-}
-
-async function restoreTables(kernel: NonNullable<Checkpoint['kernel']>): Promise<void> {
-  for (const [family, text] of Object.entries(kernel) as [Family, string][]) await replaceTable(family, text);
 }
 
 /** Makes the kernel hold what ufw's files say. */

@@ -10,10 +10,10 @@ import { writeNote } from './journal';
 const fileOf = ({ stateDir }: Settings): string => join(stateDir, 'told');
 
 /** The ids; null where nobody was ever told anything. */
-export async function readTold(place: Settings): Promise<string[] | null> {
+export async function readReported(place: Settings): Promise<string[] | null> {
   const file = await readText(fileOf(place));
   return file ? file.text.split('\n').filter(Boolean) : null;
 }
 
-export const writeTold = (place: Settings, ids: readonly string[]): Promise<void> =>
+export const writeReported = (place: Settings, ids: readonly string[]): Promise<void> =>
   writeNote(place, fileOf(place), ids.map((id) => `${id}\n`).join(''));

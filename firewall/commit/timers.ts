@@ -1,14 +1,15 @@
 /** Timers of systemd's that end what has come due when Node-RED does not run. */
 
 import { basename, join } from 'node:path';
+import { readClock } from '../host/clock';
 import { exists } from '../host/files';
+import { INSTALLED } from '../host/installed';
 import { hasSystemd, runLater } from '../host/systemd';
 import { check, type Settings, settings as settingsSchema } from '../messages';
 import type { Guard } from '../results';
-import { type Deadline, readClock, type Schedule, secondsLeft } from '../state/schedule';
+import { type Deadline, secondsLeft } from '../state/clock';
+import type { Schedule } from '../state/schedule';
 
-/** Where `smartserver-firewall setup` puts the program, out of every user's reach. */
-export const INSTALLED = '/usr/lib/smartserver-firewall';
 /** The package's own: this code runs from its own file, or bundled in the program's. */
 const PACKAGED = join(
   basename(__dirname) === 'commit' ? join(__dirname, '..', '..', 'agent') : __dirname,
@@ -19,9 +20,9 @@ const PACKAGED = join(
 export const guardHere = async (): Promise<Guard> => ((await hasSystemd()) ? 'systemd' : 'node-red');
 
 /** Has what the change with this id left for later done in time. */
-export async function wakeFor(settings: Settings, id: string, { pending, leases }: Schedule): Promise<void> {
+export async function startTimers(settings: Settings, id: string, { pending, leases }: Schedule): Promise<void> {
   const own = [pending, ...leases].filter((one): one is NonNullable<typeof one> => one?.id === id);
-  await wakeAt(
+  await startTimersAt(
     settings,
     id,
     own.map(({ deadline }) => deadline),
@@ -29,7 +30,7 @@ export async function wakeFor(settings: Settings, id: string, { pending, leases 
 }
 
 /** One timer for each deadline, where there is systemd. If nothing is due any more when it fires, nothing happens. */
-export async function wakeAt(settings: Settings, id: string, deadlines: readonly Deadline[]): Promise<void> {
+export async function startTimersAt(settings: Settings, id: string, deadlines: readonly Deadline[]): Promise<void> {
   if (deadlines.length === 0 || !(await hasSystemd())) return;
   const clock = await readClock();
   const program = [...(await commandLine()), 'settle', ...options(settings)];

@@ -38,8 +38,7 @@ export const fleetState = z.discriminatedUnion('online', [online, z.strictObject
 export type FleetState = z.infer<typeof online>;
 
 /** How a request ended. */
-export const fleetOutcome = z.enum(['changed', 'unchanged', 'dry-run', 'confirmed', 'repeated', 'read', 'failed']);
-export type FleetOutcome = z.infer<typeof fleetOutcome>;
+const fleetOutcome = z.enum(['changed', 'unchanged', 'dry-run', 'confirmed', 'repeated', 'read', 'failed']);
 
 /** What a device answers: the payload on `…/firewall/result`. */
 export const fleetResult = z.strictObject({

@@ -2,14 +2,15 @@
 
 import { readable } from '../bounded';
 import { asFirewallError, FirewallError, inEnglish, say } from '../errors';
-import { type AgentRequest, check, requestId } from '../messages';
-import { standing } from '../requests/order';
-import type { Result } from '../results';
+import { type Call, check, type Method, requestId } from '../messages';
+import { isCarriedOut, isRepetition } from '../requests/order';
+import type { Answers, ChangeResult, Confirmation, Repetition, State } from '../results';
 import type { FleetResult } from './answer';
 import { FLEET_ACTIONS, type FleetRequest, fleetRequest } from './envelope';
 import { summaryOf } from './summary';
 
-type Call = AgentRequest['call'];
+/** Has the engine make a call. */
+type Ask = <M extends Method>(call: Call<M>) => Promise<Answers[M]>;
 
 /** What no request may do here, whatever it says. */
 export interface Limits {
@@ -31,13 +32,8 @@ const LONGEST_TEXT = 500;
 
 /**
  * Does what the envelope asks for. Never rejects.
- * @param ask has the engine make a call
  */
-export async function fleet(
-  envelope: unknown,
-  ask: (call: Call) => Promise<Result>,
-  limits: Limits = {},
-): Promise<FleetDone> {
+export async function fleet(envelope: unknown, ask: Ask, limits: Limits = {}): Promise<FleetDone> {
   const started = process.hrtime.bigint();
   const answer = (known: Partial<FleetResult>, ended: Pick<FleetResult, 'outcome'> & Partial<FleetResult>) => ({
     ...NOTHING_KNOWN,
@@ -52,7 +48,7 @@ export async function fleet(
     const value = parsed(envelope);
     known = namesOf(value);
     const request = check(fleetRequest, value);
-    return { result: answer(known, endOf(await ask(callOf(request, limits)))), error: null };
+    return { result: answer(known, await carriedOut(request, ask, limits)), error: null };
   } catch (cause) {
     // Whatever it is: an operator who hears nothing takes the device for one that is off.
     const error = asFirewallError(cause);
@@ -95,45 +91,51 @@ function namesOf(value: unknown): Pick<FleetResult, 'id' | 'action'> {
   };
 }
 
+type End = Pick<FleetResult, 'outcome'> & Partial<FleetResult>;
+
 /** @throws FirewallError EXPIRED, INVALID_INPUT for a reading; of a change the engine decides, when its turn has come. */
-function callOf(envelope: FleetRequest, { onlyTighten = false }: Limits): Call {
+async function carriedOut(envelope: FleetRequest, ask: Ask, { onlyTighten = false }: Limits): Promise<End> {
   const { id, issued, expires } = envelope;
   const order = { id, issued, expires };
   const limited = <Request extends { onlyTighten: boolean }>(request: Request): Request =>
     onlyTighten ? { ...request, onlyTighten } : request;
   switch (envelope.action) {
     case 'set-profile':
-      return { method: 'setProfile', request: limited(envelope.request), order };
+      return afterChange(await ask({ method: 'setProfile', request: limited(envelope.request), order }));
     case 'toggle-service':
-      return { method: 'toggleService', request: limited(envelope.request), order };
+      return afterChange(await ask({ method: 'toggleService', request: limited(envelope.request), order }));
     case 'change-web-ports':
-      return { method: 'changeWebPorts', request: limited(envelope.request), order };
+      return afterChange(await ask({ method: 'changeWebPorts', request: limited(envelope.request), order }));
     case 'restore-firewall':
-      return { method: 'restore', request: limited(envelope.request), order };
+      return afterChange(await ask({ method: 'restore', request: limited(envelope.request), order }));
     case 'confirm-change':
-      return { method: 'confirm', request: envelope.request, order };
+      return afterConfirmation(await ask({ method: 'confirm', request: envelope.request, order }));
     case 'read-firewall':
-      standing(order, null, Date.now());
-      return { method: 'read', request: {} };
+      isCarriedOut(order, null, Date.now());
+      return afterReading(await ask({ method: 'read', request: {} }));
   }
 }
 
-type End = Pick<FleetResult, 'outcome'> & Partial<FleetResult>;
+const afterReading = (state: State): End => ({
+  ...{ outcome: 'read', profile: state.profile.name, state: summaryOf(state) },
+});
 
-function endOf(done: Result): End {
-  if ('readAt' in done) return { outcome: 'read', profile: done.profile.name, state: summaryOf(done) };
-  if (Array.isArray(done) || 'drift' in done || 'failed' in done) throw new Error('an answer to another question');
-  const { state } = done;
-  const base = { profile: state.profile.name };
-  if ('confirmed' in done) return { ...base, outcome: 'confirmed', backup: done.id };
-  if ('repeated' in done) {
-    const undone = state.lastRequest?.undone ? ['The change it made was taken back since.'] : [];
-    return { ...base, outcome: 'repeated', warnings: [...undone, ...done.warnings] };
-  }
-  const { backup, warnings, dryRun, changed } = done;
+function afterConfirmation(answer: Confirmation | Repetition): End {
+  if (isRepetition(answer)) return afterRepetition(answer);
+  return { outcome: 'confirmed', profile: answer.state.profile.name, backup: answer.id };
+}
+
+function afterRepetition({ state, warnings }: Repetition): End {
+  const undone = state.lastRequest?.undone ? ['The change it made was taken back since.'] : [];
+  return { outcome: 'repeated', profile: state.profile.name, warnings: [...undone, ...warnings] };
+}
+
+function afterChange(answer: ChangeResult | Repetition): End {
+  if (isRepetition(answer)) return afterRepetition(answer);
+  const { backup, warnings, dryRun, changed, pending, state } = answer;
   return {
-    ...{ ...base, backup, warnings },
+    ...{ backup, warnings, profile: state.profile.name },
     outcome: dryRun ? 'dry-run' : changed ? 'changed' : 'unchanged',
-    pending: done.pending && state.pending,
+    pending: pending && state.pending,
   };
 }

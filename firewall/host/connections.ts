@@ -1,6 +1,6 @@
 /** Established TCP connections, listed and ended through `ss` of iproute2. */
 import ipaddr from 'ipaddr.js';
-import { FirewallError, say } from '../errors';
+import { codeOf, FirewallError, say } from '../errors';
 import type { Family } from '../rules/rule';
 import { run } from './run';
 
@@ -70,7 +70,7 @@ function endpoint(text: string): (Connection['local'] & { family: Family }) | nu
 
 async function ss(args: readonly string[]): Promise<string> {
   const { code, stdout, stderr } = await run('ss', args).catch((error) => {
-    if ((error as FirewallError).code !== 'UFW_NOT_FOUND') throw error;
+    if (codeOf(error) !== 'UFW_NOT_FOUND') throw error;
     return { code: 127, stdout: '', stderr: 'ss of iproute2 is not installed' };
   });
   if (code === 0) return stdout;

@@ -2,17 +2,8 @@
 import { constants } from 'node:fs';
 import { access, type FileHandle, lstat, open, readFile, realpath, rename, stat, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { FirewallError, notPermitted, say } from '../errors';
-
-/** A file's content and what a replacement of it must keep. */
-export interface FileText {
-  path: string;
-  /** Bytes as latin1, so that whatever a file holds survives being read and written. */
-  text: string;
-  mode: number;
-  uid: number;
-  gid: number;
-}
+import { codeOf, FirewallError, notPermitted, say } from '../errors';
+import type { FileText } from '../state/file-text';
 
 /** No file of ufw's or nginx's that this package handles comes near this size, in bytes. */
 const MAX_SIZE = 32 * 1024 * 1024;
@@ -33,7 +24,7 @@ export async function readText(path: string): Promise<FileText | null> {
     // A link keeps pointing at its file: what is replaced later is the file itself.
     return { path: await realpath(path), text: await readFile(path, 'latin1'), mode: mode & 0o7777, uid, gid };
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
+    const code = codeOf(error);
     if (code === 'ENOENT' || code === 'ENOTDIR') return null;
     if (code === 'EACCES' || code === 'EPERM') throw notPermitted(say`this user may not read ${path}.`, error);
     throw error;

@@ -4,13 +4,13 @@
  */
 import { type FSWatcher, watch } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { FirewallError, say } from '../errors';
+import { codeOf, FirewallError, messageOf, say } from '../errors';
 
 export interface PathWatch {
   close(): void;
 }
 
-interface Listener {
+interface PathObserver {
   /** Something happened at one of the paths; more than once, perhaps, and now and then for nothing. */
   changed(path: string): void;
   /** A folder cannot be watched. The others are. */
@@ -18,7 +18,7 @@ interface Listener {
 }
 
 /** @param named absolute paths of files or folders, whether there or not */
-export function watchPaths(named: readonly string[], { changed, failed }: Listener): PathWatch {
+export function watchPaths(named: readonly string[], { changed, failed }: PathObserver): PathWatch {
   const paths = named.map((path) => resolve(path));
   const folders = [...new Set(paths.flatMap(foldersAbove))].sort((a, b) => a.length - b.length);
   const watchers = new Map<string, FSWatcher>();
@@ -38,11 +38,11 @@ export function watchPaths(named: readonly string[], { changed, failed }: Listen
       });
       watchers.set(folder, watcher);
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
+      const code = codeOf(error);
       // One that is not there appears in the folder above.
       if (code === 'ENOENT' || code === 'ENOTDIR') return;
       // Without a folder further up, only that this one is replaced goes unnoticed.
-      if (paths.some((path) => dirname(path) === folder)) failed(unwatched(folder, error as NodeJS.ErrnoException));
+      if (paths.some((path) => dirname(path) === folder)) failed(unwatched(folder, error));
     }
   };
 
@@ -78,12 +78,13 @@ function foldersAbove(path: string): string[] {
 
 const isWithin = (path: string, folder: string): boolean => path === folder || foldersAbove(path).includes(folder);
 
-function unwatched(folder: string, error: NodeJS.ErrnoException): FirewallError {
-  const isFull = error.code === 'ENOSPC' || error.code === 'EMFILE';
+function unwatched(folder: string, error: unknown): FirewallError {
+  const code = codeOf(error);
+  const isFull = code === 'ENOSPC' || code === 'EMFILE';
   return new FirewallError(
-    isFull || error.code !== 'EACCES' ? 'INTERNAL' : 'NOT_PERMITTED',
+    isFull || code !== 'EACCES' ? 'INTERNAL' : 'NOT_PERMITTED',
     {
-      what: say`${folder} cannot be watched (${error.message}).`,
+      what: say`${folder} cannot be watched (${messageOf(error)}).`,
       state: say`Changes there are not noticed.`,
       remedy: isFull ? say`Allow more: sudo sysctl fs.inotify.max_user_watches=65536` : undefined,
     },

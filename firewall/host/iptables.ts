@@ -1,7 +1,9 @@
 /** The kernel's packet filter, through iptables' own save and restore programs: one call reads or swaps a whole table. */
 import { FirewallError, notPermitted, say } from '../errors';
 import type { Family } from '../rules/rule';
-import { restored, type Table } from '../rules/tables';
+import { restored } from '../rules/tables';
+import type { FamilyText } from '../state/checkpoint';
+import type { FamilyKernel } from '../state/kernel';
 import { run } from './run';
 
 const PREFIX: Readonly<Record<Family, string>> = { ipv4: 'iptables', ipv6: 'ip6tables' };
@@ -10,41 +12,33 @@ const TRY_AGAIN = 4;
 const TRIES = 20;
 const PAUSE_MS = 50;
 
-/** What the kernel holds for one family. */
-export interface Saved {
-  /** The filter table. */
-  filter: Table;
-  /** All tables, as `iptables-save` prints them. */
-  text: string;
-}
-
 /** @throws FirewallError NOT_PERMITTED, UFW_NOT_FOUND, INTERNAL */
-export async function save(family: Family): Promise<Saved> {
+export async function save(family: Family): Promise<FamilyKernel> {
   const text = await call(`${PREFIX[family]}-save`, []);
-  return { filter: restored(text), text };
+  return { family, filter: restored(text), text };
 }
 
 /**
  * Swaps what the text declares, in one commit of the kernel per table; the rest stays (`-n`).
  * @throws FirewallError NOT_PERMITTED, UFW_NOT_FOUND, INTERNAL (the text was refused, nothing of it is in effect)
  */
-export async function restore(family: Family, text: string): Promise<void> {
+export async function restore({ family, text }: FamilyText): Promise<void> {
   await call(`${PREFIX[family]}-restore`, ['-n'], text);
 }
 
 /** Whether the kernel would take the text; throws as restore would. */
-export async function tryRestore(family: Family, text: string): Promise<void> {
+export async function tryRestore({ family, text }: FamilyText): Promise<void> {
   await call(`${PREFIX[family]}-restore`, ['-n', '--test'], text);
 }
 
 /** Replaces the whole filter table, also what the text does not name. */
-export async function replaceTable(family: Family, text: string): Promise<void> {
+export async function replaceTable({ family, text }: FamilyText): Promise<void> {
   await call(`${PREFIX[family]}-restore`, [], text);
 }
 
 async function call(program: string, args: readonly string[], input?: string): Promise<string> {
   for (let left = TRIES; ; left--) {
-    const { code, stdout, stderr } = await run(program, args, { input });
+    const { code, stdout, stderr } = await run(program, args, { input, bytes: true });
     if (code === 0) return stdout;
     if (code === TRY_AGAIN && left > 0 && !/Permission denied|must be root/.test(stderr)) {
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));

@@ -16,7 +16,7 @@ export class Lines {
     }
     const whole = this.#isTooLong ? [] : [this.#rest + first];
     this.reset();
-    this.#keep(others.pop() as string);
+    this.#keep(others.pop() ?? '');
     return [...whole, ...others].filter((line) => line.length <= LONGEST);
   }
 

@@ -1,6 +1,6 @@
 /** Runs programs: argument lists only, never a shell, with a fixed search path, locale, time limit and output limit. */
 import execa from 'execa';
-import { FirewallError, say } from '../errors';
+import { codeOf, FirewallError, say } from '../errors';
 
 export interface Outcome {
   code: number;
@@ -11,8 +11,10 @@ export interface Outcome {
 export interface RunOptions {
   input?: string;
   timeoutMs?: number;
-  /** It ends what it has begun when this process ends first. */
+  /** It is not ended when this process ends, and finishes what it has begun. */
   outlives?: boolean;
+  /** What goes in and comes out are bytes, each as one character; else it is UTF-8. */
+  bytes?: boolean;
 }
 
 const TIMEOUT_MS = 20_000;
@@ -25,15 +27,17 @@ export const ENVIRONMENT = { LC_ALL: 'C', LANG: 'C', PATH: '/usr/sbin:/usr/bin:/
  * @throws FirewallError UFW_NOT_FOUND where the program is missing, TIMEOUT, INTERNAL where it was killed.
  */
 export async function run(program: string, args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
+  const encoding = options.bytes ? 'latin1' : 'utf8';
   const child = execa(program, args, {
     env: ENVIRONMENT,
     extendEnv: false,
     reject: false,
     stripFinalNewline: false,
     maxBuffer: MAX_OUTPUT,
+    encoding,
     cleanup: !options.outlives,
     // Without input there is none to read, so that nothing can wait for an answer.
-    ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
+    ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: Buffer.from(options.input, encoding) }),
   });
   // Not execa's own time limit: it hands it on to Node.js, whose timer outlives a program that could not be started.
   let isLate = false;
@@ -45,7 +49,7 @@ export async function run(program: string, args: readonly string[], options: Run
   clearTimeout(timer);
   if (isLate) throw new FirewallError('TIMEOUT', { what: say`${program} did not end in time.`, state: null });
   if (result.exitCode !== undefined) return { code: result.exitCode, stdout: result.stdout, stderr: result.stderr };
-  const { code } = result as { code?: string };
+  const code = codeOf(result);
   // A program that is not there cannot read its input either, and which of the two is told first is chance.
   if (code === 'ENOENT' || (code === 'EPIPE' && child.pid === undefined)) throw notFound(program);
   const what = result.signal ? say`${program} was ended by ${result.signal}.` : say`${program} could not be run.`;

@@ -1,19 +1,8 @@
 /** systemd, where the machine runs it: the units of services, and timers that fire without Node-RED. */
 import { FirewallError, notPermitted, say } from '../errors';
+import type { UnitState } from '../state/unit';
 import { exists } from './files';
 import { run } from './run';
-
-/** A unit as it is or is to be: started at boot, and running now. */
-export interface UnitState {
-  enabled: boolean;
-  active: boolean;
-}
-
-export interface UnitChange {
-  name: string;
-  from: UnitState;
-  to: UnitState;
-}
 
 /** Whether systemd is process 1; `sd_booted(3)` looks at the same folder. */
 export const hasSystemd = (): Promise<boolean> => exists('/run/systemd/system');

@@ -1,13 +1,14 @@
 /** What no change may do, whatever was asked: open more than it was allowed to, or close the way back. */
 
-import type { Plan } from '../commit/transaction';
 import { FirewallError, type Sentence, say } from '../errors';
 import type { Policies } from '../results';
 import { normalAddress } from '../rules/address';
 import type { Rule } from '../rules/rule';
 import { ANY_SCOPE, type Scope } from '../services/profiles';
 import { type Registry, serviceNamed } from '../services/registry';
-import type { RuleLists, Snapshot } from '../state/snapshot';
+import { type FamilyRules, rulesIn } from '../state/family-rules';
+import type { Plan } from '../state/plan';
+import type { Snapshot } from '../state/snapshot';
 import { chainFor, opennessOf, regionOf, scopeFits } from '../verdicts/openness';
 import { widening } from '../verdicts/widening';
 
@@ -25,8 +26,8 @@ export function guarded(
   // A firewall that is off lets everything in: one that is switched off locks nobody out.
   if (force || (enabled && !plan.enabled)) return plan;
   const isLost = (scope: Scope): boolean =>
-    ((!enabled && plan.enabled) || reachesWeb(snapshot, snapshot, registry, scope)) &&
-    !reachesWeb(snapshot, { ...plan, settings: { policies: plan.policies } }, next, scope);
+    ((!enabled && plan.enabled) || reachesWeb(snapshot.families, snapshot.settings.policies, registry, scope)) &&
+    !reachesWeb(plan.rules, plan.policies, next, scope);
   if (isLost(ANY_SCOPE)) {
     throw new FirewallError('LOCKOUT', {
       what: say`this would close the last way in to the web pages, and with them the Node-RED editor.`,
@@ -46,10 +47,10 @@ export function guarded(
 function refuseWidening(snapshot: Snapshot, plan: Plan): void {
   // A firewall that is off lets everything through: whatever is switched on is tighter.
   if (!snapshot.settings.enabled) return;
-  for (const family of snapshot.families) {
+  for (const { family, rules } of snapshot.families) {
     const found = widening(
-      { rules: snapshot.rules[family] ?? [], policies: snapshot.settings.policies },
-      { rules: plan.rules[family] ?? [], policies: plan.policies },
+      { rules, policies: snapshot.settings.policies },
+      { rules: rulesIn(plan.rules, family), policies: plan.policies },
     );
     if (found === null) continue;
     throw new FirewallError('WOULD_OPEN', {
@@ -68,22 +69,12 @@ function describe(rule: Rule): Sentence {
   return say`"${rest}" for port ${port} (${rule.family})`;
 }
 
-function reachesWeb(
-  { families }: Pick<Snapshot, 'families'>,
-  { rules, settings }: { rules: RuleLists; settings: { policies: Policies } },
-  registry: Registry,
-  scope: Scope,
-): boolean {
+function reachesWeb(lists: readonly FamilyRules[], policies: Policies, registry: Registry, scope: Scope): boolean {
   const { opens } = serviceNamed(registry, 'https');
-  return families
-    .filter((family) => scopeFits(scope, family))
-    .some((family) => {
-      const chain = chainFor(rules[family] ?? [], settings.policies, 'in');
-      return (
-        opennessOf(
-          opens.map((spec) => regionOf(family, 'in', spec, scope)),
-          chain,
-        ) !== 'closed'
-      );
+  return lists
+    .filter(({ family }) => scopeFits(scope, family))
+    .some(({ family, rules }) => {
+      const regions = opens.map((spec) => regionOf(family, 'in', spec, scope));
+      return opennessOf(regions, chainFor(rules, policies, 'in')) !== 'closed';
     });
 }

@@ -1,14 +1,14 @@
 /** Opening and closing one service in one family's rules: the smallest change that makes it true. */
 
+import { isSameList } from '../lists';
 import type { Policies } from '../results';
-import type { Family } from '../rules/rule';
-import { type Rule, sameIdentity } from '../rules/rule';
+import { type Family, isBlock, type Rule, sameIdentity } from '../rules/rule';
 import { about, interfaceOf, isForAnyone, remoteOf } from '../services/about';
 import type { Service } from '../services/catalogue';
 import type { Scope } from '../services/profiles';
 import { singleRuleSpecs } from '../services/registry';
 import { chainWithin, type Direction, regionOf, ruleFor } from '../verdicts/openness';
-import { type Box, boxesOf, LEVEL, otherwiseDecided, subtract } from '../verdicts/packets';
+import { boxesOf, boxOf, LEVEL, otherwiseDecided, subtract } from '../verdicts/packets';
 import { added, inserted } from './rule-list';
 
 export interface Target {
@@ -43,7 +43,7 @@ export function opened(rules: readonly Rule[], target: Target, action: 'allow' |
     const still = blocker(simple);
     list = still === undefined || still === null ? simple : movedBefore(simple, wanted, still);
   }
-  return sameList(list, rules) ? rules : list;
+  return isSameList(list, rules) ? rules : list;
 }
 
 /** Rules that let the service in are gone; what a broader rule still lets through is denied in front of it. */
@@ -61,7 +61,7 @@ export function closed(rules: readonly Rule[], target: Target): readonly Rule[] 
     const deny = ruleFor(family, direction, spec, scope, { action: 'deny' });
     list = offender === null ? added(list, deny) : movedBefore(list, deny, offender);
   }
-  return sameList(list, rules) ? rules : list;
+  return isSameList(list, rules) ? rules : list;
 }
 
 /** The rules without those that let this service, and nothing else, in within the scope. */
@@ -70,8 +70,6 @@ export function withoutRulesOf(rules: readonly Rule[], { service, direction, sco
   const list = rules.filter((rule) => isBlock(rule) || !isAbout(rule) || !isWithin(rule, scope));
   return list.length === rules.length ? rules : list;
 }
-
-const isBlock = (rule: Rule): boolean => rule.action === 'deny' || rule.action === 'reject';
 
 /** A block of one remote address or subnet: somebody's decision about that host, not about the service. */
 const isNarrowBlock = (rule: Rule): boolean => isBlock(rule) && !isForAnyone(rule);
@@ -89,7 +87,7 @@ function fillsScope(rule: Rule, scope: Scope): boolean {
 /** Whether all packets of a rule are in the scope. */
 function isWithin(rule: Rule, scope: Scope): boolean {
   if (scope.interface === '' && scope.from === '') return true;
-  const [whole] = boxesOf(ruleFor(rule.family, rule.direction, '1', scope)) as [Box];
+  const whole = boxOf(ruleFor(rule.family, rule.direction, '1', scope));
   const region = { ...whole, protocols: -1, dport: [0, 65535] as const };
   return boxesOf(rule).every((box) => subtract(box, region).length === 0);
 }
@@ -105,6 +103,3 @@ function keepingComment(rule: Rule, rules: readonly Rule[]): Rule {
   const known = rules.find((other) => sameIdentity(other, rule));
   return known ? { ...rule, comment: known.comment, log: known.log } : rule;
 }
-
-const sameList = (a: readonly Rule[], b: readonly Rule[]): boolean =>
-  a.length === b.length && a.every((rule, at) => rule === b[at]);

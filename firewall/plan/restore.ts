@@ -1,14 +1,17 @@
 /** Going back: to what the files were before a change or after it, or to what they are now without what it did. */
-import { type Checkpoint, textsOf } from '../commit/journal';
-import type { Plan, WebMove } from '../commit/transaction';
-import { withoutDoing } from '../requests/order';
+import type { Policy } from '../messages';
 import type { Policies } from '../results';
-import type { Family, Rule } from '../rules/rule';
 import { formatTuple } from '../rules/tuple';
 import { withPolicies } from '../rules/ufw-settings';
+import { type Checkpoint, textsOf } from '../state/checkpoint';
+import { type FamilyRules, rulesIn } from '../state/family-rules';
+import { withoutEffect } from '../state/last-request';
 import { patchOf, unpatched } from '../state/patch';
+import type { Plan, WebMove } from '../state/plan';
 import { isSameWish, type Schedule } from '../state/schedule';
-import { type RuleLists, type Snapshot, type Texts, withTexts } from '../state/snapshot';
+import { filesOf, type Snapshot, withTexts } from '../state/snapshot';
+import { reversed } from '../state/unit';
+import type { Texts } from '../state/wanted';
 
 /**
  * The files as a backup has them: before its change, or as the change left them. Of ufw's defaults only the policies go
@@ -18,7 +21,7 @@ import { type RuleLists, type Snapshot, type Texts, withTexts } from '../state/s
 export async function planRestore(snapshot: Snapshot, checkpoint: Checkpoint, to: 'before' | 'after'): Promise<Plan> {
   const { defaultUfw } = snapshot.sources;
   const { lastRequest } = snapshot.schedule;
-  const kept = textsOf(checkpoint, to);
+  const kept = textsOf(checkpoint, to === 'before' ? 'base' : to);
   const then = await withTexts(snapshot, kept);
   const { policies } = then.settings;
   const texts = {
@@ -26,10 +29,10 @@ export async function planRestore(snapshot: Snapshot, checkpoint: Checkpoint, to
     [defaultUfw.path]: withPolicies(defaultUfw.text, snapshot.settings.policies, policies),
   };
   return {
-    ...{ rules: then.rules, policies, enabled: then.settings.enabled, texts, warnings: [] },
+    ...{ rules: then.families, policies, enabled: then.settings.enabled, texts, warnings: [] },
     schedule: {
       ...{ pending: null, leases: then.schedule.leases, wanted: then.schedule.wanted },
-      lastRequest: to === 'before' ? withoutDoing(lastRequest, checkpoint.id) : lastRequest,
+      lastRequest: to === 'before' ? withoutEffect(lastRequest, checkpoint.id) : lastRequest,
     },
     web: webMove(snapshot, then, 'reload'),
   };
@@ -40,21 +43,22 @@ export async function planRestore(snapshot: Snapshot, checkpoint: Checkpoint, to
  * rules as they are now, and a site file it wrote is as it was before it.
  */
 export async function planUndo(snapshot: Snapshot, checkpoint: Checkpoint): Promise<Plan> {
-  const [before, after] = [textsOf(checkpoint, 'before'), textsOf(checkpoint, 'after')];
+  const [before, after] = [textsOf(checkpoint, 'base'), textsOf(checkpoint, 'after')];
   const [was, became] = [await withTexts(snapshot, before), await withTexts(snapshot, after)];
   const { schedule: scheduleFile, site } = snapshot.sources;
-  const paths = Object.keys(checkpoint.after).filter((path) => path !== scheduleFile.path);
-  const unit = checkpoint.unit && { ...checkpoint.unit, from: checkpoint.unit.to, to: checkpoint.unit.from };
+  const written = new Set([...Object.keys(checkpoint.after), ...Object.keys(checkpoint.base ?? {})]);
+  const paths = [...written].filter((path) => path !== scheduleFile.path);
+  const unit = checkpoint.unit && reversed(checkpoint.unit);
   const common = {
     schedule: withoutChange(snapshot.schedule, was.schedule, became.schedule, checkpoint.id),
     ...(unit ? { unit } : {}),
   };
   const now = textOf(snapshot);
   if (paths.every((path) => now[path] === after[path])) {
-    const texts = Object.fromEntries(paths.map((path) => [path, before[path] as string]));
-    const { rules, settings } = was;
+    const texts = Object.fromEntries(Object.entries(before).filter(([path]) => paths.includes(path)));
+    const { families, settings } = was;
     return {
-      ...{ ...common, rules, policies: settings.policies, enabled: settings.enabled, texts, warnings: [] },
+      ...{ ...common, rules: families, policies: settings.policies, enabled: settings.enabled, texts, warnings: [] },
       web: webMove(snapshot, was, 'if-running'),
     };
   }
@@ -62,7 +66,7 @@ export async function planUndo(snapshot: Snapshot, checkpoint: Checkpoint): Prom
   const isForeign = oldSite !== undefined && now[site?.path ?? ''] !== after[site?.path ?? ''];
   return {
     ...common,
-    rules: unpatched(snapshot.rules, patchOf(was.rules, became.rules)),
+    rules: unpatched(snapshot.families, patchOf(was.families, became.families)),
     policies: undonePolicies(snapshot.settings.policies, was.settings.policies, became.settings.policies),
     enabled: snapshot.settings.enabled && (was.settings.enabled || !became.settings.enabled),
     ...(oldSite === undefined ? {} : { site: oldSite, web: webMove(snapshot, was, 'if-running') }),
@@ -74,15 +78,14 @@ export async function planUndo(snapshot: Snapshot, checkpoint: Checkpoint): Prom
 }
 
 const textOf = ({ sources }: Snapshot): Texts =>
-  Object.fromEntries(Object.values(sources).map(({ path, text }) => [path, text]));
+  Object.fromEntries(filesOf(sources).map(({ path, text }) => [path, text]));
 
 /** Policies that the change set and nobody has set since are as they were. */
-function undonePolicies(now: Policies, was: Policies, became: Policies): Policies {
-  const keys = Object.keys(now) as (keyof Policies)[];
-  return Object.fromEntries(
-    keys.map((key) => [key, was[key] !== became[key] && now[key] === became[key] ? was[key] : now[key]]),
-  ) as Policies;
-}
+const undonePolicies = (now: Policies, was: Policies, became: Policies): Policies => {
+  const undone = (key: keyof Policies): Policy =>
+    was[key] !== became[key] && now[key] === became[key] ? was[key] : now[key];
+  return { incoming: undone('incoming'), outgoing: undone('outgoing'), routed: undone('routed') };
+};
 
 /** What is to happen later without what the change had put there, and with what it had cancelled. */
 function withoutChange(now: Schedule, was: Schedule, became: Schedule, id: string): Schedule {
@@ -95,7 +98,7 @@ function withoutChange(now: Schedule, was: Schedule, became: Schedule, id: strin
     pending: pending?.id === id ? null : pending,
     leases: [...others, ...cancelled],
     wanted: isItsOwn ? was.wanted : wanted,
-    lastRequest: withoutDoing(lastRequest, id),
+    lastRequest: withoutEffect(lastRequest, id),
   };
 }
 
@@ -106,7 +109,7 @@ function webMove(from: Snapshot, to: Snapshot, reload: WebMove['reload']): WebMo
   const all = ({ http, https, otherHttp, otherHttps }: typeof old): number[] =>
     [http, https, ...otherHttp, ...otherHttps].filter((port): port is number => port !== null);
   return {
-    between: both(from.rules, to.rules),
+    between: both(from.families, to.families),
     reload,
     listening: all(next),
     left: all(old).filter((port) => !all(next).includes(port)),
@@ -115,11 +118,8 @@ function webMove(from: Snapshot, to: Snapshot, reload: WebMove['reload']): WebMo
 }
 
 /** The old rules, and behind them what only the new ones have. */
-function both(old: RuleLists, next: RuleLists): RuleLists {
-  return Object.fromEntries(
-    (Object.entries(old) as [Family, readonly Rule[]][]).map(([family, rules]) => {
-      const known = new Set(rules.map(formatTuple));
-      return [family, [...rules, ...(next[family] ?? []).filter((rule) => !known.has(formatTuple(rule)))]];
-    }),
-  );
-}
+const both = (old: readonly FamilyRules[], next: readonly FamilyRules[]): FamilyRules[] =>
+  old.map(({ family, rules }) => {
+    const known = new Set(rules.map(formatTuple));
+    return { family, rules: [...rules, ...rulesIn(next, family).filter((rule) => !known.has(formatTuple(rule)))] };
+  });

@@ -19,8 +19,7 @@ export function added(rules: readonly Rule[], rule: Rule): readonly Rule[] {
 export function inserted(rules: readonly Rule[], rule: Rule, at: number): readonly Rule[] {
   if (rules.some((other) => sameIdentity(other, rule))) return rules;
   let place = at;
-  while (place > 0 && place < rules.length && splitsApplication(rules[place - 1] as Rule, rules[place] as Rule))
-    place++;
+  while (splitsApplication(rules[place - 1], rules[place])) place++;
   return [...rules.slice(0, place), rule, ...rules.slice(place)];
 }
 
@@ -33,13 +32,14 @@ export function removed(rules: readonly Rule[], rule: Rule): readonly Rule[] {
 }
 
 /** Whether two rules agree in everything ufw stores. */
-export const sameRule = (a: Rule, b: Rule): boolean => a.comment === b.comment && sameButComment(a, b);
+const sameRule = (a: Rule, b: Rule): boolean => a.comment === b.comment && sameButComment(a, b);
 
 function sameButComment(a: Rule, b: Rule): boolean {
   return a.action === b.action && a.log === b.log && sameIdentity(a, b);
 }
 
 /** As ufw compares neighbours: the same addresses and applications, and at least one application. */
-function splitsApplication(a: Rule, b: Rule): boolean {
+function splitsApplication(a: Rule | undefined, b: Rule | undefined): boolean {
+  if (!a || !b) return false;
   return appKey(a) !== '' && a.dst === b.dst && a.src === b.src && a.dapp === b.dapp && a.sapp === b.sapp;
 }

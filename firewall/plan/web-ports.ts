@@ -1,24 +1,23 @@
 /** Moving the web ports: what the site file and the rules shall say, and what they say while both are in use. */
-
-import type { Plan } from '../commit/transaction';
 import { FirewallError, say } from '../errors';
+import { isSameList } from '../lists';
 import type { ChangeWebPortsRequest, Settings } from '../messages';
 import type { Policies } from '../results';
 import { identity, type Rule } from '../rules/rule';
 import { isStructural } from '../services/about';
-import { CATALOGUE, type Service } from '../services/catalogue';
+import { HTTPS } from '../services/catalogue';
 import { ANY_SCOPE } from '../services/profiles';
 import { overlaps, type Registry, registryOf } from '../services/registry';
-import type { RuleLists, Snapshot } from '../state/snapshot';
+import type { FamilyRules } from '../state/family-rules';
+import type { Plan } from '../state/plan';
+import type { Snapshot } from '../state/snapshot';
+import { FACTORY, letsIn } from '../state/web-problems';
 import { chainFor, opennessOf, regionOf } from '../verdicts/openness';
 import { changePorts, dropOldPorts, listenOnBoth, type PortMove, type WebPortChange } from '../web/edit';
 import { siteRefusal } from '../web/refusal';
 import type { Site } from '../web/site';
 import { guarded } from './guard';
 import { opened, type Target } from './open-close';
-
-/** The vendor's own ports, which its rules come back to on a factory restore. */
-export const FACTORY = { http: 80, https: 443 } as const;
 
 /** @throws FirewallError NGINX_CONFIG, NGINX_NOT_FOUND, INVALID_INPUT, PORT_IN_USE, LOCKOUT, WOULD_OPEN */
 export function planWebPorts(
@@ -38,7 +37,8 @@ export function planWebPorts(
   const edited = siteStays
     ? changePorts(site, { fixRedirect: request.fixRedirect })
     : (keepsOld ? listenOnBoth : changePorts)(site, change);
-  const rules = (how: 'move' | 'both'): RuleLists => (rulesStay ? snapshot.rules : mapRules(snapshot, change, how));
+  const rules = (how: 'move' | 'both'): readonly FamilyRules[] =>
+    rulesStay ? snapshot.families : mapRules(snapshot, change, how);
   const text = edited.toString('latin1');
   const after = {
     http: siteStays ? http : (change.http?.to ?? http),
@@ -80,7 +80,7 @@ export function planWithoutOldPorts(snapshot: Snapshot, change: WebPortChange): 
     ...(text === site.text ? {} : { site: text }),
     warnings: [],
     web: {
-      between: snapshot.rules,
+      between: snapshot.families,
       reload: 'reload',
       listening: moves.map(({ to }) => to),
       left: moves.filter(({ from, to }) => from !== to).map(({ from }) => from),
@@ -162,14 +162,12 @@ function refuseOwned({ from, to }: PortMove, { services }: Registry): void {
  * The rules with the old ports' rules speaking of the new ports, at their place, with their interfaces, sources, log
  * flags and comments (`move`), or with both side by side (`both`).
  */
-function mapRules(snapshot: Snapshot, change: WebPortChange, how: 'move' | 'both'): RuleLists {
+function mapRules(snapshot: Snapshot, change: WebPortChange, how: 'move' | 'both'): FamilyRules[] {
   const moves = [change.http, change.https].filter(
     (move): move is PortMove => move !== undefined && move.from !== move.to,
   );
-  const result: RuleLists = {};
   const { policies } = snapshot.settings;
-  for (const family of snapshot.families) {
-    const old = snapshot.rules[family] ?? [];
+  return snapshot.families.map(({ family, rules: old }) => {
     let list: Rule[] = [];
     const seen = new Set(old.map(identity));
     for (const rule of old) {
@@ -184,9 +182,8 @@ function mapRules(snapshot: Snapshot, change: WebPortChange, how: 'move' | 'both
       list = [...stillLetIn(list, old, { family, from, to, policies })];
       if (policies.outgoing !== 'allow') list = [...opened(list, target(family, 'out', to, policies), 'allow')];
     }
-    result[family] = list.length === old.length && list.every((rule, at) => rule === old[at]) ? old : list;
-  }
-  return result;
+    return { family, rules: isSameList(list, old) ? old : list };
+  });
 }
 
 const isIncoming = (rule: Rule): boolean =>
@@ -220,16 +217,14 @@ function isOwnOutgoing(rule: Rule, moves: readonly PortMove[]): boolean {
   );
 }
 
+/** A web port by its number, as the catalogue's own entry on other ports. */
 const target = (family: Rule['family'], direction: 'in' | 'out', port: number, policies: Policies): Target => ({
   family,
   direction,
   policies,
   scope: ANY_SCOPE,
-  service: { ...WEB, opens: [`${port}/tcp`] },
+  service: { ...HTTPS, opens: [`${port}/tcp`] },
 });
-
-/** The catalogue's own entry, on other ports. */
-const WEB = CATALOGUE.find(({ id }) => id === 'https') as Service;
 
 /** Where the old port was let in by a rule that could not move (a range), the new one gets a rule of its own. */
 function stillLetIn(
@@ -241,42 +236,4 @@ function stillLetIn(
     opennessOf([regionOf(family, 'in', `${port}/tcp`, ANY_SCOPE)], chainFor(rules, policies, 'in'));
   if (state(old, from) === 'closed' || state(list, to) !== 'closed') return list;
   return opened(list, target(family, 'in', to, policies), 'allow');
-}
-
-function letsIn(snapshot: Snapshot, port: number): boolean {
-  return snapshot.families.some((family) => {
-    const chain = chainFor(snapshot.rules[family] ?? [], snapshot.settings.policies, 'in');
-    return opennessOf([regionOf(family, 'in', `${port}/tcp`, ANY_SCOPE)], chain) !== 'closed';
-  });
-}
-
-/** What keeps the pages from being reached although file and rules are each in order, in sentences. */
-export function webProblems(snapshot: Snapshot, nginxPorts: ReadonlySet<number> | null): string[] {
-  const ports = snapshot.web?.ports;
-  if (!ports) return [];
-  const problems = [...ports.problems];
-  const said = (port: number): string => (port === FACTORY.https || port === FACTORY.http ? '' : ' Repair mends it.');
-  if (ports.https !== null && !letsIn(snapshot, ports.https)) {
-    problems.push(
-      `The web pages cannot be reached: nginx serves them on port ${ports.https}, and the firewall lets nothing in there.${said(ports.https)}`,
-    );
-  }
-  for (const [kind, port] of Object.entries(FACTORY) as ['http' | 'https', number][]) {
-    const own = ports[kind];
-    if (own !== null && own !== port && letsIn(snapshot, port)) {
-      problems.push(
-        `The firewall lets port ${port} in, where no page is: nginx serves ${kind.toUpperCase()} on port ${own}. Repair closes it.`,
-      );
-    }
-  }
-  if (nginxPorts && nginxPorts.size > 0) {
-    for (const port of [ports.http, ports.https]) {
-      if (port !== null && !nginxPorts.has(port)) {
-        problems.push(
-          `nginx does not listen on port ${port}, although its site file says so: reload it (sudo nginx -s reload).`,
-        );
-      }
-    }
-  }
-  return problems;
 }

@@ -1,12 +1,12 @@
 /** Ends the established connections that a change has closed: `before.rules` let them live on otherwise. */
 import { type Connection, connections, endConnections } from '../host/connections';
-import { readListeners } from '../host/listeners';
+import { readSockets } from '../host/sockets';
 import { makeRule } from '../rules/rule';
 import type { Snapshot } from '../state/snapshot';
 import { chainFor, type Direction } from '../verdicts/openness';
-import { type Box, boxesOf, LEVEL, levelOf } from '../verdicts/packets';
+import { boxOf, LEVEL, levelOf } from '../verdicts/packets';
 
-export interface Cut {
+interface Cut {
   count: number;
   warnings: readonly string[];
 }
@@ -14,8 +14,8 @@ export interface Cut {
 /** Ends what could begin before a change and could not begin after it. What fails here is a warning: the rules hold. */
 export async function cutClosed(before: Snapshot, after: Snapshot): Promise<Cut> {
   try {
-    const [all, listeners] = await Promise.all([connections(), readListeners()]);
-    const ports = new Set(listeners.filter(({ protocol }) => protocol === 'tcp').map(({ port }) => port));
+    const [all, sockets] = await Promise.all([connections(), readSockets()]);
+    const ports = new Set(sockets.filter(({ protocol }) => protocol === 'tcp').map(({ port }) => port));
     const unwanted = all.filter((one) => {
       const direction = ports.has(one.local.port) ? 'in' : 'out';
       return lets(before, one, direction) && !lets(after, one, direction);
@@ -29,17 +29,13 @@ export async function cutClosed(before: Snapshot, after: Snapshot): Promise<Cut>
 }
 
 /** Whether the first packet of a connection would get through, at least by one interface. */
-function lets(
-  { families, rules, settings }: Snapshot,
-  { family, local, remote }: Connection,
-  direction: Direction,
-): boolean {
-  if (!families.includes(family) || !settings.enabled) return true;
+function lets({ families, settings }: Snapshot, { family, local, remote }: Connection, direction: Direction): boolean {
+  const state = families.find((one) => one.family === family);
+  if (!state || !settings.enabled) return true;
   const [from, to] = direction === 'in' ? [remote, local] : [local, remote];
   const packet = makeRule(family, {
     ...{ direction, protocol: 'tcp', src: from.address, dst: to.address },
     ...{ sport: String(from.port), dport: String(to.port) },
   });
-  const [box] = boxesOf(packet) as [Box];
-  return levelOf(box, chainFor(rules[family] ?? [], settings.policies, direction)) !== LEVEL.deny;
+  return levelOf(boxOf(packet), chainFor(state.rules, settings.policies, direction)) !== LEVEL.deny;
 }

@@ -1,37 +1,35 @@
-/** Does what has come due: takes back what nobody confirmed, ends leases. */
-
+/** Ends what has come due: takes back what nobody confirmed, ends leases. */
 import { readBackup } from '../commit/journal';
-import { wakeAt } from '../commit/timers';
-import { type Plan, reschedule, transact, unchanged } from '../commit/transaction';
+import { startTimersAt } from '../commit/timers';
+import { reschedule, takeBackInterrupted, transact } from '../commit/transaction';
+import { readClock } from '../host/clock';
+import { readSchedule } from '../host/snapshot';
 import type { Settings } from '../messages';
+import { planLeaseEnd } from '../plan/lease-end';
 import { planUndo } from '../plan/restore';
-import { planWithoutOldPorts } from '../plan/web-ports';
-import { unpatched } from '../state/patch';
-import {
-  type Clock,
-  inThisBoot,
-  type Lease,
-  type Pending,
-  readClock,
-  type Schedule,
-  secondsLeft,
-} from '../state/schedule';
-import { readSchedule, type Snapshot } from '../state/snapshot';
+import { type Clock, inThisBoot, secondsLeft } from '../state/clock';
+import { type Plan, unchanged } from '../state/plan';
+import type { Lease, Pending, Schedule } from '../state/schedule';
+import type { Snapshot } from '../state/snapshot';
 
-/** The key of the one lease about the web ports. */
-export const WEB_LEASE = 'web';
-
-export interface Done {
-  warnings: readonly string[];
+interface Ended {
+  warnings: string[];
   /** Something could not be done now; it stays for the next time. */
   failed: boolean;
+}
+
+/** What comes before any request: an interrupted change is taken back, and what has come due is ended. */
+export async function catchUp(settings: Settings): Promise<Ended> {
+  const recovered = await takeBackInterrupted(settings);
+  const { warnings, failed } = await endDue(settings);
+  return { warnings: [...recovered, ...warnings], failed };
 }
 
 /**
  * Does what has come due. What cannot be done now stays for the next time, and does not keep the request that follows
  * from being made: it may be a lockdown.
  */
-export async function settle(settings: Settings): Promise<Done> {
+export async function endDue(settings: Settings): Promise<Ended> {
   const warnings: string[] = [];
   const clock = await readClock();
   const { pending, leases } = await readSchedule(settings);
@@ -73,26 +71,15 @@ export async function revert(settings: Settings, { id, action }: Pending): Promi
 /** Ends a lease, in a transaction of its own. */
 export async function endLease(settings: Settings, lease: Lease): Promise<readonly string[]> {
   const plan = (snapshot: Snapshot): Plan =>
-    snapshot.schedule.leases.some(({ id }) => id === lease.id)
-      ? {
-          ...endOf(snapshot, lease),
-          schedule: { ...snapshot.schedule, leases: snapshot.schedule.leases.filter(({ id }) => id !== lease.id) },
-        }
-      : unchanged(snapshot);
+    snapshot.schedule.leases.some(({ id }) => id === lease.id) ? planLeaseEnd(snapshot, lease) : unchanged(snapshot);
   const intent = { action: `end of lease: ${lease.service}`, reason: 'lease-over' as const, plan, movesWeb: true };
   return (await transact(settings, intent, false)).warnings;
-}
-
-function endOf(snapshot: Snapshot, { end }: Lease): Plan {
-  if (end.kind === 'drop-old-web-ports') return planWithoutOldPorts(snapshot, end.change);
-  const unit = end.unit && { ...end.unit, from: end.unit.to, to: end.unit.from };
-  return { ...unchanged(snapshot), rules: unpatched(snapshot.rules, end.patch), ...(unit ? { unit } : {}) };
 }
 
 /** systemd forgets its timers at a boot; and what is left of a lease is counted by the clock no longer. */
 async function inNewBoot(settings: Settings, leases: readonly Lease[], clock: Clock): Promise<readonly string[]> {
   const renewed = leases.map((lease) => ({ ...lease, deadline: inThisBoot(lease.deadline, clock) }));
-  for (const { id, deadline } of renewed) await wakeAt(settings, id, [deadline]);
+  for (const { id, deadline } of renewed) await startTimersAt(settings, id, [deadline]);
   return reschedule(
     settings,
     ({ schedule }): Schedule => ({

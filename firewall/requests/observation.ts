@@ -1,7 +1,7 @@
 /** What has happened: how things are now, and what this package has done since somebody last asked. */
-import { backupIds, type Checkpoint, readBackup, textsOf, unfinished } from '../commit/journal';
-import { readTold, writeTold } from '../commit/reported';
-import { takeBack } from '../commit/transaction';
+import { backupIds, readBackup, unfinished } from '../commit/journal';
+import { readReported, writeReported } from '../commit/reported';
+import { takeBackInterrupted } from '../commit/transaction';
 import { FirewallError, say } from '../errors';
 import { ended, ufwProcesses } from '../host/processes';
 import type { NewsRequest, Settings } from '../messages';
@@ -9,18 +9,21 @@ import type { News, OwnChange, State } from '../results';
 import type { Rule } from '../rules/rule';
 import { isRuleFile, parseRuleFile, rulesOf } from '../rules/rule-file';
 import { parseSettings, type UfwSettings } from '../rules/ufw-settings';
+import { type Checkpoint, textsOf } from '../state/checkpoint';
 import { policyChanges, ruleReports } from '../state/report';
+import { ruleChanges } from '../state/rule-changes';
 import { parseSchedule, type Schedule } from '../state/schedule';
-import type { Snapshot, Texts } from '../state/snapshot';
-import { difference } from '../watch/rule-changes';
+import type { Snapshot } from '../state/snapshot';
+import type { Texts } from '../state/wanted';
+import { yieldToEventLoop } from '../yield';
 
 /** A reading of the firewall. */
-export interface Looked extends Pick<News, 'drift'> {
+export interface Reading extends Pick<News, 'drift'> {
   snapshot: Snapshot;
   state: State;
 }
 
-/** How often it is looked again because a change was made meanwhile. */
+/** How often it is reading again because a change was made meanwhile. */
 const ROUNDS = 10;
 /** A `ufw` command that runs for longer asks somebody something, in ms. */
 const UFW_MS = 2000;
@@ -29,19 +32,19 @@ const UFW_MS = 2000;
  * @param look reads the firewall
  * @throws FirewallError BUSY where changes are made all the time, else as reading does.
  */
-export async function newsOf(settings: Settings, { known }: NewsRequest, look: () => Promise<Looked>): Promise<News> {
-  const { ids, looked, recovered } = await lookBetweenChanges(settings, look);
-  const told = await readTold(settings);
+export async function observe(settings: Settings, { known }: NewsRequest, look: () => Promise<Reading>): Promise<News> {
+  const { ids, reading, recovered } = await lookBetweenChanges(settings, look);
+  const reported = await readReported(settings);
   // Where nobody was ever told anything, what lies there is history.
-  const old = new Set(known ?? told ?? ids);
+  const old = new Set(known ?? reported ?? ids);
   const changes: OwnChange[] = [];
   for (const id of ids.filter((one) => !old.has(one))) {
-    changes.push(ownChange(looked.snapshot, await readBackup(settings, id)));
-    await new Promise(setImmediate);
+    changes.push(ownChange(reading.snapshot, await readBackup(settings, id)));
+    await yieldToEventLoop();
   }
-  const isNew = told === null || ids.some((id) => !told.includes(id));
-  const unkept = isNew ? await writeTold(settings, ids).then(() => [], notKept) : [];
-  const { state, drift } = looked;
+  const isNew = reported === null || ids.some((id) => !reported.includes(id));
+  const unkept = isNew ? await writeReported(settings, ids).then(() => [], notKept) : [];
+  const { state, drift } = reading;
   return { state, drift, changes, known: ids, warnings: [...recovered, ...unkept] };
 }
 
@@ -56,13 +59,13 @@ const notKept = (error: Error): string[] => [
  */
 async function lookBetweenChanges(
   settings: Settings,
-  look: () => Promise<Looked>,
-): Promise<{ ids: string[]; looked: Looked; recovered: readonly string[] }> {
+  look: () => Promise<Reading>,
+): Promise<{ ids: string[]; reading: Reading; recovered: readonly string[] }> {
   const recovered: string[] = [];
   let hanging = new Set<string>();
   for (let left = ROUNDS; left > 0; left--) {
     // Waits for the end of a change that is under way, and takes back one that died.
-    recovered.push(...(await takeBack(settings)));
+    recovered.push(...(await takeBackInterrupted(settings)));
     const running = await ufwProcesses();
     const isOver = await ended(
       running.filter((key) => !hanging.has(key)),
@@ -70,11 +73,11 @@ async function lookBetweenChanges(
     );
     if (!isOver) hanging = new Set(running);
     const ids = await backupIds(settings);
-    const looked = await look();
+    const reading = await look();
     const isQuiet = (await unfinished(settings)) === null;
     if (!isQuiet || ids.join() !== (await backupIds(settings)).join()) continue;
     // Where somebody calls ufw all the time, what it leaves in between has to do.
-    if (left === 1 || (await ufwProcesses()).every((key) => hanging.has(key))) return { ids, looked, recovered };
+    if (left === 1 || (await ufwProcesses()).every((key) => hanging.has(key))) return { ids, reading, recovered };
   }
   throw new FirewallError('BUSY', { what: say`the firewall is being changed all the time.`, state: null });
 }
@@ -97,12 +100,11 @@ function ownChange(snapshot: Snapshot, checkpoint: Checkpoint): OwnChange {
   const isOver = (lease: { id: string }): boolean => !after.schedule.leases.some((other) => other.id === lease.id);
   return {
     ...{ id, at, action, reason },
-    ...difference(ruleReports(before.rules), ruleReports(after.rules)),
+    ...ruleChanges(ruleReports(before.rules), ruleReports(after.rules)),
     policies: policyChanges(before.settings.policies, after.settings.policies),
     enabled: step(before.settings.enabled, after.settings.enabled),
     logging: step(before.settings.logging, after.settings.logging),
-    // A lockdown may cancel a change that waits without being able to take it back.
-    reverted: wentBack && !action.startsWith('set-profile ') ? { id: pending.id, action: pending.action } : null,
+    reverted: wentBack ? { id: pending.id, action: pending.action } : null,
     ended: reason === 'lease-over' ? leases.filter(isOver).map(({ service }) => service) : [],
   };
 }
@@ -110,7 +112,7 @@ function ownChange(snapshot: Snapshot, checkpoint: Checkpoint): OwnChange {
 function endOf({ families, sources }: Snapshot, texts: Texts): End {
   const textOf = (path: string): string => texts[path] ?? '';
   return {
-    rules: families.flatMap((family) => {
+    rules: families.flatMap(({ family }) => {
       const { path } = sources[family];
       // What a change has mended was no rule file before.
       return isRuleFile(textOf(path), family) ? rulesOf(parseRuleFile(textOf(path), family, path)) : [];

@@ -1,22 +1,23 @@
 /**
  * The order of an operator's requests. Messages come twice, late and in another order; what keeps a device right is that it
- * knows the last one it has done, which is kept in the transaction that does it.
+ * knows the last one it has carried out, which is kept in the transaction that does it.
  */
 import { FirewallError, say } from '../errors';
 import type { Order } from '../messages';
-import type { LastRequest } from '../state/schedule';
+import type { Repetition } from '../results';
+import type { LastRequest } from '../state/last-request';
 
 /** A request issued further ahead of this clock is refused: an operator's wrong clock must not block every later request. */
 const AHEAD_MS = 2 * 24 * 3600 * 1000;
 
 /**
- * Whether a request is still to be done, or is the last one that was.
+ * Whether a request is the last one that was carried out, and not still to be.
  * @param wall ms since 1970
  * @throws FirewallError EXPIRED, SUPERSEDED, INVALID_INPUT where it comes from too far ahead
  */
-export function standing({ id, issued, expires }: Order, last: LastRequest | null, wall: number): 'new' | 'done' {
-  // What was done is done, however late it is told again.
-  if (last?.id === id) return 'done';
+export function isCarriedOut({ id, issued, expires }: Order, last: LastRequest | null, wall: number): boolean {
+  // What was carried out stays so, however late it is asked for again.
+  if (last?.id === id) return true;
   const here = new Date(wall).toISOString();
   if (wall > Date.parse(expires)) {
     throw new FirewallError('EXPIRED', {
@@ -36,12 +37,14 @@ export function standing({ id, issued, expires }: Order, last: LastRequest | nul
       remedy: say`Send a new request if it is still wanted.`,
     });
   }
-  return 'new';
+  return false;
 }
 
-/** What is remembered of a request that the change with this id does. */
-export const remembered = ({ id, issued }: Order, change: string): LastRequest => ({ id, issued, change });
+/** Whether an answer says only that the operator's request was carried out already. */
+export const isRepetition = (answer: object): answer is Repetition => 'repeated' in answer;
 
-/** What is remembered once the change with this id was taken back: it was done, and does not hold. */
-export const withoutDoing = (last: LastRequest | null, change: string): LastRequest | null =>
-  last?.change === change ? { ...last, undone: true } : last;
+/** The answer to a request that belongs to no operator, so that it cannot have been carried out before. */
+export function made<Answer extends object>(answer: Answer | Repetition): Answer {
+  if (!isRepetition(answer)) return answer;
+  throw new FirewallError('INTERNAL', { what: say`a request that is nobody's was answered as a repetition.` });
+}

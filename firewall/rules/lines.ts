@@ -1,6 +1,7 @@
 /** The iptables lines that ufw derives from a rule, as it writes them into its rule files (ufw 0.36: `_get_rules_from_formatted`). */
+
+import { isMulti } from './ports';
 import { ANYWHERE, type Rule } from './rule';
-import { isMulti } from './tuple';
 
 const LOG_LIMIT = '-m limit --limit 3/min --limit-burst 10';
 const NEW = '-m conntrack --ctstate NEW';

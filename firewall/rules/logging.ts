@@ -1,12 +1,11 @@
 /** The logging lines at the end of a rule file (ufw 0.36: `_get_logging_rules` as `_write_rules` writes it). */
 import { chainPrefix } from './lines';
+import { CHAINS, POLICY_OF } from './policies';
 import type { Family } from './rule';
 import type { LogLevel, UfwSettings } from './ufw-settings';
 
 const LEVELS: Readonly<Record<LogLevel, number>> = { off: 0, low: 1, medium: 2, high: 3, full: 4 };
 const LIMIT = ' -m limit --limit 3/min --limit-burst 10';
-const CHAINS = ['input', 'output', 'forward'] as const;
-const POLICY_OF = { input: 'incoming', output: 'outgoing', forward: 'routed' } as const;
 
 export function loggingLines(
   family: Family,

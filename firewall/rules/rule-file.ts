@@ -106,7 +106,7 @@ const newItem = (rule: Rule): Item => ({
 export function withLogging(file: RuleFile, settings: UfwSettings): RuleFile {
   const section = /(^|\n)### LOGGING ###\n[\s\S]*?### END LOGGING ###\n/.exec(file.tail);
   if (!section) return file;
-  const start = section.index + (section[1] as string).length;
+  const start = section.index + (section[1] ?? '').length;
   const end = section.index + section[0].length;
   const lines = loggingLines(file.family, settings);
   const text = `### LOGGING ###\n${lines.map((line) => `${line}\n`).join('')}### END LOGGING ###\n`;
@@ -196,7 +196,12 @@ const NONE: readonly string[] = [];
 
 /** Whether two lines mean the same: ufw before 0.34 says `-m state` where it says `-m conntrack` now. */
 const isSame = (line: string, other: string | undefined): boolean =>
-  line === other || (other !== undefined && canonical(line) === canonical(other));
+  line === other || (other !== undefined && specForm(line) === specForm(other));
+
+const specForm = (line: string): string => {
+  const [, command = '', spec = line] = /^(-A \S+) (.*)$/.exec(line) ?? [];
+  return `${command} ${canonical(spec.replace('-m state --state ', '-m conntrack --ctstate '))}`;
+};
 
 const linesOf = (raw: string): string[] => raw.split('\n').filter((line) => line.trim() !== '');
 const joined = (lines: readonly string[]): string => lines.map((line) => `${line}\n`).join('');
@@ -204,9 +209,9 @@ const joined = (lines: readonly string[]): string => lines.map((line) => `${line
 function faultOf(lines: readonly string[], rulesAt: number, family: Family): Sentence | null {
   if (lines.length === 1 && lines[0] === '') return say`it is empty`;
   const first = lines.find((line) => line.trim() !== '' && !line.startsWith('#'));
-  if (first !== '*filter') return say`it does not start with *filter`;
+  if (first?.trim() !== '*filter') return say`it does not start with *filter`;
   if (rulesAt < 0) return say`it has no line ${RULES_MARK}`;
-  if (!lines.includes(`:${chainPrefix(family)}-user-input - [0:0]`)) {
+  if (!lines.some((line) => line.split(/\s/)[0] === `:${chainPrefix(family)}-user-input`)) {
     return say`it does not declare the chain ${chainPrefix(family)}-user-input`;
   }
   let last = lines.length - 1;

@@ -75,6 +75,9 @@ export function sameIdentity(a: Rule, b: Rule): boolean {
   );
 }
 
+/** Whether a rule blocks: silently, or with an answer. */
+export const isBlock = ({ action }: Rule): boolean => action === 'deny' || action === 'reject';
+
 /** The text of a rule's comment. */
 export function commentText(rule: Rule): string {
   return rule.comment === '' ? '' : Buffer.from(rule.comment, 'hex').toString('utf8');

@@ -5,7 +5,7 @@
 import type { Table } from './tables';
 
 /** The text to load; empty where the tables are the same. A chain that only the first table has is left alone. */
-export function difference(from: Table, to: Table): string {
+export function tableEdits(from: Table, to: Table): string {
   const policies = [...to.policies].filter(([name, policy]) => from.policies.get(name) !== policy);
   const fresh = [...to.chains.keys()].filter((name) => !from.chains.has(name));
   const lines = [

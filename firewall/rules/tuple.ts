@@ -1,5 +1,6 @@
 /** ufw's `### tuple ###` lines: the only part of a rule file that ufw itself reads. */
 import { isIP } from 'node:net';
+import { isMulti } from './ports';
 import { type Action, ANYWHERE, type Family, type Rule } from './rule';
 
 const MARK = /^### tuple ###\s*/;
@@ -17,9 +18,9 @@ export function parseTuple(line: string, family: Family): Rule | null {
   if (more.length > 0 || !/^(?:[0-9a-fA-F]{2})*$/.test(comment)) return null;
   const fields = body.replace(MARK, '').trim().split(/\s+/);
   if (fields.length < 6 || fields.length > 9) return null;
-  const [actionField = '', protocol = '', dport = '', dst = '', sport = '', src = ''] = fields;
+  const [actionField = '', protocol = '', dport = '', dst = '', sport = '', src = '', dapp = '', sapp = ''] = fields;
   // Files of old releases have six fields, or eight with applications, and no direction: all of them are incoming.
-  const scope = parseScope(fields.length % 2 === 1 ? (fields[fields.length - 1] as string) : 'in');
+  const scope = parseScope((fields.length % 2 === 1 && fields[fields.length - 1]) || 'in');
   const action = parseAction(actionField);
   if (!scope || !action || !PROTOCOLS.has(protocol)) return null;
   if (!isPorts(dport) || !isPorts(sport) || !isAddress(dst, family) || !isAddress(src, family)) return null;
@@ -36,8 +37,8 @@ export function parseTuple(line: string, family: Family): Rule | null {
     dst: anywhere(dst, family),
     sport,
     src: anywhere(src, family),
-    dapp: hasApps ? appName(fields[6] as string) : '',
-    sapp: hasApps ? appName(fields[7] as string) : '',
+    dapp: hasApps ? appName(dapp) : '',
+    sapp: hasApps ? appName(sapp) : '',
     comment,
   };
 }
@@ -50,9 +51,6 @@ export function formatTuple(rule: Rule): string {
   return `### tuple ### ${action} ${rule.protocol} ${rule.dport} ${rule.dst} ${rule.sport} ${rule.src}${apps} ${formatScope(rule)}${comment}`;
 }
 
-/** Whether a port field needs iptables' multiport match. */
-export const isMulti = (ports: string): boolean => ports.includes(',') || ports.includes(':');
-
 function parseAction(field: string): Pick<Rule, 'action' | 'log' | 'routed'> | null {
   const match = /^(route:)?(allow|deny|reject|limit)(?:_(log|log-all))?$/.exec(field);
   if (!match) return null;
@@ -64,12 +62,12 @@ type Scope = Pick<Rule, 'direction' | 'interfaceIn' | 'interfaceOut'>;
 function parseScope(field: string): Scope | null {
   if (field === 'in' || field === 'out') return { direction: field, interfaceIn: '', interfaceOut: '' };
   const both = /^in_([^!]+)!out_([^!]+)$/.exec(field);
-  if (both) return checked({ direction: 'in', interfaceIn: both[1] as string, interfaceOut: both[2] as string });
+  if (both) return checked({ direction: 'in', interfaceIn: both[1] ?? '', interfaceOut: both[2] ?? '' });
   const one = /^(in|out)_([^!]+)$/.exec(field);
   if (!one) return null;
   return one[1] === 'in'
     ? checked({ direction: 'in', interfaceIn: one[2] as string, interfaceOut: '' })
-    : checked({ direction: 'out', interfaceIn: '', interfaceOut: one[2] as string });
+    : checked({ direction: 'out', interfaceIn: '', interfaceOut: one[2] ?? '' });
 }
 
 function checked(scope: Scope): Scope | null {
@@ -87,7 +85,7 @@ function isPorts(field: string): boolean {
   if (/^\d{1,5}$/.test(field)) return Number(field) >= 1 && Number(field) <= 65535;
   if (!/^\d+(?::\d+)?(?:,\d+(?::\d+)?)*$/.test(field) || field.split(/[,:]/).length > MAX_PORTS) return false;
   return field.split(',').every((part) => {
-    const [first, last] = part.split(':').map(Number) as [number, number?];
+    const [first = 0, last] = part.split(':').map(Number);
     return first >= 1 && first <= 65535 && (last === undefined || (last > first && last <= 65535));
   });
 }

@@ -2,6 +2,7 @@
 import { FirewallError, say } from '../errors';
 import type { Policy } from '../messages';
 import type { Policies } from '../results';
+import { differingPolicies } from './policies';
 
 export type LogLevel = 'off' | 'low' | 'medium' | 'high' | 'full';
 
@@ -53,9 +54,10 @@ export function parseSettings(defaultUfw: string, ufwConf: string): UfwSettings 
 
 /** The text of `/etc/default/ufw` with other policies, changed as ufw changes it: only the assignments that differ. */
 export function withPolicies(defaultUfw: string, from: Policies, to: Policies): string {
-  return (Object.keys(OPTION_OF) as (keyof Policies)[])
-    .filter((key) => from[key] !== to[key])
-    .reduce((text, key) => assign(text, OPTION_OF[key], `"${TARGET_OF[to[key]]}"`), defaultUfw);
+  return differingPolicies(from, to).reduce(
+    (text, key) => assign(text, OPTION_OF[key], `"${TARGET_OF[to[key]]}"`),
+    defaultUfw,
+  );
 }
 
 /** The text of `ufw.conf` with the firewall enabled at boot, or not. */

@@ -1,6 +1,7 @@
 /** Which rules are about which service. */
+
+import { portRanges } from '../rules/ports';
 import { ANYWHERE, type Rule } from '../rules/rule';
-import { portRanges } from '../verdicts/packets';
 import type { Service } from './catalogue';
 import { partsOf } from './registry';
 

@@ -77,6 +77,18 @@ const internal = (facts: Omit<Facts, 'consequence'>): Service => ({
   internal: true,
 });
 
+export const HTTPS: Service = incoming({
+  id: 'https',
+  label: 'Web pages (HTTPS)',
+  opens: ['443/tcp'],
+  daemon: 'nginx',
+  unit: 'nginx.service',
+  // The table blocks outgoing 443 for nginx, but allows it in the row of the licences: that direction is `licensing`.
+  out: null,
+  consequence:
+    'The Configuration pages, the CMS, custom pages, IAP/REST and the Node-RED editor cannot be reached; what is left is the USB console.',
+});
+
 export const CATALOGUE: readonly Service[] = [
   incoming({
     id: 'ssh',
@@ -86,17 +98,7 @@ export const CATALOGUE: readonly Service[] = [
     unit: 'ssh.service',
     consequence: 'Nobody can log on with SSH or copy files with SCP; the web pages still work.',
   }),
-  incoming({
-    id: 'https',
-    label: 'Web pages (HTTPS)',
-    opens: ['443/tcp'],
-    daemon: 'nginx',
-    unit: 'nginx.service',
-    // The table blocks outgoing 443 for nginx, but allows it in the row of the licences: that direction is `licensing`.
-    out: null,
-    consequence:
-      'The Configuration pages, the CMS, custom pages, IAP/REST and the Node-RED editor cannot be reached; what is left is the USB console.',
-  }),
+  HTTPS,
   incoming({
     id: 'http',
     label: 'Web pages (HTTP, redirected to HTTPS)',

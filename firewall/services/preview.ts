@@ -27,7 +27,7 @@ export interface Listed {
 }
 
 /** What a profile does with one direction of a service; with `open`, to whom, where that is not everybody. */
-export interface Cell {
+interface Cell {
   want: Expectation['want'];
   only: Scope[];
 }

@@ -2,6 +2,7 @@
 import { FirewallError, say } from '../errors';
 import type { CustomProfile, Policy } from '../messages';
 import { printable } from '../printable';
+import { normalAddress } from '../rules/address';
 import type { Service } from './catalogue';
 import { covers, type Registry, serviceNamed } from './registry';
 
@@ -11,6 +12,9 @@ export interface Scope {
   from: string;
 }
 export const ANY_SCOPE: Scope = { interface: '', from: '' };
+
+/** The scope with its address in the form ufw stores it. */
+export const normalScope = (scope: Scope): Scope => ({ ...scope, from: scope.from && normalAddress(scope.from) });
 
 export interface Expectation {
   service: Service;
@@ -80,7 +84,7 @@ function lockdown(registry: Registry): Profile {
   const { managementFrom } = registry;
   const toOperator = servicesToOperator(registry);
   const open = { in: ['https', 'lon-ip70'], out: ['dns', 'ntp', 'smtp', ...toOperator.map(({ id }) => id)] };
-  const keep = { in: ['bacnet', 'lon', 'dhcp'], out: [] as string[] };
+  const keep: Record<'in' | 'out', readonly string[]> = { in: ['bacnet', 'lon', 'dhcp'], out: [] };
   const expectations = each([...new Set([...registry.services, ...toOperator])], (service, direction) => {
     if (open[direction].includes(service.id)) return 'open';
     return keep[direction].includes(service.id) ? 'keep' : 'closed';

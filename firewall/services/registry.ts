@@ -6,7 +6,7 @@ import { CATALOGUE, type PortSpec, type Service } from './catalogue';
 import { isPortSpec } from './port-spec';
 
 /** The ports the web server listens on, where they are not 80 and 443. */
-export interface WebPorts {
+interface WebPortNumbers {
   http: number | null;
   https: number | null;
 }
@@ -20,13 +20,13 @@ export interface Registry {
 }
 
 /** The settings that tell what services and profiles there are. */
-export type RegistrySettings = Pick<
+type RegistrySettings = Pick<
   Settings,
   'servicePorts' | 'customServices' | 'customProfiles' | 'managementFrom' | 'managementTo'
 >;
 
 /** @throws FirewallError INVALID_INPUT where a setting names a service that does not exist, or one twice. */
-export function registryOf(settings: RegistrySettings, web: WebPorts | null): Registry {
+export function registryOf(settings: RegistrySettings, web: WebPortNumbers | null): Registry {
   const ports = new Map(Object.entries(settings.servicePorts));
   for (const id of ports.keys()) {
     const known = CATALOGUE.find((service) => service.id === id);
@@ -98,8 +98,8 @@ export function serviceNamed({ services }: Registry, reference: string): Service
 /** A port specification taken apart. `any` is both tcp and udp. */
 export function partsOf(spec: PortSpec): { first: number; last: number; protocol: 'tcp' | 'udp' | 'any' } {
   const [range = '', protocol = 'any'] = spec.split('/');
-  const [first, last] = range.split(':').map(Number) as [number, number?];
-  return { first, last: last ?? first, protocol: protocol as 'tcp' | 'udp' | 'any' };
+  const [first = 0, last = first] = range.split(':').map(Number);
+  return { first, last, protocol: protocol === 'tcp' || protocol === 'udp' ? protocol : 'any' };
 }
 
 /** The same ports in specifications a single rule can hold: ufw takes a range only with a protocol. */
@@ -129,7 +129,7 @@ function withPort(service: Service, port: PortSpec | undefined): Service {
   return { ...service, opens: [port.includes('/') ? port : `${port}/${protocol}`, ...rest] };
 }
 
-function withWebPort(service: Service, web: WebPorts | null): Service {
+function withWebPort(service: Service, web: WebPortNumbers | null): Service {
   const port = service.id === 'https' ? web?.https : service.id === 'http' ? web?.http : null;
   return port ? { ...service, opens: [`${port}/tcp`] } : service;
 }

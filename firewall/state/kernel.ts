@@ -1,74 +1,93 @@
-/** What the kernel does, compared with what ufw's files would make it do. */
-import { exists } from '../host/files';
-import { type Saved, save } from '../host/iptables';
+/** What the kernel holds, compared with what ufw's files would make it hold. */
 import { chainPrefix } from '../rules/lines';
-import { userLoad } from '../rules/load-text';
-import { FAMILIES, type Family } from '../rules/rule';
-import type { RuleFile } from '../rules/rule-file';
-import { firstDifference, restored, type Table } from '../rules/tables';
-import { expectedTable, type Snapshot } from './snapshot';
+import { IPV6_OFF_LOAD } from '../rules/load-text';
+import type { Family } from '../rules/rule';
+import { firstDifference, type Table } from '../rules/tables';
+import { yieldToEventLoop } from '../yield';
+import { expectedTable, fullLoadOf, userTable } from './expected';
+import type { Snapshot } from './snapshot';
 
-/** The tables of the families the kernel has, whether ufw manages them or not. */
-export type Kernel = Partial<Record<Family, Saved>>;
-
-export async function readKernel(): Promise<Kernel> {
-  const hasIpv6 = await exists('/proc/sys/net/ipv6');
-  const families = FAMILIES.filter((family) => family === 'ipv4' || hasIpv6);
-  const saved = await Promise.all(families.map(async (family) => [family, await save(family)] as const));
-  return Object.fromEntries(saved);
+/** What the kernel holds of one family. */
+export interface FamilyKernel {
+  family: Family;
+  filter: Table;
+  /** All tables, as `iptables-save` prints them; bytes as latin1, as those of ufw's files. */
+  text: string;
 }
 
+/** The families the kernel has, whether ufw manages them or not. */
+export type Kernel = readonly FamilyKernel[];
+
+const NO_TABLE: Table = { chains: new Map(), policies: new Map() };
+
+/** A family's filter table; empty where the kernel does not have the family. */
+export const filterOf = (kernel: Kernel, family: Family): Table =>
+  kernel.find((one) => one.family === family)?.filter ?? NO_TABLE;
+
 /** Whether packets of every family ufw manages meet ufw's rules. */
-export function isActive(snapshot: Snapshot, kernel: Kernel): boolean {
-  return snapshot.families.every((family) => {
+export function isActive({ families }: Snapshot, kernel: Kernel): boolean {
+  return families.every(({ family }) => {
     const prefix = chainPrefix(family);
-    const chains = kernel[family]?.filter.chains;
+    const { chains } = filterOf(kernel, family);
     return (['input', 'output', 'forward'] as const).every(
       (chain) =>
-        chains?.get(chain.toUpperCase())?.includes(`-j ${prefix}-before-${chain}`) === true &&
+        chains.get(chain.toUpperCase())?.includes(`-j ${prefix}-before-${chain}`) === true &&
         chains.get(`${prefix}-before-${chain}`)?.includes(`-j ${prefix}-user-${chain}`) === true,
     );
   });
 }
 
 /**
- * Where the kernel does not hold the rules and policies of the files (what a change loads, and nothing around it), in
+ * Where the kernel does not hold the rules and policies of a family's file (what a change loads, and nothing around it), in
  * words; null where it does.
+ * @param meant what iptables makes of all that ufw loads, where it was asked; without it only what ufw itself writes is
+ *   known for what it is, and anything else counts as a difference
  */
-export async function missingRules(snapshot: Snapshot, kernel: Kernel): Promise<string | null> {
-  if (!isActive(snapshot, kernel)) return "ufw's chains are not in place";
-  for (const family of snapshot.families) {
-    const difference = await differenceOf(userTable(snapshot, family), (kernel[family] as Saved).filter);
-    if (difference !== null) return `${family}, ${difference}`;
-  }
-  return null;
+export async function rulesDifference(
+  { families, settings }: Snapshot,
+  kernel: Kernel,
+  family: Family,
+  meant: Table | null = null,
+): Promise<string | null> {
+  const state = families.find((one) => one.family === family);
+  if (!state) return null;
+  const loads = userTable(state, settings);
+  return differenceOf(meant ? partOf(meant, loads) : loads, filterOf(kernel, family));
 }
 
-/** What a change loads of a family: the chains of the files' rules and the policies. */
-export function userTable({ ruleFiles, settings: { policies } }: Snapshot, family: Family): Table {
-  const file = ruleFiles[family] as RuleFile;
-  const key = JSON.stringify(policies);
-  const known = userTables.get(file);
-  if (known?.key === key) return known.table;
-  const table = restored(userLoad(file, policies));
-  userTables.set(file, { key, table });
-  return table;
+/** Where the kernel does not hold all that ufw's files would load, in every chain of ufw's and every built-in one. */
+export async function filesDifference(
+  snapshot: Snapshot,
+  kernel: Kernel,
+  family: Family,
+  meant: Table | null = null,
+): Promise<string | null> {
+  const expected = meant ?? expectedTable(snapshot, family);
+  return differenceOf(expected, withoutForeignRules(filterOf(kernel, family), expected));
 }
 
-/** What a change has loaded is what the next one finds. */
-const userTables = new WeakMap<RuleFile, { key: string; table: Table }>();
+/** The chains and policies of a table that another one has. */
+const partOf = ({ chains, policies }: Table, part: Table): Table => ({
+  chains: new Map([...chains].filter(([name]) => part.chains.has(name))),
+  policies: new Map([...policies].filter(([name]) => part.policies.has(name))),
+});
 
-/** Whether the kernel holds all that ufw's files would load, in every chain of ufw's and every built-in one. */
-export async function isInSync(snapshot: Snapshot, kernel: Kernel): Promise<boolean> {
-  if (!snapshot.settings.enabled) return !isActive(snapshot, kernel);
-  for (const [family, { filter }] of Object.entries(kernel) as [Family, Saved][]) {
-    const expected = expectedTable(snapshot, family);
-    if ((await differenceOf(expected, withoutForeignJumps(filter, expected))) !== null) return false;
-  }
-  return true;
+/**
+ * The text that iptables has to be asked about: all that ufw would load, behind the chains of others that it may lead to,
+ * which are empty here.
+ */
+export function meantText({ families, settings }: Snapshot, kernel: Kernel, family: Family): string {
+  const state = families.find((one) => one.family === family);
+  const text = state ? fullLoadOf(state, settings, null) : IPV6_OFF_LOAD;
+  const { chains, policies } = filterOf(kernel, family);
+  const others = [...chains.keys()].filter((name) => !policies.has(name) && !isUfws(name) && text.includes(name));
+  if (others.length === 0) return text;
+  return `*filter\n${others.map((name) => `:${name} - [0:0]\n`).join('')}COMMIT\n${text}`;
 }
 
-/** Lines compared before Node-RED gets its turn. */
+const isUfws = (chain: string): boolean => /^ufw6?-/.test(chain);
+
+/** Lines compared before the event loop gets its turn. */
 const SLICE = 400;
 
 /** The first place where the actual table is not what is expected, in words; null where there is none. */
@@ -87,7 +106,7 @@ async function differenceOf(expected: Table, actual: Table): Promise<string | nu
         const [wanted, got] = [lines[at + different] ?? 'nothing', present[at + different] ?? 'nothing'];
         return `chain ${name}: "${got}" instead of "${wanted}"`;
       }
-      if (lines.length > SLICE) await new Promise(setImmediate);
+      if (lines.length > SLICE) await yieldToEventLoop();
     }
   }
   return null;
@@ -96,23 +115,31 @@ async function differenceOf(expected: Table, actual: Table): Promise<string | nu
 /**
  * The table without what other programs add beside ufw's jumps: fail2ban and Docker jump from the built-in chains to
  * chains of their own, and Docker puts rules of its own into FORWARD. Those are reported as other owners. A verdict
- * put into INPUT or OUTPUT by hand stays, and makes the difference that it is.
+ * put into INPUT or OUTPUT by hand stays, and makes the difference that it is. A rule of a built-in chain in ufw's files is
+ * there once more after each reload, because no reload takes it out: it counts once.
  */
-function withoutForeignJumps(actual: Table, expected: Table): Table {
+function withoutForeignRules(actual: Table, expected: Table): Table {
   const chains = new Map(actual.chains);
   for (const name of ['INPUT', 'OUTPUT', 'FORWARD']) {
     const wanted = expected.chains.get(name) ?? [];
+    const seen = new Set<string>();
     chains.set(
       name,
-      (chains.get(name) ?? []).filter(
-        (line) => wanted.includes(line) || (name !== 'FORWARD' && !jumpsElsewhere(line, actual)),
-      ),
+      (chains.get(name) ?? []).filter((line) => {
+        const isAgain = seen.has(line) && !isUfws(targetOf(line));
+        seen.add(line);
+        if (wanted.includes(line)) return !isAgain;
+        return name !== 'FORWARD' && !jumpsElsewhere(line, actual);
+      }),
     );
   }
   return { ...actual, chains };
 }
 
-function jumpsElsewhere(line: string, { chains }: Table): boolean {
-  const target = /(?:^| )-[jg] (\S+)/.exec(line)?.[1];
-  return target !== undefined && chains.has(target) && !/^ufw6?-/.test(target);
-}
+const targetOf = (line: string): string =>
+  /(?:^| )-[jg] (\S+)/.exec(line.replace(/"(?:\\.|[^"\\])*"/g, '""'))?.[1] ?? '';
+
+const jumpsElsewhere = (line: string, { chains }: Table): boolean => {
+  const target = targetOf(line);
+  return chains.has(target) && !isUfws(target);
+};

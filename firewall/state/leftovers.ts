@@ -1,7 +1,6 @@
-/** What a `ufw` command that was killed half-way leaves behind: recognised here, and put right by a restore. */
-import { restore, type Saved } from '../host/iptables';
+/** What a `ufw` command that was killed half-way leaves behind; a restore repairs it. */
 import type { Family } from '../rules/rule';
-import { isActive, type Kernel, readKernel } from './kernel';
+import { isActive, type Kernel } from './kernel';
 import type { Snapshot } from './snapshot';
 
 /** `ufw insert` and `ufw reload` try out in such a chain what iptables can do, and remove it at once. */
@@ -9,7 +8,7 @@ const TEST_CHAIN = /^ufw6?-caps-test/;
 
 /** What is left behind, in sentences. */
 export function leftovers(snapshot: Snapshot, kernel: Kernel): string[] {
-  const chains = [...new Set(testChains(kernel).map(([, chain]) => chain))];
+  const chains = [...new Set(testChains(kernel).map(({ chain }) => chain))];
   return [
     ...(!snapshot.settings.enabled && holdsRules(kernel)
       ? ['The firewall is to be off at the next boot, but the kernel still holds its rules: a ufw command was killed.']
@@ -21,22 +20,14 @@ export function leftovers(snapshot: Snapshot, kernel: Kernel): string[] {
   ];
 }
 
-/** Removes the chains, and tells what the kernel holds then; the rest is put right by files and rules loaded anew. */
-export async function removeLeftovers(kernel: Kernel): Promise<Kernel> {
-  const chains = testChains(kernel);
-  for (const [family, chain] of chains) await restore(family, `*filter\n-F ${chain}\n-X ${chain}\nCOMMIT\n`);
-  return chains.length === 0 ? kernel : readKernel();
-}
-
-const testChains = (kernel: Kernel): [Family, string][] =>
-  (Object.entries(kernel) as [Family, Saved][]).flatMap(([family, { filter }]) =>
-    [...filter.chains.keys()]
-      .filter((chain) => TEST_CHAIN.test(chain))
-      .map((chain): [Family, string] => [family, chain]),
+/** The chains that ufw tries things out in, and should have removed. */
+export const testChains = (kernel: Kernel): { family: Family; chain: string }[] =>
+  kernel.flatMap(({ family, filter }) =>
+    [...filter.chains.keys()].filter((chain) => TEST_CHAIN.test(chain)).map((chain) => ({ family, chain })),
   );
 
 /** A firewall that was stopped in good order has no rules of the user's left in the kernel. */
 const holdsRules = (kernel: Kernel): boolean =>
-  (Object.values(kernel) as Saved[]).some(({ filter: { chains } }) =>
+  kernel.some(({ filter: { chains } }) =>
     [...chains].some(([name, lines]) => /^ufw6?-user-input$/.test(name) && lines.length > 0),
   );

@@ -1,13 +1,15 @@
 /** What a change did to the rules, kept so that it can be taken out again of whatever the rules are by then. */
 
+import { isSameList } from '../lists';
 import { FAMILIES, type Family, type Rule, sameIdentity } from '../rules/rule';
 import { formatTuple, parseTuple } from '../rules/tuple';
-import type { RuleLists } from './snapshot';
+import { type FamilyRules, rulesIn } from './family-rules';
 
-/** Per family that was changed. Rules are kept as their tuples, which is how ufw itself keeps them. */
-export type Patch = Partial<Record<Family, FamilyPatch>>;
+/** One entry per family that was changed. Rules are kept as their tuples, which is how ufw itself keeps them. */
+export type Patch = readonly FamilyPatch[];
 
 interface FamilyPatch {
+  family: Family;
   added: readonly string[];
   removed: readonly Removed[];
 }
@@ -21,35 +23,29 @@ interface Removed {
 }
 
 /** What leads from one set of lists to the other; a rule that moved counts as removed and added. */
-export function patchOf(before: RuleLists, after: RuleLists): Patch {
-  const patch: Patch = {};
-  for (const family of FAMILIES) {
-    const [old, next] = [(before[family] ?? []).map(formatTuple), (after[family] ?? []).map(formatTuple)];
+export const patchOf = (before: readonly FamilyRules[], after: readonly FamilyRules[]): Patch =>
+  FAMILIES.flatMap((family) => {
+    const [old, next] = [rulesIn(before, family).map(formatTuple), rulesIn(after, family).map(formatTuple)];
     const { kept, keptOfNext } = stayed(old, next);
     const added = next.filter((_, at) => !keptOfNext.has(at));
     const removed = old.flatMap((tuple, at) => (kept.has(at) ? [] : [{ tuple, after: old[at - 1] ?? null, at }]));
-    if (added.length + removed.length > 0) patch[family] = { added, removed };
-  }
-  return patch;
-}
-
-/** Whether it changes nothing. */
-export const isEmpty = (patch: Patch): boolean => Object.keys(patch).length === 0;
+    return added.length + removed.length > 0 ? [{ family, added, removed }] : [];
+  });
 
 /**
  * The lists without what the patch did. What somebody has decided since stays: a rule that is gone is not missed, and one
  * whose identity is taken is not put back.
  */
-export function unpatched(lists: RuleLists, patch: Patch): RuleLists {
-  const result: RuleLists = { ...lists };
-  for (const family of FAMILIES) {
-    const [list, own] = [lists[family], patch[family]];
-    if (list && own) result[family] = withoutPatch(list, own, family);
-  }
-  return result;
-}
+export const unpatched = (lists: readonly FamilyRules[], patch: Patch): FamilyRules[] =>
+  lists.map(({ family, rules }) => {
+    const own = patch.find((one) => one.family === family);
+    return { family, rules: own ? withoutPatch(rules, own) : rules };
+  });
 
-function withoutPatch(rules: readonly Rule[], { added, removed }: FamilyPatch, family: Family): readonly Rule[] {
+/** Whether two patches do the same at the same places. */
+export const isSamePatch = (a: Patch, b: Patch): boolean => JSON.stringify(a) === JSON.stringify(b);
+
+function withoutPatch(rules: readonly Rule[], { family, added, removed }: FamilyPatch): readonly Rule[] {
   const list = [...rules];
   for (const tuple of added) {
     const at = list.findIndex((rule) => formatTuple(rule) === tuple);
@@ -61,7 +57,14 @@ function withoutPatch(rules: readonly Rule[], { added, removed }: FamilyPatch, f
     const before = list.findIndex((other) => formatTuple(other) === after);
     list.splice(after === null ? 0 : before >= 0 ? before + 1 : Math.min(at, list.length), 0, rule);
   }
-  return list.length === rules.length && list.every((rule, at) => rule === rules[at]) ? rules : list;
+  return isSameList(list, rules) ? rules : list;
+}
+
+/** What stands in both lists: its place in the old one and in the next, and the pair before it in a subsequence. */
+interface Pair {
+  place: number;
+  at: number;
+  before: Pair | undefined;
 }
 
 /** The places in both lists of what is in both and in the same order: a longest increasing subsequence. */
@@ -71,29 +74,27 @@ export function stayed(
 ): { kept: Set<number>; keptOfNext: Set<number> } {
   const places = new Map<string, number[]>();
   for (const [at, tuple] of old.entries()) places.set(tuple, [...(places.get(tuple) ?? []), at]);
-  const pairs = next.flatMap((tuple, at) => {
+  const pairs = next.flatMap((tuple, at): Pair[] => {
     const place = places.get(tuple)?.shift();
-    return place === undefined ? [] : [{ place, at }];
+    return place === undefined ? [] : [{ place, at, before: undefined }];
   });
   // For each length the pair that ends such a subsequence lowest, and for each pair the one before it.
-  const ends: number[] = [];
-  const before: (number | undefined)[] = [];
-  for (const [index, { place }] of pairs.entries()) {
+  const ends: Pair[] = [];
+  for (const pair of pairs) {
     let low = 0;
     for (let high = ends.length; low < high; ) {
       const middle = (low + high) >> 1;
-      if ((pairs[ends[middle] as number] as { place: number }).place < place) low = middle + 1;
+      if ((ends[middle]?.place ?? 0) < pair.place) low = middle + 1;
       else high = middle;
     }
-    before[index] = ends[low - 1];
-    ends[low] = index;
+    pair.before = ends[low - 1];
+    ends[low] = pair;
   }
   const kept = new Set<number>();
   const keptOfNext = new Set<number>();
-  for (let index = ends[ends.length - 1]; index !== undefined; index = before[index]) {
-    const { place, at } = pairs[index] as { place: number; at: number };
-    kept.add(place);
-    keptOfNext.add(at);
+  for (let pair = ends[ends.length - 1]; pair; pair = pair.before) {
+    kept.add(pair.place);
+    keptOfNext.add(pair.at);
   }
   return { kept, keptOfNext };
 }

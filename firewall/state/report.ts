@@ -1,53 +1,55 @@
 /** The state of the firewall as users see it, from ufw's files, the kernel's tables and the sockets that listen. */
 
-import type { Listener } from '../host/listeners';
-import { webProblems } from '../plan/web-ports';
 import type { ChangeResult, Difference, News, Openness, Policies, RuleReport, ServiceReport, State } from '../results';
 import { otherOwners } from '../rules/other-owners';
+import { differingPolicies } from '../rules/policies';
 import { commentText, type Family, numbered, type Rule } from '../rules/rule';
-import { type RuleFile, unreadableLines } from '../rules/rule-file';
+import { unreadableLines } from '../rules/rule-file';
 import { interfaceOf, isForAnyone, remoteOf } from '../services/about';
 import type { Service } from '../services/catalogue';
 import { ANY_SCOPE, allProfiles, type Profile, profileNamed } from '../services/profiles';
 import { partsOf, type Registry } from '../services/registry';
-import { chainFor, combined, type Direction, openness, regionOf } from '../verdicts/openness';
+import { chainFor, combined, DIRECTIONS, type Direction, openness, POLICY_OF, regionOf } from '../verdicts/openness';
 import { type Chain, levelOf, within } from '../verdicts/packets';
-import { isActive, isInSync, type Kernel } from './kernel';
+import { yieldToEventLoop } from '../yield';
+import { type Clock, deadlineText } from './clock';
+import { isActive, type Kernel } from './kernel';
 import { leftovers } from './leftovers';
-import { type Clock, deadlineText } from './schedule';
 import type { Snapshot } from './snapshot';
+import type { ListeningSocket } from './socket';
+import { webProblems } from './web-problems';
 
-const DIRECTIONS: readonly Direction[] = ['in', 'out'];
 const ALLOW_ALL: Policies = { incoming: 'allow', outgoing: 'allow', routed: 'allow' };
 
 export interface Facts {
   snapshot: Snapshot;
   kernel: Kernel;
-  listeners: readonly Listener[];
+  /** Whether the kernel holds what ufw's files would load. */
+  inSync: boolean;
+  /** The sockets that listen on this machine, of any program. */
+  sockets: readonly ListeningSocket[];
   registry: Registry;
   /** The sockets nginx listens on. */
-  nginx: readonly Listener[];
+  nginx: readonly ListeningSocket[];
   clock: Clock;
 }
 
 /** The whole report, see the contract. */
 export async function report(facts: Facts): Promise<State> {
-  const { snapshot, kernel, registry, listeners, nginx, clock } = facts;
+  const { snapshot, kernel, inSync, registry, sockets, nginx, clock } = facts;
   const active = isActive(snapshot, kernel);
-  const inSync = await isInSync(snapshot, kernel);
   const chains = chainsOf(snapshot, active);
   const services: ServiceReport[] = [];
   for (const service of registry.services) {
-    services.push(serviceReport(service, chains, listeners));
-    await breathe();
+    services.push(serviceReport(service, chains, sockets));
+    await yieldToEventLoop();
   }
   const rules = ruleReports(allRules(snapshot));
-  await breathe();
+  await yieldToEventLoop();
   const unreadable: string[] = [];
-  for (const family of snapshot.families) {
-    const name = family === 'ipv4' ? 'user.rules' : 'user6.rules';
-    unreadable.push(...unreadableLines(snapshot.ruleFiles[family] as RuleFile, name));
-    await breathe();
+  for (const { family, file } of snapshot.families) {
+    unreadable.push(...unreadableLines(file, family === 'ipv4' ? 'user.rules' : 'user6.rules'));
+    await yieldToEventLoop();
   }
   const { pending, leases, lastRequest } = snapshot.schedule;
   const isOpen = ({ in: incoming }: ServiceReport): boolean => incoming !== 'closed';
@@ -55,7 +57,7 @@ export async function report(facts: Facts): Promise<State> {
     readAt: new Date().toISOString(),
     active,
     enabledAtBoot: snapshot.settings.enabled,
-    ipv6: snapshot.ipv6,
+    ipv6: snapshot.families.some(({ family }) => family === 'ipv6'),
     logging: snapshot.settings.logging,
     policies: snapshot.settings.policies,
     profile: profileReport(registry, snapshot, services, active),
@@ -63,7 +65,7 @@ export async function report(facts: Facts): Promise<State> {
     rules,
     exposedInternal: services.filter((service) => service.internal && isOpen(service)).map(({ id }) => id),
     openUnused: services.filter((service) => service.listening === false && isOpen(service)).map(({ id }) => id),
-    otherOwners: (Object.keys(kernel) as Family[]).flatMap((family) => otherOwners(kernel[family]?.text ?? '', family)),
+    otherOwners: kernel.flatMap(({ family, text }) => otherOwners(text, family)),
     unreadable,
     webPorts: webReport(snapshot, nginx),
     pending: pending && {
@@ -83,24 +85,20 @@ export async function report(facts: Facts): Promise<State> {
   };
 }
 
-function webReport(snapshot: Snapshot, nginx: readonly Listener[]): State['webPorts'] {
+function webReport(snapshot: Snapshot, nginx: readonly ListeningSocket[]): State['webPorts'] {
   if (!snapshot.web) return null;
   const { http, https, redirectsTo } = snapshot.web.ports;
   const problems = webProblems(snapshot, new Set(nginx.map(({ port }) => port)));
   return { http, https, redirectsTo, consistent: problems.length === 0, problems };
 }
 
-/** Node-RED's turn: with thousands of rules a report takes a while, and flows shall not notice. */
-const breathe = (): Promise<void> => new Promise(setImmediate);
-
 /** The rules of both families in the order `ufw status numbered` counts them. */
-export const allRules = (snapshot: Snapshot): Rule[] =>
-  snapshot.families.flatMap((family) => snapshot.rules[family] ?? []);
+export const allRules = ({ families }: Snapshot): Rule[] => families.flatMap(({ rules }) => rules);
 
 /** Rules as rows of `ufw status numbered`; of a long list perhaps only those that are `wanted`. */
 export function ruleReports(rules: readonly Rule[], wanted: (rule: Rule) => boolean = () => true): RuleReport[] {
   const numbers = numbered(rules);
-  return rules.flatMap((rule, at) => (wanted(rule) ? [ruleReport(rule, numbers[at] as number)] : []));
+  return rules.flatMap((rule, at) => (wanted(rule) ? [ruleReport(rule, numbers[at] ?? at + 1)] : []));
 }
 
 function ruleReport(rule: Rule, number: number): RuleReport {
@@ -124,15 +122,15 @@ const routedInterfaces = ({ interfaceIn, interfaceOut }: Rule): string | null =>
 type Chains = readonly { family: Family; chains: Record<Direction, Chain> }[];
 
 /** What decides per family. A firewall that is off lets everything through, whatever its files say. */
-function chainsOf({ families, rules, settings }: Snapshot, active: boolean): Chains {
-  return families.map((family) => {
-    const list = active ? (rules[family] ?? []) : [];
+function chainsOf({ families, settings }: Snapshot, active: boolean): Chains {
+  return families.map(({ family, rules }) => {
+    const list = active ? rules : [];
     const policies = active ? settings.policies : ALLOW_ALL;
     return { family, chains: { in: chainFor(list, policies, 'in'), out: chainFor(list, policies, 'out') } };
   });
 }
 
-function serviceReport(service: Service, byFamily: Chains, listeners: readonly Listener[]): ServiceReport {
+function serviceReport(service: Service, byFamily: Chains, sockets: readonly ListeningSocket[]): ServiceReport {
   const [interfaces, sources] = [new Set<string>(), new Set<string>()];
   const families = byFamily.map(({ family, chains }) => {
     const state = (direction: Direction): Openness =>
@@ -157,7 +155,7 @@ function serviceReport(service: Service, byFamily: Chains, listeners: readonly L
     sources: [...sources],
     optional: service.optional,
     internal: service.internal,
-    listening: service.directions.includes('in') ? isListening(service, listeners) : null,
+    listening: service.directions.includes('in') ? isListening(service, sockets) : null,
     consequence: service.consequence,
   };
 }
@@ -190,8 +188,8 @@ function verdictOn(spec: string, chain: Chain, family: Family, direction: Direct
 }
 
 /** Whether something other than loopback is listened on. */
-function isListening({ opens }: Service, listeners: readonly Listener[]): boolean {
-  return listeners.some(
+function isListening({ opens }: Service, sockets: readonly ListeningSocket[]): boolean {
+  return sockets.some(
     ({ port, protocol, address }) =>
       !address.startsWith('127.') &&
       address !== '::1' &&
@@ -235,8 +233,7 @@ export function driftOf(registry: Registry, { schedule }: Snapshot, state: State
 
 /** Which default policies differ. */
 export function policyChanges(from: Policies, to: Policies): ChangeResult['policies'] {
-  const keys = (['incoming', 'outgoing', 'routed'] as const).filter((key) => from[key] !== to[key]);
-  return Object.fromEntries(keys.map((key) => [key, { from: from[key], to: to[key] }]));
+  return Object.fromEntries(differingPolicies(from, to).map((key) => [key, { from: from[key], to: to[key] }]));
 }
 
 /** The vendor's table calls the default policy the row "all others". */
@@ -244,7 +241,7 @@ const ALL_OTHERS = 'all others';
 
 function differencesTo(profile: Profile, policies: Policies, states: ReadonlyMap<string, ServiceReport>): Difference[] {
   const byPolicy = DIRECTIONS.map((direction): Difference => {
-    const key = direction === 'in' ? 'incoming' : 'outgoing';
+    const key = POLICY_OF[direction];
     const asOpenness = (policy: string): Openness => (policy === 'allow' ? 'open' : 'closed');
     return {
       service: ALL_OTHERS,

@@ -1,5 +1,4 @@
 /** The packets that verdicts about services are about: those between the device and other hosts. */
-import type { Policy } from '../messages';
 import type { Openness, Policies } from '../results';
 import { type Family, makeRule, type Rule } from '../rules/rule';
 import { isStructural, OWN_INTERFACES } from '../services/about';
@@ -7,7 +6,7 @@ import type { Scope } from '../services/profiles';
 import { partsOf } from '../services/registry';
 import {
   type Box,
-  boxesOf,
+  boxOf,
   type Chain,
   chainOfRules,
   type Deciders,
@@ -15,13 +14,15 @@ import {
   LEVEL,
   type Level,
   levelOf,
+  levelOfPolicy,
   within,
 } from './packets';
 
 export type Direction = 'in' | 'out';
 
-const POLICY_OF = { in: 'incoming', out: 'outgoing' } as const;
-const levelOfPolicy = (policy: Policy): Level => (policy === 'allow' ? LEVEL.allow : LEVEL.deny);
+/** The directions of a service, and the policy behind the rules of each. */
+export const DIRECTIONS: readonly Direction[] = ['in', 'out'];
+export const POLICY_OF = { in: 'incoming', out: 'outgoing' } as const;
 
 /**
  * What decides about one direction. Rules about loopback and the device's own tunnel are left out: by them every service
@@ -79,7 +80,7 @@ export function ruleFor(
 export function regionOf(family: Family, direction: Direction, spec: string, scope: Scope): Box {
   // Rules need a protocol with a range of ports; packets do not.
   const { first, last, protocol } = partsOf(spec);
-  const [box] = boxesOf(ruleFor(family, direction, String(first), scope, { protocol })) as [Box];
+  const box = boxOf(ruleFor(family, direction, String(first), scope, { protocol }));
   const field = direction === 'in' ? 'interfaceIn' : 'interfaceOut';
   const outside = scope.interface ? box[field] : { pattern: '+', except: OWN_INTERFACES };
   return { ...box, dport: [first, last], [field]: outside };

@@ -1,9 +1,18 @@
 /** Whether new rules let through anything that the old ones do not: compared as sets of packets, never as texts. */
 
-import type { Policy } from '../messages';
 import type { Policies } from '../results';
 import { identity, type Rule } from '../rules/rule';
-import { type Box, boxesOf, type Chain, chainOfRules, decide, EVERYTHING, LEVEL, type Level, within } from './packets';
+import {
+  type Box,
+  boxesOf,
+  type Chain,
+  chainOfRules,
+  decide,
+  EVERYTHING,
+  LEVEL,
+  levelOfPolicy,
+  within,
+} from './packets';
 
 export interface Side {
   rules: readonly Rule[];
@@ -16,13 +25,11 @@ const CHAINS = [
   { policy: 'routed', has: (rule: Rule) => rule.routed },
 ] as const;
 
-const levelOf = (policy: Policy): Level => (policy === 'allow' ? LEVEL.allow : LEVEL.deny);
-
 /** The first rule, or default policy, of the new side that lets through more than the old side did; null where none does. */
 export function widening(before: Side, after: Side): Rule | keyof Policies | null {
   for (const { policy, has } of CHAINS) {
-    const old = chainOfRules(before.rules.filter(has), levelOf(before.policies[policy]));
-    const next = chainOfRules(after.rules.filter(has), levelOf(after.policies[policy]));
+    const old = chainOfRules(before.rules.filter(has), levelOfPolicy(before.policies[policy]));
+    const next = chainOfRules(after.rules.filter(has), levelOfPolicy(after.policies[policy]));
     const found = widened(old, next);
     if (found !== null) return found ?? policy;
   }

@@ -39,7 +39,8 @@ export function packetOf(text: string): Packet | null {
   const tokens = text.slice(prefix[0].length).split('[', 1)[0]?.split(' ') ?? [];
   const read = (key: string): string | null => {
     const found = tokens.filter((token) => token.startsWith(`${key}=`));
-    return found.length === 1 ? (found[0] as string).slice(key.length + 1) : null;
+    const [only] = found;
+    return only !== undefined && found.length === 1 ? only.slice(key.length + 1) : null;
   };
   const [into, out] = [read('IN'), read('OUT')];
   const [source, destination, protocol] = [addressOf(read('SRC')), addressOf(read('DST')), read('PROTO')];

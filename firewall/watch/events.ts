@@ -1,6 +1,7 @@
 /** From two readings to what is worth telling. Pure. */
-import type { News, OwnChange, Policies, State, WatchEvent } from '../results';
-import { difference, without } from './rule-changes';
+import type { News, OwnChange, State, WatchEvent } from '../results';
+import { POLICY_KEYS } from '../rules/policies';
+import { ruleChanges, without } from '../state/rule-changes';
 
 type Changed = Extract<WatchEvent, { topic: 'changed' }>['payload'];
 
@@ -27,21 +28,18 @@ function changed(payload: Changed): WatchEvent[] {
 }
 
 function byOthers({ state: then }: News, { state: now, changes }: News): WatchEvent[] {
-  const whole = difference(then.rules, now.rules);
-  const keys = ['incoming', 'outgoing', 'routed'] as const;
-  const policies = keys.flatMap((key) => {
-    const step = foreignStep(
-      then.policies[key],
-      now.policies[key],
-      steps(changes, (one) => one.policies[key]),
-    );
-    return step ? [[key, step]] : [];
-  });
+  const whole = ruleChanges(then.rules, now.rules);
+  const policies: Changed['policies'] = {};
+  for (const key of POLICY_KEYS) {
+    const own = steps(changes, (one) => one.policies[key]);
+    const step = foreignStep(then.policies[key], now.policies[key], own);
+    if (step) policies[key] = step;
+  }
   return changed({
     ...{ who: 'other', id: null, action: null, reason: null },
     // A rule that an own change moved is not told apart from one that stayed.
     ...(changes.length === 0 ? whole : without(whole, changes)),
-    policies: Object.fromEntries(policies) as Partial<Record<keyof Policies, Step<Policies['incoming']>>>,
+    policies,
     enabled: foreignStep(
       then.enabledAtBoot,
       now.enabledAtBoot,

@@ -13,7 +13,7 @@ const JOURNALS = ['/var/log/journal', '/run/log/journal'];
 const FIRST_RETRY_MS = 1000;
 const LAST_RETRY_MS = 60_000;
 
-interface Listener {
+interface JournalObserver {
   /** The text of a message. */
   message(text: string): void;
   /** Why none comes; null when one does. */
@@ -21,7 +21,7 @@ interface Listener {
 }
 
 export class Journal {
-  readonly #listener: Listener;
+  readonly #observer: JournalObserver;
   #running: Running | null = null;
   #retry: NodeJS.Timeout | undefined;
   #retryMs = FIRST_RETRY_MS;
@@ -29,8 +29,8 @@ export class Journal {
   #isHeard = false;
   #start: Promise<void>;
 
-  constructor(listener: Listener) {
-    this.#listener = listener;
+  constructor(observer: JournalObserver) {
+    this.#observer = observer;
     this.#start = this.#begin();
   }
 
@@ -91,15 +91,15 @@ export class Journal {
   #hear(line: string): void {
     const text = messageOf(line);
     if (text === null || this.#isClosed) return;
-    if (!this.#isHeard) this.#listener.trouble(null);
+    if (!this.#isHeard) this.#observer.trouble(null);
     this.#isHeard = true;
     this.#retryMs = FIRST_RETRY_MS;
-    this.#listener.message(text);
+    this.#observer.message(text);
   }
 
   #fail(error: FirewallError): void {
     this.#isHeard = false;
-    this.#listener.trouble(error);
+    this.#observer.trouble(error);
   }
 }
 
@@ -116,7 +116,7 @@ async function isSystemJournalRefused(): Promise<boolean> {
 /** What the journal has as its text, if that is text: bytes that are none it gives as numbers. */
 function messageOf(line: string): string | null {
   try {
-    const { MESSAGE } = JSON.parse(line) as { MESSAGE?: unknown };
+    const { MESSAGE }: { MESSAGE?: unknown } = JSON.parse(line);
     return typeof MESSAGE === 'string' ? MESSAGE : null;
   } catch {
     // journalctl writes an object in each line; what is none has no message.

@@ -18,14 +18,14 @@ const ROTATED = FILES.map((path) => `${path}.1`);
 
 type Source = (typeof FILES)[number] | 'journal';
 
-interface Listener {
+interface LogObserver {
   packet(packet: Packet): void;
   /** Why nothing is heard; null when it is again. */
   trouble(error: FirewallError | null): void;
 }
 
 export class KernelLog {
-  readonly #listener: Listener;
+  readonly #observer: LogObserver;
   readonly #watch: { close(): void };
   readonly #tails = new Map<Source, Tail>();
   #source: Source | null = null;
@@ -37,12 +37,12 @@ export class KernelLog {
   #last: Promise<void>;
   #isAsked = false;
 
-  constructor(listener: Listener) {
-    this.#listener = listener;
+  constructor(observer: LogObserver) {
+    this.#observer = observer;
     for (const path of FILES) this.#tails.set(path, new Tail(path, (lines) => this.#hear(lines)));
     this.#watch = watchPaths([...FILES, ...ROTATED], {
       changed: () => this.#ask(),
-      failed: (error) => listener.trouble(error),
+      failed: (error) => observer.trouble(error),
     });
     this.#last = this.#skipAll().catch((error: Error) => this.#fail(error));
     this.#ask();
@@ -89,12 +89,12 @@ export class KernelLog {
     this.#source = source;
     await this.#journal?.close();
     this.#journal = null;
-    this.#listener.trouble(null);
+    this.#observer.trouble(null);
     if (source !== 'journal' || this.#isClosed) return;
     const refused = FILES.find((path) => this.#tails.get(path)?.isRefused);
     this.#journal = new Journal({
       message: (text) => this.#take(packetOf(text)),
-      trouble: (error) => this.#listener.trouble(error && refused ? mayNotRead(say`${refused}`, 'adm') : error),
+      trouble: (error) => this.#observer.trouble(error && refused ? mayNotRead(say`${refused}`, 'adm') : error),
     });
   }
 
@@ -105,12 +105,12 @@ export class KernelLog {
   #take(packet: Packet | null): void {
     if (!packet || this.#isClosed) return;
     this.#heard += 1;
-    this.#listener.packet(packet);
+    this.#observer.packet(packet);
   }
 
   #fail(error: Error): void {
     const what = say`the kernel's log cannot be read (${error.message}).`;
-    this.#listener.trouble(new FirewallError('INTERNAL', { what, state: say`Everything else is watched.` }, error));
+    this.#observer.trouble(new FirewallError('INTERNAL', { what, state: say`Everything else is watched.` }, error));
   }
 }
 

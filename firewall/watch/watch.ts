@@ -3,7 +3,7 @@
  * is read once, for everybody. What changed is worked out from what lies on disk, whoever changed it.
  */
 import { join } from 'node:path';
-import { FirewallError, say } from '../errors';
+import { FirewallError, messageOf, say } from '../errors';
 import { type PathWatch, watchPaths } from '../host/inotify';
 import type { Settings, WatchOptions } from '../messages';
 import { now } from '../monotonic';
@@ -13,7 +13,7 @@ import { KernelLog } from './kernel-log';
 import { Tally } from './tally';
 
 /** Who watches. Whatever it throws is told to it as trouble. */
-export interface WatchListener {
+export interface WatchObserver {
   /** Something that it asked to be told of. */
   event(event: WatchEvent): void;
   /** What keeps it from being told; null when nothing does any more. */
@@ -66,7 +66,7 @@ export class Watch {
   }
 
   /** @returns what ends it. */
-  add(options: WatchOptions, listener: WatchListener): () => void {
+  add(options: WatchOptions, listener: WatchObserver): () => void {
     const watcher = new Watcher(options, listener);
     this.#watchers.add(watcher);
     if (!this.#files) this.#open();
@@ -163,14 +163,14 @@ export class Watch {
 /** One who watches, with what it asked for. */
 class Watcher {
   readonly #options: WatchOptions;
-  readonly #listener: WatchListener;
+  readonly #listener: WatchObserver;
   readonly #tally: Tally | null = null;
   readonly #log: KernelLog | null = null;
   readonly #troubles = new Map<string, FirewallError>();
   #told: string | null = null;
   #isClosed = false;
 
-  constructor(options: WatchOptions, listener: WatchListener) {
+  constructor(options: WatchOptions, listener: WatchObserver) {
     this.#options = options;
     this.#listener = listener;
     if (!options.topics.includes('blocked')) return;
@@ -217,15 +217,15 @@ class Watcher {
     try {
       tell();
     } catch (error) {
-      this.trouble('listener', withCode(error as Error));
+      this.trouble('listener', withCode(error));
     }
   }
 }
 
-const withCode = (error: Error): FirewallError =>
+const withCode = (error: unknown): FirewallError =>
   error instanceof FirewallError
     ? error
-    : new FirewallError('INTERNAL', { what: say`${error.message}.`, state: null }, error);
+    : new FirewallError('INTERNAL', { what: say`${messageOf(error)}.`, state: null }, error);
 
 const loggingOff = (): FirewallError =>
   new FirewallError('NO_LOG', {

@@ -1,6 +1,6 @@
 import { FirewallError, say } from '../errors';
 import { socketOf } from './listen';
-import { listensOf, webPorts } from './ports';
+import { listensOf, sitePorts } from './ports';
 import { HTTPS_PORT } from './redirect';
 import { siteRefusal } from './refusal';
 import { type PortListen, type Server, type Site, separatorBefore } from './site';
@@ -155,7 +155,7 @@ function droppedListens(text: string, { listens }: Server, change: WebPortChange
 }
 
 function redirectSplices(site: Site, { https, fixRedirect }: WebPortChange): Splice[] {
-  const port = https?.to ?? webPorts(site).https;
+  const port = https?.to ?? sitePorts(site).https;
   if (!fixRedirect || port === null) return [];
   const alive = portsAfter(site, true, https);
   return site.servers

@@ -3,7 +3,7 @@ import { HTTPS_PORT, type KnownRedirect } from './redirect';
 import type { PortListen, Server, Site } from './site';
 
 /** On which ports a site serves its pages. */
-export interface WebPorts {
+export interface SitePorts {
   /** The port of plain HTTP: the default server's, else the first in the file; null when there is none. */
   http: number | null;
   https: number | null;
@@ -17,7 +17,7 @@ export interface WebPorts {
 }
 
 /** Reads the ports off a site; says what is wrong with them, without failing. */
-export function webPorts(site: Site): WebPorts {
+export function sitePorts(site: Site): SitePorts {
   const [http = null, ...otherHttp] = portsOf(site, false);
   const [https = null, ...otherHttps] = portsOf(site, true);
   const redirectsTo = redirectOfHttp(site)?.port ?? null;

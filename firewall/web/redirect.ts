@@ -12,7 +12,7 @@ export interface KnownRedirect extends Span {
 }
 
 /** A redirect that may carry a port, and that nothing here touches. */
-export interface UnknownRedirect {
+interface UnknownRedirect {
   understood: false;
   /** Why, as the end of the sentence "This redirect was not understood: …". */
   reason: string;

@@ -5,11 +5,13 @@
  */
 import { realpath } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { FirewallError, say } from '../errors';
-import { asideOf, type FileText, readText, removeIfThere, writeAside } from '../host/files';
+import { codeOf, FirewallError, say } from '../errors';
+import { asideOf, readText, removeIfThere, writeAside } from '../host/files';
 import { globbed } from '../host/glob';
-import { type Listener, processesOf, readListeners } from '../host/listeners';
 import { run } from '../host/run';
+import { processesOf, readSockets } from '../host/sockets';
+import type { FileText } from '../state/file-text';
+import type { ListeningSocket } from '../state/socket';
 import { siteRefusal } from './refusal';
 import { parseSite } from './site';
 
@@ -82,7 +84,7 @@ export async function reload(): Promise<void> {
 export async function settled(ports: { listening: readonly number[]; left: readonly number[] }): Promise<void> {
   const deadline = Date.now() + RELOAD_MS;
   for (;;) {
-    const held = new Set((await listenersOfNginx()).map(({ port }) => port));
+    const held = new Set((await socketsOfNginx()).map(({ port }) => port));
     const missing = ports.listening.filter((port) => !held.has(port));
     const lingering = ports.left.filter((port) => held.has(port));
     if (missing.length === 0 && lingering.length === 0) return;
@@ -101,8 +103,8 @@ export async function settled(ports: { listening: readonly number[]; left: reado
 }
 
 /** Of the sockets that listen now, the TCP ones of nginx. */
-export async function listenersOfNginx(listeners?: readonly Listener[]): Promise<Listener[]> {
-  const tcp = (listeners ?? (await readListeners())).filter(({ protocol }) => protocol === 'tcp');
+export async function socketsOfNginx(listeners?: readonly ListeningSocket[]): Promise<ListeningSocket[]> {
+  const tcp = (listeners ?? (await readSockets())).filter(({ protocol }) => protocol === 'tcp');
   const processes = await processesOf(tcp.map(({ inode }) => inode));
   return tcp.filter(({ inode }) => processes.get(inode)?.name === 'nginx');
 }
@@ -159,7 +161,7 @@ async function page(url: string): Promise<{ status: number; location: string }> 
 
 async function nginx(args: readonly string[]): ReturnType<typeof run> {
   return run('nginx', args).catch((error) => {
-    throw (error as FirewallError).code === 'UFW_NOT_FOUND' ? nginxNotFound() : error;
+    throw codeOf(error) === 'UFW_NOT_FOUND' ? nginxNotFound() : error;
   });
 }
 

@@ -16,7 +16,7 @@ export interface Server {
 }
 
 /** Another file that nginx reads as part of this one. It is neither read nor changed here. */
-export interface Include extends Span {
+interface Include extends Span {
   path: string;
   line: number;
 }

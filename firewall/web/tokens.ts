@@ -45,7 +45,7 @@ export function* statements(text: string): Generator<Statement> {
       counted = at;
       start = at;
     }
-    const ch = text[at] as string;
+    const ch = text.charAt(at);
     if (ch === ';' || ch === '{' || ch === '}') {
       if ((ch === '}') !== (words.length === 0)) throw unexpected(text, at);
       yield { words, terminator: ch, start, end: at + 1, line };
@@ -57,7 +57,7 @@ export function* statements(text: string): Generator<Statement> {
       const word = quoted ? quotedWord(text, at, ch) : bareWord(text, at);
       words.push(word);
       at = quoted ? word.end + 1 : word.end;
-      if (quoted && at < text.length && !/[ \t\r\n;{)]/.test(text[at] as string)) throw unexpected(text, at);
+      if (quoted && at < text.length && !/[ \t\r\n;{)]/.test(text.charAt(at))) throw unexpected(text, at);
     }
     at = skipBlank(text, at);
   }
@@ -98,7 +98,7 @@ function bareWord(text: string, start: number): Word {
   let at = start;
   let variable = false;
   while (at < text.length) {
-    const ch = text[at] as string;
+    const ch = text.charAt(at);
     if (ch === '{' && variable) {
       at += 1;
       continue;

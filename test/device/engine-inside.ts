@@ -9,7 +9,6 @@ import { settings as settingsSchema } from '../../firewall/messages';
 import { added, inserted, removed } from '../../firewall/plan/rule-list';
 import type { WatchEvent } from '../../firewall/results';
 import type { Rule } from '../../firewall/rules/rule';
-import type { RuleLists } from '../../firewall/state/snapshot';
 
 /** One step of ufw's own vocabulary: add (at the end or in place), insert before a position (1-based), delete. */
 export interface Edit {
@@ -46,19 +45,23 @@ export interface EngineTold {
 const settings = JSON.parse(process.argv[2] ?? '{}') as Record<string, unknown>;
 const firewall = new Firewall(settings);
 
+function edited(list: readonly Rule[], { kind, rule, position }: Edit): readonly Rule[] {
+  switch (kind) {
+    case 'add':
+      return added(list, rule);
+    case 'delete':
+      return removed(list, rule);
+    case 'insert':
+      return inserted(list, rule, (position ?? 1) - 1);
+  }
+}
+
 async function edit(edits: readonly Edit[]): Promise<boolean> {
   const plan: Parameters<typeof transact>[1]['plan'] = (snapshot) => {
-    const rules: RuleLists = { ...snapshot.rules };
-    for (const { kind, rule, position } of edits) {
-      const list = rules[rule.family];
-      if (!list) continue;
-      rules[rule.family] =
-        kind === 'add'
-          ? added(list, rule)
-          : kind === 'delete'
-            ? removed(list, rule)
-            : inserted(list, rule, (position ?? 1) - 1);
-    }
+    const rules = snapshot.families.map((state) => ({
+      family: state.family,
+      rules: edits.filter(({ rule }) => rule.family === state.family).reduce(edited, state.rules),
+    }));
     return { rules, policies: snapshot.settings.policies, enabled: snapshot.settings.enabled, warnings: [] };
   };
   const { changed } = await transact(

@@ -32,8 +32,8 @@ loop.enable();
 
 let waiting = 0;
 const { add } = Queue.prototype;
-Queue.prototype.add = function (...request: Parameters<Queue['add']>) {
-  const answer = add.apply(this, request);
+Queue.prototype.add = function <Answer>(...asked: Parameters<typeof add<Answer>>): Promise<Answer> {
+  const answer = add.apply(this, asked) as Promise<Answer>;
   waiting = Math.max(waiting, this.length);
   return answer;
 };

@@ -7,9 +7,10 @@ import { describe, it } from 'mocha';
 import { type AgentRequest, agentRequest } from '../../firewall/messages';
 import { precisely } from '../../firewall/monotonic';
 import { Queue } from '../../firewall/queue';
-import type { Result } from '../../firewall/results';
+import type { Answers } from '../../firewall/results';
 
 type Call = AgentRequest['call'];
+type Result = Answers[keyof Answers];
 
 const callOf = (method: string, request: object = {}): Call =>
   agentRequest.parse({ settings: {}, call: { method, request } }).call;
@@ -31,14 +32,19 @@ class Bench {
   readonly runs: Call[] = [];
   private readonly open: ((result: Result | Error) => void)[] = [];
 
-  ask(call: Call, through: object = this, by = through, since = precisely()): Promise<{ run: number; tags: string[] }> {
+  ask(
+    call: Call,
+    through: object = this,
+    sender = through,
+    since = precisely(),
+  ): Promise<{ run: number; tags: string[] }> {
     const run = (): Promise<Result> => {
       this.runs.push(call);
       return new Promise((resolve, reject) =>
         this.open.push((end) => (end instanceof Error ? reject(end) : resolve(end))),
       );
     };
-    return this.queue.add(call, run, through, { by, since }) as unknown as Promise<{ run: number; tags: string[] }>;
+    return this.queue.add(call, run, through, { sender, since }) as unknown as Promise<{ run: number; tags: string[] }>;
   }
 
   /** Waits until a run has begun, and ends it. */
@@ -276,15 +282,18 @@ describe('A lockdown', () => {
   });
 });
 
-describe('Who is gone', () => {
+describe('A sender that is gone', () => {
   it('gets nothing made any more but what has begun, and is told', async () => {
     const bench = new Bench();
     const [device, gone, other] = [{}, {}, {}];
     const [begun, waits] = [bench.ask(CLOSE, device, gone), bench.ask(ENHANCED, device, gone)];
     await bench.begun();
     const theirs = bench.ask(toggle('open'), device, other);
-    assert.equal(bench.queue.drop(gone), 1);
-    await assert.rejects(waits, /^STOPPED: the flow that asked for this was stopped before .* not changed/);
+    assert.equal(bench.queue.cancel(gone), 1);
+    await assert.rejects(
+      waits,
+      /^STOPPED: the flow that sent this request was stopped before its turn\. The firewall was not changed/,
+    );
     await bench.endAll();
     assert.deepEqual([(await begun).run, (await theirs).run], [1, 2]);
     assert.deepEqual(bench.runs, [CLOSE, toggle('open')]);
@@ -294,7 +303,7 @@ describe('Who is gone', () => {
     const bench = new Bench();
     const [device, gone, other] = [{}, {}, {}];
     const answers = outcomes([bench.ask(CLOSE, device, gone), bench.ask(CLOSE, device, other)]);
-    assert.equal(bench.queue.drop(gone), 1);
+    assert.equal(bench.queue.cancel(gone), 1);
     await bench.endAll();
     assert.deepEqual(await answers, ['STOPPED', 1]);
   });
@@ -303,7 +312,7 @@ describe('Who is gone', () => {
     const bench = new Bench();
     const [gone, node] = [{}, {}];
     const answers = outcomes([bench.ask(CLOSE, gone, node), bench.ask(SETTLE, gone), bench.ask(READ, {}, node)]);
-    assert.equal(bench.queue.drop(gone), 2);
+    assert.equal(bench.queue.cancel(gone), 2);
     await bench.endAll();
     assert.deepEqual(await answers, ['STOPPED', 'STOPPED', 1]);
   });
@@ -315,7 +324,7 @@ describe('Who is gone', () => {
     await bench.begun();
     const full = Array.from({ length: 90 }, (_, at) => bench.ask(toggle('open', `${20_000 + at}/tcp`), gone));
     const dropped = outcomes(full);
-    assert.equal(bench.queue.drop(gone), 90);
+    assert.equal(bench.queue.cancel(gone), 90);
     const next = bench.ask(ENHANCED);
     await bench.endAll();
     assert.equal((await next).run, 2);

@@ -1,4 +1,4 @@
-/** The example fleet-operator in a real Node-RED, behind a real broker; what devices say is said by the test. */
+/** The example fleet-operator in a real Node-RED, with a real broker; the test plays the devices. */
 import { strict as assert } from 'node:assert';
 import { after, before, describe, it } from 'mocha';
 import { until } from '../firewall/until';
@@ -43,7 +43,7 @@ describe('The operator of a fleet', function () {
       const found: Partial<Row> = (await row(name)) ?? {};
       return Object.entries(wanted).every(([key, value]) => found[key as keyof Row] === value);
     });
-  /** Presses a button, and gives what every device gets. */
+  /** Presses a button, and returns what every device receives. */
   const press = async (button: string): Promise<Envelope> => {
     const [first] = devices as [Client];
     const before = first.received.length;
@@ -64,7 +64,7 @@ describe('The operator of a fleet', function () {
     await office?.device.close();
   });
 
-  it('knows from the start what the broker has kept, and from then on what is said', async () => {
+  it('knows from the start what the broker has retained, and then what is published', async () => {
     await untilRow('one', { online: true, since: null, group: 'north', profile: 'enhanced', status: 'nothing' });
     await tell('two', {});
     await untilRow('two', { online: true });
@@ -77,11 +77,11 @@ describe('The operator of a fleet', function () {
     await tell('three', {});
   });
 
-  it('sends a request that is kept until it is over, and a reading that is not', async () => {
+  it('sends a request that is retained until it expires, and a reading that is not', async () => {
     const { id, issued, expires, action, request } = await press('Lock down all');
     assert.deepEqual([action, request], ['set-profile', { profile: 'lockdown' }]);
     assert.equal(Date.parse(expires) - Date.parse(issued), 48 * 3600 * 1000);
-    const reading = await press('All tell their state');
+    const reading = await press('All report their state');
     assert.equal(reading.action, 'read-firewall');
     const late = await open(TESTER);
     await late.subscribe(ALL);
@@ -94,7 +94,7 @@ describe('The operator of a fleet', function () {
     );
   });
 
-  it('shows who has made it by the state, and who has failed by the result, in whatever order and how often they come', async () => {
+  it('shows who has carried it out by the state, and who has failed by the result, however often and in whatever order they arrive', async () => {
     const older = await press('Lock down all');
     const { id, issued } = await press('All to Enhanced Security');
     assert.ok(issued > older.issued);
@@ -112,7 +112,7 @@ describe('The operator of a fleet', function () {
     await tell('two', { lastRequest: { id, issued } });
     await answer('two', { id: older.id, action: 'set-profile', outcome: 'failed', error: null });
     await untilRow('two', { status: 'done' });
-    // What it made is not what is wanted.
+    // What it carried out is not what is wanted.
     await tell('three', { lastRequest: { id: older.id, issued: older.issued } });
     await untilRow('three', { status: 'waiting' });
     await tell('three', {
@@ -125,7 +125,7 @@ describe('The operator of a fleet', function () {
     assert.deepEqual([counts.devices, counts.online, counts.done, counts.failed], [3, 3, 3, 0]);
   });
 
-  it('takes what is not to be understood for nothing, and escapes what is shown', async () => {
+  it('ignores what it does not understand, and escapes what is shown', async () => {
     const before = await office.table();
     const hostile = [
       '',
@@ -155,7 +155,7 @@ describe('The operator of a fleet', function () {
     assert.doesNotMatch(await office.page('?only=%3Cscript'), /<script|%3Cscript/);
   });
 
-  it('only shows: no page can make it send anything', async () => {
+  it('has read-only pages: no page can make it send anything', async () => {
     const response = await fetch(`${office.url}/fleet`);
     assert.match(response.headers.get('content-security-policy') ?? '', /default-src 'none'/);
     assert.doesNotMatch(await response.text(), /<form|<button|<input/);
@@ -166,12 +166,12 @@ describe('The operator of a fleet', function () {
     }
   });
 
-  it('says that the broker is away, and sends again what the broker has lost', async () => {
+  it('reports that the broker is unreachable, and sends again what the broker has lost', async () => {
     const { id } = await press('Lock down all');
     await office.stopBroker('SIGKILL');
     await until(async () => !(await office.table()).broker.connected);
     assert.match(await office.page(), /The broker cannot be reached since/);
-    // As after a power cut, before it had saved anything.
+    // As after a power failure before it had saved anything.
     await office.device.remove('/var/lib/mosquitto/mosquitto.db');
     await office.startBroker();
     await until(async () => (await office.table()).broker.connected);
@@ -185,7 +185,7 @@ describe('The operator of a fleet', function () {
     await untilRow('two', { status: 'unknown' });
   });
 
-  it('sends what was asked for while the broker was away', async () => {
+  it('sends what was requested while the broker was unreachable', async () => {
     await office.stopBroker('SIGTERM');
     await until(async () => !(await office.table()).broker.connected);
     await office.press('All to Enhanced Security');

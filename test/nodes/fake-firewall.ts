@@ -1,5 +1,5 @@
 /**
- * A device without a machine. It obeys the engine's schemas: what the engine refuses it refuses, in the same words; and its
+ * A device without a machine. It obeys the engine's schemas: it refuses what the engine refuses, in the same words; and its
  * requests wait in the engine's own queue.
  */
 
@@ -7,10 +7,11 @@ import { FirewallError, say } from '../../firewall/errors';
 import type { Seen } from '../../firewall/firewall';
 import { type FleetDone, fleet, type Limits } from '../../firewall/fleet/fleet';
 import {
-  type AgentRequest,
+  type Call,
   changeWebPortsRequest,
   check,
   confirmRequest,
+  type Method,
   restoreRequest,
   type SetProfileRequest,
   setProfileRequest,
@@ -20,14 +21,14 @@ import {
   watchOptions,
 } from '../../firewall/messages';
 import { type Asking, QUEUE } from '../../firewall/queue';
-import { remembered, standing } from '../../firewall/requests/order';
+import { isCarriedOut } from '../../firewall/requests/order';
 import {
+  type Answers,
   type BackupReport,
   type ChangeResult,
   type Confirmation,
   changeResult,
   type Openness,
-  type Result,
   type State,
   state as stateSchema,
   type WatchEvent,
@@ -35,40 +36,38 @@ import {
 import { CATALOGUE } from '../../firewall/services/catalogue';
 import { profileNamed } from '../../firewall/services/profiles';
 import { type Registry, registryOf, serviceNamed } from '../../firewall/services/registry';
-import type { LastRequest } from '../../firewall/state/schedule';
-import type { WatchListener } from '../../firewall/watch/watch';
+import { type LastRequest, remembered } from '../../firewall/state/last-request';
+import type { WatchObserver } from '../../firewall/watch/watch';
 import type { Device } from '../../nodes/device';
-
-type Call = AgentRequest['call'];
 
 const DEFAULTS = check(settingsSchema, {});
 
 export class FakeFirewall implements Device {
   readonly settings: typeof DEFAULTS;
-  /** Each request as the nodes gave it, before any check. */
+  /** Each request as passed by the nodes, before validation. */
   readonly requests: unknown[] = [];
   /** The actions of the changes that were made. */
   readonly changes: string[] = [];
-  /** How many requests were at work at the same time, at most. */
+  /** The maximum number of concurrent requests. */
   overlap = 0;
   /** What the next request fails with, instead of being carried out. */
   failure: unknown;
   active = true;
   webPorts = { http: 80, https: 443 };
-  /** Where nginx and the rules disagree; null where there is no site file. */
+  /** Where nginx and the rules disagree; null if there is no site file. */
   webProblems: string[] | null = [];
-  /** How often it was asked to do what came due. */
+  /** How often it was asked to do what is due. */
   resumed = 0;
   closed = false;
   profile: string | null = 'enhanced';
   comment = 'from the plant';
-  /** The change that waits to be confirmed. */
+  /** The pending change. */
   pending: State['pending'] = null;
   leases: State['leases'] = [];
-  /** The operator's request that was done last. */
+  /** The operator's last request carried out. */
   lastRequest: LastRequest | null = null;
   /** Who watches, and what for. */
-  readonly watchers = new Set<{ asked: WatchOptions; listener: WatchListener }>();
+  readonly watchers = new Set<{ asked: WatchOptions; listener: WatchObserver }>();
   readonly #observers = new Set<(seen: Seen) => void>();
   readonly #registry: Registry;
   readonly #closed = new Set<string>();
@@ -81,7 +80,7 @@ export class FakeFirewall implements Device {
     this.#registry = registryOf(this.settings, null);
   }
 
-  /** Lets requests wait; gives the function that lets them go on. */
+  /** Blocks requests; returns the function that releases them. */
   hold(): () => void {
     let release: () => void = () => undefined;
     this.#gate = new Promise((resolve) => {
@@ -163,38 +162,34 @@ export class FakeFirewall implements Device {
     return this.#queued({ method: 'restore', request: asked }, work, asking);
   }
 
-  /** With the engine's own rules of what is done; only that it is done is pretended. */
+  /** With the engine's own rules of what is carried out; only the carrying out is faked. */
   fleet(envelope: unknown, limits?: Limits, asking?: Asking): Promise<FleetDone> {
     this.requests.push({ envelope, limits });
     return fleet(envelope, (call) => this.#ordered(call, asking), limits);
   }
 
-  async #ordered(call: Call, asking: Asking | undefined): Promise<Result> {
-    const order = 'order' in call ? call.order : undefined;
-    if (order && standing(order, this.lastRequest, Date.now()) === 'done') {
-      return this.#queued<Result>(call, () => ({ repeated: true, warnings: [], state: this.#state() }), asking);
-    }
-    const done = await this.#made(call, asking);
-    if (order && !('dryRun' in done && done.dryRun)) this.lastRequest = remembered(order, '1');
-    return done;
+  async #ordered<M extends Method>(call: Call<M>, asking?: Asking): Promise<Answers[M]> {
+    const { order } = call;
+    const isDone = order && isCarriedOut(order, this.lastRequest, Date.now());
+    const done = await (isDone
+      ? this.#queued(call as Call, () => ({ repeated: true, warnings: [], state: this.#state() }), asking)
+      : this.#made(call.method, call.request, asking));
+    if (order && !isDone && !('dryRun' in done && done.dryRun)) this.lastRequest = remembered(order, '1');
+    return done as Answers[M];
   }
 
-  #made(call: Call, asking: Asking | undefined): Promise<Result> {
-    switch (call.method) {
+  #made(method: Method, request: unknown, asking?: Asking): Promise<Answers[Method]> {
+    switch (method) {
       case 'setProfile':
-        return this.setProfile(call.request, asking);
       case 'toggleService':
-        return this.toggleService(call.request, asking);
       case 'changeWebPorts':
-        return this.changeWebPorts(call.request, asking);
       case 'confirm':
-        return this.confirm(call.request, asking);
       case 'restore':
-        return this.restore(call.request, asking);
+        return this[method](request, asking);
       case 'read':
         return this.read(asking);
       default:
-        throw new Error(`no operator asks for ${call.method}`);
+        throw new Error(`no operator asks for ${method}`);
     }
   }
 
@@ -210,18 +205,18 @@ export class FakeFirewall implements Device {
     return () => this.#observers.delete(observer);
   }
 
-  /** Tells the observers what a device would after a request, or by itself. */
+  /** Notifies the observers as a device would after a request, or by itself. */
   see(seen: Partial<Seen>): void {
     for (const observer of [...this.#observers]) observer({ state: this.#state(), confirmed: null, said: [], ...seen });
   }
 
-  watch(options: unknown, listener: WatchListener): () => void {
+  watch(options: unknown, listener: WatchObserver): () => void {
     const watcher = { asked: check(watchOptions, options), listener };
     this.watchers.add(watcher);
     return () => this.watchers.delete(watcher);
   }
 
-  /** Tells those who watch for it of an event. */
+  /** Notifies those who watch for it of an event. */
   tell(event: WatchEvent): void {
     for (const { asked, listener } of this.watchers) if (asked.topics.includes(event.topic)) listener.event(event);
   }
@@ -232,16 +227,16 @@ export class FakeFirewall implements Device {
     return [];
   }
 
-  leave(by: object): number {
-    return QUEUE.drop(by);
+  leave(sender: object): number {
+    return QUEUE.cancel(sender);
   }
 
   close(): void {
     this.closed = true;
-    QUEUE.drop(this);
+    QUEUE.cancel(this);
   }
 
-  #queued<Answer extends Result>(call: Call, work: () => Answer, asking?: Asking): Promise<Answer> {
+  #queued<Answer>(call: Call, work: () => Answer, asking?: Asking): Promise<Answer> {
     const run = async (): Promise<Answer> => {
       this.#atWork += 1;
       this.overlap = Math.max(this.overlap, this.#atWork);
@@ -253,7 +248,7 @@ export class FakeFirewall implements Device {
         this.#atWork -= 1;
       }
     };
-    return QUEUE.add(call, run, this, asking) as Promise<Answer>;
+    return QUEUE.add(call, run, this, asking);
   }
 
   #state(): State {

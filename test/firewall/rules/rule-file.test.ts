@@ -1,20 +1,21 @@
 /** Rule files read and written; verdicts and widenings held against single packets. */
+
 import { strict as assert } from 'node:assert';
 import { isIPv4 } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import { describe, it } from 'mocha';
+import { portRanges } from '../../../firewall/rules/ports';
 import { type Family, makeRule, type Rule } from '../../../firewall/rules/rule';
 import { canonicalFile, formatRuleFile, parseRuleFile, rulesOf, withRules } from '../../../firewall/rules/rule-file';
 import { parseTuple } from '../../../firewall/rules/tuple';
+import { addressSet } from '../../../firewall/verdicts/boxes';
 import {
-  addressSet,
   boxesOf,
   chainOfRules,
   decide,
   LEVEL,
   levelOf,
   otherwiseDecided,
-  portRanges,
   within,
 } from '../../../firewall/verdicts/packets';
 import { widening } from '../../../firewall/verdicts/widening';

@@ -2,7 +2,7 @@
 import { strict as assert } from 'node:assert';
 import * as fc from 'fast-check';
 import { describe, it } from 'mocha';
-import { difference } from '../../../firewall/rules/table-edits';
+import { tableEdits } from '../../../firewall/rules/table-edits';
 import type { Table } from '../../../firewall/rules/tables';
 
 const chain = (specs: readonly string[]) => fc.array(fc.constantFrom(...specs), { maxLength: 12 });
@@ -51,7 +51,7 @@ describe('The difference of two tables', () => {
   it('makes the second of the first, and leaves a chain alone that only the first has', () => {
     fc.assert(
       fc.property(table, table, (from, to) => {
-        const { policies, chains } = carriedOut(difference(from, to), from);
+        const { policies, chains } = carriedOut(tableEdits(from, to), from);
         assert.deepEqual(policies, to.policies);
         assert.deepEqual(chains, new Map([...from.chains, ...to.chains]));
       }),
@@ -59,7 +59,7 @@ describe('The difference of two tables', () => {
   });
 
   it('is nothing where they are the same', () => {
-    fc.assert(fc.property(table, (same) => assert.equal(difference(same, same), '')));
+    fc.assert(fc.property(table, (same) => assert.equal(tableEdits(same, same), '')));
   });
 
   it('touches what comes and what goes, and no other line', () => {
@@ -71,7 +71,7 @@ describe('The difference of two tables', () => {
           string[],
         ];
         const of = (list: string[]): Table => ({ policies: new Map(), chains: new Map([['in', list]]) });
-        const touched = difference(of(old), of(next))
+        const touched = tableEdits(of(old), of(next))
           .split('\n')
           .filter((line) => line.startsWith('-'));
         const wanted = specs.filter((spec) => old.includes(spec) !== next.includes(spec));

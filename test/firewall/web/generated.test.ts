@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { changePorts, dropOldPorts, listenOnBoth } from '../../../firewall/web/edit';
-import { webPorts } from '../../../firewall/web/ports';
+import { sitePorts } from '../../../firewall/web/ports';
 import { parseSite } from '../../../firewall/web/site';
 import { type GeneratedSite, generateSite, type Ports } from './generate';
 import { judge, type Trial } from './nginx';
@@ -40,7 +40,7 @@ describe(`200 generated site files, seeds ${FIRST_SEED} to ${FIRST_SEED + COUNT 
 
   it('are read with the ports they were made with', () => {
     eachSite(sites, ({ bytes, ports }) => {
-      const { http, https, otherHttp, otherHttps, problems } = webPorts(parseSite(bytes));
+      const { http, https, otherHttp, otherHttps, problems } = sitePorts(parseSite(bytes));
       assert.deepEqual({ http, https, otherHttp, otherHttps }, { ...ports, otherHttp: [], otherHttps: [] });
       assert.deepEqual(
         problems.filter((problem) => !problem.includes('for the device itself only')),
@@ -53,7 +53,7 @@ describe(`200 generated site files, seeds ${FIRST_SEED} to ${FIRST_SEED + COUNT 
     eachSite(sites, ({ bytes, ports, withPorts }) => {
       const changed = changePorts(parseSite(bytes), move(ports, MOVED));
       same(changed, withPorts(MOVED));
-      const { http, https } = webPorts(parseSite(changed));
+      const { http, https } = sitePorts(parseSite(changed));
       assert.deepEqual({ http, https }, MOVED);
     });
   });
@@ -79,7 +79,7 @@ describe(`200 generated site files, seeds ${FIRST_SEED} to ${FIRST_SEED + COUNT 
     eachSite(sites, ({ bytes, ports }) => {
       const change = move(ports, MOVED);
       const both = parseSite(listenOnBoth(parseSite(bytes), change));
-      const { http, https, otherHttp, otherHttps } = webPorts(both);
+      const { http, https, otherHttp, otherHttps } = sitePorts(both);
       assert.deepEqual([http, https, otherHttp, otherHttps], [ports.http, ports.https, [MOVED.http], [MOVED.https]]);
       same(dropOldPorts(both, change), changePorts(parseSite(bytes), change));
     });

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { webPorts } from '../../../firewall/web/ports';
+import { sitePorts } from '../../../firewall/web/ports';
 import { parseSite } from '../../../firewall/web/site';
 import { VENDOR_SITE, VENDOR_SITE_MOVED } from './vendor';
 
 function read(text: string) {
-  return webPorts(parseSite(Buffer.from(text)));
+  return sitePorts(parseSite(Buffer.from(text)));
 }
 
 const HTTPS = 'server { listen 443 ssl; }';

@@ -1,22 +1,10 @@
+/** Who listens on this machine, from the kernel's own tables. */
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import { endianness } from 'node:os';
 import { join } from 'node:path';
 import ipaddr from 'ipaddr.js';
-import { FirewallError, say } from '../errors';
-
-/** A socket that waits for packets from anybody: a listening TCP or an unconnected, bound UDP one. */
-export interface Listener {
-  protocol: 'tcp' | 'udp';
-  /** `ipv6` sockets on `::` take IPv4 connections too, unless the program asked otherwise; the kernel's table does not say. */
-  family: 'ipv4' | 'ipv6';
-  /** `0.0.0.0` and `::` for all. */
-  address: string;
-  port: number;
-  /** Identifies the socket: see `processesOf`. */
-  inode: number;
-  /** The user who made it. */
-  uid: number;
-}
+import { codeOf, FirewallError, say } from '../errors';
+import type { ListeningSocket } from '../state/socket';
 
 /** Who holds a socket. */
 export interface SocketProcess {
@@ -46,10 +34,10 @@ const ROW =
  */
 export function parseProcNet(
   text: string,
-  protocol: Listener['protocol'],
-  family: Listener['family'],
+  protocol: ListeningSocket['protocol'],
+  family: ListeningSocket['family'],
   order: 'LE' | 'BE' = endianness(),
-): Listener[] {
+): ListeningSocket[] {
   const rows = text.split('\n').slice(1).filter(Boolean);
   return rows.flatMap((row) => {
     const [, address, port, state, uid, inode] = ROW.exec(row) ?? [];
@@ -65,7 +53,7 @@ export function parseProcNet(
 }
 
 /** An IPv4 address in IPv6 form, as Java binds them, is what it stands for: such a socket takes IPv4 alone. */
-function endpointAddress(hex: string, family: Listener['family'], order: 'LE' | 'BE') {
+function endpointAddress(hex: string, family: ListeningSocket['family'], order: 'LE' | 'BE') {
   const address = ipaddr.fromByteArray([...addressBytes(hex, order)]);
   if (address instanceof ipaddr.IPv6 && address.isIPv4MappedAddress()) {
     return { family: 'ipv4' as const, address: address.toIPv4Address().toString() };
@@ -82,7 +70,7 @@ function addressBytes(hex: string, order: 'LE' | 'BE'): Buffer {
  * Every socket that waits for packets now, of both protocols and families.
  * @param proc where the proc file system is mounted
  */
-export async function readListeners(proc = '/proc'): Promise<Listener[]> {
+export async function readSockets(proc = '/proc'): Promise<ListeningSocket[]> {
   const tables = await Promise.all(
     TABLES.map(async ({ file, protocol, family }) => {
       // A kernel without IPv6 has no table of it.
@@ -128,7 +116,8 @@ async function unless<Result>(codes: readonly string[], result: Promise<Result>)
   try {
     return await result;
   } catch (error) {
-    if (codes.includes((error as NodeJS.ErrnoException).code ?? '')) return null;
+    const code = codeOf(error);
+    if (typeof code === 'string' && codes.includes(code)) return null;
     throw error;
   }
 }

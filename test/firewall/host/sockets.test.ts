@@ -8,7 +8,8 @@ import { join } from 'node:path';
 import * as fc from 'fast-check';
 import ipaddr from 'ipaddr.js';
 import { FirewallError } from '../../../firewall/errors';
-import { type Listener, parseProcNet, processesOf, readListeners } from '../../../firewall/host/listeners';
+import { parseProcNet, processesOf, readSockets } from '../../../firewall/host/sockets';
+import type { ListeningSocket } from '../../../firewall/state/socket';
 
 const HEADER = '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode';
 const ZERO = { 8: '00000000', 32: '0'.repeat(32) } as const;
@@ -24,7 +25,7 @@ function table(...rows: string[]): string {
   return `${[HEADER, ...rows].join('\n')}\n`;
 }
 
-function address(hex: string, family: Listener['family'], order: 'LE' | 'BE'): string | undefined {
+function address(hex: string, family: ListeningSocket['family'], order: 'LE' | 'BE'): string | undefined {
   return parseProcNet(table(row(hex, '0050', '0A')), 'tcp', family, order)[0]?.address;
 }
 
@@ -99,8 +100,7 @@ describe('the listeners of a machine', () => {
       mkdirSync(join(proc, 'net'));
       writeFileSync(join(proc, 'net', 'tcp'), table(row('00000000', '0050', '0A')));
       writeFileSync(join(proc, 'net', 'udp'), table(row('00000000', '14E9', '07')));
-      const ports = async () =>
-        (await readListeners(proc)).map(({ protocol, family, port }) => [protocol, family, port]);
+      const ports = async () => (await readSockets(proc)).map(({ protocol, family, port }) => [protocol, family, port]);
       assert.deepEqual(await ports(), [
         ['tcp', 'ipv4', 80],
         ['udp', 'ipv4', 5353],
@@ -123,7 +123,7 @@ describe('the listeners of a machine', () => {
     const socket = createSocket('udp4').bind(0, '127.0.0.1');
     await Promise.all([once(server, 'listening'), once(socket, 'listening')]);
     try {
-      const listeners = await readListeners();
+      const listeners = await readSockets();
       const bound = [
         { protocol: 'tcp', port: (server.address() as AddressInfo).port },
         { protocol: 'udp', port: socket.address().port },

@@ -1,15 +1,15 @@
 /** How two lists of rules differ, told by what ufw stores of a rule; its number is only where it stands. */
 
 import type { RuleReport } from '../results';
-import { stayed } from '../state/patch';
+import { stayed } from './patch';
 
-export interface RuleDifference {
+export interface RuleChanges {
   added: RuleReport[];
   removed: RuleReport[];
 }
 
 /** What leads from one list to the other; a rule that moved counts as removed and added, since the first match decides. */
-export function difference(before: readonly RuleReport[], after: readonly RuleReport[]): RuleDifference {
+export function ruleChanges(before: readonly RuleReport[], after: readonly RuleReport[]): RuleChanges {
   const { kept, keptOfNext } = stayed(before.map(keyOf), after.map(keyOf));
   return {
     added: after.filter((_, at) => !keptOfNext.has(at)),
@@ -18,13 +18,13 @@ export function difference(before: readonly RuleReport[], after: readonly RuleRe
 }
 
 /** The part of a difference that others have made: all of it but what these own changes account for. */
-export function without(whole: RuleDifference, own: readonly RuleDifference[]): RuleDifference {
+export function without(whole: RuleChanges, own: readonly RuleChanges[]): RuleChanges {
   const rest = new Map<string, { rule: RuleReport; count: number }>();
   const count = (rule: RuleReport, by: number): void => {
     const known = rest.get(keyOf(rule));
     rest.set(keyOf(rule), { rule: known?.rule ?? rule, count: (known?.count ?? 0) + by });
   };
-  const counts = ({ added, removed }: RuleDifference, sign: number): void => {
+  const counts = ({ added, removed }: RuleChanges, sign: number): void => {
     for (const rule of added) count(rule, sign);
     for (const rule of removed) count(rule, -sign);
   };

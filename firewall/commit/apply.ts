@@ -1,0 +1,116 @@
+/** Applies a change whose lock is held: checkpoint, files, nginx, kernel, unit, backup; or puts everything back. */
+import { codeOf, FirewallError, messageOf, notPermitted, say } from '../errors';
+import { replace } from '../host/files';
+import type { Lock } from '../host/lock';
+import { setUnit } from '../host/systemd';
+import type { Settings } from '../messages';
+import type { Checkpoint } from '../state/checkpoint';
+import type { FileText } from '../state/file-text';
+import type { Kernel } from '../state/kernel';
+import type { Plan } from '../state/plan';
+import { filesOf, type Snapshot } from '../state/snapshot';
+import { type Splice, spliceOf } from '../state/splice';
+import { socketsOfNginx, testAside } from '../web/server';
+import { begin, finish } from './journal';
+import { type Loads, load, removeTestChains, stop, textsOf } from './load';
+import { oldSite, putBack } from './recovery';
+import { afterStart, beforeStart } from './start';
+import { startTimers } from './timers';
+import { follow, openBetween, reboot, refuseBusy } from './web-move';
+
+export interface Step {
+  id: string;
+  intent: Pick<Checkpoint, 'action' | 'reason'> & { repairs?: boolean };
+  before: Snapshot;
+  after: Snapshot;
+  files: readonly FileText[];
+  plan: Plan;
+  lock: Lock;
+  loads: Loads;
+}
+
+/** @throws FirewallError; then everything is as it was, or, with VERIFY_FAILED, as its message says. */
+export async function apply(settings: Settings, step: Step): Promise<{ kernel: Kernel; warnings: readonly string[] }> {
+  const { id, intent, before, after, files, lock, loads } = step;
+  const { web, unit } = step.plan;
+  const starts = after.settings.enabled && !before.settings.enabled;
+  const stops = before.settings.enabled && !after.settings.enabled;
+  const site = files.find(({ path }) => path === after.sources.site?.path);
+  const warnings: string[] = [];
+  if (site && web) await refuseBusy(web);
+  if (!lock.isHeld()) throw lockLost();
+  const checkpoint = checkpointOf(step);
+  try {
+    await startTimers(settings, id, after.schedule);
+    await begin(settings, checkpoint);
+    if (site) await testAside(site);
+    if (site && web && before.sources.site) {
+      await openBetween(before, web);
+      // As the vendor's page has its readers do.
+      await replace([{ ...before.sources.site, path: oldSite(site.path) }]);
+    }
+    await replace(files);
+    if (site && web?.reload === 'reload') await follow(web);
+    if (site && web?.reload === 'if-running' && (await socketsOfNginx()).length > 0) {
+      await follow(web).catch((error: Error) => warnings.push(error.message));
+    }
+    if (starts) await beforeStart(settings, before);
+    let kernel = stops ? await stop(after) : await load(after, loads.texts);
+    if (starts) await afterStart(settings, before);
+    if (intent.repairs) kernel = await removeTestChains(after, kernel);
+    if (unit) await setUnit(unit.name, unit.to);
+    await finish(settings, checkpoint, after.schedule.pending?.id);
+    if (site && web?.reload === 'reboot') await reboot();
+    return { kernel, warnings };
+  } catch (error) {
+    await putBack(settings, checkpoint, files).catch((second) => {
+      throw stuck(error, second);
+    });
+    return refused(error);
+  }
+}
+
+function checkpointOf({ id, intent, before, files, plan: { unit, base }, loads: { present } }: Step): Checkpoint {
+  const old = filesOf(before.sources);
+  const textBefore = new Map(old.map(({ path, text }) => [path, text]));
+  const spliceFor = (path: string, text: string): Splice => spliceOf(textBefore.get(path) ?? '', text);
+  return {
+    ...{ id, action: intent.action, reason: intent.reason, at: new Date().toISOString() },
+    rules: before.families.reduce((sum, { rules }) => sum + rules.length, 0),
+    before: old,
+    after: Object.fromEntries(files.map(({ path, text }) => [path, spliceFor(path, text)])),
+    ...(base
+      ? { base: Object.fromEntries(Object.entries(base).map(([path, text]) => [path, spliceFor(path, text)])) }
+      : {}),
+    site: before.sources.site?.path ?? null,
+    ...(present ? { kernel: textsOf(present) } : {}),
+    ...(unit ? { unit } : {}),
+  };
+}
+
+/** The error for what kept a change from being made, and for which everything was put back. */
+export function refused(error: unknown): never {
+  if (error instanceof FirewallError) throw error;
+  const [code, message] = [codeOf(error), messageOf(error)];
+  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') throw notPermitted(say`${message}.`, error);
+  throw new FirewallError('INTERNAL', { what: say`${message}.`, state: say`The firewall is as it was.` }, error);
+}
+
+function stuck(first: unknown, second: unknown): FirewallError {
+  return new FirewallError(
+    'VERIFY_FAILED',
+    {
+      what: say`the change failed (${messageOf(first)}) and could not be taken back (${messageOf(second)}).`,
+      state: say`The state of the firewall is not known.`,
+      remedy: say`What it was is in the journal; the next change takes it back first. Or run "ufw reload" on the device.`,
+    },
+    second,
+  );
+}
+
+function lockLost(): FirewallError {
+  return new FirewallError('BUSY', {
+    what: say`ufw's lock was lost before anything was written.`,
+    remedy: say`Try again.`,
+  });
+}

@@ -1,0 +1,84 @@
+/** Reads ufw's files, the schedule and the site file. */
+import { join } from 'node:path';
+import { FirewallError, say } from '../errors';
+import type { Settings } from '../messages';
+import { FAMILIES, type Family } from '../rules/rule';
+import { unreadable } from '../rules/rule-file';
+import { parseSettings } from '../rules/ufw-settings';
+import type { FileText } from '../state/file-text';
+import { parseSchedule, type Schedule } from '../state/schedule';
+import { type Snapshot, type Sources, snapshotOf } from '../state/snapshot';
+import { exists, readText } from './files';
+import { ended, ufwProcesses } from './processes';
+
+const scheduleFile = ({ stateDir }: Settings): string => join(stateDir, 'schedule.json');
+
+const FILES_OF = {
+  ipv4: { user: 'user.rules', before: 'before.rules', after: 'after.rules' },
+  ipv6: { user: 'user6.rules', before: 'before6.rules', after: 'after6.rules' },
+} as const;
+
+/** How often files that are not ufw's are read again, and how long a `ufw` command may take to make them so, in ms. */
+const TORN_TRIES = 3;
+const TORN_MS = 2000;
+
+/**
+ * Reads ufw's files. A ufw command empties a file before it fills it: what is found so is read again when that one is done.
+ * @param repairs the files are about to be replaced: rule files that are missing or no longer ufw's count as empty
+ * @throws FirewallError UFW_NOT_FOUND, UFW_FILES_UNREADABLE, NOT_PERMITTED
+ */
+export async function readSnapshot(settings: Settings, repairs = false): Promise<Snapshot> {
+  for (let left = TORN_TRIES; ; left--) {
+    try {
+      return await readOnce(settings, repairs);
+    } catch (error) {
+      if (left === 0 || !(error instanceof FirewallError) || error.code !== 'UFW_FILES_UNREADABLE') throw error;
+      await ended(await ufwProcesses(), TORN_MS);
+    }
+  }
+}
+
+async function readOnce(settings: Settings, repairs: boolean): Promise<Snapshot> {
+  const inUfw = (name: string): string => join(settings.etcUfw, name);
+  const [ipv4, ipv6, defaultUfw, ufwConf] = await Promise.all([
+    required(inUfw(FILES_OF.ipv4.user), settings, repairs),
+    required(inUfw(FILES_OF.ipv6.user), settings, repairs),
+    required(settings.defaultUfw, settings),
+    required(inUfw('ufw.conf'), settings),
+  ]);
+  const [schedule, site] = await Promise.all([readText(scheduleFile(settings)), readText(settings.webSite)]);
+  const sources: Sources = {
+    ...{ ipv4, ipv6, defaultUfw, ufwConf },
+    schedule: schedule ?? { path: scheduleFile(settings), text: '', mode: 0o600, uid: ufwConf.uid, gid: ufwConf.gid },
+    ...(site ? { site } : {}),
+  };
+  const managesIpv6 = parseSettings(defaultUfw.text, ufwConf.text).ipv6 && (await exists('/proc/sys/net/ipv6'));
+  const families: readonly Family[] = managesIpv6 ? FAMILIES : ['ipv4'];
+  const around = await Promise.all(
+    families.map(async (family) => {
+      const { before, after } = FILES_OF[family];
+      const texts = await Promise.all([required(inUfw(before), settings), required(inUfw(after), settings)]);
+      return { family, before: texts[0].text, after: texts[1].text };
+    }),
+  );
+  return snapshotOf(sources, around, repairs);
+}
+
+/** What is to happen later, without reading anything else. */
+export async function readSchedule(settings: Settings): Promise<Schedule> {
+  const path = scheduleFile(settings);
+  return parseSchedule((await readText(path))?.text ?? '', path);
+}
+
+async function required(path: string, settings: Settings, repairs = false): Promise<FileText> {
+  const file = await readText(path);
+  if (file) return file;
+  if (!(await exists(settings.etcUfw))) {
+    throw new FirewallError('UFW_NOT_FOUND', {
+      what: say`${settings.etcUfw} does not exist: ufw is not installed here.`,
+      remedy: say`Install ufw on the device: sudo apt-get install ufw`,
+    });
+  }
+  if (repairs) return { path, text: '', mode: 0o640, uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
+  throw unreadable(path, say`it is missing`);
+}

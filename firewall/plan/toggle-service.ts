@@ -1,0 +1,205 @@
+/** Opening and closing a service, for good or for a while. Pure: a snapshot in, a plan or a refusal out. */
+
+import { FirewallError, type Sentence, say } from '../errors';
+import { isSameList } from '../lists';
+import type { ToggleServiceRequest } from '../messages';
+import type { Policies } from '../results';
+import { isBlock } from '../rules/rule';
+import { about, isForAnyone, OWN_INTERFACES, remoteOf } from '../services/about';
+import type { Service } from '../services/catalogue';
+import { normalScope, type Scope } from '../services/profiles';
+import { type Registry, serviceNamed } from '../services/registry';
+import type { Deadline } from '../state/clock';
+import { type FamilyRules, rulesIn } from '../state/family-rules';
+import { isSamePatch, type Patch, patchOf, unpatched } from '../state/patch';
+import type { Plan } from '../state/plan';
+import type { Lease } from '../state/schedule';
+import type { Snapshot } from '../state/snapshot';
+import { reversed, type UnitChange } from '../state/unit';
+import { chainFor, combined, DIRECTIONS, type Direction, opennessOf, regionOf, scopeFits } from '../verdicts/openness';
+import { yieldToEventLoop } from '../yield';
+import { guarded } from './guard';
+import { withoutLeases } from './lease';
+import { closed, opened, type Target } from './open-close';
+
+/** What is decided about a toggle besides its rules. */
+export interface While {
+  id: string;
+  /** When the service is as it was; null: it stays. */
+  deadline: Deadline | null;
+  /** The systemd unit that the request itself starts or stops. */
+  unit: UnitChange | undefined;
+}
+
+/**
+ * A toggle, for good or for a while. An earlier lease of the same service is replaced: what this one goes back to is what was
+ * before both. When another lease ends, what is asked here still holds, as long as it is to last.
+ * @throws FirewallError UNKNOWN_SERVICE, INVALID_INPUT, INTERNAL_SERVICE, LOCKOUT, WOULD_OPEN
+ */
+export async function planToggle(
+  snapshot: Snapshot,
+  registry: Registry,
+  toggle: ResolvedToggle,
+  { id, deadline, unit }: While,
+): Promise<Plan> {
+  const { service, directions, scope } = toggle;
+  if (!snapshot.families.some(({ family }) => scopeFits(scope, family)))
+    throw invalid(say`from: ${scope.from} is an IPv6 address, and IPv6 is off in ufw.`);
+  const key = [service.id, directions.join('+'), scope.interface, scope.from].join(' ');
+  const isEverywhere = scope.interface === '' && scope.from === '';
+  const { base, ended, leases } = withoutLeases(
+    snapshot,
+    (lease) => lease.key === key || (isEverywhere && deadline === null && lease.key.startsWith(`${service.id} `)),
+  );
+  const { policies, enabled } = snapshot.settings;
+  const apply = (lists: readonly FamilyRules[]) => toggled(lists, policies, toggle);
+  const rules = await apply(base.families);
+  const { patch, others, warnings } = await beside(base.families, rules, leases, deadline, apply);
+  // What an earlier lease had started or stopped is part of what this one goes back to.
+  const earlier = ended.map(({ end }) => end.unit).find((one) => one !== undefined);
+  const back = earlier && reversed(earlier);
+  const whole = unit ? { ...unit, from: earlier?.from ?? unit.from } : toggle.systemService ? earlier : undefined;
+  const acts = unit ?? (toggle.systemService ? undefined : back);
+  const isLeased = deadline !== null && (patch.length > 0 || whole !== undefined);
+  const lease: Lease[] = isLeased
+    ? [{ id, service: service.id, key, deadline, end: { kind: 'undo', patch, ...(whole ? { unit: whole } : {}) } }]
+    : [];
+  const next = [...others, ...lease];
+  const plan = { rules, policies, enabled, warnings: [...warningsOf(snapshot, rules, toggle), ...warnings] };
+  return {
+    ...guarded(snapshot, refuseInternal(plan, snapshot, toggle), registry, toggle),
+    ...(acts ? { unit: acts } : {}),
+    ...(isSameList(next, snapshot.schedule.leases) ? {} : { schedule: { ...snapshot.schedule, leases: next } }),
+  };
+}
+
+/**
+ * What a toggle leaves to the leases that run beside it: what each of them goes back to has the toggle in it, where that
+ * lasts longer; and what the toggle itself goes back to is what is left by then.
+ * @param before the rules without the toggle, @param after with it
+ */
+async function beside(
+  before: readonly FamilyRules[],
+  after: readonly FamilyRules[],
+  leases: readonly Lease[],
+  deadline: Deadline | null,
+  apply: (lists: readonly FamilyRules[]) => Promise<FamilyRules[]>,
+): Promise<{ patch: Patch; others: readonly Lease[]; warnings: string[] }> {
+  const isOver = (lease: Lease): boolean => deadline === null || lease.deadline.at <= deadline.at;
+  const soonest = [...leases].sort((a, b) => a.deadline.at - b.deadline.at);
+  const warnings: string[] = [];
+  const others: Lease[] = [];
+  let [without, within] = [before, after];
+  for (const lease of soonest) {
+    const { end } = lease;
+    if (end.kind !== 'undo' || !isOver(lease)) {
+      others.push(lease);
+      continue;
+    }
+    const nextWithout = unpatched(without, end.patch);
+    const nextWithin = await apply(nextWithout);
+    const patch = patchOf(nextWithin, within);
+    [without, within] = [nextWithout, nextWithin];
+    if (isSamePatch(patch, end.patch)) others.push(lease);
+    else if (patch.length > 0 || end.unit) others.push({ ...lease, end: { ...end, patch } });
+    else warnings.push(`The temporary change of ${lease.service} no longer ends by itself: this request decides.`);
+  }
+  return { patch: deadline === null ? [] : patchOf(without, within), others, warnings };
+}
+
+/** The rules with the service opened or closed. */
+async function toggled(
+  lists: readonly FamilyRules[],
+  policies: Policies,
+  { service, action, directions, scope }: ResolvedToggle,
+): Promise<FamilyRules[]> {
+  const result: FamilyRules[] = [];
+  for (const { family, rules } of lists) {
+    let list = rules;
+    for (const direction of scopeFits(scope, family) ? directions : []) {
+      const target: Target = { family, service, direction, scope, policies };
+      list = action === 'close' ? closed(list, target) : opened(list, target, action === 'limit' ? 'limit' : 'allow');
+      await yieldToEventLoop();
+    }
+    result.push({ family, rules: list });
+  }
+  return result;
+}
+
+/** A toggle request with everything decided that depends on the state it was made in. */
+export interface ResolvedToggle extends Pick<ToggleServiceRequest, 'force' | 'onlyTighten' | 'systemService'> {
+  service: Service;
+  action: 'open' | 'close' | 'limit';
+  directions: readonly Direction[];
+  scope: Scope;
+}
+
+/** Finds the service and decides what `toggle` means now: open what is closed, close what is open even in part. */
+export function resolveToggle(snapshot: Snapshot, registry: Registry, request: ToggleServiceRequest): ResolvedToggle {
+  const service = serviceNamed(registry, request.service);
+  const directions =
+    request.direction === undefined
+      ? service.directions
+      : request.direction === 'both'
+        ? DIRECTIONS
+        : [request.direction];
+  if (OWN_INTERFACES.includes(request.interface)) {
+    throw invalid(say`interface: ${request.interface} is the device's own; rules about it must stay as they are.`);
+  }
+  const scope = normalScope({ interface: request.interface, from: request.from });
+  const { force, onlyTighten, systemService } = request;
+  const base = { service, directions, scope, force, onlyTighten, systemService };
+  if (request.action !== 'toggle') return { ...base, action: request.action };
+  const states = snapshot.families
+    .filter(({ family }) => scopeFits(scope, family))
+    .flatMap(({ family, rules }) =>
+      directions.map((direction) => {
+        const chain = chainFor(rules, snapshot.settings.policies, direction);
+        return opennessOf(
+          service.opens.map((spec) => regionOf(family, direction, spec, scope)),
+          chain,
+        );
+      }),
+    );
+  return { ...base, action: combined(states) === 'closed' ? 'open' : 'close' };
+}
+
+/** The vendor's page warns against touching internal ports, and says that DHCP cannot be closed. */
+function refuseInternal(plan: Plan, snapshot: Snapshot, { service, action, force }: ResolvedToggle): Plan {
+  if (service.id === 'dhcp' && action === 'close')
+    throw invalid(say`service: ${service.label}. ${service.consequence}`);
+  if (!service.internal || force) return plan;
+  const adds = snapshot.families.some(({ family, rules }) =>
+    rulesIn(plan.rules, family).some((rule) => !rules.includes(rule)),
+  );
+  if (!adds) return plan;
+  throw new FirewallError('INTERNAL_SERVICE', {
+    what: say`${service.label} is used only inside the device and must get no rule: ${service.consequence}`,
+    remedy: say`Use force if you know better.`,
+  });
+}
+
+function warningsOf(
+  snapshot: Snapshot,
+  lists: readonly FamilyRules[],
+  { service, action, directions }: ResolvedToggle,
+): string[] {
+  const warnings: string[] = [];
+  const abouts = directions.map((direction) => about(service, direction));
+  const blocks =
+    action === 'close'
+      ? []
+      : lists
+          .flatMap(({ rules }) => rules)
+          .filter((rule) => abouts.some((isAbout) => isAbout(rule)) && !isForAnyone(rule) && isBlock(rule));
+  const addresses = [...new Set(blocks.map(remoteOf))];
+  if (addresses.length > 0) warnings.push(`Still blocked by rules of their own: ${addresses.join(', ')}.`);
+  if (action === 'close' && service.id === 'mdns') {
+    warnings.push("ufw's own before.rules still accept multicast mDNS (224.0.0.251).");
+  }
+  if (action === 'close' && service.internal) warnings.push(service.consequence);
+  if (!snapshot.settings.enabled) warnings.push('The firewall is off: the rules are stored, but nothing is filtered.');
+  return warnings;
+}
+
+const invalid = (what: Sentence): FirewallError => new FirewallError('INVALID_INPUT', { what });

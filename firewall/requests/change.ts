@@ -1,0 +1,135 @@
+/** What all changes have in common: one waits at a time, an operator's order is kept, and the result says what was done. */
+import { guardHere } from '../commit/timers';
+import { type Committed, type Intent, transact } from '../commit/transaction';
+import { FirewallError, say } from '../errors';
+import { deadlineAfter, readClock } from '../host/clock';
+import type { Order, SetProfileRequest, Settings } from '../messages';
+import type { ChangeResult, Repetition, State } from '../results';
+import type { Rule } from '../rules/rule';
+import { formatTuple } from '../rules/tuple';
+import { type Clock, deadlineText } from '../state/clock';
+import { remembered } from '../state/last-request';
+import { type Plan, unchanged } from '../state/plan';
+import { allRules, policyChanges, ruleReports } from '../state/report';
+import type { Pending, WantedProfile } from '../state/schedule';
+import { changedFiles, type Snapshot, withWanted } from '../state/snapshot';
+import { cutClosed } from './cut';
+import { isCarriedOut } from './order';
+import { readSurroundings, repetition, type Surroundings, stateOf } from './read';
+
+interface Asked extends Omit<Intent, 'reason'> {
+  /** It is made although another change waits to be confirmed. */
+  overrides?: boolean;
+  /** The operator's request that asks for it. */
+  order?: Order | undefined;
+  /** The profile that is to hold from now on. */
+  wanted?: WantedProfile;
+}
+
+/** What every change is told. */
+type Options = Pick<SetProfileRequest, 'dryRun' | 'confirmWithin' | 'cutConnections'>;
+
+/** Makes the change, cuts what it closed, and reports. @throws FirewallError, see the contract. */
+export async function change(
+  settings: Settings,
+  asked: Asked,
+  { dryRun, confirmWithin, cutConnections }: Options,
+): Promise<ChangeResult | Repetition> {
+  const started = process.hrtime.bigint();
+  const [deadline, guard, clock] = await Promise.all([deadlineAfter(confirmWithin), guardHere(), readClock()]);
+  const { order, wanted } = asked;
+  let surroundings: Promise<Surroundings> | undefined;
+  let isRepeated = false;
+  const plan: Intent['plan'] = async (snapshot, id) => {
+    // Read while the change waits for the lock and for the kernel.
+    if (!asked.movesWeb && !surroundings) {
+      surroundings = readSurroundings();
+      // Where it fails, that is reported when it is awaited, or the change has failed before.
+      surroundings.catch(() => undefined);
+    }
+    const { pending, lastRequest } = snapshot.schedule;
+    // A plan that is made again finds the order it has itself written down.
+    isRepeated = !!order && lastRequest?.change !== id && isCarriedOut(order, lastRequest, clock.wall);
+    if (isRepeated) return unchanged(snapshot);
+    if (pending && pending.id !== id && !asked.overrides && !dryRun) throw waits(pending, clock);
+    const planned = await asked.plan(snapshot, id);
+    const acts = await changesAnything(snapshot, planned);
+    const schedule = {
+      ...(planned.schedule ?? snapshot.schedule),
+      ...(wanted && (acts || !dryRun) ? { wanted } : {}),
+      ...(deadline && acts ? { pending: { id, action: asked.action, deadline, guard, request: order?.id } } : {}),
+      ...(order && !dryRun ? { lastRequest: remembered(order, id) } : {}),
+    };
+    return { ...planned, schedule };
+  };
+  const done = await transact(settings, { ...asked, plan, reason: 'requested' }, dryRun);
+  if (isRepeated) return repetition(settings, done.warnings);
+  const cut = cutConnections && done.changed && !dryRun ? await cutClosed(done.before, done.after) : NOTHING_CUT;
+  const state = await stateOf(
+    settings,
+    dryRun ? done.before : done.after,
+    done.kernel,
+    await (surroundings ?? readSurroundings()),
+  );
+  return {
+    id: done.id,
+    action: asked.action,
+    changed: done.changed && !dryRun,
+    dryRun,
+    ...ruleChanges(done),
+    policies: policyChanges(done.before.settings.policies, done.after.settings.policies),
+    files: [...done.files],
+    cut: cut.count,
+    backup: done.backup,
+    pending: dryRun ? null : await pendingOf(done),
+    warnings: [...done.warnings, ...cut.warnings, ...(done.changed ? foreignLines(state) : [])],
+    state,
+    durationMs: Number(process.hrtime.bigint() - started) / 1e6,
+  };
+}
+
+const NOTHING_CUT = { count: 0, warnings: [] };
+
+const changesAnything = async (snapshot: Snapshot, plan: Plan): Promise<boolean> =>
+  plan.unit !== undefined || changedFiles(snapshot, await withWanted(snapshot, plan)).length > 0;
+
+/** The error for a change that another one is in the way of. */
+function waits({ id, action, deadline }: Pending, clock: Clock): FirewallError {
+  return new FirewallError('PENDING_CHANGE', {
+    what: say`the change "${action}" (${id}) waits to be confirmed until ${deadlineText(deadline, clock)}.`,
+    remedy: say`Confirm it, or undo it; the profile lockdown takes it back by itself.`,
+  });
+}
+
+async function pendingOf({ id, after }: Committed): Promise<ChangeResult['pending']> {
+  const { pending } = after.schedule;
+  if (pending?.id !== id) return null;
+  return { confirmBy: deadlineText(pending.deadline, await readClock()), guard: pending.guard };
+}
+
+/** Lines that are no rules are kept by this package, and not by ufw. */
+function foreignLines({ unreadable }: State): string[] {
+  if (unreadable.length === 0) return [];
+  return [
+    `Lines that are no rules of ufw's were kept, but ufw drops them when it next writes: ${unreadable.join('; ')}`,
+  ];
+}
+
+function ruleChanges({ before, after }: Committed): Pick<ChangeResult, 'added' | 'removed'> {
+  const [old, next] = [allRules(before), allRules(after)];
+  const [removed, added] = [new Set(missingIn(next, old)), new Set(missingIn(old, next))];
+  return {
+    added: ruleReports(next, (rule) => added.has(rule)),
+    removed: ruleReports(old, (rule) => removed.has(rule)),
+  };
+}
+
+/** Of the second list what is not in the first, judged by what ufw stores: a file that was read again has other objects. */
+function missingIn(rules: readonly Rule[], others: readonly Rule[]): Rule[] {
+  const same = new Set(rules);
+  const candidates = others.filter((rule) => !same.has(rule));
+  if (candidates.length === 0) return [];
+  const key = (rule: Rule): string => `${rule.family} ${formatTuple(rule)}`;
+  const known = new Set(rules.map(key));
+  return candidates.filter((rule) => !known.has(key(rule)));
+}

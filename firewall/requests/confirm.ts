@@ -1,0 +1,35 @@
+import { reschedule } from '../commit/transaction';
+import { FirewallError, say } from '../errors';
+import { readClock } from '../host/clock';
+import type { Call, Settings } from '../messages';
+import type { Confirmation, Repetition } from '../results';
+import { remembered } from '../state/last-request';
+import type { Pending } from '../state/schedule';
+import { isCarriedOut } from './order';
+import { currentState, repetition } from './read';
+
+/** Lets the change that waits for it stay. @throws FirewallError NOTHING_PENDING */
+export async function confirm(
+  settings: Settings,
+  { request: { id: meant }, order }: Call<'confirm'>,
+): Promise<Confirmation | Repetition> {
+  const { wall } = await readClock();
+  const confirmed: Pending[] = [];
+  await reschedule(settings, ({ schedule }) => {
+    const { pending, lastRequest } = schedule;
+    if (order && isCarriedOut(order, lastRequest, wall)) return null;
+    if (!pending || (meant !== undefined && meant !== pending.id && meant !== pending.request)) {
+      throw new FirewallError('NOTHING_PENDING', {
+        what: pending
+          ? say`the change that waits is ${pending.id}, not that one.`
+          : say`no change waits to be confirmed.`,
+        remedy: pending ? undefined : say`It may have gone back already, because it was not confirmed in time.`,
+      });
+    }
+    confirmed.push(pending);
+    return { ...schedule, pending: null, lastRequest: order ? remembered(order, pending.id) : lastRequest };
+  });
+  const [pending] = confirmed;
+  if (!pending) return repetition(settings, []);
+  return { id: pending.id, action: pending.action, confirmed: true, state: await currentState(settings) };
+}

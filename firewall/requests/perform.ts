@@ -1,0 +1,61 @@
+/** What one request does on the machine, here and now. The requests are valid, and this process may do it. */
+import { readClock } from '../host/clock';
+import { readSchedule } from '../host/snapshot';
+import type { Call, Method, Settings } from '../messages';
+import type { Answers, ChangeResult, Repetition } from '../results';
+import { changeWebPorts } from './change-web-ports';
+import { confirm } from './confirm';
+import { catchUp } from './due';
+import { observe } from './observation';
+import { isCarriedOut } from './order';
+import { currentState, read, repetition } from './read';
+import { listBackups, restore } from './restore';
+import { setProfile } from './set-profile';
+import { toggleService } from './toggle-service';
+
+type Handlers = { [M in Method]: (settings: Settings, call: Call<M>) => Promise<Answers[M]> };
+
+const HANDLERS: Handlers = {
+  read: currentState,
+  backups: listBackups,
+  news: (settings, { request }) => observe(settings, request, () => read(settings)),
+  settle: async (settings) => ({ ...(await catchUp(settings)), state: await currentState(settings) }),
+  setProfile: changing(setProfile),
+  toggleService: changing(toggleService),
+  changeWebPorts: changing(changeWebPorts),
+  restore: changing(restore),
+  confirm: async (settings, call) => (await once(settings, call)).repeated ?? confirm(settings, call),
+};
+
+/** @throws FirewallError, see the contract. */
+export function perform<M extends Method>(settings: Settings, call: Call<M>): Promise<Answers[M]> {
+  const handlers: { [Each in M]: (settings: Settings, call: Call<Each>) => Promise<Answers[Each]> } = HANDLERS;
+  return handlers[call.method](settings, call);
+}
+
+/** A change comes after what has come due, and says what that was. */
+function changing<M extends Method>(
+  make: (settings: Settings, call: Call<M>) => Promise<ChangeResult | Repetition>,
+): (settings: Settings, call: Call<M>) => Promise<ChangeResult | Repetition> {
+  return async (settings, call) => {
+    const { late, repeated } = await once(settings, call);
+    if (repeated) return repeated;
+    const done = await make(settings, call);
+    return { ...done, warnings: [...late, ...done.warnings] };
+  };
+}
+
+/**
+ * What comes before a change: what has come due, and whether the operator's request was carried out already. It is asked
+ * before anything is done for it: a lockdown takes back what waits before it is planned, and web ports end their lease.
+ */
+async function once(
+  settings: Settings,
+  { order }: Pick<Call, 'order'>,
+): Promise<{ late: readonly string[]; repeated: Repetition | null }> {
+  const { warnings: late } = await catchUp(settings);
+  if (!order) return { late, repeated: null };
+  const [{ lastRequest }, { wall }] = await Promise.all([readSchedule(settings), readClock()]);
+  const isDone = isCarriedOut(order, lastRequest, wall);
+  return { late, repeated: isDone ? await repetition(settings, late) : null };
+}

@@ -1,0 +1,52 @@
+/** Reading the firewall: ufw's files, the kernel's tables and who listens, as one report. */
+import { readClock } from '../host/clock';
+import { isInSync } from '../host/in-sync';
+import { readKernel } from '../host/kernel';
+import { readSnapshot } from '../host/snapshot';
+import { readSockets } from '../host/sockets';
+import type { Settings } from '../messages';
+import type { Repetition, State } from '../results';
+import { type Registry, registryOf } from '../services/registry';
+import type { Kernel } from '../state/kernel';
+import { driftOf, type Facts, report } from '../state/report';
+import type { Snapshot } from '../state/snapshot';
+import { socketsOfNginx } from '../web/server';
+import type { Reading } from './observation';
+
+/** Who listens, and what time it is: nothing a change of rules touches, so it is read while one is made. */
+export type Surroundings = Pick<Facts, 'sockets' | 'nginx' | 'clock'>;
+
+export async function readSurroundings(): Promise<Surroundings> {
+  const [sockets, clock] = await Promise.all([readSockets(), readClock()]);
+  return { sockets, clock, nginx: await socketsOfNginx(sockets) };
+}
+
+/** The services and profiles of the device whose files these are. */
+export const registryFor = (settings: Settings, { web }: Snapshot): Registry =>
+  registryOf(settings, web?.ports ?? null);
+
+export async function stateOf(
+  settings: Settings,
+  snapshot: Snapshot,
+  kernel: Kernel,
+  surroundings: Surroundings,
+): Promise<State> {
+  const inSync = await isInSync(snapshot, kernel);
+  return report({ snapshot, kernel, inSync, registry: registryFor(settings, snapshot), ...surroundings });
+}
+
+/** @throws FirewallError UFW_NOT_FOUND, UFW_FILES_UNREADABLE, NOT_PERMITTED */
+export async function read(settings: Settings): Promise<Reading> {
+  const reading = readSnapshot(settings);
+  const [snapshot, kernel, surroundings] = await Promise.all([reading, readKernel(reading), readSurroundings()]);
+  const state = await stateOf(settings, snapshot, kernel, surroundings);
+  return { snapshot, state, drift: driftOf(registryFor(settings, snapshot), snapshot, state) };
+}
+
+export const currentState = async (settings: Settings): Promise<State> => (await read(settings)).state;
+
+/** The answer to an operator's request that was carried out already. */
+export const repetition = async (settings: Settings, warnings: readonly string[]): Promise<Repetition> => ({
+  ...{ repeated: true, warnings: [...warnings] },
+  state: await currentState(settings),
+});

@@ -1,0 +1,62 @@
+import { backupIds, readBackup } from '../commit/journal';
+import { FirewallError, say } from '../errors';
+import { readSchedule } from '../host/snapshot';
+import type { Call, Settings } from '../messages';
+import { guarded } from '../plan/guard';
+import { planRestore, planUndo } from '../plan/restore';
+import type { BackupReport, ChangeResult, Repetition } from '../results';
+import type { Checkpoint } from '../state/checkpoint';
+import { withWanted } from '../state/snapshot';
+import { change } from './change';
+import { endDue } from './due';
+import { registryFor } from './read';
+
+/** Takes the last change back, or restores a backup. @throws FirewallError UNKNOWN_BACKUP, see the contract. */
+export async function restore(
+  settings: Settings,
+  { request, order }: Call<'restore'>,
+): Promise<ChangeResult | Repetition> {
+  const undoes = request.action === 'undo';
+  const isLatest = request.backup === 'latest';
+  const checkpoint = await (undoes || isLatest ? lastBackup(settings, undoes) : readBackup(settings, request.backup));
+  const { pending } = await readSchedule(settings);
+  const done = await change(
+    settings,
+    {
+      ...{ action: undoes ? `undo ${checkpoint.action}` : `restore ${request.backup}`, order },
+      ...{ movesWeb: true, repairs: !undoes },
+      // An undo of the change that waits is what would happen to it anyway.
+      overrides: undoes && pending?.id === checkpoint.id,
+      plan: async (snapshot) => {
+        const planned = undoes
+          ? await planUndo(snapshot, checkpoint)
+          : await planRestore(snapshot, checkpoint, isLatest ? 'after' : 'before');
+        const then = await withWanted(snapshot, planned);
+        return guarded(snapshot, planned, registryFor(settings, snapshot), request, registryFor(settings, then));
+      },
+    },
+    request,
+  );
+  // A lease that came back with its rules may long be over.
+  const { warnings } = request.dryRun ? { warnings: [] } : await endDue(settings);
+  return { ...done, warnings: [...done.warnings, ...warnings] };
+}
+
+/** The last change; with `requested` the last that somebody asked for. */
+async function lastBackup(settings: Settings, requested: boolean): Promise<Checkpoint> {
+  for (const id of (await backupIds(settings)).reverse()) {
+    const checkpoint = await readBackup(settings, id);
+    if (!requested || checkpoint.reason === 'requested') return checkpoint;
+  }
+  throw new FirewallError('UNKNOWN_BACKUP', { what: say`there is no backup: nothing was changed yet.` });
+}
+
+/** The backups there are, the newest first. @throws FirewallError NOT_PERMITTED */
+export async function listBackups(settings: Settings): Promise<BackupReport[]> {
+  const found: BackupReport[] = [];
+  for (const id of (await backupIds(settings)).reverse()) {
+    const { at, action, reason, rules } = await readBackup(settings, id);
+    found.push({ id, at, action, reason, rules });
+  }
+  return found;
+}
