@@ -58,7 +58,7 @@ export function bounded(schema: Schema, value: unknown): unknown {
     const copy: Record<string, unknown> = {};
     let unknown = 0;
     for (const key of keys) {
-      if (key === '__proto__') throw invalid(below(at, key), say`no property may have this name`);
+      if (key === '__proto__') throw invalid(below(at, key), say`properties with this name are not allowed`);
       const schemas = looked.flatMap((one) => valuesAt(one, key));
       if (schemas.length > 0) copy[key] = copied(below(at, key), (from as Record<string, unknown>)[key], schemas);
       else if (++unknown <= MOST_UNKNOWN) copy[printable(key).slice(1, -1)] = null;

@@ -3,12 +3,12 @@
  * Types are inferred from these schemas and written down nowhere else. They are made with zod/mini: each request through
  * sudo loads it, and zod itself would be three times as much.
  */
-import { isIP } from 'node:net';
 import { en } from 'zod/locales';
 import * as z from 'zod/mini';
 import { bounded, property } from './bounded';
 import { FirewallError, phrase, type Sentence, say } from './errors';
 import { printable } from './printable';
+import { isAddress, normalAddress } from './rules/address';
 import { isPortSpec } from './services/port-spec';
 
 z.config(en());
@@ -22,7 +22,10 @@ const someText = text.check(z.minLength(1));
 const name = z
   .string()
   .check(
-    z.regex(/^[a-z][a-z0-9-]{0,40}$/, phrase`must start with a letter and hold only small letters, digits and dashes`),
+    z.regex(
+      /^[a-z][a-z0-9-]{0,40}$/,
+      phrase`must start with a lowercase letter and contain only lowercase letters, digits and hyphens`,
+    ),
   );
 
 const PORT_HELP = phrase`must be a port 1 to 65535 or a range like 1628:1645, with or without /tcp or /udp`;
@@ -30,16 +33,8 @@ const PORT_HELP = phrase`must be a port 1 to 65535 or a range like 1628:1645, wi
 /** `22/tcp`, `1628:1645/udp`, `443`. */
 export const portSpec = z.string().check(z.refine(isPortSpec, PORT_HELP));
 
-/** An IPv4 or IPv6 address or CIDR subnet; no host names, no dotted netmasks. */
-function isAddress(value: string): boolean {
-  const [address, prefix, ...rest] = value.split('/');
-  const family = isIP(address ?? '');
-  if (family === 0 || rest.length > 0 || (address as string).includes('%')) return false;
-  if (prefix === undefined) return true;
-  return /^\d{1,3}$/.test(prefix) && Number(prefix) <= (family === 4 ? 32 : 128);
-}
-
-const address = z
+/** An address or subnet as somebody writes it in a request, which is told where it was taken otherwise; empty for any. */
+const givenAddress = z
   .string()
   .check(
     z.refine(
@@ -48,12 +43,21 @@ const address = z
     ),
   );
 
-/** What ufw and the kernel both accept as the name of a network interface; empty for any. */
+/** An address or subnet in its one form, see `normalAddress`; empty for any. */
+const address = z.pipe(
+  givenAddress,
+  z.transform((value: string) => value && normalAddress(value)),
+);
+
+/**
+ * What ufw and the kernel both accept as the name of a network interface; empty for any. With a `+` at its end it is the
+ * beginning of names, as in ufw; alone that would be any, which iptables does not keep.
+ */
 const networkInterface = z
   .string()
   .check(
     z.refine(
-      (value) => value === '' || (/^[a-zA-Z0-9_\-.+,=%@]{1,15}$/.test(value) && value !== '.' && value !== '..'),
+      (value) => value === '' || (/^[a-zA-Z0-9_\-.+,=%@]{1,15}$/.test(value) && !['.', '..', '+'].includes(value)),
       phrase`must be a network interface like eth0: at most 15 letters, digits or _ - .`,
     ),
   );
@@ -66,9 +70,9 @@ const absolutePath = z.string().check(
   ),
 );
 
-const MOMENT_HELP = phrase`must be a moment like 2026-11-23T16:09:43Z`;
+const MOMENT_HELP = phrase`must be a time like 2026-11-23T16:09:43Z`;
 
-/** There is no 30 February, though a date can be made of it. */
+/** Rejects 30 February, which Date would accept. */
 function isMoment(value: string): boolean {
   const date = new Date(value);
   return !Number.isNaN(date.getTime()) && date.toISOString().startsWith(value.slice(0, 19));
@@ -124,7 +128,7 @@ export type CustomProfile = z.infer<typeof customProfile>;
 /** Seconds; a week at most, so that no rule is forgotten. */
 const duration = z.int().check(z.minimum(0), z.maximum(7 * 24 * 3600));
 
-/** What every change can be told. */
+/** The options of every change. */
 const changeOptions = {
   /** Plan and report, change nothing. */
   dryRun: z._default(z.boolean(), false),
@@ -157,7 +161,7 @@ export const toggleServiceRequest = z.strictObject({
   /** Left out: the directions the service itself uses. */
   direction: z.optional(directions),
   interface: z._default(networkInterface, ''),
-  from: z._default(address, ''),
+  from: z._default(givenAddress, ''),
   /** The service is as it was after so many seconds; 0: for good. */
   duration: z._default(duration, 0),
   /** Also start or stop the service's systemd unit, now and at boot. */
@@ -206,7 +210,7 @@ export type NewsRequest = z.infer<typeof newsRequest>;
 export const watchTopic = z.enum(['changed', 'drift', 'web-ports', 'blocked', 'pending', 'reverted', 'lease-ended']);
 export type WatchTopic = z.infer<typeof watchTopic>;
 
-/** What is told to whom: the node `watch-firewall`. */
+/** What is reported to a watcher: the node `watch-firewall`. */
 export const watchOptions = z.strictObject({
   topics: z._default(
     z.array(watchTopic),
@@ -272,7 +276,7 @@ export type Call<M extends Method = Method> = {
 /** A request with nothing said that has a default. */
 export type AgentQuestion = z.input<typeof agentRequest>;
 
-/** A sentence of an error as the agent tells it, see errors.ts. */
+/** A sentence of an error as the agent reports it, see errors.ts. */
 const sentence: z.ZodMiniType<Sentence> = z.strictObject({
   template: z.string(),
   get values() {
@@ -294,7 +298,7 @@ export function check<Schema extends z.ZodMiniType>(schema: Schema, value: unkno
   const where = issue?.path.length ? issue.path.map(property).join('.') : 'the request';
   const got = printable(valueAt(copy, issue?.path ?? []));
   // Sentences of this file's own are translated; zod's are not.
-  const reason = issue?.message ?? 'not understood';
+  const reason = (issue?.message ?? 'not understood').slice(0, 300);
   const said = issue?.code === 'custom' || issue?.code === 'invalid_format' ? { template: reason, values: [] } : reason;
   throw new FirewallError('INVALID_INPUT', {
     what: say`${where}: ${said} (got ${got}).`,

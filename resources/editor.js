@@ -193,7 +193,10 @@ window.smartserverFirewall = {
     const [address, prefix, ...rest] = window.smartserverFirewall.textOf(value).split('/');
     if (address === '') return prefix === undefined;
     const isV4 = /^(\d{1,3}\.){3}\d{1,3}$/.test(address) && address.split('.').every((part) => Number(part) <= 255);
-    const isPrefix = prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (isV4 ? 32 : 128));
+    const isNumber = /^(0|[1-9]\d{0,2})$/.test(prefix) && Number(prefix) <= (isV4 ? 32 : 128);
+    // One that stands for an IPv4 address is one only with all the bits that say so.
+    const isMapped = /^[0:]*:ffff:([\d.]+|[\da-f]+:[\da-f]+)$/i.test(address) && Number(prefix) < 96;
+    const isPrefix = prefix === undefined || (isNumber && !isMapped);
     return (isV4 || window.smartserverFirewall.isIPv6(address)) && isPrefix && rest.length === 0;
   },
   /** Browsers know IPv6 addresses; an older one only rejects by throwing. */
@@ -207,7 +210,7 @@ window.smartserverFirewall = {
   },
   isInterface(value) {
     const text = window.smartserverFirewall.textOf(value);
-    return /^[\w\-.+,=%@]{0,15}$/.test(text) && text !== '.' && text !== '..';
+    return /^[\w\-.+,=%@]{0,15}$/.test(text) && !['.', '..', '+'].includes(text);
   },
   /** A path; if it is missing, the factory's is meant. */
   isPath(value) {
@@ -223,7 +226,7 @@ window.smartserverFirewall = {
   isSeconds: (value) => window.smartserverFirewall.isWhole(value, 0, 604800) || (value ?? '') === '',
   /** A port number, or nothing. */
   isWebPort: (value) => window.smartserverFirewall.isWhole(value, 1, 65535) || (value ?? '') === '',
-  isPort: (value) => smartserverFirewallServices.isPortSpec(window.smartserverFirewall.textOf(value)),
+  isPort: (value) => typeof value === 'string' && smartserverFirewallServices.isPortSpec(value),
   /** A whole number from `least` to `most`. */
   isWhole(value, least, most) {
     const text = window.smartserverFirewall.textOf(value);

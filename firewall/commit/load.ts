@@ -3,7 +3,7 @@ import { FirewallError, say } from '../errors';
 import { missingRules } from '../host/in-sync';
 import { restore, tryRestore } from '../host/iptables';
 import { readKernel } from '../host/kernel';
-import { stopLoad, userLoad } from '../rules/load-text';
+import { IPV6_OFF_LOAD, stopLoad, userLoad } from '../rules/load-text';
 import { tableEdits } from '../rules/table-edits';
 import type { FamilyText } from '../state/checkpoint';
 import { fullLoadOf, userTable } from '../state/expected';
@@ -21,7 +21,7 @@ export interface Loads {
  * Makes the texts: where the kernel holds what the files say, line by line, what differs; else everything, which iptables
  * first has to try without effect. They stay good while the files do: ufw changes the kernel together with them, and what somebody
  * else does to it is seen after loading.
- * @param anew everything is loaded, whatever the kernel holds and the old files say
+ * @param anew everything is loaded, whatever the kernel contains and the old files say
  */
 export async function prepareLoads(before: Snapshot, after: Snapshot, kernel: Kernel, anew = false): Promise<Loads> {
   const present = before.settings.enabled && !anew ? null : kernel;
@@ -58,14 +58,21 @@ const differences = (before: Snapshot, after: Snapshot): FamilyText[] =>
     return text === '' ? [] : [{ family, text }];
   });
 
-/** Each family's text for the kernel: the rules and policies, or everything where the firewall is not yet up. */
-export const loadsOf = ({ families, settings }: Snapshot, present: Kernel | null): FamilyText[] =>
-  families.map((state) => ({
+/**
+ * Each family's text for the kernel: the rules and policies, or everything where the firewall is not yet up, which also shuts
+ * off the family that ufw does not manage.
+ */
+export const loadsOf = ({ families, settings }: Snapshot, present: Kernel | null): FamilyText[] => [
+  ...families.map((state) => ({
     family: state.family,
     text: present
       ? fullLoadOf(state, settings, filterOf(present, state.family))
       : userLoad(state.file, settings.policies),
-  }));
+  })),
+  ...(present ?? [])
+    .filter(({ family }) => !families.some((state) => state.family === family))
+    .map(({ family }) => ({ family, text: IPV6_OFF_LOAD })),
+];
 
 /** Loads, and proves that the kernel holds what was loaded. */
 export async function load(after: Snapshot, loads: readonly FamilyText[]): Promise<Kernel> {
@@ -73,14 +80,14 @@ export async function load(after: Snapshot, loads: readonly FamilyText[]): Promi
   for (const one of loads) await restore(one);
   let kernel = await readKernel(after);
   if (!after.settings.enabled || (await missingRules(after, kernel)) === null) return kernel;
-  // Somebody has changed the kernel since it was looked at, or flushed ufw's chains: everything, once more.
+  // Somebody has changed the kernel since it was read, or flushed ufw's chains: load everything once more.
   for (const one of loadsOf(after, isActive(after, kernel) ? null : kernel)) await restore(one);
   kernel = await readKernel(after);
   const missing = await missingRules(after, kernel);
   if (missing === null) return kernel;
   throw new FirewallError('VERIFY_FAILED', {
-    what: say`the kernel does not hold the rules that were loaded (${missing}).`,
-    state: say`The firewall was put back as it was.`,
+    what: say`the kernel does not contain the rules that were loaded (${missing}).`,
+    state: say`The firewall was restored to its previous state.`,
     remedy: say`Look for another program that changes iptables, then try again.`,
   });
 }
@@ -88,12 +95,12 @@ export async function load(after: Snapshot, loads: readonly FamilyText[]): Promi
 /** Switches the firewall off, and proves that packets pass it by. */
 export async function stop(after: Snapshot): Promise<Kernel> {
   const present = await readKernel(after);
-  for (const { family } of after.families) await restore({ family, text: stopLoad(family, filterOf(present, family)) });
+  for (const { family, filter } of present) await restore({ family, text: stopLoad(family, filter) });
   const kernel = await readKernel(after);
   if (!isActive(after, kernel)) return kernel;
   throw new FirewallError('VERIFY_FAILED', {
-    what: say`the kernel still filters after the firewall was switched off.`,
-    state: say`The firewall was put back as it was.`,
+    what: say`the kernel is still filtering after the firewall was switched off.`,
+    state: say`The firewall was restored to its previous state.`,
     remedy: say`Look for another program that changes iptables, then try again.`,
   });
 }

@@ -2,6 +2,7 @@
  * Whether the kernel holds what ufw's files say. What ufw itself writes is compared as text; where that differs, iptables is
  * asked what the files mean.
  */
+import { fromBytes } from '../printable';
 import type { Family } from '../rules/rule';
 import type { Table } from '../rules/tables';
 import { filesDifference, isActive, type Kernel, meantText, rulesDifference } from '../state/kernel';
@@ -14,20 +15,20 @@ import { inScratch } from './scratch';
  */
 export async function missingRules(snapshot: Snapshot, kernel: Kernel): Promise<string | null> {
   if (!isActive(snapshot, kernel)) return "ufw's chains are not in place";
-  for (const { family } of snapshot.families) {
-    const difference = await settled(rulesDifference, snapshot, kernel, family);
-    if (difference !== null) return `${family}, ${difference}`;
-  }
-  return null;
+  const said = await Promise.all(
+    snapshot.families.map(async ({ family }) => {
+      const difference = await settled(rulesDifference, snapshot, kernel, family);
+      return difference && `${family}, ${fromBytes(difference)}`;
+    }),
+  );
+  return said.find((one) => one !== null) ?? null;
 }
 
 /** Whether the kernel holds all that ufw's files would load, in every chain of ufw's and every built-in one. */
 export async function isInSync(snapshot: Snapshot, kernel: Kernel): Promise<boolean> {
   if (!snapshot.settings.enabled) return !isActive(snapshot, kernel);
-  for (const { family } of kernel) {
-    if ((await settled(filesDifference, snapshot, kernel, family)) !== null) return false;
-  }
-  return true;
+  const found = await Promise.all(kernel.map(({ family }) => settled(filesDifference, snapshot, kernel, family)));
+  return found.every((difference) => difference === null);
 }
 
 type Comparison = (snapshot: Snapshot, kernel: Kernel, family: Family, meant?: Table | null) => Promise<string | null>;

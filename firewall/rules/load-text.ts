@@ -60,7 +60,7 @@ function isThere(line: string, present: Table | null): boolean {
 
 /**
  * Lets everything through, at once. As when ufw itself stops, its primary chains and the jumps to them stay, empty, and
- * its others go: by those `ufw status` tells that it is off.
+ * its others go: by those `ufw status` recognises that it is off.
  */
 export function stopLoad(family: Family, present: Table): string {
   const prefix = chainPrefix(family);
@@ -73,13 +73,19 @@ export function stopLoad(family: Family, present: Table): string {
   ]);
 }
 
-/** What ufw loads into the IPv6 filter table where its IPV6 setting is off: loopback only. */
+const IPV6_OFF = {
+  policies: [':INPUT DROP [0:0]', ':FORWARD DROP [0:0]', ':OUTPUT DROP [0:0]'],
+  rules: ['-A INPUT -i lo -j ACCEPT', '-A OUTPUT -o lo -j ACCEPT'],
+};
+
+/** What is in the IPv6 filter table where ufw's IPV6 setting is off: loopback only. */
+export const IPV6_OFF_TABLE = table([...IPV6_OFF.policies, ...IPV6_OFF.rules]);
+
+/** What brings it about: as ufw does, whatever the built-in chains held goes. */
 export const IPV6_OFF_LOAD = table([
-  ':INPUT DROP [0:0]',
-  ':FORWARD DROP [0:0]',
-  ':OUTPUT DROP [0:0]',
-  '-A INPUT -i lo -j ACCEPT',
-  '-A OUTPUT -o lo -j ACCEPT',
+  ...IPV6_OFF.policies,
+  ...Object.values(BUILT_IN).map((chain) => `-F ${chain}`),
+  ...IPV6_OFF.rules,
 ]);
 
 function policyLines(prefix: string, policies: Policies): string[] {

@@ -3,7 +3,7 @@
  * what is missing from it. Everything that is said about what a firewall lets through (open, closed, wider than before)
  * is computed with these, exactly, never from rule texts.
  */
-import ipaddr from 'ipaddr.js';
+import { addressBytes } from '../rules/address';
 import { ALL_PORTS } from '../rules/ports';
 import { ANYWHERE, type Family } from '../rules/rule';
 
@@ -112,10 +112,7 @@ export function addressSet(text: string, family: Family): Addresses {
 }
 
 function addressBits(address: string): bigint {
-  return ipaddr
-    .parse(address)
-    .toByteArray()
-    .reduce((bits, byte) => (bits << 8n) | BigInt(byte), 0n);
+  return addressBytes(address).reduce((bits, byte) => (bits << 8n) | BigInt(byte), 0n);
 }
 
 export const interfaceSet = (name: string): Interfaces => (name ? { pattern: name, except: [] } : ALL_INTERFACES);
@@ -240,7 +237,7 @@ export function overlap(a: Range, b: Range): Range | null {
   return low <= high ? [low, high] : null;
 }
 
-/** Whether there are addresses in both; those of almost all pairs are told apart without a big number. */
+/** Whether there are addresses in both; almost all pairs are distinguished without a big number. */
 export const agree = (a: Addresses, b: Addresses): boolean =>
   a === ALL_ADDRESSES || b === ALL_ADDRESSES || ((a.value ^ b.value) & a.mask & b.mask) === 0n;
 
@@ -258,7 +255,7 @@ export function commonAddresses(a: Addresses, b: Addresses): Addresses | null {
 }
 
 /** Whether every interface that fits `name` (itself perhaps a pattern) fits the pattern. */
-function matches(pattern: string, name: string): boolean {
+export function matches(pattern: string, name: string): boolean {
   return pattern.endsWith('+') ? name.startsWith(pattern.slice(0, -1)) : pattern === name;
 }
 

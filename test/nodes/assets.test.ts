@@ -250,6 +250,10 @@ describe('the labels', () => {
   }
 });
 
+interface Validated {
+  validate?: (this: { _: (key: string) => string }, value: unknown, options: object) => unknown;
+}
+
 describe('the choices of the dialogs', () => {
   const context = createContext({ window: {} });
   runInContext(read('resources', 'catalogue.js'), context);
@@ -320,6 +324,67 @@ describe('the choices of the dialogs', () => {
             .map((one) => `${one.service.id} ${one.direction} ${one.want} ${limits(one).filter(Boolean)}`)
             .sort(),
         );
+      }
+    }
+  });
+
+  it('are valid or not as to the engine, in a configuration that was written by hand too', () => {
+    const script = /<script type="text\/javascript">([\s\S]*?)<\/script>/.exec(page('smartserver'))?.[1] ?? '';
+    const registered: { definition?: { defaults: Record<string, Validated> } } = {};
+    const RED = {
+      nodes: { registerType: (_: string, definition: never) => Object.assign(registered, { definition }) },
+    };
+    const window = {};
+    const editor = createContext({ window, RED, URL, $: () => undefined });
+    for (const name of ['catalogue.js', 'editor.js']) runInContext(read('resources', name), editor);
+    runInContext(`Object.assign(globalThis, window); ${script}`, editor);
+    const anything = [
+      undefined,
+      null,
+      5,
+      true,
+      '',
+      'x',
+      '/',
+      '/etc',
+      '/a/../b',
+      ['/a'],
+      {},
+      [null],
+      [{}],
+      [5],
+      ['x'],
+      [[]],
+    ];
+    const service = (ports: unknown) => [{ id: 'plant', label: 'Plant', ports }];
+    const profile = (entry: unknown) => [{ name: 'night', open: [entry] }];
+    const own: Record<string, readonly unknown[]> = {
+      servicePorts: [{ opcua: 5 }, { opcua: null }, { opcua: '55001/tcp' }],
+      customServices: [service(undefined), service('22/tcp'), service([]), service(['22/tcp']), service([22])],
+      customProfiles: [
+        ...[null, {}, { service: 'ssh' }, { service: 'ssh', interface: '+' }, { service: 'ssh', interface: 'eth+' }],
+        ...['10.1.2.3/8', '2001:db8::/064', '::ffff:10.0.0.1/64', '::ffff:10.0.0.1/104'].map((from) => ({
+          ...{ service: 'ssh', from },
+        })),
+      ].map(profile),
+      managementFrom: [
+        '2001:DB8::1/64',
+        '10.0.0.0/08',
+        '::ffff:a00:1',
+        '::ffff:a00:1/64',
+        '::ffff:1:2:3/64',
+        '300.1.1.1',
+      ],
+      keepBackups: [0, 1, 1000, 1001],
+    };
+    for (const [property, { validate }] of Object.entries(registered.definition?.defaults ?? {})) {
+      if (!validate || property === 'version') continue;
+      const isValid = (value: unknown): boolean => validate.call({ _: (key: string) => key }, value, {}) === true;
+      for (const value of anything) assert.doesNotThrow(() => isValid(value), `${property} ${JSON.stringify(value)}`);
+      assert.ok(isValid(undefined), property);
+      for (const value of own[property] ?? []) {
+        const { success } = settings.safeParse({ [property]: value });
+        assert.equal(isValid(value), success, `${property} ${JSON.stringify(value)}`);
       }
     }
   });
