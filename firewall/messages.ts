@@ -107,12 +107,24 @@ export const customProfile = z.strictObject({
     .check(z.maxLength(200)),
 });
 
+/** In all profiles together: the settings go with each request. */
+const MOST_OPEN = 1000;
+
 /** What differs from a factory device: the config node `smartserver`. Every property has the contract's default. */
 export const settings = z.strictObject({
   privilege: z._default(z.enum(['auto', 'root', 'sudo']), 'auto'),
   servicePorts: z._default(z.record(name, portSpec), {}),
   customServices: z._default(z.array(customService).check(z.maxLength(100)), []),
-  customProfiles: z._default(z.array(customProfile).check(z.maxLength(50)), []),
+  customProfiles: z._default(
+    z.array(customProfile).check(
+      z.maxLength(50),
+      z.refine(
+        (profiles) => profiles.reduce((sum, { open }) => sum + open.length, 0) <= MOST_OPEN,
+        phrase`must not open more than 1000 services in all profiles together`,
+      ),
+    ),
+    [],
+  ),
   managementFrom: z._default(address, ''),
   /** The port at which lockdown lets the device reach its operator: an MQTT broker's `8883/tcp`. */
   managementTo: z._default(z.union([portSpec, z.literal('')]), ''),

@@ -2,6 +2,7 @@ import { readBackup } from '../commit/journal';
 import { messageOf } from '../errors';
 import { readSchedule } from '../host/snapshot';
 import type { Call, Settings } from '../messages';
+import { withinBounds } from '../plan/bounds';
 import { onTop } from '../plan/on-top';
 import { planUndo } from '../plan/restore';
 import { planProfile } from '../plan/set-profile';
@@ -26,7 +27,11 @@ export async function setProfile(
       ...{ action: `set-profile ${profile}`, order, wanted: { profile, optionalServices } },
       ...{ overrides: isLockdown, movesWeb: waiting !== null },
       plan: async (snapshot) => {
-        const applied = (base: Snapshot) => planProfile(base, registryFor(settings, base), request);
+        const applied = async (base: Snapshot): Promise<Plan> => {
+          const planned = await planProfile(base, registryFor(settings, base), request);
+          // Nothing must hold up a lockdown.
+          return isLockdown ? planned : withinBounds(base, planned, 'profile');
+        };
         const { pending } = snapshot.schedule;
         if (!isLockdown || !pending) return applied(snapshot);
         return onTop(snapshot, await takenBack(snapshot, pending.action, waiting), applied);

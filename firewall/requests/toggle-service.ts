@@ -2,6 +2,7 @@ import { FirewallError, say } from '../errors';
 import { deadlineAfter } from '../host/clock';
 import { hasSystemd, unitState } from '../host/systemd';
 import type { Call, Settings } from '../messages';
+import { withinBounds } from '../plan/bounds';
 import { planToggle, type ResolvedToggle, resolveToggle } from '../plan/toggle-service';
 import type { ChangeResult, Repetition } from '../results';
 import type { UnitChange } from '../state/unit';
@@ -24,7 +25,11 @@ export async function toggleService(
         const registry = registryFor(settings, snapshot);
         resolved = resolved ?? resolveToggle(snapshot, registry, request);
         const unit = request.systemService ? await unitChange(resolved) : undefined;
-        return planToggle(snapshot, registry, resolved, { id, deadline, unit });
+        return withinBounds(
+          snapshot,
+          await planToggle(snapshot, registry, resolved, { id, deadline, unit }),
+          'service',
+        );
       },
     },
     request,
