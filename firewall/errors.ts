@@ -111,6 +111,15 @@ export function stopped(): FirewallError {
   });
 }
 
+/** The error for a change that a later lockdown has overruled, before it was made or as soon as it was. */
+export function overruled(): FirewallError {
+  return new FirewallError('SUPERSEDED', {
+    what: say`a lockdown that was requested later overrules this request.`,
+    state: say`The lockdown is in effect.`,
+    remedy: say`Send the message again if it is still wanted.`,
+  });
+}
+
 /** The code of whatever was thrown: this class's, or the system's (`ENOENT`); undefined where it has none. */
 export const codeOf = (thrown: unknown): unknown =>
   typeof thrown === 'object' && thrown !== null && 'code' in thrown ? thrown.code : undefined;

@@ -16,7 +16,7 @@ import {
   toggleServiceRequest,
   watchOptions,
 } from './messages';
-import { type Asking, QUEUE } from './queue';
+import { type Asking, isRequestedChange, QUEUE } from './queue';
 import { isRepetition, made } from './requests/order';
 import type { Answers, BackupReport, ChangeResult, Confirmation, State } from './results';
 import { registryOf } from './services/registry';
@@ -170,10 +170,10 @@ export class Firewall {
   /** One after the other: what a request sees is what the one before it left. */
   #ask<M extends Method>(call: Call<M>, asking?: Asking): Promise<Answers[M]> {
     if (this.#isClosed) return Promise.reject(stopped());
-    const run = async (): Promise<Answers[M]> => {
+    const run = async (since: number): Promise<Answers[M]> => {
       if (!this.#isCompared) this.#unsaid = await outdated();
       this.#isCompared = true;
-      const answer = await ask(this.#settings, call);
+      const answer = await ask(this.#settings, isRequestedChange(call) ? { ...call, since } : call);
       const seenIn: { [Each in M]: (answer: Answers[Each]) => Seen | null } = SEEN;
       this.#look(seenIn[call.method](answer));
       return answer;

@@ -247,18 +247,23 @@ export const moment = z
 export const order = z.strictObject({ id: requestId, issued: moment, expires: moment });
 export type Order = z.infer<typeof order>;
 
-const orderOf = z.optional(order);
+/** What goes with a change. */
+const terms = {
+  order: z.optional(order),
+  /** When it was requested, so that a later lockdown can overrule it; ms, see `precisely` in monotonic.ts. */
+  since: z.optional(z.number().check(z.minimum(0))),
+};
 
 /** One request to the engine, as the agent gets it on its standard input. */
 export const agentRequest = z.strictObject({
   settings,
   call: z.discriminatedUnion('method', [
     z.strictObject({ method: z.literal('read'), request: readRequest }),
-    z.strictObject({ method: z.literal('setProfile'), request: setProfileRequest, order: orderOf }),
-    z.strictObject({ method: z.literal('toggleService'), request: toggleServiceRequest, order: orderOf }),
-    z.strictObject({ method: z.literal('changeWebPorts'), request: changeWebPortsRequest, order: orderOf }),
-    z.strictObject({ method: z.literal('confirm'), request: confirmRequest, order: orderOf }),
-    z.strictObject({ method: z.literal('restore'), request: restoreRequest, order: orderOf }),
+    z.strictObject({ method: z.literal('setProfile'), request: setProfileRequest, ...terms }),
+    z.strictObject({ method: z.literal('toggleService'), request: toggleServiceRequest, ...terms }),
+    z.strictObject({ method: z.literal('changeWebPorts'), request: changeWebPortsRequest, ...terms }),
+    z.strictObject({ method: z.literal('confirm'), request: confirmRequest, ...terms }),
+    z.strictObject({ method: z.literal('restore'), request: restoreRequest, ...terms }),
     z.strictObject({ method: z.literal('backups'), request: z.strictObject({}) }),
     z.strictObject({ method: z.literal('settle'), request: z.strictObject({}) }),
     z.strictObject({ method: z.literal('news'), request: newsRequest }),
@@ -282,7 +287,7 @@ export type Method = keyof Requests;
 
 /** One question to the engine. @template M which of them it may be */
 export type Call<M extends Method = Method> = {
-  [Each in M]: { method: Each; request: Requests[Each]; order?: Order | undefined };
+  [Each in M]: { method: Each; request: Requests[Each]; order?: Order | undefined; since?: number | undefined };
 }[M];
 
 /** A request with nothing said that has a default. */

@@ -3,7 +3,7 @@
  * place, one run and its answer. A lockdown overrules what was requested before it: it goes first, and what was overtaken is
  * not made any more. Nor is what was requested by senders who are gone; what has begun is finished.
  */
-import { FirewallError, say, stopped } from './errors';
+import { FirewallError, overruled, say, stopped } from './errors';
 import type { Call } from './messages';
 import { now, precisely } from './monotonic';
 
@@ -72,7 +72,7 @@ export class Queue {
    *   requested later was made first; what `run` throws.
    */
   add<Answer>(call: Call, run: Run<Answer>, through: object, asking = askingNow(through)): Promise<Answer> {
-    if (isOverruled(call) && asking.since < this.#lockdownSince) return Promise.reject(superseded());
+    if (isOverruled(call) && asking.since < this.#lockdownSince) return Promise.reject(overruled());
     const key = isShared(call) ? JSON.stringify(call) : null;
     // The same request gets the same kind of answer.
     const same = key === null ? undefined : (this.#waitingFor(key, call, through) as Place<Answer> | undefined);
@@ -164,7 +164,7 @@ export class Queue {
   /** Dismisses what was requested before a lockdown that was made, and has not begun. */
   #overrule(lockdown: number): void {
     this.#lockdownSince = Math.max(this.#lockdownSince, lockdown);
-    this.#dismiss(({ since }, { call }) => since < lockdown && isOverruled(call), superseded());
+    this.#dismiss(({ since }, { call }) => since < lockdown && isOverruled(call), overruled());
   }
 
   /**
@@ -238,23 +238,16 @@ const isChange = (result: unknown): boolean => typeof result === 'object' && res
 
 /** Whether a lockdown that was requested later overrules it. What is due by itself takes place all the same. */
 const isOverruled = (call: Call): boolean =>
-  !READINGS.has(call.method) &&
-  !OWN.has(call.method) &&
-  !isLockdown(call) &&
-  !('dryRun' in call.request && call.request.dryRun);
+  isRequestedChange(call) && !isLockdown(call) && !('dryRun' in call.request && call.request.dryRun);
+
+/** Whether it is a change that somebody has requested. */
+export const isRequestedChange = ({ method }: Pick<Call, 'method'>): boolean =>
+  !READINGS.has(method) && !OWN.has(method);
 
 const tooMany = (callers: number): FirewallError =>
   new FirewallError('BUSY', {
     what: say`too many requests are already waiting for the firewall (${callers}).`,
     remedy: say`Send fewer messages at a time, and send this one again once the others have been answered.`,
-  });
-
-/** The error for a change that a lockdown has overruled. */
-const superseded = (): FirewallError =>
-  new FirewallError('SUPERSEDED', {
-    what: say`a lockdown was requested after this request, and was carried out first.`,
-    state: say`This request was not carried out, and the lockdown is in effect.`,
-    remedy: say`Send it again if it is still wanted.`,
   });
 
 /** The queue of this process, for as long as it runs: it has one kernel, however many configurations and deploys there are. */

@@ -16,7 +16,7 @@ import { registryFor } from './read';
 /** Applies a profile. A lockdown also takes back the change that waits to be confirmed, if there is one. */
 export async function setProfile(
   settings: Settings,
-  { request, order }: Call<'setProfile'>,
+  { request, order, since }: Call<'setProfile'>,
 ): Promise<ChangeResult | Repetition> {
   const { profile, optionalServices } = request;
   const isLockdown = profile === 'lockdown';
@@ -24,8 +24,8 @@ export async function setProfile(
   return change(
     settings,
     {
-      ...{ action: `set-profile ${profile}`, order, wanted: { profile, optionalServices } },
-      ...{ overrides: isLockdown, movesWeb: waiting !== null },
+      ...{ action: `set-profile ${profile}`, order, since, wanted: { profile, optionalServices } },
+      ...{ isLockdown, overrides: isLockdown, movesWeb: waiting !== null },
       plan: async (snapshot) => {
         const applied = async (base: Snapshot): Promise<Plan> => {
           const planned = await planProfile(base, registryFor(settings, base), request);

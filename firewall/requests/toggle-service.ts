@@ -12,7 +12,7 @@ import { registryFor } from './read';
 /** Opens, closes or limits a service, permanently or temporarily. */
 export async function toggleService(
   settings: Settings,
-  { request, order }: Call<'toggleService'>,
+  { request, order, since }: Call<'toggleService'>,
 ): Promise<ChangeResult | Repetition> {
   const deadline = await deadlineAfter(request.duration);
   // What "toggle" means is decided once: a plan made again must not turn back.
@@ -20,7 +20,7 @@ export async function toggleService(
   return change(
     settings,
     {
-      ...{ action: `toggle-service ${request.action} ${request.service}`, order },
+      ...{ action: `toggle-service ${request.action} ${request.service}`, order, since },
       plan: async (snapshot, id) => {
         const registry = registryFor(settings, snapshot);
         resolved = resolved ?? resolveToggle(snapshot, registry, request);

@@ -10,7 +10,7 @@ import { Device } from '../device/device';
 import { Engine, type EngineError } from '../device/engine';
 import { everything } from './stable';
 
-const NOTHING: Schedule = { pending: null, leases: [], wanted: null, lastRequest: null };
+const NOTHING: Schedule = { pending: null, leases: [], wanted: null, lastRequest: null, lockdown: null };
 const rules = (count: number, action: Action = 'allow'): Rule[] =>
   Array.from({ length: count }, (_, at) => makeRule('ipv4', { action, dport: String(at + 1) }));
 const ipv4 = (list: readonly Rule[]): FamilyRules[] => [{ family: 'ipv4', rules: list }];
