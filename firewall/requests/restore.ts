@@ -11,7 +11,7 @@ import { endDue } from './due';
 /** Takes the last change back, or restores a backup. @throws FirewallError UNKNOWN_BACKUP, see the contract. */
 export async function restore(
   settings: Settings,
-  { request, order }: Call<'restore'>,
+  { request, order, since }: Call<'restore'>,
 ): Promise<ChangeResult | Repetition> {
   const undoes = request.action === 'undo';
   const isLatest = request.backup === 'latest';
@@ -20,7 +20,7 @@ export async function restore(
   const done = await change(
     settings,
     {
-      ...{ action: undoes ? `undo ${checkpoint.action}` : `restore ${request.backup}`, order },
+      ...{ action: undoes ? `undo ${checkpoint.action}` : `restore ${request.backup}`, order, since },
       ...{ movesWeb: true, repairs: !undoes },
       // An undo of the change that waits is what would happen to it anyway.
       overrides: undoes && pending?.id === checkpoint.id,
