@@ -18,7 +18,9 @@ export interface Bound {
 /** One box of a rule in its chain. */
 export interface Entry {
   box: Box;
-  /** Whether it is about every packet of the box. */
+  /** Packets of the box that it is not about. */
+  except: readonly Box[];
+  /** Whether it is about every other packet of the box. */
   sure: boolean;
   aside: number;
   /** Which of the chain's groups it belongs to. */
@@ -76,14 +78,14 @@ export function chainOf(lines: readonly string[], name: string, { family, layer,
     const rule = kernelRule(spec, family);
     if (rule.target.kind === 'pass' || rule.parts.length === 0) continue;
     const said = boundsOf({ chain, rule: spec, owner: ownerOf(chain, spec) });
-    for (const { box, sure, aside, kind } of rule.parts) {
+    for (const { box, except, sure, aside, kind } of rule.parts) {
       let group = byKind.get(kind);
       if (group === undefined) {
         group = groups.length;
         byKind.set(kind, group);
         groups.push({ ...box, src: ALL_ADDRESSES, dst: ALL_ADDRESSES });
       }
-      entries.push({ box, sure, aside, group, rule, ...said });
+      entries.push({ box, except, sure, aside, group, rule, ...said });
     }
   }
   const made = { entries, groups, policy: { chain, rule: null, owner: 'policy' } };
@@ -236,7 +238,7 @@ function foreignEntry({ box, may, by }: Effect, group: number): Entry {
     names: { interfaceIn: '', interfaceOut: '', src: '', dst: '' },
     key: `${by.chain} ${by.rule}`,
   };
-  return { box, sure: false, aside: 0, group, rule, ...boundsOf(by) };
+  return { box, except: [], sure: false, aside: 0, group, rule, ...boundsOf(by) };
 }
 
 /** A region that packets of a direction can be in: those for the device itself leave by no interface, and so on. */
