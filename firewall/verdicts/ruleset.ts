@@ -27,25 +27,28 @@ export interface FamilyTexts {
   family: Family;
   /** What `iptables-save` (`ip6tables-save`) prints. */
   save: string;
-  /** What that of the other kind prints, legacy or nft; empty where there is none, or it has no tables. */
-  beside: string;
+  /** What that of the other kind prints, legacy or nft; empty where it has no tables, null where nobody can print them. */
+  beside: string | null;
 }
 
 /**
- * @param nft what `nft -j list ruleset` prints; null where nobody knows what tables there are besides iptables', and
- *   verdicts are as if there were none
+ * @param nft what `nft -j list ruleset` prints, empty where there is nothing but iptables' tables; null where nobody knows
+ *   what there is besides, and verdicts are as if there were nothing
  */
 export function rulesetOf(families: readonly FamilyTexts[], nft: string | null): Ruleset {
   return families.map(({ family, save, beside }) => {
     const own = savedTables(save);
-    const other = savedTables(beside);
+    const other = savedTables(beside ?? '');
     const layers: Layer[] = [{ name: '', tables: own.tables }];
     if (other.tables.size > 0) layers.push({ name: other.through ?? '', tables: other.tables });
     const printed = [own, other].filter(({ through }) => through === 'nft').flatMap(({ tables }) => [...tables.keys()]);
-    const isUnprintable = own.unprintable.length + other.unprintable.length > 0;
+    const isUnprintable = nft === null && own.unprintable.length + other.unprintable.length > 0;
     return {
       ...{ family, layers },
-      foreign: nft === null ? (isUnprintable ? [UNPRINTABLE] : []) : foreignChains(nft, family, printed),
+      foreign: [
+        ...(!nft ? [] : foreignChains(nft, family, printed)),
+        ...(beside === null || isUnprintable ? [UNPRINTABLE] : []),
+      ],
     };
   });
 }
