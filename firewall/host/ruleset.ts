@@ -4,8 +4,8 @@
  */
 import type { FirewallError } from '../errors';
 import type { Family } from '../rules/rule';
-import { savedTables } from '../rules/tables';
-import { type FamilyTexts, type Ruleset, rulesetOf } from '../verdicts/ruleset';
+import { interfaceOf } from '../rules/tables';
+import { type FamilyTexts, type Ruleset, rulesetOf, tablesOfNft } from '../verdicts/ruleset';
 import { readText } from './files';
 import { saveOfKind } from './iptables';
 import { run } from './run';
@@ -27,21 +27,19 @@ export async function readRuleset(saves: readonly { family: Family; text: string
   const listed = await nftTables();
   const families = await Promise.all(saves.map((saved) => withBeside(saved, listed ?? [])));
   if (listed === null) return rulesetOf(families, null);
-  const own = new Set(
-    families.flatMap(({ family, save, beside }) => {
-      const printed = [savedTables(save), savedTables(beside ?? '')].filter(({ through }) => through === 'nft');
-      return printed.flatMap(({ tables }) => [...tables.keys()].map((name) => `${NFT_FAMILY[family]} ${name}`));
-    }),
+  const iptables = new Set(
+    rulesetOf(families, '').flatMap(({ family, layers }) =>
+      tablesOfNft(layers).map((name) => `${NFT_FAMILY[family]} ${name}`),
+    ),
   );
-  return rulesetOf(families, listed.every((table) => own.has(table)) ? '' : await nftRuleset());
+  return rulesetOf(families, listed.every((table) => iptables.has(table)) ? '' : await nftRuleset());
 }
 
 async function withBeside(
   { family, text }: { family: Family; text: string },
   listed: readonly string[],
 ): Promise<FamilyTexts> {
-  const { through } = savedTables(text);
-  const kind = through === 'legacy' ? 'nft' : 'legacy';
+  const kind = interfaceOf(text) === 'legacy' ? 'nft' : 'legacy';
   const isThere =
     kind === 'nft'
       ? IPTABLES.some((name) => listed.includes(`${NFT_FAMILY[family]} ${name}`))

@@ -5,7 +5,7 @@ import { ALL_ADDRESSES, type Box, EVERYTHING, intersect, LEVEL, type Level, NO_I
 import type { Effect } from './foreign';
 import { type KernelRule, kernelRule, type Target } from './kernel-rule';
 import { type DecidedBy, ownerOf } from './owner';
-import type { FamilyRules } from './ruleset';
+import type { FamilyRules, Layer } from './ruleset';
 
 export type Direction = 'in' | 'out' | 'forward';
 
@@ -181,24 +181,28 @@ const chained = (stages: readonly Stage[], last: 'route' | null): Stage | 'route
 function stagesOf({ family, layers }: FamilyRules, hooks: readonly (readonly [string, string])[]): Stage[] {
   return hooks.flatMap(([table, name]) =>
     layers.flatMap((layer, at) => {
-      const place = { family, layer: layer.name, table };
+      const place = { family, layer: layerName(layer, at), table };
       const chains: Table = layer.tables.get(table) ?? { chains: new Map(), policies: new Map() };
       const chain = chainOf(chains.chains.get(name) ?? [], name, place);
       const accepts = chains.policies.get(name) !== 'DROP';
       // One is always there, so that something can be said to have decided.
       const isNeeded = table === 'filter' && at === 0;
       if (!isNeeded && accepts && !haveEffect(chain.entries, chains, place)) return [];
-      return [{ name, table, layer: layer.name, chains, chain, accepts, next: null }];
+      return [{ name, table, layer: place.layer, chains, chain, accepts, next: null }];
     }),
   );
 }
 
+/** What chains of a layer are called by; those of the first need no name. */
+export const layerName = ({ through }: Layer, at: number): string => (at === 0 ? '' : (through ?? 'other'));
+
 /** The rules of the nat tables that change where packets go to, or may. */
 export const rewritesOf = ({ family, layers }: FamilyRules): Entry[] =>
-  layers.flatMap(({ name: layer, tables }) => {
-    const chains = tables.get('nat')?.chains ?? new Map<string, string[]>();
+  layers.flatMap((layer, at) => {
+    const place = { family, layer: layerName(layer, at), table: 'nat' };
+    const chains = layer.tables.get('nat')?.chains ?? new Map<string, string[]>();
     return [...chains].flatMap(([name, lines]) =>
-      chainOf(lines, name, { family, layer, table: 'nat' }).entries.filter(({ rule: { target } }) =>
+      chainOf(lines, name, place).entries.filter(({ rule: { target } }) =>
         target.kind === 'named' ? !chains.has(target.name) : target.kind === 'rewrite' || target.kind === 'unknown',
       ),
     );
