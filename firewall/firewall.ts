@@ -2,6 +2,7 @@
 
 import { ask } from './ask';
 import type { FleetDone, Limits } from './fleet/fleet';
+import { time } from './host/clock';
 import {
   type Call,
   changeWebPortsRequest,
@@ -53,7 +54,8 @@ export class Firewall {
   readonly #settings: Settings;
   readonly #observers = new Set<(seen: Seen) => void>();
   readonly #queue = new Queue();
-  #timer: NodeJS.Timeout | undefined;
+  /** Cancels the wake-up that is on its way. */
+  #cancelWake: (() => void) | undefined;
   #wakesAt = 0;
   #isClosed = false;
   #watch: Watch | undefined;
@@ -149,7 +151,7 @@ export class Firewall {
 
   /** Stops watching, and waiting for deadlines; they are kept on disk, and met by the next one to run. */
   close(): void {
-    clearTimeout(this.#timer);
+    this.#cancelWake?.();
     this.#watch?.close();
     this.#isClosed = true;
   }
@@ -181,18 +183,19 @@ export class Firewall {
     if (deadlines.length === 0 || this.#isClosed) return;
     const next = Math.min(...deadlines.map((text) => Date.parse(text)));
     // One that is overdue could not end just now: it is not tried again at once.
-    const at = next > Date.now() ? next + WAKE_MS : Date.now() + RETRY_MS;
+    const now = time.wall();
+    const at = next > now ? next + WAKE_MS : now + RETRY_MS;
     // A wake-up that is on its way is not put off by whoever looks meanwhile.
-    if (this.#timer && this.#wakesAt <= at) return;
-    clearTimeout(this.#timer);
+    if (this.#cancelWake && this.#wakesAt <= at) return;
+    this.#cancelWake?.();
     this.#wakesAt = at;
     // The clock may be set meanwhile; what is due is decided by the machine's uptime.
-    this.#timer = setTimeout(() => this.#wake({ leases, pending }), at - Date.now()).unref();
+    this.#cancelWake = time.wake(at - now, () => this.#wake({ leases, pending }));
   }
 
   #wake(last: Pick<State, 'leases' | 'pending'>): void {
-    this.#timer = undefined;
+    this.#cancelWake = undefined;
     // What keeps a deadline from being met now may not do so in a while; it is also told with the next result.
-    this.resume().catch(() => setTimeout(() => this.#awaitDeadline(last), RETRY_MS).unref());
+    this.resume().catch(() => time.wake(RETRY_MS, () => this.#awaitDeadline(last)));
   }
 }

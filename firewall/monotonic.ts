@@ -1,2 +1,4 @@
+import { time } from './host/clock';
+
 /** Ms, from some moment on, that no change of the clock touches. */
-export const now = (): number => Number(process.hrtime.bigint() / BigInt(1_000_000));
+export const now = (): number => time.monotonic();
