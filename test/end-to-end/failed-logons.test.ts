@@ -3,13 +3,12 @@
  * real sshd: who fails to log on is blocked, and nobody else.
  */
 import { strict as assert } from 'node:assert';
-import { after, before, it } from 'mocha';
+import { before, it } from 'mocha';
 import { setUp } from '../agent/as-apollo';
 import type { InsideProcess } from '../device/inside-process';
 import { cables } from '../device/network';
 import { example, startNodeRed } from '../device/node-red';
-import { describeAsRoot } from '../device/systemd/suite';
-import { SystemdDevice } from '../device/systemd/systemd-device';
+import { describeAsRoot, useSystemdDevice } from '../device/systemd/suite';
 import { until } from '../firewall/until';
 
 interface FlowNode {
@@ -21,18 +20,15 @@ interface FlowNode {
 
 describeAsRoot('The example block-after-failed-logons', function () {
   this.timeout(240_000);
-  let device: SystemdDevice;
+  const device = useSystemdDevice();
   let nodeRed: InsideProcess;
 
   before(async () => {
-    device = await SystemdDevice.open();
     await setUp(device);
     // A password is asked for, and the neighbour has the wrong one.
     await device.write('/etc/ssh/sshd_config.d/password.conf', 'PasswordAuthentication yes\nMaxAuthTries 20\n');
     await device.ok('systemctl', 'restart', 'ssh');
   });
-
-  after(() => device?.close());
 
   /** Node-RED with the example; blocked for so many seconds, and this never. */
   const start = async (seconds: number, never = ''): Promise<void> => {

@@ -1,10 +1,10 @@
 /** The example that asks for the device's alarms, in a real Node-RED, against a stand-in of the device's list over TLS. */
 import { strict as assert } from 'node:assert';
-import { after, before, beforeEach, describe, it } from 'mocha';
+import { before, beforeEach, describe, it } from 'mocha';
 import { AlarmList, alarmsLike } from '../device/alarm-list';
-import { Device } from '../device/device';
 import type { InsideProcess } from '../device/inside-process';
 import { example, startNodeRed } from '../device/node-red';
+import { useDevice, useShared } from '../device/suite';
 import { everything, restore } from '../firewall/stable';
 
 interface FlowNode {
@@ -18,16 +18,14 @@ interface FlowNode {
 const told = { id: 'told', type: 'debug', z: '5afe0a1500000001', x: 1, y: 1, active: true, console: true, wires: [] };
 
 describe('Alarms that the device is asked for', () => {
-  let device: Device;
+  const device = useDevice();
+  const factory = useShared(() => everything(device));
   let list: AlarmList;
   let nodeRed: InsideProcess;
   let url: string;
   let inject: string;
-  let factory: Record<string, string>;
 
   before(async () => {
-    device = await Device.open();
-    factory = await everything(device);
     list = await AlarmList.start(device);
     const flow = (await example('lockdown-on-polled-alarms')) as FlowNode[];
     inject = flow.find(({ type }) => type === 'inject')?.id ?? '';
@@ -45,8 +43,6 @@ describe('Alarms that the device is asked for', () => {
   });
 
   beforeEach(() => restore(device, factory));
-
-  after(() => device?.close());
 
   /** Presses the button of the inject node, and tells the profile there is when what was answered has had its effect. */
   const poll = async (said: RegExp): Promise<string | null> => {

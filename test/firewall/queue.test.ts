@@ -4,6 +4,8 @@ import { describe, it } from 'mocha';
 import { type AgentRequest, agentRequest } from '../../firewall/messages';
 import { Queue } from '../../firewall/queue';
 import type { Answers } from '../../firewall/results';
+import { EngineClock } from '../device/engine-clock';
+import { useFresh } from '../device/suite';
 
 type Call = AgentRequest['call'];
 
@@ -53,6 +55,11 @@ class Bench {
 }
 
 describe('Requests that wait', () => {
+  const clock = useFresh(
+    async () => EngineClock.install(),
+    (installed) => installed.remove(),
+  );
+
   const shared: [what: string, calls: Call[], runs: number[]][] = [
     ['share a run where they ask for the same', [LOCKDOWN, LOCKDOWN, READ, READ], [0, 0, 1, 1]],
     ['share it across readings', [LOCKDOWN, READ, LOCKDOWN, READ, callOf('backups')], [0, 1, 0, 1, 2]],
@@ -158,7 +165,8 @@ describe('Requests that wait', () => {
     const bench = new Bench();
     const all = Array.from({ length: 20 }, () => bench.ask(READ));
     // It rests for as long as the run took.
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    while (bench.runs.length === 0) await new Promise(setImmediate);
+    clock.advance(0.3);
     await bench.end();
     await Promise.all(all);
     const same = bench.ask(READ);
