@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** The privileged program as the package has it: what `sudo -n` starts where `setup` has not been run. */
+/** The privileged program as shipped in the package: what `sudo -n` starts if `setup` has not been run. */
 import { agent } from './program';
 
 void agent();

@@ -1,4 +1,4 @@
-/** The commands, what they print, and their exit codes: 0 done, 1 failed, 2 not understood. */
+/** The commands, what they print, and their exit codes: 0 success, 1 failure, 2 usage error. */
 import { Command, CommanderError } from 'commander';
 import { ask } from '../firewall/ask';
 import { FirewallError, say } from '../firewall/errors';
@@ -15,7 +15,7 @@ import {
 import { made } from '../firewall/requests/order';
 import { perform } from '../firewall/requests/perform';
 import { registryOf } from '../firewall/services/registry';
-import { told } from './request';
+import { errorReport } from './request';
 import { setup } from './setup';
 import { backupLines, changeLines, statusLines } from './words';
 
@@ -25,7 +25,7 @@ interface Options {
 }
 
 const FAILED = 1;
-const NOT_UNDERSTOOD = 2;
+const USAGE_ERROR = 2;
 
 export async function commandLine(argv: readonly string[]): Promise<void> {
   const program = commands();
@@ -33,83 +33,83 @@ export async function commandLine(argv: readonly string[]): Promise<void> {
     await program.parseAsync([...argv]);
   } catch (error) {
     if (error instanceof CommanderError) {
-      process.exitCode = error.exitCode === 0 ? 0 : NOT_UNDERSTOOD;
+      process.exitCode = error.exitCode === 0 ? 0 : USAGE_ERROR;
       return;
     }
-    if (program.opts<Options>().json) print([JSON.stringify({ error: told(error) })]);
-    else process.stderr.write(`${told(error).message}\n`);
+    if (program.opts<Options>().json) print([JSON.stringify({ error: errorReport(error) })]);
+    else process.stderr.write(`${errorReport(error).message}\n`);
     process.exitCode = FAILED;
   }
 }
 
 function commands(): Command {
   const program = new Command('smartserver-firewall')
-    .description('The firewall of this device, as its Node-RED nodes see and change it.')
+    .description('The firewall of this device, as read and changed by its Node-RED nodes.')
     .option('--json', 'print JSON')
-    .option('--settings <json>', 'settings of the node smartserver that are not the factory’s')
+    .option('--settings <json>', 'settings of the smartserver node that differ from the factory’s')
     .allowExcessArguments(false)
     .exitOverride();
   const options = (): Options => program.opts<Options>();
   const question = <M extends Method>(call: Call<M>) => ask(settingsOf(options()), call);
   const restore = async (request: unknown) =>
     made(await question({ method: 'restore', request: check(restoreRequest, request) }));
-  /** Prints what came of it: as it is, or in words. */
-  const tell = <Result>(result: Result, inWords: (result: Result) => string[]): void =>
+  /** Prints the result: as JSON, or in words. */
+  const report = <Result>(result: Result, inWords: (result: Result) => string[]): void =>
     print(options().json ? [JSON.stringify(result, null, 2)] : inWords(result));
 
   program
     .command('status')
-    .description('what is open, what waits, what is wrong')
-    .action(async () => tell(await question({ method: 'read', request: {} }), statusLines));
+    .description('what is open, what is pending, what needs attention')
+    .action(async () => report(await question({ method: 'read', request: {} }), statusLines));
   program
     .command('backups')
-    .description('the states that can be restored')
-    .action(async () => tell(await question({ method: 'backups', request: {} }), backupLines));
+    .description('list the backups that can be restored')
+    .action(async () => report(await question({ method: 'backups', request: {} }), backupLines));
   program
     .command('undo')
-    .description('take the last change back')
+    .description('undo the last change')
     .option('--force', 'even if that closes the web pages')
-    .action(async ({ force = false }) => tell(await restore({ action: 'undo', force }), changeLines));
+    .action(async ({ force = false }) => report(await restore({ action: 'undo', force }), changeLines));
   program
     .command('restore <backup>')
-    .description('restore a backup, by its id; "latest" is what the last change left')
+    .description('restore a backup by its id; "latest" is the state after the last change')
     .option('--force', 'even if that closes the web pages')
     .action(async (backup: string, { force = false }) =>
-      tell(await restore({ action: 'restore', backup, force }), changeLines),
+      report(await restore({ action: 'restore', backup, force }), changeLines),
     );
   program
     .command('confirm [id]')
-    .description('let the change that waits stay')
+    .description('confirm the pending change')
     .action(async (id?: string) => {
       const request = check(confirmRequest, id === undefined ? {} : { id });
-      tell(made(await question({ method: 'confirm', request })), ({ action }) => [`Confirmed: ${action}`]);
+      report(made(await question({ method: 'confirm', request })), ({ action }) => [`Confirmed: ${action}`]);
     });
   program
     .command('repair')
     .description('make the rules follow the ports of the web server, as after a factory restore')
     .action(async () => {
       const request = check(changeWebPortsRequest, { mode: 'repair' });
-      tell(made(await question({ method: 'changeWebPorts', request })), changeLines);
+      report(made(await question({ method: 'changeWebPorts', request })), changeLines);
     });
   program
     .command('settle')
-    .description('do what has come due (for timers and the boot)')
+    .description('do what is due (for timers and at boot)')
     .action(async () => {
       const { warnings, failed } = await perform(settingsOf(options()), {
         method: 'settle',
         request: {},
       });
-      tell({ warnings, failed }, () => [...warnings]);
+      report({ warnings, failed }, () => [...warnings]);
       if (failed) process.exitCode = FAILED;
     });
   program
     .command('setup')
-    .description('install what needs root: the program that Node-RED may start through sudo, and the boot unit')
-    .option('--user <name>', 'who Node-RED runs as')
-    .option('--remove', 'take it away again')
-    .option('--dry-run', 'only say what would be done')
+    .description('install what requires root: the program that Node-RED may run through sudo, and the boot unit')
+    .option('--user <name>', 'the user that Node-RED runs as')
+    .option('--remove', 'uninstall it')
+    .option('--dry-run', 'only print what would be done')
     .action(async (asked) =>
-      tell(await setup(asked), (steps) => steps.map(({ what, path }) => `${what} ${path}`.trim())),
+      report(await setup(asked), (steps) => steps.map(({ what, path }) => `${what} ${path}`.trim())),
     );
   return program;
 }
@@ -125,7 +125,7 @@ function parsed(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new FirewallError('INVALID_INPUT', { what: say`--settings is not JSON.` }, error);
+    throw new FirewallError('INVALID_INPUT', { what: say`--settings is not valid JSON.` }, error);
   }
 }
 

@@ -1,8 +1,7 @@
 /**
- * Loads the program that lies beside this file, with what V8 kept of compiling it the last time where there is such a
- * file: a request is answered in a sixth less time. Run by itself, as `setup` does, it answers one request and writes
- * that file, which then has what a request needs. One of another version of Node.js or of the program V8 refuses, and
- * compiles anew.
+ * Loads the program next to this file, using V8's compilation cache if there is one: a request then takes a sixth less
+ * time. Run directly, as `setup` does, it answers one request and writes the cache, which then covers what a request needs.
+ * V8 rejects the cache of another version of Node.js or of the program, and compiles again.
  */
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import Module from 'node:module';
@@ -29,7 +28,7 @@ const loaded = { exports: {} };
 script.runInThisContext()(loaded.exports, require, loaded, PROGRAM, __dirname);
 export const program = loaded.exports as Program;
 
-/** On disk in full before it has its name: V8 does not look at all of it. */
+/** On disk completely before it gets its name: V8 does not verify all of it. */
 function keep(compiled: Buffer): void {
   const file = openSync(`${CACHE}.new`, 'w');
   writeSync(file, compiled);

@@ -1,5 +1,5 @@
 /**
- * Everything the privileged program is made of. The build makes one file of it and of what it uses, so that `setup` can
- * install it as one file that needs nothing beside it.
+ * The entry point of the privileged program. The build bundles this file with its dependencies, so that `setup` can install
+ * a single self-contained file.
  */
 export { agent, requestOf } from './request';

@@ -1,4 +1,4 @@
-/** The privileged program: reads one request from standard input, makes it, answers on standard output, ends. */
+/** The privileged program: reads one request from standard input, carries it out, responds on standard output, exits. */
 import { FirewallError, say } from '../firewall/errors';
 import {
   type AgentRequest,
@@ -9,22 +9,22 @@ import {
 } from '../firewall/messages';
 import { perform } from '../firewall/requests/perform';
 
-/** No request comes near this size, in bytes; settings with a hundred services are a few kilobytes. */
+/** In bytes. No valid request comes near this size; settings with a hundred services are a few kilobytes. */
 const MAX_REQUEST = 1024 * 1024;
 
-/** Reads a request, makes it, answers. */
+/** Reads a request, carries it out, responds. */
 export async function agent(): Promise<void> {
   try {
     const { settings, call } = requestOf(await input());
     process.stdout.write(JSON.stringify({ result: await perform(settings, call) }));
   } catch (error) {
-    process.stdout.write(JSON.stringify({ error: told(error) }));
+    process.stdout.write(JSON.stringify({ error: errorReport(error) }));
     process.exitCode = 1;
   }
 }
 
-/** What a caller is told of an error. Of one that nobody foresaw it is not known what state it leaves. */
-export function told(error: unknown): Pick<FirewallError, 'code' | 'message' | 'said'> {
+/** What is reported to a caller about an error. An unforeseen one leaves the firewall in an unknown state. */
+export function errorReport(error: unknown): Pick<FirewallError, 'code' | 'message' | 'said'> {
   const { code, message, said } =
     error instanceof FirewallError
       ? error
@@ -33,7 +33,7 @@ export function told(error: unknown): Pick<FirewallError, 'code' | 'message' | '
 }
 
 /**
- * The request that a text is: the caller is not trusted, whoever it is.
+ * Parses and validates a request: the caller is not trusted, whoever it is.
  * @throws FirewallError INVALID_INPUT
  */
 export function requestOf(text: string): AgentRequest {
@@ -57,17 +57,17 @@ function parsed(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new FirewallError('INVALID_INPUT', { what: say`the request is no JSON.` }, error);
+    throw new FirewallError('INVALID_INPUT', { what: say`the request is not valid JSON.` }, error);
   }
 }
 
-/** Who may only ask for firewall changes must not choose which files root writes. */
+/** A caller who may only request firewall changes must not choose which files root writes. */
 function refuseOtherPlaces(asked: Settings): void {
-  const usual = check(settingsSchema, {});
+  const standard = check(settingsSchema, {});
   for (const place of ['etcUfw', 'defaultUfw', 'webSite', 'stateDir'] as const) {
-    if (asked[place] === usual[place]) continue;
+    if (asked[place] === standard[place]) continue;
     throw new FirewallError('INVALID_INPUT', {
-      what: say`${place}: through sudo only the usual place, ${usual[place]}, can be used.`,
+      what: say`${place}: through sudo only the default path, ${standard[place]}, can be used.`,
       remedy: say`Leave it empty in the configuration node, or run Node-RED as root.`,
     });
   }

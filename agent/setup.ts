@@ -1,6 +1,6 @@
 /**
- * `setup`: installs what needs root, once, by hand. The program that a user who is not root may start through sudo lies
- * where that user cannot change it, and sudo lets it have no arguments: all it can be told is a request that it checks.
+ * `setup`: installs what requires root, once, by hand. The program that an unprivileged user may run through sudo is
+ * installed where that user cannot modify it, and sudo permits no arguments: its only input is a request that it validates.
  */
 import { chmod, lstat, mkdir, readFile, readlink, realpath, rmdir, stat, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -18,7 +18,7 @@ interface SetupOptions {
   dryRun?: boolean;
 }
 
-/** What was done, or would be. */
+/** What was done, or would be done. */
 interface SetupStep {
   what: string;
   path: string;
@@ -32,13 +32,13 @@ interface File {
 
 const PROGRAM = join(INSTALLED, 'program.js');
 const LOAD = join(INSTALLED, 'load.js');
-/** The command line, which timers and the boot start too. */
+/** The command line, which timers and the boot unit start as well. */
 const COMMAND_LINE = join(INSTALLED, 'command-line.js');
-/** What V8 keeps of compiling the program; see load.ts. */
+/** V8's compilation cache of the program; see load.ts. */
 const CACHE = join(INSTALLED, 'program.cache');
 const AGENT = join(INSTALLED, 'agent');
 const COMMAND = join(INSTALLED, 'smartserver-firewall');
-/** On everybody's search path, also under sudo. */
+/** On everyone's search path, also under sudo. */
 const LINK = '/usr/local/sbin/smartserver-firewall';
 const SUDOERS = '/etc/sudoers.d/smartserver-firewall';
 const UNIT_NAME = 'smartserver-firewall.service';
@@ -53,7 +53,7 @@ export async function setup({ user, remove = false, dryRun = false }: SetupOptio
       remedy: say`Run it as root: sudo npx smartserver-firewall setup`,
     });
   }
-  return remove ? takeAway(dryRun) : install(user, dryRun);
+  return remove ? uninstall(dryRun) : install(user, dryRun);
 }
 
 async function install(user: string | undefined, dryRun: boolean): Promise<SetupStep[]> {
@@ -83,15 +83,15 @@ async function install(user: string | undefined, dryRun: boolean): Promise<Setup
     if (!same) changed.push(file);
     steps.push({ what: same ? 'unchanged' : now ? 'replace' : 'create', path: file.path });
   }
-  // Each time: Node.js may be another one now.
+  // Every time: Node.js may have changed.
   steps.push({ what: 'write', path: CACHE });
   const linked = (await exists(LINK)) && (await readlink(LINK).catch(() => '')) === COMMAND;
   steps.push({ what: linked ? 'unchanged' : 'link', path: LINK });
   if (!sudo && name !== 'root')
     steps.push({ what: 'skip: sudo is not installed, so Node-RED must run as root', path: '' });
   if (!systemd)
-    steps.push({ what: 'skip: no systemd here, so nothing is done at boot before Node-RED runs', path: '' });
-  if (!hooks) steps.push({ what: "skip: no folder reset.d of the vendor's found (set APOLLO_CONFD)", path: '' });
+    steps.push({ what: 'skip: systemd is not running, so nothing is done at boot before Node-RED starts', path: '' });
+  if (!hooks) steps.push({ what: "skip: the vendor's reset.d folder was not found (set APOLLO_CONFD)", path: '' });
   if (dryRun) return steps;
   await mkdir(INSTALLED, { recursive: true });
   await chmod(INSTALLED, 0o755);
@@ -103,7 +103,7 @@ async function install(user: string | undefined, dryRun: boolean): Promise<Setup
   }
   await removeIfThere(CACHE);
   await replace(owned.filter((file) => file !== rules));
-  // Whatever it answers: what is kept is how it was compiled.
+  // Whatever the response: this is only to fill the compilation cache.
   await run(node, [LOAD], { input: JSON.stringify(READING) });
   await chmod(CACHE, 0o644);
   if (rules) await swapIn([SUDOERS]);
@@ -118,7 +118,7 @@ async function install(user: string | undefined, dryRun: boolean): Promise<Setup
   return steps;
 }
 
-async function takeAway(dryRun: boolean): Promise<SetupStep[]> {
+async function uninstall(dryRun: boolean): Promise<SetupStep[]> {
   const hooks = await resetFolder();
   const paths = [
     LINK,
@@ -143,7 +143,7 @@ async function takeAway(dryRun: boolean): Promise<SetupStep[]> {
   return there.map((path) => ({ what: 'remove', path }));
 }
 
-/** Who Node-RED runs as: the one named, the one who called sudo, or the device's own user. */
+/** The user that Node-RED runs as: the one named, the one who called sudo, or the device's own user. */
 async function userFor(asked: string | undefined): Promise<string> {
   const candidates = asked === undefined ? [process.env.SUDO_USER ?? '', 'apollo'] : [asked];
   for (const name of candidates) {
@@ -153,13 +153,13 @@ async function userFor(asked: string | undefined): Promise<string> {
   throw new FirewallError('INVALID_INPUT', {
     what:
       asked === undefined
-        ? say`user: it is not clear who Node-RED runs as.`
+        ? say`user: the user that Node-RED runs as could not be detected.`
         : say`user: there is no user ${printable(asked)}.`,
     remedy: say`Name the user that Node-RED runs as: --user NAME`,
   });
 }
 
-/** The vendor's scripts for a factory restore lie below `$APOLLO_CONFD`; sudo does not hand that variable on. */
+/** The vendor's scripts for a factory restore are below `$APOLLO_CONFD`; sudo does not pass that variable on. */
 async function resetFolder(): Promise<string | null> {
   const environment = (await readText('/etc/environment'))?.text ?? '';
   const folder = process.env.APOLLO_CONFD ?? /^APOLLO_CONFD="?([^"\n]+)"?$/m.exec(environment)?.[1];
@@ -168,7 +168,7 @@ async function resetFolder(): Promise<string | null> {
   return (await exists(hooks)) ? hooks : null;
 }
 
-/** A file that root runs must be nobody else's to change, and so must every folder above it. */
+/** Nobody but root may be able to modify a file that root runs, nor any folder above it. */
 async function refuseWritable(path: string): Promise<void> {
   for (let at = path; ; at = dirname(at)) {
     const found = await lstat(at).catch((error: NodeJS.ErrnoException) => {
@@ -177,7 +177,9 @@ async function refuseWritable(path: string): Promise<void> {
     });
     const target = found?.isSymbolicLink() ? await stat(at) : found;
     if (target && (target.uid !== 0 || (target.mode & 0o022) !== 0)) {
-      throw notPermitted(say`${at} can be written to by others than root, so nothing that root runs may lie there.`);
+      throw notPermitted(
+        say`${at} is writable by users other than root, so nothing that root runs may be installed there.`,
+      );
     }
     if (at === '/') return;
   }
@@ -188,7 +190,7 @@ async function checkSudoers(path: string): Promise<void> {
   if (code === 0) return;
   await removeIfThere(path);
   throw new FirewallError('VERIFY_FAILED', {
-    what: say`visudo refuses the sudoers file (${`${stdout} ${stderr}`.trim().slice(0, 200)}).`,
+    what: say`visudo rejects the sudoers file (${`${stdout} ${stderr}`.trim().slice(0, 200)}).`,
     state: say`Nothing was installed.`,
   });
 }
@@ -210,15 +212,15 @@ const exists = (path: string): Promise<boolean> =>
 
 const READING: AgentQuestion = { settings: {}, call: { method: 'read', request: {} } };
 
-const sudoers = (user: string): string => `# Made by "smartserver-firewall setup"; "setup --remove" takes it away.
-# One user, one program, no arguments; the program reads one request and checks it.
+const sudoers = (user: string): string => `# Created by "smartserver-firewall setup"; "setup --remove" removes it.
+# One user, one program, no arguments; the program reads one request and validates it.
 Defaults!${AGENT} env_reset, !setenv, !requiretty
 ${user} ALL=(root) NOPASSWD: ${AGENT} ""
 `;
 
-const BOOT_UNIT = `# Made by "smartserver-firewall setup"; "setup --remove" takes it away.
+const BOOT_UNIT = `# Created by "smartserver-firewall setup"; "setup --remove" removes it.
 [Unit]
-Description=Takes back firewall changes that died or were not confirmed
+Description=Roll back interrupted and unconfirmed firewall changes
 DefaultDependencies=no
 Wants=network-pre.target
 After=local-fs.target ufw.service
@@ -234,8 +236,8 @@ WantedBy=multi-user.target
 `;
 
 const RESET_HOOK = `#!/bin/sh
-# Made by "smartserver-firewall setup"; "setup --remove" takes it away.
-# A factory restore puts the firewall back to ports 80 and 443, and leaves the web server on the ports it was moved to.
+# Created by "smartserver-firewall setup"; "setup --remove" removes it.
+# A factory restore resets the firewall to ports 80 and 443, but leaves the web server on the ports it was moved to.
 [ "$1" = factory ] || exit 0
 exec ${COMMAND} repair
 `;

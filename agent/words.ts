@@ -1,4 +1,4 @@
-/** Results in words, for a terminal. Text that is somebody else's is made printable. */
+/** Results in words, for a terminal. Untrusted text is made printable. */
 import { printable } from '../firewall/printable';
 import type { BackupReport, ChangeResult, RuleReport, State } from '../firewall/results';
 
@@ -8,29 +8,29 @@ export function statusLines(state: State): string[] {
   const open = state.services.filter((service) => service.in !== 'closed');
   return [
     `Firewall: ${at[`${active}`]} now, ${at[`${enabledAtBoot}`]} at the next boot`,
-    `Profile: ${profile.name ?? `none; closest is ${profile.closest}, ${profile.differences.length} differences`}`,
-    `By default: ${policies.incoming} incoming, ${policies.outgoing} outgoing`,
+    `Profile: ${profile.name ?? `none; the closest is ${profile.closest}, with ${profile.differences.length} differences`}`,
+    `Default policies: ${policies.incoming} incoming, ${policies.outgoing} outgoing`,
     ...(webPorts ? [`Web pages: http ${webPorts.http ?? 'none'}, https ${webPorts.https ?? 'none'}`] : []),
     'Open from outside:',
     ...open.map(({ id, ports, in: how, sources }) => {
       const some = sources.length > 0 ? ` (${sources.join(', ')})` : '';
-      return `  ${id}: ${ports.join(', ')}${how === 'partial' ? ` in part${some}` : ''}`;
+      return `  ${id}: ${ports.join(', ')}${how === 'partial' ? ` partially${some}` : ''}`;
     }),
     ...(pending
-      ? [`Waits to be confirmed until ${pending.confirmBy}: ${pending.action} ("smartserver-firewall confirm")`]
+      ? [`Pending, to be confirmed by ${pending.confirmBy}: ${pending.action} ("smartserver-firewall confirm")`]
       : []),
-    ...leases.map(({ service, until }) => `For a while, until ${until}: ${service}`),
+    ...leases.map(({ service, until }) => `Temporary, until ${until}: ${service}`),
     ...(lastRequest
       ? [
-          `Last request of an operator: ${lastRequest.id}, issued ${lastRequest.issued}${lastRequest.undone ? '; taken back since' : ''}`,
+          `Last request of an operator: ${lastRequest.id}, issued ${lastRequest.issued}${lastRequest.undone ? '; undone since' : ''}`,
         ]
       : []),
     ...[
-      ...(state.inSync ? [] : ['The kernel does not hold what ufw\'s files say: run "ufw reload".']),
+      ...(state.inSync ? [] : ['The rules in the kernel do not match ufw\'s files: run "ufw reload".']),
       ...(webPorts?.problems ?? []),
       ...state.leftovers,
       ...state.otherOwners,
-      ...state.unreadable.map((line) => `Not a rule of ufw's: ${printable(line)}`),
+      ...state.unreadable.map((line) => `Not a ufw rule: ${printable(line)}`),
     ].map((problem) => `! ${problem}`),
   ];
 }
@@ -45,7 +45,7 @@ export function changeLines({ action, changed, added, removed, backup, warnings 
 }
 
 export function backupLines(backups: readonly BackupReport[]): string[] {
-  if (backups.length === 0) return ['There is no backup: nothing was changed yet.'];
+  if (backups.length === 0) return ['There is no backup: nothing has been changed yet.'];
   return backups.map(({ id, at, action, reason, rules }) => {
     const why = reason === 'requested' ? '' : ` (${reason})`;
     return `${id}  ${at}  ${rules} rules, before: ${printable(action).slice(1, -1)}${why}`;

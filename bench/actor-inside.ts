@@ -1,7 +1,7 @@
 /**
- * Runs inside the device as a long-lived process, as Node-RED does: makes the changes that come as lines of JSON, with
- * the engine or with programs, and answers each with how long it took. Time is taken here, so that the way from the
- * host into the device is in no figure.
+ * Runs inside the device as a long-lived process, like Node-RED: makes the changes that arrive as lines of JSON, with
+ * the engine or with programs, and responds to each with how long it took. Time is measured here, so that no figure includes
+ * the way from the host into the device.
  */
 import { execFile } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
@@ -17,15 +17,15 @@ export type Step =
   | { kind: 'program'; argv: readonly string[] }
   | { kind: 'files'; texts: Readonly<Record<string, string>> };
 
-/** One change, or one reading: its steps in their order. */
+/** One change or reading: its steps in order. */
 export type Job = readonly Step[];
 
 export interface Answer {
-  /** From the first step's begin to the last one's end, in ms. */
+  /** From the beginning of the first step to the end of the last one, in ms. */
   ms: number;
-  /** The longest time in which the event loop did not come round, in ms. */
+  /** The longest time for which the event loop was blocked, in ms. */
   blockMs: number;
-  /** What went wrong; the figures are then worth nothing. */
+  /** What went wrong; the figures are then invalid. */
   error?: string;
 }
 
@@ -53,7 +53,7 @@ async function perform(step: Step): Promise<void> {
 }
 
 async function measure(job: Job): Promise<Answer> {
-  // The sampler has to come round once, or it would count reading the job, and once more to see the last block.
+  // The sampler has to run once, or it would count parsing the job, and once more to see the last block.
   await pause(SETTLE_MS);
   loop.reset();
   const begun = performance.now();

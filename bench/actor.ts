@@ -1,4 +1,4 @@
-/** Who makes the measured changes: a process of its own inside the device, asked for one change at a time. */
+/** Makes the measured changes: a separate process inside the device that is sent one change at a time. */
 import { join } from 'node:path';
 import type { Device } from '../test/device/device';
 import type { InsideProcess } from '../test/device/inside-process';
@@ -10,7 +10,7 @@ export class Actor {
   private text = '';
   private hear: (line: string) => void = () => undefined;
 
-  /** Starts the process, as the argument of `under` where a program is named that starts it. */
+  /** Starts the process, as an argument of the program `under` if there is one. */
   static async start(device: Device, under: readonly string[] = []): Promise<Actor> {
     return new Actor(await device.spawn([...under, process.execPath, PROGRAM]));
   }
@@ -26,7 +26,7 @@ export class Actor {
     });
   }
 
-  /** Makes one change and tells what it took. Rejects where a step fails or the process ends. */
+  /** Makes one change and returns how long it took. Rejects if a step fails or the process ends. */
   async make(job: Job): Promise<Answer> {
     const heard = new Promise<string>((resolve) => {
       this.hear = resolve;

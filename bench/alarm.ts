@@ -1,8 +1,8 @@
 /**
- * `npm run bench:alarm`: how long it takes from the publish of an alarm until the kernel keeps packets out, by the example
- * `lockdown-on-alarm` and by what a user would do with an exec node, in one Node-RED on one device; and what a storm of
- * alarms does to it. Prints tables and writes `bench/alarm.json`. `-- --quick` repeats less. A missed target is printed,
- * not an error.
+ * `npm run bench:alarm`: the time from the publication of an alarm until the kernel blocks packets, with the example
+ * `lockdown-on-alarm` and with what a user would do in an exec node, in one Node-RED on one device; and the effect of a storm
+ * of alarms. Prints tables and writes `bench/alarm.json`. `-- --quick` repeats less. A missed target is printed, but is not
+ * an error.
  */
 import { writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
@@ -26,20 +26,20 @@ const ALARMS = quick ? 5 : 50;
 /** A script of `ufw` calls takes seconds. */
 const SCRIPTED = quick ? 2 : 7;
 const STORM = { seconds: quick ? 6 : 30, perSecond: 1000 };
-/** What the state before an alarm leads to in Node-RED, which watches the firewall, is over by then, in ms. */
+/** In ms. By then Node-RED, which watches the firewall, has finished reacting to the state before an alarm. */
 const SETTLE_MS = 700;
 
-/** Somebody who reacts to an alarm. */
+/** A way of reacting to an alarm. */
 interface Contestant {
   name: string;
   what: string;
   topic: string;
-  /** The port that shows that it is done: of several that it closes the last one. */
+  /** The port that shows its completion: the last one of those that it closes. */
   port: number;
   repetitions: number;
   /** What a debug node of its flow prints at the end. */
   done: RegExp;
-  /** Whether the firewall is locked down then. */
+  /** Whether the firewall is locked down afterwards. */
   locksDown: boolean;
 }
 
@@ -68,7 +68,7 @@ const TAB = '5afe0a1a00000001';
 const BROKER = '5afe0a1a0000000c';
 const SCRIPT = '/run/lockdown.sh';
 
-/** A flow that starts a program at each message. */
+/** A flow that runs a program for each message. */
 function execFlow(topic: string, command: string, done: string): unknown[] {
   const place = { z: TAB, x: 1, y: 1 };
   return [
@@ -108,7 +108,7 @@ async function main(): Promise<void> {
   say(`Written to ${RESULTS}.`);
 }
 
-/** All contestants on one device, turn by turn. */
+/** All contestants on one device, in turn. */
 async function latenciesOf(): Promise<Latency[]> {
   const device = await Device.open();
   try {
@@ -130,7 +130,7 @@ async function latenciesOf(): Promise<Latency[]> {
         await pause(SETTLE_MS);
         const ms = await alarm(device, nodeRed, trigger, contestant);
         if (contestant.locksDown) await assertDone(device, { name: 'lockdown', to: locked }, contestant);
-        // The first one of each warms up.
+        // The first one of each is a warm-up.
         if (turn > 0) times.get(contestant)?.push(ms);
       }
     }
@@ -155,7 +155,7 @@ async function latenciesOf(): Promise<Latency[]> {
   }
 }
 
-/** Writes the calls that make a lockdown of the device's rules; tells the state they have to reach. */
+/** Writes the calls that turn the device's rules into a lockdown; returns the state they have to reach. */
 async function prepareScript(device: Device): Promise<DeviceState> {
   const before = await rulesAsCommands(device);
   const engine = await Engine.start(device);
@@ -168,8 +168,8 @@ async function prepareScript(device: Device): Promise<DeviceState> {
 }
 
 /**
- * Publishes an alarm and tells how long packets got in after it, in ms. A neighbour knocks every ms, which is what a
- * firewall is for; the kernel's tables are not looked at meanwhile, as programs that read them would hold up others.
+ * Publishes an alarm and returns for how long packets still got in, in ms. A neighbour sends a probe every ms, which is what
+ * a firewall is for; the kernel's tables are not read in the meantime, as programs that read them would hold up others.
  */
 async function alarm(
   device: Device,
@@ -184,12 +184,12 @@ async function alarm(
   const [at] = await published;
   await finished;
   const { times } = await probe.stop();
-  // The last that got in, as the ufw command shuts out everybody for a moment at each of its changes.
-  const last = times.reduce((latest, knock) => (knock.answered ? Math.max(latest, knock.at) : latest), 0);
+  // The last one that got in, as the ufw command blocks everything for a moment at each of its changes.
+  const last = times.reduce((latest, one) => (one.answered ? Math.max(latest, one.at) : latest), 0);
   return last - Number(at);
 }
 
-/** The next match in what a program says from now on. */
+/** The next match in the output of a program from now on. */
 function heard(program: InsideProcess, pattern: RegExp): Promise<RegExpMatchArray> {
   return new Promise((resolve) => {
     const hear = (text: string): void => {
@@ -237,16 +237,16 @@ function targetsOf([own, ...others]: readonly Latency[], storm: StormFigures): T
   const reached = own?.ms.median ?? Number.NaN;
   return [
     target('an alarm locks down, from publish to kernel, median', '≤ 150 ms', `${reached} ms`, reached <= 150),
-    target('the same lockdown by ufw calls, to this package', '> 1×', `${slowest}×`, slowest > 1),
-    target('changes made in a storm', '1', String(storm.changes), storm.changes === 1),
-    target("a page of Node-RED's in a storm, p99", '< 100 ms', `${storm.page.p99} ms`, storm.page.p99 < 100),
-    target('requests that wait in a storm', '≤ 5', String(storm.waiting), storm.waiting <= 5),
-    target('heap left by a storm', '≤ 15 MB', `${left} MB`, left <= 15),
+    target('the same lockdown by ufw calls, relative to this package', '> 1×', `${slowest}×`, slowest > 1),
+    target('changes made during a storm', '1', String(storm.changes), storm.changes === 1),
+    target('a Node-RED page during a storm, p99', '< 100 ms', `${storm.page.p99} ms`, storm.page.p99 < 100),
+    target('requests queued during a storm', '≤ 5', String(storm.waiting), storm.waiting <= 5),
+    target('heap growth after a storm', '≤ 15 MB', `${left} MB`, left <= 15),
   ];
 }
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  // Ending runs the device's own exit hook, which takes it down.
+  // Exiting runs the device's own exit hook, which tears it down.
   process.once(signal, () => process.exit(1));
 }
 

@@ -1,7 +1,7 @@
 /**
- * `npm run bench`: this package, a script of `ufw` calls and `ufw reload` side by side on one embedded device, turn by
- * turn, with more and more other rules present. Prints a table and writes `bench/results.json`. `-- --quick` repeats
- * less. A missed target is printed, not an error.
+ * `npm run bench`: this package, a script of `ufw` calls and `ufw reload` side by side on one embedded device, in turn,
+ * with an increasing number of other rules. Prints a table and writes `bench/results.json`. `-- --quick` repeats
+ * less. A missed target is printed, but is not an error.
  */
 import { writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
@@ -20,7 +20,7 @@ const SIZES = [0, 30, 300, 3000];
 
 interface Repetitions {
   timed: number;
-  /** Of changes: those of this package take a moment, and more of them make a leak more likely to be seen. */
+  /** Of changes: this package's take only a moment, and more of them make a leak more likely to be seen. */
   probed: { engine: number; others: number };
 }
 
@@ -51,7 +51,7 @@ async function main(): Promise<void> {
   say(`Written to ${RESULTS}.`);
 }
 
-/** All figures with so many other rules, on a device of its own. */
+/** All figures with this many other rules, on a separate device. */
 async function withRules(size: number, repetitions: Repetitions): Promise<Figure[]> {
   const device = await Device.open();
   try {
@@ -79,7 +79,7 @@ async function figuresOf(
   const { contestants } = operation;
   const timings = new Map(contestants.map((contestant) => [contestant, [] as Timing[]]));
   for (let turn = 0; turn < repetitions.timed; turn++) {
-    // Whoever is first is another one each time.
+    // A different one is first each time.
     const first = turn % contestants.length;
     for (const contestant of [...contestants.slice(first), ...contestants.slice(0, first)]) {
       timings.get(contestant)?.push(await timed(device, actor, operation, contestant));
@@ -119,9 +119,9 @@ async function probed(
   repetitions: Repetitions,
 ): Promise<NonNullable<Figure['probes']>> {
   const count = contestant.name === ENGINE ? repetitions.probed.engine : repetitions.probed.others;
-  const total: Leaks = { closedKnocks: 0, leaked: 0, openKnocks: 0, dropped: 0 };
+  const total: Leaks = { closedProbes: 0, leaked: 0, openProbes: 0, dropped: 0 };
   for (let turn = 0; turn < count; turn++) {
-    // The two families are two commits of the kernel, so either may leak.
+    // The two families are two kernel commits, so either may leak.
     const found = await leaks(device, actor, operation, contestant, turn % 2 === 0 ? 'ipv4' : 'ipv6');
     for (const key of Object.keys(total) as (keyof Leaks)[]) total[key] += found[key];
   }
@@ -129,7 +129,7 @@ async function probed(
 }
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  // Ending runs the device's own exit hook, which takes it down.
+  // Exiting runs the device's own exit hook, which tears it down.
   process.once(signal, () => process.exit(1));
 }
 

@@ -1,4 +1,4 @@
-/** The other rules of a busy device: a blocklist, three quarters of it IPv4, as address by address bans leave it. */
+/** The other rules of a busy device: a blocklist, three quarters of it IPv4, as left by banning addresses one by one. */
 
 import { FAMILIES, type Family, makeRule, type Rule } from '../firewall/rules/rule';
 import { formatRuleFile, parseRuleFile, rulesOf, withRules } from '../firewall/rules/rule-file';
@@ -10,7 +10,7 @@ const FILE_OF: Readonly<Record<Family, string>> = { ipv4: '/etc/ufw/user.rules',
 /** Every fourth rule is about an IPv6 address. */
 const IPV6_EVERY = 4;
 
-/** So many rules, each about an address of its own, of the ranges for benchmarks and for documentation. */
+/** This many rules, each for a different address, from the ranges for benchmarks and documentation. */
 export function blocklist(count: number): FamilyRules[] {
   const rules: Record<Family, Rule[]> = { ipv4: [], ipv6: [] };
   for (let at = 0; at < count; at++) {
@@ -21,7 +21,7 @@ export function blocklist(count: number): FamilyRules[] {
   return FAMILIES.map((family) => ({ family, rules: rules[family] }));
 }
 
-/** As many kinds as there are rules between two of IPv6 would give that family one kind only: one more. */
+/** One more kind than the interval between IPv6 rules: with equal numbers, that family would only get one kind. */
 const kinds: readonly Partial<Rule>[] = [
   { action: 'deny' },
   { action: 'reject' },

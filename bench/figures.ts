@@ -1,4 +1,4 @@
-/** What was measured, in the shape of `results.json`, and the targets it is held to. */
+/** The measurements, in the shape of `results.json`, and their targets. */
 import { ENGINE, type OperationName, UFW_CALLS, UFW_STATUS, UFW_STATUS_NUMBERED } from './operations';
 
 export interface Figure {
@@ -9,24 +9,24 @@ export interface Figure {
   ms: { median: number; min: number; max: number; repetitions: number };
   /** The median's multiple of this package's. */
   timesThisPackage: number;
-  /** Programs started: by all changes of the operation, and by the one that starts most. */
+  /** Programs started: by all changes of the operation, and by the change that starts most. */
   processes: { total: number; perChange: number };
-  /** Knocks during the operation, one every ms on each port, over its repetitions; null for readings. */
+  /** Probes during the operation, one per ms and port, over its repetitions; null for readings. */
   probes: {
     repetitions: number;
-    closedKnocks: number;
+    closedProbes: number;
     leaked: number;
-    openKnocks: number;
+    openProbes: number;
     dropped: number;
   } | null;
-  /** The longest block of the event loop, the median and the largest of the repetitions; null where no engine ran in it. */
+  /** The longest block of the event loop, the median and the largest of the repetitions; null if no engine ran in it. */
   blockMs: { median: number; max: number } | null;
 }
 
-/** Of all alarms by one contestant: from the publish until the last knock on the port that got in. */
+/** Over all alarms handled by one contestant: from the publication until the last probe of the port that was answered. */
 export interface Latency {
   contestant: string;
-  /** What is closed then. */
+  /** What is closed afterwards. */
   what: string;
   ms: { median: number; p99: number; min: number; max: number; repetitions: number };
   /** The median's multiple of this package's. */
@@ -39,33 +39,33 @@ export interface StormFigures {
   published: number;
   received: number;
   changes: number;
-  /** Different requests that waited for the firewall at a time, at most. */
+  /** The maximum number of different requests queued for the firewall. */
   waiting: number;
-  /** How long Node-RED took for a page of an http-in node during the storm, asked for fifty times a second; in ms. */
+  /** How long Node-RED took to serve a page of an http-in node during the storm, fifty times a second; in ms. */
   page: { p50: number; p99: number; max: number; visits: number; failed: number };
   blockMs: number;
   rssMb: Readonly<Record<'before' | 'early' | 'late' | 'after', number>>;
   heapMb: Readonly<Record<'before' | 'after', number>>;
 }
 
-/** What one package takes. */
+/** The footprint of one package. */
 export interface Footprint {
   name: string;
-  /** On disk, with all it brings along, in bytes. */
+  /** On disk, including dependencies, in bytes. */
   installed: number;
   /** Packages in the tree, itself included. */
   packages: number;
-  /** Loading all node sets in a new process, beyond as many empty ones, in ms. */
+  /** Loading all node sets in a new process, minus as many empty ones, in ms. */
   loadMs: number;
-  /** Node-RED's resident memory with one node of each type deployed, beyond without the package. */
+  /** Node-RED's resident memory with one node of each type deployed, minus that without the package. */
   memory: Memory;
 }
 
 /** Resident memory, in MB. */
 export interface Memory {
-  /** Soon after the start, when much of it was never needed yet, and what was is not cleared away. */
+  /** Soon after startup, when much of it has not been needed yet, and garbage has not been collected. */
   started: number;
-  /** When it has answered some requests. */
+  /** After it has answered some requests. */
   worked: number;
 }
 
@@ -89,7 +89,7 @@ export interface Results {
   targets: readonly Target[];
 }
 
-/** The middle of a list, which must not be empty; the mean of the two middle ones of an even one. */
+/** The median of a list, which must not be empty; of an even number of values, the mean of the middle two. */
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const half = Math.floor(sorted.length / 2);
@@ -97,19 +97,19 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : ((sorted[half - 1] as number) + upper) / 2;
 }
 
-/** What so great a part of a list, which must not be empty, is not above: 0.99 for all but one in a hundred. */
+/** The value that this share of a list, which must not be empty, does not exceed: 0.99 for all but one in a hundred. */
 export function quantile(values: readonly number[], part: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.max(0, Math.ceil(sorted.length * part) - 1)] as number;
 }
 
-/** To a tenth. */
+/** Rounds to a tenth. */
 export const rounded = (value: number): number => Math.round(value * 10) / 10;
 
 const MANY = 3000;
 const SOME = 30;
 
-/** The targets with what was reached. A missed one is a figure like any other, not an error. */
+/** The targets with the figures reached. A missed one is a figure like any other, not an error. */
 export function targetsOf(figures: readonly Figure[]): Target[] {
   const engine = figures.filter(({ contestant }) => contestant === ENGINE);
   const sizes = [...new Set(figures.map(({ otherRules }) => otherRules))];
@@ -125,7 +125,7 @@ export function targetsOf(figures: readonly Figure[]): Target[] {
     met: reached >= factor,
   });
   const changes = engine.filter(({ operation }) => operation !== 'read');
-  const sum = (key: 'leaked' | 'dropped' | 'closedKnocks' | 'openKnocks'): number =>
+  const sum = (key: 'leaked' | 'dropped' | 'closedProbes' | 'openProbes'): number =>
     changes.reduce((total, { probes }) => total + (probes?.[key] ?? 0), 0);
   const most = Math.max(...changes.map(({ processes }) => processes.perChange));
   const growth = ms('toggle', ENGINE, MANY) / ms('toggle', ENGINE, SOME);
@@ -134,28 +134,28 @@ export function targetsOf(figures: readonly Figure[]): Target[] {
   );
   const readers = [UFW_STATUS, UFW_STATUS_NUMBERED];
   return [
-    atLeast('set-profile, factory → lockdown, to ufw calls', 40, faster('lockdown', [UFW_CALLS], 0)),
+    atLeast('set-profile, factory → lockdown, relative to ufw calls', 40, faster('lockdown', [UFW_CALLS], 0)),
     ...sizes.map((size) =>
-      atLeast(`toggle-service, ${size} other rules, to ufw calls`, 2, faster('toggle', [UFW_CALLS], size)),
+      atLeast(`toggle-service, ${size} other rules, relative to ufw calls`, 2, faster('toggle', [UFW_CALLS], size)),
     ),
     ...sizes.map((size) =>
-      atLeast(`read, ${size} other rules, to ufw status`, size >= MANY ? 2 : 1, faster('read', readers, size)),
+      atLeast(`read, ${size} other rules, relative to ufw status`, size >= MANY ? 2 : 1, faster('read', readers, size)),
     ),
     { what: 'processes per change', target: '≤ 8', figure: String(most), met: most <= 8 },
     {
-      what: 'knocks let in on a closed port in any change',
+      what: 'probes let in on a closed port in any change',
       target: '0',
-      figure: `${sum('leaked')} of ${sum('closedKnocks')}`,
+      figure: `${sum('leaked')} of ${sum('closedProbes')}`,
       met: sum('leaked') === 0,
     },
     {
-      what: 'knocks dropped on an open port in any change',
+      what: 'probes dropped on an open port in any change',
       target: '0',
-      figure: `${sum('dropped')} of ${sum('openKnocks')}`,
+      figure: `${sum('dropped')} of ${sum('openProbes')}`,
       met: sum('dropped') === 0,
     },
     {
-      what: `toggle-service at ${MANY} other rules, to ${SOME}`,
+      what: `toggle-service at ${MANY} other rules, relative to ${SOME}`,
       target: '≤ 2× the time',
       figure: `${growth.toFixed(2)}×`,
       met: growth <= 2,

@@ -1,7 +1,7 @@
 /**
- * `npm run bench:fleet`: one request to a whole fleet. First real embedded devices, each with its own ufw and its own
- * Node-RED, and beside them what a user would do instead, a loop that runs a script of `ufw` calls on each; then thousands of
- * connections that only answer as devices do, against the operator's flow. Prints a table and writes `bench/fleet.json`.
+ * `npm run bench:fleet`: one request to a whole fleet. First real embedded devices, each with its own ufw and Node-RED,
+ * compared with what a user would do instead, a loop that runs a script of `ufw` calls on each; then thousands of connections
+ * that merely respond as devices do, against the operator's flow. Prints a table and writes `bench/fleet.json`.
  * `-- --quick` has fewer of both.
  */
 import { strict as assert } from 'node:assert';
@@ -24,12 +24,12 @@ const RESULTS = join(resolve(__dirname, '..', '..'), 'bench', 'fleet.json');
 const QUICK = process.argv.includes('--quick');
 const REAL = QUICK ? 5 : 50;
 const SIMULATED = QUICK ? [200] : [2000, 10_000];
-/** So many connections are held by one process. */
+/** The number of connections held by one process. */
 const PER_PROCESS = 500;
-/** How many devices are started, or worked on by the loop, at a time. */
+/** How many devices the loop works on at a time. */
 const AT_A_TIME = [1, 10] as const;
 const STARTED_AT_A_TIME = 3;
-/** A simulated device answers within this, in ms; a device of the bench takes as long. */
+/** A simulated device answers within this time, in ms, which is what a device of the bench takes. */
 const ANSWER_MS = 500;
 const PATIENCE_MS = 300_000;
 
@@ -54,7 +54,7 @@ async function main(): Promise<void> {
 const namesOf = (what: string, count: number): string[] =>
   Array.from({ length: count }, (_, at) => `${what}-${at + 1}`);
 
-/** Node-RED says how long it was blocked. */
+/** Makes Node-RED report for how long it was blocked. */
 const LAG = { NODE_OPTIONS: `-r ${join(__dirname, 'lag.js')}` };
 
 async function real(): Promise<{ fleet: FleetFigures; loops: LoopFigure[] }> {
@@ -63,7 +63,7 @@ async function real(): Promise<{ fleet: FleetFigures; loops: LoopFigure[] }> {
   const members: Member[] = [];
   try {
     const operator = await office.startNodeRed({ env: LAG });
-    say(`${REAL} devices are started …`);
+    say(`starting ${REAL} devices …`);
     await inTurns(names, STARTED_AT_A_TIME, async (name) => {
       members.push(await Member.open(office, name, 'bench'));
     });
@@ -76,7 +76,7 @@ async function real(): Promise<{ fleet: FleetFigures; loops: LoopFigure[] }> {
     await assertLockedDown(devices);
     const memory = await Promise.all(members.map(({ device, nodeRed }) => memoryOf(device, nodeRed.pid)));
     fleet.deviceMb = rounded(memory.reduce((sum, one) => sum + one, 0) / REAL);
-    // What a user would type on each instead, from the same start; nothing else runs there meanwhile.
+    // What a user would run on each instead, from the same initial state; nothing else runs there in the meantime.
     const script = commandsBetween(before, await rulesAsCommands(devices[0] as Device));
     await Promise.all(members.map(({ nodeRed }) => nodeRed.kill()));
     const loops: LoopFigure[] = [];
@@ -98,7 +98,7 @@ async function real(): Promise<{ fleet: FleetFigures; loops: LoopFigure[] }> {
   }
 }
 
-/** Connections that only answer, some hundreds in a process. The operator's Node-RED starts when all are there. */
+/** Connections that merely respond, some hundreds per process. The operator's Node-RED starts once all are connected. */
 async function simulated(count: number): Promise<FleetFigures> {
   const names = namesOf('simulated', count);
   const office = await Office.open(names);
@@ -140,7 +140,7 @@ async function simulated(count: number): Promise<FleetFigures> {
   }
 }
 
-/** Presses the button, and notes when which answer has come. */
+/** Presses the button, and records when each result arrives. */
 async function requestToAll(
   office: Office,
   operator: InsideProcess,
@@ -174,7 +174,7 @@ async function requestToAll(
   const json = await timed(() => office.table());
   const figures: FleetFigures = {
     ...{ what, devices, halfMs: part(0.5), ninetyNineMs: part(0.99), allMs: part(1), tableMs: rounded(tableMs) },
-    // The request reaches each device; the operator gets each result and state.
+    // The request reaches each device; the operator receives each result and state.
     messages: { requests: devices, results, states },
     brokerCpuMs: rounded(brokerCpuMs),
     operator: {
@@ -202,7 +202,7 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
   return now() - started;
 }
 
-/** Works a list off, so many at a time. */
+/** Processes a list, this many items at a time. */
 async function inTurns<Item>(
   items: readonly Item[],
   atATime: number,
@@ -218,19 +218,19 @@ async function inTurns<Item>(
 async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
   const deadline = now() + PATIENCE_MS;
   while (!(await holds())) {
-    if (now() > deadline) throw new Error(`This has not come true within ${PATIENCE_MS / 1000} s: ${holds}`);
+    if (now() > deadline) throw new Error(`This condition was not met within ${PATIENCE_MS / 1000} s: ${holds}`);
     await new Promise((done) => setTimeout(done, 100));
   }
 }
 
-/** Waits until the operator's table counts so many; only the counts are asked for, since none fails. */
+/** Waits until the operator's table counts this many; only the counts are requested, since none fails. */
 const untilCount = (office: Office, what: string, count: number): Promise<void> =>
   until(async () => (await office.table('?only=failed')).counts[what] === count);
 
 /** A process's CPU time so far, in ms. */
 async function cpuOf(device: Device, pid: number): Promise<number> {
   const fields = (await device.read(`/proc/${pid}/stat`)).split(') ')[1]?.split(' ') ?? [];
-  // In ticks of a hundredth of a second: of its own and in the kernel.
+  // User and system time, in ticks of a hundredth of a second.
   return (Number(fields[11]) + Number(fields[12])) * 10;
 }
 
@@ -240,7 +240,7 @@ async function memoryOf(device: Device, pid: number): Promise<number> {
   return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]) / 1024;
 }
 
-/** For how long Node-RED did nothing else at most since this was asked last, in ms. */
+/** The longest time for which Node-RED was blocked since the last call, in ms. */
 async function longestBlock(office: Office, nodeRed: InsideProcess): Promise<number> {
   const said = new Promise<number>((resolve) => {
     const look = (text: string): void => {
@@ -256,7 +256,7 @@ async function longestBlock(office: Office, nodeRed: InsideProcess): Promise<num
 }
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  // Ending runs the devices' own exit hooks, which take them down.
+  // Exiting runs the devices' own exit hooks, which tear them down.
   process.once(signal, () => process.exit(1));
 }
 

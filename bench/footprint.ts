@@ -1,6 +1,6 @@
 /**
- * `npm run bench:footprint`: what the packed package takes on a device — disk, packages, start, memory — beside the same
- * figures of three well-known node packages, and each against its budget. Prints a table and writes `bench/footprint.json`.
+ * `npm run bench:footprint`: what the packed package takes on a device – disk, packages, startup, memory – next to the same
+ * figures of three well-known node packages, and compared with its budgets. Prints a table and writes `bench/footprint.json`.
  */
 import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
@@ -21,19 +21,19 @@ const OWN = '@smartserver/node-red-firewall';
 const OTHERS = ['node-red-contrib-cron-plus', 'node-red-contrib-influxdb', 'node-red-contrib-telegrambot'];
 const STARTS = 15;
 const MEMORY_RUNS = 7;
-/** Memory is read this long after flows have started: what is only needed for the start is gone by then, in ms. */
+/** In ms. Memory is read this long after flows have started: by then, what is only needed at startup is gone. */
 const SETTLE_MS = 3000;
-/** After so many requests to Node-RED its young objects have been cleared away several times, with the package or without. */
+/** After this many requests Node-RED has collected its young garbage several times, with or without the package. */
 const WORK = 150;
 
 const say = (text: string): void => {
   process.stdout.write(`${text}\n`);
 };
 
-/** What is measured: Node-RED with a package, or with none. */
+/** The subject of a measurement: Node-RED with one package, or with none. */
 interface Installed {
   name: string;
-  /** The folder `node_modules` that the package lies in. */
+  /** The `node_modules` folder that contains the package. */
   modules: string;
   /** The types of its nodes. */
   types: readonly string[];
@@ -93,7 +93,7 @@ async function sizesOf(modules: string, name: string): Promise<Omit<Footprint, '
   };
 }
 
-/** Bytes of all files below. */
+/** The total size of all files below, in bytes. */
 async function sizeOf(path: string): Promise<number> {
   const { size, isFolder } = await stat(path).then((found) => ({ size: found.size, isFolder: found.isDirectory() }));
   if (!isFolder) return size;
@@ -130,7 +130,7 @@ async function loading(files: readonly string[]): Promise<number> {
   return median(times);
 }
 
-/** The node types of a package, as Node-RED tells them. */
+/** The node types of a package, according to Node-RED. */
 async function nodeTypes(device: Device, modules: string, name: string): Promise<string[]> {
   const nodeRed = await startNodeRed(device, [], { installation: installationOf(device, modules) });
   const { port, close } = await device.forward(1880);
@@ -150,7 +150,7 @@ const installationOf = (device: Device, modules: string): Installation => ({
   red: device.inside(join(root, 'node_modules', 'node-red', 'red.js')),
 });
 
-/** Node-RED's resident memory with each of these, the median of some starts, turn by turn. */
+/** Node-RED's resident memory with each of these, the median of several starts, in turn. */
 async function memories(device: Device, contestants: readonly Installed[]): Promise<Memory[]> {
   const sizes = contestants.map((): Memory[] => []);
   for (let turn = 0; turn < MEMORY_RUNS; turn++) {
@@ -190,18 +190,18 @@ async function residentMb(device: Device, pid: number): Promise<number> {
   return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]) / 1024;
 }
 
-/** Has Node-RED tell what nodes it has, as the editor asks. */
+/** Makes Node-RED list its nodes, as the editor does. */
 async function work(device: Device): Promise<void> {
   const { port, close } = await device.forward(1880);
   for (let request = 0; request < WORK; request++) await nodeSets(port);
   await close();
 }
 
-/** What one request to the agent takes. */
+/** The footprint of one request to the agent. */
 interface AgentFigures {
-  /** Resident memory at most, in MB. */
+  /** Peak resident memory, in MB. */
   peakMb: number;
-  /** From start to answer, as a multiple of `node -e 0`. */
+  /** From start to response, as a multiple of `node -e 0`. */
   timesEmpty: number;
 }
 
@@ -216,18 +216,18 @@ async function agentOf(device: Device, folder: string): Promise<AgentFigures> {
   const { code, stderr } = await device.run([device.node, join(device.account.home, 'load.js')], { input: request });
   if (code !== 0) throw new Error(stderr);
   await device.write(inside, ASKING);
-  const told = JSON.parse(await device.ok(device.node, inside, agent, request, String(STARTS))) as {
+  const measured = JSON.parse(await device.ok(device.node, inside, agent, request, String(STARTS))) as {
     peaks: number[];
     asked: number[];
     empty: number[];
   };
   return {
-    peakMb: rounded(median(told.peaks)),
-    timesEmpty: Math.round((median(told.asked) / median(told.empty)) * 100) / 100,
+    peakMb: rounded(median(measured.peaks)),
+    timesEmpty: Math.round((median(measured.asked) / median(measured.empty)) * 100) / 100,
   };
 }
 
-/** Runs inside the device: asks the agent, and starts a Node.js that does nothing, turn by turn. */
+/** Runs inside the device: sends a request to the agent, and starts a Node.js that does nothing, in turn. */
 const ASKING = `
 const { spawnSync } = require('child_process');
 const [agent, request, turns] = process.argv.slice(2);
@@ -257,16 +257,16 @@ function budgetsOf(own: Footprint, { peakMb, timesEmpty }: AgentFigures): Budget
   return [
     atMost('installed size', rounded(own.installed / 2 ** 20), 3, ' MB'),
     atMost('packages in the tree', own.packages, 30, ''),
-    atMost('loading all node sets, beyond empty ones', own.loadMs, 60, ' ms'),
-    atMost("Node-RED's memory with all nodes deployed, beyond without", own.memory.started, 12, ' MB'),
-    atMost('the same, when it has answered requests', own.memory.worked, 12, ' MB'),
-    atMost("the agent's memory at most", peakMb, 60, ' MB'),
-    atMost('the agent from start to answer, to node -e 0', timesEmpty, 2.5, '×'),
+    atMost('loading all node sets, minus empty ones', own.loadMs, 60, ' ms'),
+    atMost("Node-RED's memory with all nodes deployed, minus without", own.memory.started, 12, ' MB'),
+    atMost('the same, after answering requests', own.memory.worked, 12, ' MB'),
+    atMost("the agent's peak memory", peakMb, 60, ' MB'),
+    atMost('the agent from start to response, relative to node -e 0', timesEmpty, 2.5, '×'),
   ];
 }
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  // Ending runs the device's own exit hook, which takes it down.
+  // Exiting runs the device's own exit hook, which tears it down.
   process.once(signal, () => process.exit(1));
 }
 

@@ -1,4 +1,4 @@
-/** Loaded before Node-RED: on SIGWINCH (Node-RED has its own use for SIGUSR2) it says the longest time, in ms, for which nothing else was done since it was asked last. */
+/** Loaded before Node-RED: on SIGWINCH (Node-RED itself uses SIGUSR2) it prints the longest block of the event loop since the last time, in ms. */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 
 const delay = monitorEventLoopDelay({ resolution: 5 });

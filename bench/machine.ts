@@ -3,7 +3,7 @@ import { cpus } from 'node:os';
 import { Device } from '../test/device/device';
 import type { Results } from './figures';
 
-/** What the figures depend on, and nothing that names the machine. */
+/** What the figures depend on, without anything that identifies the machine. */
 export async function machine(): Promise<Results['machine']> {
   const device = await Device.open();
   try {

@@ -1,4 +1,4 @@
-/** The measurements of one contestant at one operation; each in repetitions of its own, because they slow each other. */
+/** The measurements of one contestant in one operation; each in separate repetitions, because they slow each other down. */
 import type { Device } from '../test/device/device';
 import type { Family } from '../test/device/protocol';
 import { restore } from '../test/firewall/stable';
@@ -10,13 +10,13 @@ import { assertDone, type Contestant, type Operation } from './operations';
 const TRACE = '/run/bench.trace';
 const STRACE = ['strace', '-f', '--seccomp-bpf', '-e', 'trace=execve', '-o', TRACE];
 
-/** A port that no profile opens, and one that every one of them leaves open. Nobody listens: a reset is an answer too. */
+/** A port that no profile opens, and one that all of them leave open. Nothing listens there: a reset is an answer too. */
 const CLOSED_PORT = 4444;
 const OPEN_PORT = 443;
-/** A probe makes 20,000 connections at most, one every ms; longer changes take several one after the other. */
+/** A probe run makes at most 20,000 connections, one per ms; longer changes need several in succession. */
 const PROBE_MS = 15_000;
 
-/** Makes an operation from its beginning; one answer for each of its changes. */
+/** Performs an operation from its beginning; one answer for each of its changes. */
 async function once(device: Device, actor: Actor, operation: Operation, contestant: Contestant): Promise<Answer[]> {
   const answers: Answer[] = [];
   for (const job of contestant.changes) answers.push(await actor.make(job));
@@ -65,19 +65,19 @@ export async function processes(device: Device, operation: Operation, contestant
   return counts;
 }
 
-/** Programs that were started; those looked for in the wrong folder of the search path are not. */
+/** Counts the programs started; failed attempts in other folders of the search path do not count. */
 async function startedIn(device: Device): Promise<number> {
   return (await device.read(TRACE)).split('\n').filter((line) => /execve.* = 0$/.test(line)).length;
 }
 
 export interface Leaks {
-  closedKnocks: number;
+  closedProbes: number;
   leaked: number;
-  openKnocks: number;
+  openProbes: number;
   dropped: number;
 }
 
-/** What a neighbour notices who knocks on a closed and on an open port every ms while the operation is made. */
+/** What a neighbour observes that probes a closed and an open port every ms during the operation. */
 export async function leaks(
   device: Device,
   actor: Actor,
@@ -90,8 +90,8 @@ export async function leaks(
   const finished = new Promise<void>((resolve) => {
     finish = resolve;
   });
-  const closed = knocking(device, { port: CLOSED_PORT, family }, finished);
-  const open = knocking(device, { port: OPEN_PORT, family }, finished);
+  const closed = probing(device, { port: CLOSED_PORT, family }, finished);
+  const open = probing(device, { port: OPEN_PORT, family }, finished);
   try {
     await Promise.all([closed.begun, open.begun]);
     await once(device, actor, operation, contestant);
@@ -100,27 +100,27 @@ export async function leaks(
   }
   const [shut, through] = await Promise.all([closed.ended, open.ended]);
   return {
-    closedKnocks: shut.answered + shut.silent,
+    closedProbes: shut.answered + shut.silent,
     leaked: shut.answered,
-    openKnocks: through.answered + through.silent,
+    openProbes: through.answered + through.silent,
     dropped: through.silent,
   };
 }
 
-interface Knocks {
+interface ProbeCounts {
   answered: number;
   silent: number;
 }
 
-/** Knocks on a port every ms until `finished`. */
-function knocking(
+/** Probes a port every ms until `finished`. */
+function probing(
   device: Device,
   { port, family }: { port: number; family: Family },
   finished: Promise<void>,
-): { begun: Promise<void>; ended: Promise<Knocks> } {
+): { begun: Promise<void>; ended: Promise<ProbeCounts> } {
   const start = () => device.neighbour.probe({ proto: 'tcp', port, family });
   const first = start();
-  const all = async (): Promise<Knocks> => {
+  const all = async (): Promise<ProbeCounts> => {
     const results: ReturnType<Awaited<typeof first>['stop']>[] = [];
     for (let probe = await first, over = false; !over; ) {
       over = await within(finished, PROBE_MS);
@@ -128,14 +128,15 @@ function knocking(
       results.push(probe.stop());
       probe = next;
     }
-    const sum = (key: keyof Knocks, of: readonly Knocks[]): number => of.reduce((total, one) => total + one[key], 0);
+    const sum = (key: keyof ProbeCounts, of: readonly ProbeCounts[]): number =>
+      of.reduce((total, one) => total + one[key], 0);
     const done = await Promise.all(results);
     return { answered: sum('answered', done), silent: sum('silent', done) };
   };
   return { begun: first.then(() => undefined), ended: all() };
 }
 
-/** Whether the promise resolved before so many ms were over. */
+/** Whether the promise resolved within this many ms. */
 async function within(promise: Promise<void>, ms: number): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<boolean>((resolve) => {

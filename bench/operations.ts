@@ -1,10 +1,10 @@
-/** What is measured: the same reading or change made by this package, by `ufw` calls, and by `ufw reload`. */
+/** What is measured: the same reading or change by this package, by `ufw` calls, and by `ufw reload`. */
 import type { Device } from '../test/device/device';
 import { everything, restore, UFW_FILES } from '../test/firewall/stable';
 import type { Actor } from './actor';
 import type { Job, Step } from './actor-inside';
 
-/** ufw's files and the kernel's tables, as `everything` tells them. */
+/** ufw's files and the kernel's tables, as returned by `everything`. */
 export type DeviceState = Readonly<Record<string, string>>;
 
 export const ENGINE = 'this package';
@@ -18,14 +18,14 @@ export type OperationName = 'read' | 'toggle' | 'lockdown' | 'enhanced';
 export interface Operation {
   name: OperationName;
   what: string;
-  /** The state it begins in. */
+  /** The initial state. */
   from: DeviceState;
-  /** The state every contestant has to end in, up to the order of rules. */
+  /** The state that every contestant has to reach, except for the order of rules. */
   to: DeviceState;
   contestants: readonly Contestant[];
 }
 
-/** Somebody who does what the operation asks for, in one or several changes. */
+/** A way to perform the operation, in one or several changes. */
 export interface Contestant {
   name: string;
   changes: readonly Job[];
@@ -36,7 +36,7 @@ const engine = (method: 'setProfile' | 'toggleService', request: Record<string, 
 ];
 const program = (...argv: string[]): Step => ({ kind: 'program', argv });
 
-/** The changes of the engine, by operation. BACnet is closed in the factory set, and one rule in each family opens it. */
+/** The engine's changes, by operation. BACnet is closed in the factory set, and one rule per family opens it. */
 const CHANGES: Readonly<Record<Exclude<OperationName, 'read'>, { what: string; requests: readonly Job[] }>> = {
   toggle: {
     what: 'open a closed service (BACnet), then close it',
@@ -53,8 +53,8 @@ const CHANGES: Readonly<Record<Exclude<OperationName, 'read'>, { what: string; r
 };
 
 /**
- * The operations for a device as it is now. The engine makes each change once: to be warm when it is measured, and to
- * tell which states the others have to reach.
+ * The operations for a device in its current state. The engine makes each change once: as a warm-up, and to determine
+ * the states that the others have to reach.
  */
 export async function prepare(device: Device, actor: Actor): Promise<Operation[]> {
   const start = await everything(device);
@@ -92,14 +92,14 @@ async function changing(device: Device, actor: Actor, name: keyof typeof CHANGES
   return { name, what, from, to: await everything(device), contestants };
 }
 
-/** The rules as the `ufw` commands that would make them, in ufw's own words. */
+/** The rules as the `ufw` commands that would create them, in ufw's own words. */
 export async function rulesAsCommands(device: Device): Promise<string[]> {
   return (await device.ufw('show', 'added')).split('\n').filter((line) => line.startsWith('ufw '));
 }
 
 /**
- * What a careful user scripts: one call for each rule that goes or comes, none for those that stay. `ufw reset` and the
- * whole set anew would be more calls, would lose the other rules, and would leave the firewall off meanwhile.
+ * What a careful user would script: one call for each rule removed or added, none for those that stay. `ufw reset` and
+ * recreating the whole set would take more calls, lose the other rules, and leave the firewall off in the meantime.
  */
 export function commandsBetween(before: readonly string[], after: readonly string[]): Job {
   const words = (line: string): string[] => line.split(' ').slice(1);
@@ -113,7 +113,7 @@ async function filesOf(device: Device): Promise<Record<string, string>> {
   return Object.fromEntries(texts);
 }
 
-/** Throws unless the device holds the rules and policies that the operation ends with. */
+/** Throws unless the device has the rules and policies that the operation ends with. */
 export async function assertDone(
   device: Device,
   { name, to }: Pick<Operation, 'name' | 'to'>,
@@ -122,7 +122,7 @@ export async function assertDone(
   for (const path of UFW_FILES) {
     const text = await device.read(path);
     if (rulesIn(text) !== rulesIn(to[path] as string))
-      throw new Error(`${contestant.name} did not make ${name}: ${path} is not as it should be.`);
+      throw new Error(`${contestant.name} did not complete ${name}: ${path} is not as expected.`);
   }
 }
 

@@ -1,7 +1,7 @@
 /** Figures as text in columns. */
 import type { Budget, Figure, Footprint, Latency, StormFigures, Target } from './figures';
 
-/** Rows under a heading, the first column to the left and the others to the right. */
+/** Rows under a heading, the first two columns left-aligned and the others right-aligned. */
 function columns(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] as string).length)));
   const pad = (text: string, column: number): string =>
@@ -35,10 +35,10 @@ const each = (count: number, repetitions: number): string => {
 /** The targets, each with its figure and whether it is met. */
 export function targetTable(targets: readonly Target[]): string {
   const rows = targets.map(({ what, target, figure, met }) => [what, met ? 'met' : 'NOT MET', figure, target]);
-  return columns([['target', '', 'figure', 'wanted'], ...rows]);
+  return columns([['target', '', 'figure', 'goal'], ...rows]);
 }
 
-/** What packages take, side by side. */
+/** The footprints of packages, side by side. */
 export function packageTable(footprints: readonly Footprint[]): string {
   const rows = footprints.map(({ name, installed, packages, loadMs, memory }) => [
     name,
@@ -52,13 +52,13 @@ export function packageTable(footprints: readonly Footprint[]): string {
   return columns([['package', '', 'on disk', 'packages', 'loading', 'memory', 'at work'], ...rows]);
 }
 
-/** The budgets, each with its figure and whether it is kept. */
+/** The budgets, each with its figure and whether it is met. */
 export function budgetTable(budgets: readonly Budget[]): string {
-  const rows = budgets.map(({ what, budget, figure, met }) => [what, met ? 'kept' : 'NOT KEPT', figure, budget]);
-  return columns([['budget', '', 'figure', 'wanted'], ...rows]);
+  const rows = budgets.map(({ what, budget, figure, met }) => [what, met ? 'met' : 'NOT MET', figure, budget]);
+  return columns([['budget', '', 'figure', 'goal'], ...rows]);
 }
 
-/** From the publish of an alarm until nothing gets in any more. */
+/** From the publication of an alarm until nothing gets in any more. */
 export function latencyTable(latencies: readonly Latency[]): string {
   const rows = latencies.map(({ contestant, what, ms, timesThisPackage }) => [
     contestant,
@@ -72,7 +72,7 @@ export function latencyTable(latencies: readonly Latency[]): string {
   return columns([['alarm to kernel, by', 'closes', 'median', 'p99', '(min–max)', 'times', 'alarms'], ...rows]);
 }
 
-/** What a storm of alarms does to Node-RED and to the firewall. */
+/** The effect of a storm of alarms on Node-RED and on the firewall. */
 export function stormTable(storm: StormFigures): string {
   const ms = (value: number): string => `${value.toFixed(1)} ms`;
   const mb = (value: number): string => `${value.toFixed(0)} MB`;
@@ -80,12 +80,12 @@ export function stormTable(storm: StormFigures): string {
   return columns([
     [`storm: ${storm.perSecond} alarms a second for ${storm.seconds} s`, '', ''],
     ['alarms published', '', String(storm.published)],
-    ['alarms received, each answered', '', String(storm.received)],
+    ['alarms received, all answered', '', String(storm.received)],
     ['changes made', '', String(storm.changes)],
-    ['requests that waited at a time, at most', '', String(storm.waiting)],
-    ["a page of Node-RED's: median", '', ms(page.p50)],
-    ["a page of Node-RED's: p99", '', ms(page.p99)],
-    ["a page of Node-RED's: max", '', ms(page.max)],
+    ['requests queued, at most', '', String(storm.waiting)],
+    ['a Node-RED page: median', '', ms(page.p50)],
+    ['a Node-RED page: p99', '', ms(page.p99)],
+    ['a Node-RED page: max', '', ms(page.max)],
     ["the event loop's longest block", '', ms(storm.blockMs)],
     ['memory before, early, late, after', '', [rssMb.before, rssMb.early, rssMb.late, rssMb.after].map(mb).join(', ')],
     ['heap without garbage before, after', '', [heapMb.before, heapMb.after].map(mb).join(', ')],
@@ -96,14 +96,14 @@ export function stormTable(storm: StormFigures): string {
 export interface FleetFigures {
   what: string;
   devices: number;
-  /** When this part of the devices had answered. */
+  /** When this share of the devices had answered. */
   halfMs: number;
   ninetyNineMs: number;
   allMs: number;
-  /** When the operator's table said that all have made it. */
+  /** When the operator's table showed that all have carried it out. */
   tableMs: number;
   messages: { requests: number; results: number; states: number };
-  /** The broker's, from the button to the table. */
+  /** The broker's CPU time, from the button to the table. */
   brokerCpuMs: number;
   brokerMb: number;
   operator: { memoryMb: number; longestBlockMs: number; pageMs: number; jsonMs: number };
@@ -113,7 +113,7 @@ export interface FleetFigures {
   start?: { tableMs: number; longestBlockMs: number; brokerCpuMsPerConnection: number };
 }
 
-/** What a user would do instead: a script of `ufw` calls on each device, so many devices at a time. */
+/** What a user would do instead: a script of `ufw` calls on each device, this many devices at a time. */
 export interface LoopFigure {
   atATime: number;
   devices: number;

@@ -1,6 +1,6 @@
 /**
- * Runs inside the device: for each topic on its standard input it publishes an alarm there, by a client that is connected
- * already, and prints when, in milliseconds since 1970.
+ * Runs inside the device: for each topic on its standard input it publishes an alarm there, through an already connected
+ * client, and prints the time, in milliseconds since 1970.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { performance } from 'node:perf_hooks';

@@ -3,11 +3,11 @@
  * Types are inferred from these schemas and written down nowhere else. They are made with zod/mini: each request through
  * sudo loads it, and zod itself would be three times as much.
  */
-import { isIP } from 'node:net';
 import { en } from 'zod/locales';
 import * as z from 'zod/mini';
 import { FirewallError, phrase, type Sentence, say } from './errors';
 import { printable } from './printable';
+import { isAddress, normalAddress } from './rules/address';
 import { isPortSpec } from './services/port-spec';
 
 z.config(en());
@@ -21,7 +21,10 @@ const someText = text.check(z.minLength(1));
 const name = z
   .string()
   .check(
-    z.regex(/^[a-z][a-z0-9-]{0,40}$/, phrase`must start with a letter and hold only small letters, digits and dashes`),
+    z.regex(
+      /^[a-z][a-z0-9-]{0,40}$/,
+      phrase`must start with a lowercase letter and contain only lowercase letters, digits and hyphens`,
+    ),
   );
 
 const PORT_HELP = phrase`must be a port 1 to 65535 or a range like 1628:1645, with or without /tcp or /udp`;
@@ -29,16 +32,8 @@ const PORT_HELP = phrase`must be a port 1 to 65535 or a range like 1628:1645, wi
 /** `22/tcp`, `1628:1645/udp`, `443`. */
 export const portSpec = z.string().check(z.refine(isPortSpec, PORT_HELP));
 
-/** An IPv4 or IPv6 address or CIDR subnet; no host names, no dotted netmasks. */
-function isAddress(value: string): boolean {
-  const [address, prefix, ...rest] = value.split('/');
-  const family = isIP(address ?? '');
-  if (family === 0 || rest.length > 0 || (address as string).includes('%')) return false;
-  if (prefix === undefined) return true;
-  return /^\d{1,3}$/.test(prefix) && Number(prefix) <= (family === 4 ? 32 : 128);
-}
-
-const address = z
+/** An address or subnet as somebody writes it in a request, which is told where it was taken otherwise; empty for any. */
+const givenAddress = z
   .string()
   .check(
     z.refine(
@@ -47,12 +42,21 @@ const address = z
     ),
   );
 
-/** What ufw and the kernel both accept as the name of a network interface; empty for any. */
+/** An address or subnet in its one form, see `normalAddress`; empty for any. */
+const address = z.pipe(
+  givenAddress,
+  z.transform((value: string) => value && normalAddress(value)),
+);
+
+/**
+ * What ufw and the kernel both accept as the name of a network interface; empty for any. With a `+` at its end it is the
+ * beginning of names, as in ufw; alone that would be any, which iptables does not keep.
+ */
 const networkInterface = z
   .string()
   .check(
     z.refine(
-      (value) => value === '' || (/^[a-zA-Z0-9_\-.+,=%@]{1,15}$/.test(value) && value !== '.' && value !== '..'),
+      (value) => value === '' || (/^[a-zA-Z0-9_\-.+,=%@]{1,15}$/.test(value) && !['.', '..', '+'].includes(value)),
       phrase`must be a network interface like eth0: at most 15 letters, digits or _ - .`,
     ),
   );
@@ -65,9 +69,9 @@ const absolutePath = z.string().check(
   ),
 );
 
-const MOMENT_HELP = phrase`must be a moment like 2026-11-23T16:09:43Z`;
+const MOMENT_HELP = phrase`must be a time like 2026-11-23T16:09:43Z`;
 
-/** There is no 30 February, though a date can be made of it. */
+/** Rejects 30 February, which Date would accept. */
 function isMoment(value: string): boolean {
   const date = new Date(value);
   return !Number.isNaN(date.getTime()) && date.toISOString().startsWith(value.slice(0, 19));
@@ -123,7 +127,7 @@ export type CustomProfile = z.infer<typeof customProfile>;
 /** Seconds; a week at most, so that no rule is forgotten. */
 const duration = z.int().check(z.minimum(0), z.maximum(7 * 24 * 3600));
 
-/** What every change can be told. */
+/** The options of every change. */
 const changeOptions = {
   /** Plan and report, change nothing. */
   dryRun: z._default(z.boolean(), false),
@@ -156,7 +160,7 @@ export const toggleServiceRequest = z.strictObject({
   /** Left out: the directions the service itself uses. */
   direction: z.optional(directions),
   interface: z._default(networkInterface, ''),
-  from: z._default(address, ''),
+  from: z._default(givenAddress, ''),
   /** The service is as it was after so many seconds; 0: for good. */
   duration: z._default(duration, 0),
   /** Also start or stop the service's systemd unit, now and at boot. */
@@ -205,7 +209,7 @@ export type NewsRequest = z.infer<typeof newsRequest>;
 export const watchTopic = z.enum(['changed', 'drift', 'web-ports', 'blocked', 'pending', 'reverted', 'lease-ended']);
 export type WatchTopic = z.infer<typeof watchTopic>;
 
-/** What is told to whom: the node `watch-firewall`. */
+/** What is reported to a watcher: the node `watch-firewall`. */
 export const watchOptions = z.strictObject({
   topics: z._default(
     z.array(watchTopic),
@@ -271,7 +275,7 @@ export type Call<M extends Method = Method> = {
 /** A request with nothing said that has a default. */
 export type AgentQuestion = z.input<typeof agentRequest>;
 
-/** A sentence of an error as the agent tells it, see errors.ts. */
+/** A sentence of an error as the agent reports it, see errors.ts. */
 const sentence: z.ZodMiniType<Sentence> = z.strictObject({
   template: z.string(),
   get values() {
@@ -286,29 +290,41 @@ export const saidByAgent = z.array(sentence).check(z.maxLength(3));
  */
 export function check<Schema extends z.ZodMiniType>(schema: Schema, value: unknown): z.output<Schema> {
   const trap = prototypeKey(value);
-  if (trap !== null) throw new FirewallError('INVALID_INPUT', { what: say`${trap}: no property may have this name.` });
+  if (trap !== null)
+    throw new FirewallError('INVALID_INPUT', { what: say`${trap}: properties with this name are not allowed.` });
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
   const where = issue?.path.length ? issue.path.map(property).join('.') : 'the request';
   const got = printable(valueAt(value, issue?.path ?? []));
   // Sentences of this file's own are translated; zod's are not.
-  const reason = issue?.message ?? 'not understood';
+  const reason = (issue?.message ?? 'not understood').slice(0, 300);
   const said = issue?.code === 'custom' || issue?.code === 'invalid_format' ? { template: reason, values: [] } : reason;
   throw new FirewallError('INVALID_INPUT', {
     what: say`${where}: ${said} (got ${got}).`,
   });
 }
 
+/** Values in all that comes in at once; the largest settings that the schema lets pass have half as many. */
+const MOST_VALUES = 100_000;
+
 /**
  * The path of a property named `__proto__` of the value's own, which JSON.parse makes and schemas do not see. Requests
  * are flat and settings three levels deep; what lies deeper no schema lets pass.
+ * @throws FirewallError INVALID_INPUT where there are too many values to look at each, as the schema would
  */
-function prototypeKey(value: unknown, path = '', depth = 0): string | null {
-  if (typeof value !== 'object' || value === null || depth > 4) return null;
-  for (const key of Object.keys(value)) {
+function prototypeKey(value: unknown, path = '', depth = 0, left = { values: MOST_VALUES }): string | null {
+  // Of a buffer each byte is a property.
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value) || depth > 4) return null;
+  left.values -= Array.isArray(value) ? value.length : 0;
+  const keys = left.values < 0 ? [] : Object.keys(value);
+  left.values -= Array.isArray(value) ? 0 : keys.length;
+  if (left.values < 0) {
+    throw new FirewallError('INVALID_INPUT', { what: say`the request has more than ${MOST_VALUES} values.` });
+  }
+  for (const key of keys) {
     if (key === '__proto__') return `${path}${key}`;
-    const found = prototypeKey((value as Record<string, unknown>)[key], `${path}${property(key)}.`, depth + 1);
+    const found = prototypeKey((value as Record<string, unknown>)[key], `${path}${property(key)}.`, depth + 1, left);
     if (found !== null) return found;
   }
   return null;

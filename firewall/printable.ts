@@ -1,3 +1,6 @@
+/** Text as users read it, of a file's or a program's bytes that were read as latin1 so that all of them survive. */
+export const fromBytes = (text: string): string => Buffer.from(text, 'latin1').toString('utf8');
+
 /** A short, printable rendering of any value: no control characters, no megabytes. */
 export function printable(value: unknown): string {
   if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'a list' : 'an object';

@@ -1,4 +1,4 @@
-/** How every node of this package handles a message: work, answer in the same message, show and report the outcome. */
+/** How every node of this package handles a message: do the work, respond in the same message, show and report the outcome. */
 import type { Node, NodeAPI, NodeMessageInFlow } from 'node-red';
 import { asFirewallError, type FirewallError } from '../firewall/errors';
 import { type Outcome, type ShowStatus, statusOf } from './status';
@@ -8,44 +8,44 @@ export interface Answer {
   outcome: Outcome;
   /** The status text, translated. */
   text: string;
-  /** Replaces `msg.payload`; a node that stays silent has none. */
+  /** Replaces `msg.payload`; absent if the node sends nothing. */
   payload?: unknown;
-  /** What went wrong although there is an answer: a Catch node hears of it too. */
+  /** What went wrong although there is a response: also reported to a Catch node. */
   failure?: FirewallError | undefined;
 }
 
 type Work = (msg: NodeMessageInFlow) => Promise<Answer>;
 
 /**
- * Answers each message with what `work` makes of it. Whatever `work` throws goes to `done`, so no message can end
+ * Answers each message with the result of `work`. Whatever `work` throws goes to `done`, so no message can crash
  * Node-RED, and a Catch node gets it.
- * @returns what shows a status of the node's.
+ * @returns a function that shows a status of the node.
  */
 export function answerMessages(RED: NodeAPI, node: Node, work: Work): ShowStatus {
   const show = statusOf(RED, node);
   const working = RED._('status.working');
-  let atWork = 0;
-  // While others are at work, that one message is done is no news.
-  const tell: ShowStatus = (outcome, text) => {
-    if (atWork === 0) show(outcome, text);
+  let inProgress = 0;
+  // One finished message is not worth showing while others are in progress.
+  const showLast: ShowStatus = (outcome, text) => {
+    if (inProgress === 0) show(outcome, text);
   };
   node.on('input', async (msg, send, done) => {
-    atWork += 1;
+    inProgress += 1;
     show('working', working);
     try {
       const answer = await work(msg).finally(() => {
-        atWork -= 1;
+        inProgress -= 1;
       });
       if ('payload' in answer) {
         msg.payload = answer.payload;
         send(msg);
       }
       if (answer.failure) throw answer.failure;
-      tell(answer.outcome, answer.text);
+      showLast(answer.outcome, answer.text);
       done();
     } catch (cause) {
       const err = translated(RED, asFirewallError(cause));
-      tell('error', err.code);
+      showLast('error', err.code);
       report(node, msg, err, done);
     }
   });
@@ -53,8 +53,8 @@ export function answerMessages(RED: NodeAPI, node: Node, work: Work): ShowStatus
 }
 
 /**
- * Each Catch node gets a copy of the message, and one from outside may be nested too deep for that: the error thrown then
- * would end Node-RED. It is reported without what is in the message.
+ * Each Catch node gets a copy of the message, and a message from outside may be nested too deeply to be copied: the error
+ * thrown then would crash Node-RED. In that case the error is reported without the contents of the message.
  */
 function report(node: Node, msg: NodeMessageInFlow, err: FirewallError, done: (err: Error) => void): void {
   try {

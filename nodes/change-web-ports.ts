@@ -12,7 +12,7 @@ export = (RED: NodeAPI): void => {
     const { mode, repairTo, fixRedirect, reload, keepOldOpen } = def;
     const repairs = mode === 'repair';
     changingNode(RED, this, def, {
-      // An empty port stays as it is, which a request says by naming none; a repair finds the ports itself.
+      // An empty port stays unchanged, which a request expresses by omitting it; a repair determines the ports itself.
       typed: repairs ? [] : PORTS.filter((property) => def[property] !== ''),
       numbers: PORTS,
       fixed: {

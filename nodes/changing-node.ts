@@ -1,12 +1,12 @@
-/** What the nodes that change the firewall share. */
+/** What all nodes that change the firewall have in common. */
 import type { Node, NodeAPI, NodeDef } from 'node-red';
 import type { ChangeResult } from '../firewall/results';
 import { type Answer, answerMessages } from './answer';
 import { type Device, resumeDevice, useDevice } from './device';
+import { pendingStatus } from './pending-status';
 import { asNumber, defined, evaluate } from './request';
-import { waitingOf } from './waiting';
 
-/** A changing node as the flow stores it: every property may be missing, or of the wrong type, in a hand-written flow. */
+/** A changing node as stored in a flow: in a hand-written flow any property may be missing or of the wrong type. */
 export type ChangingDef = NodeDef & { device?: string } & Record<string, unknown>;
 
 interface Change {
@@ -14,15 +14,15 @@ interface Change {
   typed: readonly string[];
   /** Those of them that are numbers. */
   numbers?: readonly string[];
-  /** Properties that are what they are. */
+  /** Properties used as they are. */
   fixed: Record<string, unknown>;
   apply(device: Device, request: Record<string, unknown>): Promise<ChangeResult>;
 }
 
-/** Makes the node apply `change` at each message. */
+/** Makes the node apply `change` for each message. */
 export function changingNode(RED: NodeAPI, node: Node, def: ChangingDef, change: Change): void {
   const device = useDevice(RED, node, def.device);
-  // What an earlier change left for later may have come due while flows were stopped.
+  // A deadline of an earlier change may have passed while flows were stopped.
   resumeDevice(RED, node, device);
   const { dryRun, onlyTighten, cutConnections, force } = def;
   const options = { dryRun, onlyTighten, cutConnections, force, confirmWithin: asNumber(def.confirmWithin) };
@@ -40,14 +40,14 @@ export function changingNode(RED: NodeAPI, node: Node, def: ChangingDef, change:
     }
     const used = device();
     const result = await change.apply(used, defined(request));
-    // After the answer has been sent and shown.
-    setImmediate(() => wait(used, result));
+    // After the response has been sent and shown.
+    setImmediate(() => showPending(used, result));
     return { payload: result, ...outcomeOf(result) };
   });
-  const wait = waitingOf(RED, node, show);
+  const showPending = pendingStatus(RED, node, show);
 }
 
-/** The outcome of a change in a few words, which are looked up once and not for each message of a storm. */
+/** The outcome of a change in a few words, which are looked up once rather than for each message of a storm. */
 function outcomesOf(RED: NodeAPI): (result: ChangeResult) => Pick<Answer, 'outcome' | 'text'> {
   const dry = { outcome: 'unchanged', text: RED._('status.dryRun') } as const;
   const done = { outcome: 'success', text: RED._('status.changed') } as const;

@@ -9,7 +9,7 @@ export = (RED: NodeAPI): void => {
     if (!def) return;
     const device = useDevice(RED, this, def.device);
     answerMessages(RED, this, async (msg) => {
-      // A page that was opened gives its query as payload; an id in it must be that of the change that waits.
+      // For a page that was opened, the payload is its query; an id in it must be that of the pending change.
       const id = (msg.payload as { id?: unknown } | null | undefined)?.id;
       const payload = await device().confirm(id === undefined ? {} : { id });
       return { payload, outcome: 'success', text: RED._('status.confirmed') };

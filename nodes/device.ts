@@ -1,11 +1,11 @@
-/** Which firewall a node speaks to: that of its config node, or the one all nodes without a config node share. */
+/** The firewall a node works with: that of its config node, or the one shared by all nodes without a config node. */
 import type { Node, NodeAPI } from 'node-red';
 import { asFirewallError, FirewallError, say } from '../firewall/errors';
 import type { Firewall } from '../firewall/firewall';
 import { showDevice } from './live';
 import { translated } from './translated';
 
-/** What the nodes need of a `Firewall`. */
+/** The part of `Firewall` that the nodes use. */
 export type Device = Pick<
   Firewall,
   | 'read'
@@ -31,21 +31,21 @@ export interface DeviceNode extends Node {
 type Opener = (settings: unknown) => Device;
 
 let opener: Opener = (settings) => {
-  // Only here: Node-RED loads the nodes at each start, also where no flow has any of them.
+  // Loaded on demand: Node-RED loads the nodes at each start, even if no flow uses any of them.
   const engine = require('../firewall/firewall') as typeof import('../firewall/firewall');
   return new engine.Firewall(settings);
 };
 /** The device of all nodes without a config node, closed with the last of these users. */
 let shared: Device | undefined;
 const users = new Set<Node>();
-/** Ends showing it in the editor. */
+/** Stops showing it in the editor. */
 let hide = (): void => undefined;
-/** What the editor knows it by. */
+/** How the editor identifies it. */
 const FACTORY = { id: 'factory', name: '' };
-/** Devices that were asked once to do what came due. */
+/** Devices that have been asked to do what is due. */
 const resumed = new WeakSet<Device>();
 
-/** Opens a device with these settings, unchecked as they come. What it does by itself is told in Node-RED's log. */
+/** Opens a device with these unvalidated settings. What it does by itself is reported in Node-RED's log. */
 export function openDevice(RED: NodeAPI, settings: unknown): Device {
   const device = opener(settings);
   device.observe(({ said }) => {
@@ -54,7 +54,7 @@ export function openDevice(RED: NodeAPI, settings: unknown): Device {
   return device;
 }
 
-/** From now on devices are opened with `open`, and the shared one anew; gives back what opened them before. For tests. */
+/** For tests: from now on devices are opened with `open`, including the shared one; returns the previous opener. */
 export function openDevicesWith(open: Opener): Opener {
   const before = opener;
   opener = open;
@@ -62,7 +62,7 @@ export function openDevicesWith(open: Opener): Opener {
   return before;
 }
 
-/** Gives the node its device, for each message anew; see `deviceOf`. */
+/** Returns a function that looks up the node's device, to be called for each message; see `deviceOf`. */
 export function useDevice(RED: NodeAPI, node: Node, configId: string | undefined): () => Device {
   if (!configId) {
     if (users.size === 0) hide = showDevice(RED, FACTORY, () => deviceOf(RED, undefined));
@@ -78,9 +78,9 @@ export function useDevice(RED: NodeAPI, node: Node, configId: string | undefined
 }
 
 /**
- * The device of the config node with this id; without an id the one factory device, so that all nodes without a config
+ * The device of the config node with this id; without an id the shared factory device, so that all nodes without a config
  * node share one queue.
- * @throws FirewallError INVALID_INPUT where the config node is missing or its settings are wrong: never another device.
+ * @throws FirewallError INVALID_INPUT if the config node is missing or its settings are invalid: never another device.
  */
 function deviceOf(RED: NodeAPI, configId: string | undefined): Device {
   if (!configId) {
@@ -90,19 +90,19 @@ function deviceOf(RED: NodeAPI, configId: string | undefined): Device {
   const config = RED.nodes.getNode(configId) as DeviceNode | null;
   if (config?.type !== 'smartserver') {
     throw new FirewallError('INVALID_INPUT', {
-      what: say`device: the SmartServer configuration this node was given is missing or disabled.`,
-      remedy: say`Choose one in the node, or none for a factory device.`,
+      what: say`device: the SmartServer configuration of this node is missing or disabled.`,
+      remedy: say`Select one in the node, or none for a device with factory settings.`,
     });
   }
   return config.device();
 }
 
 /**
- * Has the device do what came due while nobody was running; once, however many nodes ask for it as flows start. A failure
- * is a warning: the node itself works, and the next one that asks tries again.
+ * Has the device do what became due while Node-RED was not running; once, however many nodes request it as flows start. A
+ * failure is a warning: the node itself works, and the next one that asks tries again.
  */
 export function resumeDevice(RED: NodeAPI, node: Node, device: () => Device): void {
-  // When flows start, the config node may come after the node that names it.
+  // When flows start, the config node may be created after the node that refers to it.
   const soon = setImmediate(async () => {
     try {
       const opened = device();

@@ -3,11 +3,11 @@ import type { FleetResult } from '../firewall/fleet/answer';
 import { type Answer, answerMessages } from './answer';
 import { resumeDevice, useDevice } from './device';
 import { fromStored } from './migrate';
-import { waitingOf } from './waiting';
+import { pendingStatus } from './pending-status';
 
 type Definition = NodeDef & { device?: string; onlyTighten?: unknown };
 
-/** Requests come late and in another order as a matter of course: the operator is told, and nobody here has to do anything. */
+/** Requests routinely arrive late or out of order: the operator gets the response, and nothing has to be done here. */
 const EXPECTED = ['EXPIRED', 'SUPERSEDED'];
 
 export = (RED: NodeAPI): void => {
@@ -39,11 +39,11 @@ export = (RED: NodeAPI): void => {
       const used = device();
       const { result, error } = await used.fleet(msg.payload, { onlyTighten: def.onlyTighten === true });
       const { pending } = result;
-      // After the answer has been sent and shown.
-      if (pending) setImmediate(() => wait(used, { id: pending.id, pending }));
+      // After the response has been sent and shown.
+      if (pending) setImmediate(() => showPending(used, { id: pending.id, pending }));
       const failure = error && !EXPECTED.includes(error.code) ? error : undefined;
       return { payload: result, failure, ...shown(result) };
     });
-    const wait = waitingOf(RED, this, show);
+    const showPending = pendingStatus(RED, this, show);
   });
 };

@@ -1,6 +1,6 @@
 /**
- * What the editor's sidebar shows of a device: told to every open editor whenever it changes. Nothing comes back from
- * there, so whoever opens the editor can see the firewall by it, and not change it.
+ * What the editor's sidebar shows of a device, published to every open editor whenever it changes. Nothing comes back from
+ * there, so whoever opens the editor can see the firewall but not change it through the sidebar.
  */
 import type { NodeAPI } from 'node-red';
 import { asFirewallError } from '../firewall/errors';
@@ -8,15 +8,15 @@ import type { Firewall } from '../firewall/firewall';
 import type { BackupReport, ServiceReport, State } from '../firewall/results';
 import { translated } from './translated';
 
-/** Under this and the device's id the editor hears of it. */
+/** The editor subscribes to this, followed by the device's id. */
 const TOPIC = 'smartserver-firewall';
-/** So many interfaces and addresses of a service are named; a blocklist has thousands. */
+/** How many interfaces and addresses of a service are shown; a blocklist has thousands. */
 const NAMED = 5;
 
 /** A service in the sidebar's table. */
 export interface LiveService
   extends Pick<ServiceReport, 'id' | 'label' | 'ports' | 'in' | 'out' | 'optional' | 'internal' | 'listening'> {
-  /** The first interfaces and addresses that rules about it name. */
+  /** The first of the interfaces and addresses named in its rules. */
   scope: readonly string[];
   /** How many more there are. */
   more: number;
@@ -31,24 +31,24 @@ interface Named {
 /** What is needed of a device to show it. */
 type Shown = Pick<Firewall, 'observe' | 'watch' | 'backups'>;
 
-/** What the sidebar is told of one device. */
+/** What is published about one device. */
 export interface LiveDevice extends Named {
-  /** Null until it was read. */
+  /** Null until it has been read. */
   state: (Omit<State, 'readAt' | 'rules' | 'services'> & { services: readonly LiveService[]; rules: number }) | null;
-  /** When that was; ISO 8601, UTC. */
+  /** When it was read; ISO 8601, UTC. */
   readAt: string | null;
   /** The newest first. */
   backups: readonly BackupReport[];
-  /** Why it could not be read: the message of a FirewallError; null where it could. */
+  /** Why it could not be read: the message of a FirewallError; null if it could. */
   error: string | null;
-  /** There is no such device any more. */
+  /** The device no longer exists. */
   gone?: true;
 }
 
 /**
- * Shows a device in every editor as soon as flows run: opens it, reads it, and from then on tells what is seen of it.
- * @param open may throw, as for wrong settings; then that is shown
- * @returns what ends it.
+ * Shows a device in every editor as soon as flows run: opens it, reads it, and then publishes what is observed.
+ * @param open may throw, for example because of invalid settings; then the error is shown
+ * @returns a function that stops it.
  */
 export function showDevice(RED: NodeAPI, { id, name }: Named, open: () => Shown): () => void {
   let shown: LiveDevice = { id, name, state: null, readAt: null, backups: [], error: null };
@@ -61,7 +61,7 @@ export function showDevice(RED: NodeAPI, { id, name }: Named, open: () => Shown)
     const next = { ...shown, ...change };
     const now = comparable(next);
     if (now === compared) return false;
-    // Of its own: what was seen is also what a flow is sent, and may be changed there.
+    // A copy: the observed state is also sent to flows, which may modify it.
     [shown, compared] = [{ ...JSON.parse(now), readAt: next.readAt }, now];
     RED.comms.publish(`${TOPIC}/${id}`, shown, true);
     return true;
@@ -75,11 +75,11 @@ export function showDevice(RED: NodeAPI, { id, name }: Named, open: () => Shown)
       const isNew = show({ state: view, readAt, error: null });
       if (isNew) device.backups().then((backups) => show({ backups }), failed);
     });
-    // Each reading is seen by those who observe; nothing more is asked for than that there are readings.
+    // Every reading reaches the observers; the watch only ensures that there are readings.
     const trouble = (error: unknown): unknown => (error === null ? show({ error: null }) : failed(error));
     stopWatching = device.watch({ topics: [] }, { event: () => undefined, trouble });
   };
-  // The config node may come after the nodes that name it, and its settings may be wrong.
+  // The config node may be created after the nodes that refer to it, and its settings may be invalid.
   const soon = setImmediate(() => {
     try {
       start();
@@ -92,12 +92,12 @@ export function showDevice(RED: NodeAPI, { id, name }: Named, open: () => Shown)
     clearImmediate(soon);
     stopWatching();
     stopObserving();
-    // A last word that is not kept takes the place of what was.
+    // Published without being retained, this also clears the retained state.
     RED.comms.publish(`${TOPIC}/${id}`, { ...shown, gone: true }, false);
   };
 }
 
-/** Two that differ in nothing but the time of reading show the same. */
+/** Two states that differ only in the time of reading show the same. */
 const comparable = ({ readAt, ...rest }: LiveDevice): string => JSON.stringify(rest);
 
 function liveService(service: ServiceReport): LiveService {

@@ -10,7 +10,7 @@ import { version } from './version';
 
 type Definition = NodeDef & { device?: string; output?: unknown; onlyChanges?: unknown };
 
-/** What can be sent of a state, by the name the property `output` gives it. */
+/** The parts of a state that can be sent, by the value of the property `output`. */
 const PARTS: ReadonlyMap<unknown, (state: State) => unknown> = new Map<unknown, (state: State) => unknown>([
   ['state', (state) => state],
   ['services', (state) => state.services],
@@ -19,7 +19,7 @@ const PARTS: ReadonlyMap<unknown, (state: State) => unknown> = new Map<unknown, 
   ['fleet', (state) => fleetStateOf(state, version())],
 ]);
 
-/** All that must be equal for two payloads to count as the same: not the time of reading, which a fleet calls `at`. */
+/** What must be equal for two payloads to count as the same: everything but the time of reading, `at` in a summary. */
 function comparable(payload: unknown): string {
   return JSON.stringify(payload, (key, value) => (key === 'readAt' || key === 'at' ? undefined : value));
 }

@@ -1,14 +1,14 @@
-/** From a node's properties and a message to a request. Nothing is judged here: the engine's schemas do that. */
+/** From a node's properties and a message to a request. Nothing is validated here: the engine's schemas do that. */
 import type { Node, NodeAPI, NodeMessageInFlow } from 'node-red';
 import { FirewallError, say } from '../firewall/errors';
 import { printable } from '../firewall/printable';
 
-/** Without the properties that have no value, so that the engine's default holds for them. */
+/** Without the properties that have no value, so that the engine's defaults apply. */
 export function defined(values: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
 }
 
-/** The editor's forms give numbers as text, and an empty one for none. */
+/** The editor's forms store numbers as text, and an empty string for none. */
 export function asNumber(value: unknown): unknown {
   if (value === '') return undefined;
   return typeof value === 'string' ? Number(value) : value;
@@ -18,19 +18,19 @@ export function asNumber(value: unknown): unknown {
 export interface TypedInput {
   property: string;
   value: unknown;
-  /** As the editor's TypedInput names it; `str` where a flow has none. */
+  /** As named by the editor's TypedInput; `str` if a flow has none. */
   type: unknown;
   /** The property is a number. */
   isNumber?: boolean;
 }
 
-/** What a TypedInput may be that stands in the node itself and not in the message, the context or the environment. */
+/** The types whose value is in the node itself and not in the message, the context or the environment. */
 const FIXED = ['str', 'num', 'bool', 'json'];
 
 /**
- * The value of a TypedInput for this message, untouched; undefined only where the node has no such property.
- * @throws FirewallError INVALID_INPUT naming the property: it cannot be evaluated, or what it refers to is not there.
- *   A missing value must never turn into the engine's default: that would toggle SSH, or let in every address.
+ * The value of a TypedInput for this message, unchanged; undefined only if the node has no such property.
+ * @throws FirewallError INVALID_INPUT naming the property, if it cannot be evaluated or what it refers to is missing.
+ *   A missing value must never become the engine's default: that would toggle SSH, or let in every address.
  */
 export async function evaluate(RED: NodeAPI, node: Node, msg: NodeMessageInFlow, input: TypedInput): Promise<unknown> {
   const { property, value } = input;
@@ -40,12 +40,12 @@ export async function evaluate(RED: NodeAPI, node: Node, msg: NodeMessageInFlow,
   const result = await evaluated(RED, node, msg, String(value), type).catch((cause) => {
     throw new FirewallError('INVALID_INPUT', { what: say`${source} cannot be evaluated (${reason(cause)}).` }, cause);
   });
-  // Node-RED gives an environment variable that is not set as an empty text.
+  // Node-RED evaluates an environment variable that is not set to an empty string.
   const missing = result === undefined || (type === 'env' && result === '');
   if (missing && !FIXED.includes(type)) {
     throw new FirewallError('INVALID_INPUT', { what: say`${source} has no value.` });
   }
-  // The environment holds nothing but text.
+  // The environment contains only strings.
   if (type === 'env' && input.isNumber && /^\d+$/.test(String(result))) return Number(result);
   return result;
 }

@@ -9,7 +9,7 @@ export = (RED: NodeAPI): void => {
     changingNode(RED, this, def, {
       typed: ['service', 'action', 'from', ...(def.duration === '' ? [] : ['duration'])],
       numbers: ['duration'],
-      // The editor's '' stands for "as the service needs", which a request says by naming no direction.
+      // The editor's '' stands for "as the service requires", which a request expresses by omitting the direction.
       fixed: {
         direction: def.direction === '' ? undefined : def.direction,
         interface: def.interface,

@@ -10,7 +10,7 @@ import { translated } from './translated';
 
 type Definition = NodeDef & { device?: string } & Record<string, unknown>;
 
-/** What can be watched for, by the property that says whether it is. */
+/** What can be watched for, by the property that selects it. */
 const TOPICS: Readonly<Record<string, WatchTopic>> = {
   changes: 'changed',
   drift: 'drift',
@@ -21,7 +21,7 @@ const TOPICS: Readonly<Record<string, WatchTopic>> = {
   leaseEnded: 'lease-ended',
 };
 
-/** A flow that says nothing about a topic watches for it, as a new node does. */
+/** A topic missing from a flow has the default of a new node. */
 const isWatched = (def: Definition, property: string): boolean => (def[property] ?? property !== 'blocked') === true;
 
 export = (RED: NodeAPI): void => {
@@ -66,13 +66,13 @@ export = (RED: NodeAPI): void => {
         event: (event) => {
           shown = summary(event);
           show('ready', shown);
-          // What later nodes make of it is not to change what others are sent, nor what is compared with next time.
+          // Later nodes may modify the message; that must not affect other watchers, nor the next comparison.
           this.send(RED.util.cloneMessage(event));
         },
         trouble: (error) => (error ? fail(error) : show('ready', shown)),
       });
     };
-    // What holds already is told at once: to nodes that must be there by then.
+    // Existing conditions are reported at once, so the receiving nodes must exist by then.
     const start = (): void => {
       try {
         watch();

@@ -1,6 +1,6 @@
 /** The lists in the dialog of the configuration node `smartserver`. It keeps no state. */
 window.smartserverConfiguration = {
-  /** Makes the three lists; gives the function that says what they hold. */
+  /** Creates the three lists; returns a function that returns their contents. */
   prepare(node) {
     const { portList, serviceList, profileList } = window.smartserverConfiguration;
     const ports = portList(node);
@@ -21,7 +21,7 @@ window.smartserverConfiguration = {
       listServices(choice, groups, smartserverFirewallCatalogue, (one) => serviceName(node, one));
       const ids = ['opcua', 'bacnet', 'lon', ...smartserverFirewallCatalogue.map(({ id }) => id)];
       choice.val(service ?? ids.find((id) => isFree(id, choice[0])));
-      // A service has one setting: what another row names cannot be chosen again.
+      // Each service has one setting: a service chosen in another row cannot be chosen again.
       choice.on('focus', () => {
         for (const option of choice.find('option').toArray()) option.disabled = !isFree(option.value, choice[0]);
       });
@@ -57,7 +57,7 @@ window.smartserverConfiguration = {
       }));
   },
 
-  /** `services` gives the user's own services as they are in the dialog now. */
+  /** `services` returns the custom services as they currently are in the dialog. */
   profileList(node, services) {
     const { asList, openList, select, textField } = window.smartserverConfiguration;
     const list = $('#smartserver-custom-profiles');
@@ -78,7 +78,7 @@ window.smartserverConfiguration = {
       select(line, 'outgoing', node._('label.outgoing'), outgoing).val(profile.outgoing ?? 'deny');
       collectors.set(line[0], openList(node, line, profile.open ?? [], services));
     });
-    // What a hand-written flow may have instead of a list is not valid, and is gone once the dialog is saved.
+    // Anything but a list, as a hand-written flow may have, is invalid, and is lost once the dialog is saved.
     list.editableList('addItems', Array.isArray(node.customProfiles) ? node.customProfiles : []);
     return () =>
       collect((line) => ({ open: collectors.get(line)() })).map(({ name, incoming, outgoing, open }) => ({
@@ -105,7 +105,7 @@ window.smartserverConfiguration = {
           serviceName(node, one),
         );
         const isListed = choice.find('option').is((_, option) => option.value === chosen);
-        // Ports by number, as an imported flow may have them.
+        // Ports by number, which an imported flow may contain.
         if (!isListed) $('<option>').val(chosen).text(chosen).appendTo(choice);
         choice.val(chosen);
       };
@@ -122,8 +122,8 @@ window.smartserverConfiguration = {
   },
 
   /**
-   * Makes an editable list whose rows `fill` fills; gives the function that tells what the rows hold: per row an object
-   * of its fields, trimmed, with what `more` finds in the row.
+   * Creates an editable list whose rows `fill` fills in; returns a function that returns the contents of the rows: per row
+   * an object with its fields, trimmed, and with what `more` finds in the row.
    */
   asList(node, list, addLabel, fill) {
     const changed = () => list.trigger('change');
@@ -138,7 +138,7 @@ window.smartserverConfiguration = {
         const remove = container.closest('li').children('.red-ui-editableList-item-remove');
         remove.attr({ role: 'button', 'aria-label': node._('button.delete') });
         changed();
-        // Where the keyboard goes on; a row is in the page only when this is over.
+        // Where the keyboard continues; the row is only in the page after this handler.
         if (isNew) setTimeout(() => line.find('input, select').first().trigger('focus'));
       },
       removeItem: () => {
@@ -157,7 +157,7 @@ window.smartserverConfiguration = {
     return (more = () => ({})) => lines().map((line) => ({ ...read(line), ...more(line) }));
   },
 
-  /** A field of a row with its title above. */
+  /** A field of a row, with its title above. */
   labelled(line, name, title, control) {
     $('<label class="smartserver-cell">')
       .append($('<span>').text(title), control.attr('data-field', name))

@@ -1,18 +1,18 @@
-/** What the edit dialogs of this package share. Loaded by each node's HTML, so possibly several times; it keeps no state. */
+/** Code shared by this package's edit dialogs. Loaded by each node's HTML, possibly several times, so it keeps no state. */
 window.smartserverFirewall = {
-  /** The types of a TypedInput whose value is not known before a message arrives. */
+  /** The types of a TypedInput whose value is only known when a message arrives. */
   dynamicTypes: ['msg', 'flow', 'global', 'env', 'jsonata'],
 
-  /** Makes `#node-input-PROPERTY` a TypedInput with its companion field. */
+  /** Turns `#node-input-PROPERTY` into a TypedInput with its companion field. */
   typedInput(property, types) {
     const input = $(`#node-input-${property}`);
     return input.typedInput({ default: 'str', types, typeField: $(`#node-input-${property}Type`) });
   },
 
   /**
-   * Lets one of the entries of `#smartserver-PROPERTY-choice` stand for the TypedInput of the property; its entry with the
-   * empty value shows the TypedInput itself, in the row `#smartserver-PROPERTY-other`. `fill` puts the entries in, which
-   * may depend on the chosen configuration; `describe` is told each choice, or null where it is made at run time.
+   * Lets the list `#smartserver-PROPERTY-choice` set the TypedInput of the property; its entry with the empty value shows
+   * the TypedInput itself, in the row `#smartserver-PROPERTY-other`. `fill` adds the entries, which may depend on the chosen
+   * configuration; `describe` is called with each choice, or null if it is made at run time.
    */
   choice(property, fill, describe) {
     const list = $(`#smartserver-${property}-choice`);
@@ -43,11 +43,11 @@ window.smartserverFirewall = {
     refill();
   },
 
-  /** The settings of the chosen configuration that tell its services and profiles; none stand for a factory device. */
+  /** The settings of the chosen configuration that define its services and profiles; without one, a factory device's. */
   configured() {
     const { servicePorts, customServices, customProfiles, managementFrom, managementTo } =
       RED.nodes.node($('#node-input-device').val()) ?? {};
-    // A hand-written flow may have anything.
+    // A hand-written flow may contain anything.
     const asList = (value) => (Array.isArray(value) ? value : []);
     return {
       ...{ servicePorts, managementFrom, managementTo },
@@ -56,7 +56,7 @@ window.smartserverFirewall = {
     };
   },
 
-  /** What `look` finds in the chosen configuration, or in a factory device where that configuration cannot be right. */
+  /** What `look` finds in the chosen configuration, or in a factory device if that configuration is invalid. */
   fromConfiguration(look) {
     try {
       return { found: look(window.smartserverFirewall.configured()), problem: '' };
@@ -65,15 +65,15 @@ window.smartserverFirewall = {
     }
   },
 
-  /** A service's name, and what closing it means, in the editor's language where it has a translation. */
+  /** A service's name and the consequence of closing it, in the editor's language if there is a translation. */
   serviceName: (node, { id, label }) => window.smartserverFirewall.translatedOr(node, `service.${id}`, label),
   consequence: (node, { id, consequence }) =>
     window.smartserverFirewall.translatedOr(node, `consequence.${id}`, consequence),
 
-  /** What is not translated comes back as its key. A default of i18next's would be searched for places. */
+  /** A missing translation is returned as its key. i18next's own default would be searched for placeholders. */
   translatedOr: (node, key, text) => (node._(key) === key ? text : node._(key)),
 
-  /** Fills a select with the services of these groups of the vendor's page; `groups` gives each group its heading. */
+  /** Fills a select with the services of these groups; `groups` maps each group to its heading. */
   listServices(select, groups, services = window.smartserverFirewallCatalogue, nameOf = ({ label }) => label) {
     for (const [group, heading] of Object.entries(groups)) {
       const listed = services.filter((one) => one.group === group);
@@ -89,9 +89,9 @@ window.smartserverFirewall = {
   },
 
   /**
-   * To be called when the dialog has all its fields: gives each control its name for screen readers, its hint and a way to
-   * it with the keyboard, and shows below each field why what stands in it cannot be right, as long as it cannot.
-   * `collect` gives the properties that have no field of their own.
+   * To be called when the dialog has all its fields: gives each control its name for screen readers, its hint and keyboard
+   * access, and shows below each invalid field why it is invalid. `collect` returns the properties without a field of their
+   * own.
    */
   ready(node, collect = () => ({})) {
     const prefix = node._def.category === 'config' ? 'node-config-input' : 'node-input';
@@ -104,12 +104,12 @@ window.smartserverFirewall = {
     }
     asButton(form.find(`#${prefix}-btn-device-edit, #${prefix}-lookup-device`), node._('button.editDevice'));
     asButton(form.find(`#${prefix}-btn-device-add`), node._('button.addDevice'));
-    // Node-RED translates the labels of a dialog when it has been prepared, and calls all its change handlers before.
+    // Node-RED translates the labels of a dialog after preparing it, and calls all its change handlers before that.
     setTimeout(() => nameTypedInputs(dialog));
     form.on('input change', () => showReasons(dialog, collect()));
   },
 
-  /** Leads the label of each TypedInput to the field that is seen, and names its buttons for screen readers. */
+  /** Points the label of each TypedInput to the visible field, and names its buttons for screen readers. */
   nameTypedInputs({ node, form }) {
     for (const container of form.find('.red-ui-typedInput-container').toArray()) {
       const input = $(container).prev();
@@ -148,7 +148,7 @@ window.smartserverFirewall = {
     return edited;
   },
 
-  /** Below each field that cannot be right, the reason; Node-RED itself shows it only to a mouse, and 2.x not at all. */
+  /** Shows the reason below each invalid field; Node-RED itself only shows it on hover, and 2.x not at all. */
   showReasons(dialog, collected) {
     const { node, prefix, form } = dialog;
     const edited = window.smartserverFirewall.asEdited(dialog, collected);
@@ -171,12 +171,12 @@ window.smartserverFirewall = {
   },
 
   /**
-   * What a validator gives back. Node-RED 3 and later calls it with a second argument and takes a reason; for 2.x, where
-   * any text would mean valid, it must be false.
+   * The return value of a validator. Node-RED 3 and later passes a second argument and accepts a reason; for 2.x, where
+   * any string would mean valid, it must be false.
    */
   verdict: (isValid, reason, opt) => isValid || (opt ? reason : false),
 
-  /** Whether a TypedInput's value is known, and judged, only when a message arrives. */
+  /** Whether a TypedInput's value is only known, and validated, when a message arrives. */
   isDynamic: (type) => window.smartserverFirewall.dynamicTypes.includes(type),
 
   /** An IPv4 or IPv6 address or a subnet, or nothing. */
@@ -184,10 +184,13 @@ window.smartserverFirewall = {
     const [address, prefix, ...rest] = String(value ?? '').split('/');
     if (address === '') return prefix === undefined;
     const isV4 = /^(\d{1,3}\.){3}\d{1,3}$/.test(address) && address.split('.').every((part) => Number(part) <= 255);
-    const isPrefix = prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (isV4 ? 32 : 128));
+    const isNumber = /^(0|[1-9]\d{0,2})$/.test(prefix) && Number(prefix) <= (isV4 ? 32 : 128);
+    // One that stands for an IPv4 address is one only with all the bits that say so.
+    const isMapped = /^[0:]*:ffff:([\d.]+|[\da-f]+:[\da-f]+)$/i.test(address) && Number(prefix) < 96;
+    const isPrefix = prefix === undefined || (isNumber && !isMapped);
     return (isV4 || window.smartserverFirewall.isIPv6(address)) && isPrefix && rest.length === 0;
   },
-  /** Browsers know what an IPv6 address is; an older one tells only by throwing. */
+  /** Browsers know IPv6 addresses; an older one only rejects by throwing. */
   isIPv6(address) {
     if (!/^[\da-f:.]*:[\da-f:.]*$/i.test(address)) return false;
     try {
@@ -196,8 +199,8 @@ window.smartserverFirewall = {
       return false;
     }
   },
-  isInterface: (value) => /^[\w\-.+,=%@]{0,15}$/.test(value ?? '') && value !== '.' && value !== '..',
-  isPath: (value) => /^\//.test(value ?? '') && !value.split('/').includes('..'),
+  isInterface: (value) => /^[\w\-.+,=%@]{0,15}$/.test(value ?? '') && !['.', '..', '+'].includes(value),
+  isPath: (value) => /^\//.test(value ?? '') && !String(value).split('/').includes('..'),
   isName: (value) => /^[a-z][a-z0-9-]{0,40}$/.test(value ?? ''),
   isService: (value) => /^[a-z][a-z0-9-]*$/.test(value ?? '') || window.smartserverFirewall.isPort(value),
   /** Whole seconds up to a week, or nothing. */
@@ -205,5 +208,5 @@ window.smartserverFirewall = {
   /** A port number, or nothing. */
   isWebPort: (value) =>
     (value ?? '') === '' || (/^\d{1,5}$/.test(value) && Number(value) >= 1 && Number(value) <= 65535),
-  isPort: (value) => smartserverFirewallServices.isPortSpec(String(value ?? '')),
+  isPort: (value) => typeof value === 'string' && smartserverFirewallServices.isPortSpec(value),
 };

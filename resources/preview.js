@@ -1,6 +1,6 @@
-/** The table in the dialog of `set-profile`: what the chosen profile does. It keeps no state. */
+/** The table in the `set-profile` dialog that shows what the chosen profile does. It keeps no state. */
 window.smartserverPreview = {
-  /** Shows each service's two directions, each with a word and a sign. */
+  /** Shows both directions of each service, each with a word and an icon. */
   show(node, table, { policies, rows }) {
     const { cell, line } = window.smartserverPreview;
     const groups = {
@@ -31,7 +31,7 @@ window.smartserverPreview = {
       cells,
     ),
 
-  /** `direction` is null where it is not this service's. */
+  /** `direction` is null if the service does not use it. */
   cell(node, direction) {
     if (!direction) return $('<td>').text(node._('preview.none'));
     const words = {

@@ -1,17 +1,17 @@
 /**
- * The sidebar: what the runtime tells of each device's firewall, in words. It asks for nothing and changes nothing.
- * All text comes from the device, where anybody may have written it, and is only ever set as text.
+ * The sidebar: what the runtime publishes about each device's firewall, in words. It requests nothing and changes nothing.
+ * All text comes from the device, where anybody may have written it, and is only ever inserted as text.
  */
 window.smartserverFirewallSidebar = (translate) => {
   const ID = 'smartserver-firewall';
-  /** Beside the word, for the eye: never in place of it. */
+  /** Visual cues next to the word, never in place of it. */
   const SHAPES = { open: '●', partial: '◐', closed: '○' };
   const REASONS = { requested: 'requested', unconfirmed: 'unconfirmed', 'lease-over': 'leaseOver' };
   const devices = new Map();
-  /** The device that is shown, and what is unfolded; both outlive a new telling. */
+  /** The device that is shown, and what is unfolded; both survive an update. */
   let chosen = null;
   const unfolded = new Set();
-  /** What the device's clock is ahead of the browser's, in ms. */
+  /** How far the device's clock is ahead of the browser's, in ms. */
   let ahead = 0;
 
   const content = $('<div>').addClass('smartserver-firewall-sidebar');
@@ -24,10 +24,10 @@ window.smartserverFirewallSidebar = (translate) => {
     return $('<table>').append($('<thead>').append($('<tr>').append(head)), $('<tbody>').append(body));
   }
 
-  /** A service of the vendor's in the editor's language; one of the user's by the name it was given. */
+  /** A built-in service in the editor's language; a custom one by the name it was given. */
   const nameOf = ({ id, label }) => {
     const name = translate(`service.${id}`);
-    // What is not translated comes back as its key. A default would be searched for places, and this one is anybody's.
+    // A missing translation is returned as its key. A default would be searched for placeholders, and this text is untrusted.
     return name === `service.${id}` ? label : name;
   };
 
@@ -45,7 +45,7 @@ window.smartserverFirewallSidebar = (translate) => {
     if (service.in !== 'closed' && service.listening === false)
       name.append(element('small', translate('service.unused')));
     if (service.optional) name.append(element('small', translate('service.optional')));
-    // Of what only the device itself begins nothing comes in, whatever a rule for the same port says.
+    // Nothing comes in for a service that only the device itself initiates, whatever a rule for the same port says.
     return [name, service.listening === null ? element('td', '–') : verdict(service.in), verdict(service.out)];
   }
 
@@ -55,7 +55,7 @@ window.smartserverFirewallSidebar = (translate) => {
       services.map(serviceRow),
     );
 
-  /** A time to come, counted down once a second by `tick`. */
+  /** A future time, counted down once a second by `tick`. */
   const countdown = (until) => element('span', left(until)).attr('data-until', until);
 
   function left(until) {
@@ -72,7 +72,7 @@ window.smartserverFirewallSidebar = (translate) => {
     }
   }
 
-  /** A translated sentence with an element in one of its places. */
+  /** A translated sentence with an element in place of one of its placeholders. */
   function sentence(key, values, place, inside) {
     const [before, after] = translate(key, { ...values, [place]: '\u0000' }).split('\u0000');
     return $('<p>').append(document.createTextNode(before), inside, document.createTextNode(after ?? ''));
@@ -173,7 +173,7 @@ window.smartserverFirewallSidebar = (translate) => {
       }),
     );
 
-  /** That of the nodes without a configuration first: it has no name. */
+  /** The device of the nodes without a configuration comes first, as it has no name. */
   const inOrder = () => [...devices.values()].sort((a, b) => a.name.localeCompare(b.name));
   const titleOf = ({ name }) => name || translate('label.factory');
 
@@ -196,7 +196,7 @@ window.smartserverFirewallSidebar = (translate) => {
     }
     if (devices.size > 1) content.append(chooser(shown));
     if (focused) content.find('select').trigger('focus');
-    // What has been read before an error may no longer be so: it is not shown beside one.
+    // What was read before an error may be outdated: it is not shown next to the error.
     if (shown.error) {
       content.append(note(element('strong', translate('empty.error')), element('p', shown.error)));
     } else if (shown.state) content.append(firewall(shown));
@@ -213,12 +213,12 @@ window.smartserverFirewallSidebar = (translate) => {
     action: `${ID}:show-sidebar`,
   });
   RED.actions.add(`${ID}:show-sidebar`, () => RED.sidebar.show(ID));
-  RED.comms.subscribe(`${ID}/#`, (_topic, told) => {
-    if (told.gone) devices.delete(told.id);
-    else devices.set(told.id, told);
+  RED.comms.subscribe(`${ID}/#`, (_topic, update) => {
+    if (update.gone) devices.delete(update.id);
+    else devices.set(update.id, update);
     render();
   });
-  // The countdowns are by the device's clock, and a technician's laptop may have another time.
+  // Countdowns follow the device's clock; a technician's laptop may show a different time.
   $.ajax({ method: 'HEAD', url: 'resources/@smartserver/node-red-firewall/sidebar.css' }).done(
     (_data, _status, answer) => {
       const now = Date.parse(answer.getResponseHeader('Date'));

@@ -1,7 +1,7 @@
 /**
- * Makes what the compiler does not: puts editor HTML with the parts it includes, locales and icons beside the compiled
- * nodes where Node-RED looks for them, writes what the editor needs of the catalogue to `resources/`, which Node-RED
- * serves, and makes one file of the privileged program and all it uses.
+ * Builds what the compiler does not: puts editor HTML with its included parts, locales and icons next to the compiled
+ * nodes, where Node-RED looks for them, writes what the editor needs of the catalogue to `resources/`, which Node-RED
+ * serves, and bundles the privileged program with its dependencies.
  */
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -14,7 +14,7 @@ const target = join(root, 'dist', 'nodes');
 
 type Labels = Record<string, Record<string, string>>;
 
-/** Labels that several nodes share stand in `common.json` once; Node-RED knows only one file per node. */
+/** Labels shared by several nodes are in `common.json` once; Node-RED only supports one file per node. */
 const COMMON = 'common.json';
 
 function readLabels(path: string): Labels {
@@ -43,14 +43,14 @@ function writeLocale(language: string): void {
 /** `<!-- include NAME -->` in a page, `// include NAME` in its script. */
 const INCLUDE = /^( *)(?:<!-- include (\S+) -->|\/\/ include (\S+))\n/gm;
 
-/** The page with what several pages share, which stands in the folder `parts/` beside them once. */
+/** The page with the parts shared by several pages, which are in the folder `parts/` next to them. */
 function withParts(page: string, folder: string): string {
   return page.replace(INCLUDE, (_, indent: string, markup?: string, script?: string) =>
     readFileSync(join(folder, 'parts', (markup ?? script) as string), 'utf8').replace(/^(?=.)/gm, indent),
   );
 }
 
-/** What the dialogs know of services and profiles: the engine's own code and data, as one file for the browser. */
+/** What the dialogs need to know about services and profiles: the engine's own code and data, as one file for the browser. */
 function writeEditorCatalogue(): void {
   buildSync({
     entryPoints: [join(root, 'firewall', 'services', 'preview.ts')],
@@ -72,7 +72,7 @@ cpSync(join(root, 'icons'), join(target, 'icons'), { recursive: true });
 writeEditorCatalogue();
 
 const agent = join(root, 'dist', 'agent');
-/** What is installed as files that need nothing beside them: the privileged program, and the command line. */
+/** What is installed as self-contained files: the privileged program and the command line. */
 for (const name of ['program', 'command-line']) {
   const { metafile } = buildSync({
     entryPoints: [join(root, 'agent', `${name}.ts`)],
@@ -81,7 +81,7 @@ for (const name of ['program', 'command-line']) {
     legalComments: 'eof',
     allowOverwrite: true,
   });
-  // The package says what of others is in it.
+  // For the list of third-party code in the package.
   writeFileSync(join(agent, `.${name}.meta.json`), JSON.stringify(metafile));
 }
 const ENTRIES = ['load.js', 'program.js', 'command-line.js', 'agent.js', 'smartserver-firewall.js'];

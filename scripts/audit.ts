@@ -1,19 +1,19 @@
 /**
- * `npm run audit`: asks the registry for known faults in what users get, and whether it signed each package of the tree.
- * Ends with 1 where something was found, and with 2 where nobody answered: that is not the same as clean.
+ * `npm run audit`: asks the registry for known vulnerabilities in what users get, and whether it signed each package of the
+ * tree. Exits with 1 if something was found, and with 2 if there was no response, which is not the same as clean.
  */
 import { spawnSync } from 'node:child_process';
 import { resolve } from 'node:path';
 
 export interface Audit {
-  /** What was asked, as one would type it. */
+  /** The command, as one would type it. */
   asked: string;
   verdict: 'clean' | 'found' | 'unanswered';
-  /** What came of it, in a few words. */
+  /** The outcome, in a few words. */
   said: string;
 }
 
-/** npm's answers to `--json`, as far as they are looked at; one that could not ask has `error`, and perhaps `message`. */
+/** The relevant part of npm's `--json` output; if it could not reach the registry it has `error`, and perhaps `message`. */
 interface Report {
   vulnerabilities?: Record<string, { severity: string }>;
   invalid?: readonly Signed[];
@@ -26,16 +26,16 @@ interface Signed {
   version: string;
 }
 
-/** What is bundled is what the project names as dependencies: its tools never reach a user. */
+/** Only the project's dependencies are bundled: its tools never reach a user. */
 const ADVISORIES = ['audit', '--omit=dev'];
 const SIGNATURES = ['audit', 'signatures'];
 
-/** Asks both. @param folder has the lock file and what is installed by it */
+/** Runs both. @param folder contains the lock file and the packages installed by it */
 export function audits(folder: string): Audit[] {
   return [advisoriesIn(answer(folder, ADVISORIES)), signaturesIn(answer(folder, SIGNATURES))];
 }
 
-/** What npm prints. */
+/** npm's output. */
 function answer(folder: string, args: readonly string[]): string {
   const { stdout } = spawnSync('npm', [...args, '--json', '--fetch-retries=1'], { cwd: folder, encoding: 'utf8' });
   return stdout ?? '';
@@ -49,7 +49,7 @@ export function advisoriesIn(printed: string): Audit {
   if (report.error || !vulnerabilities) return { asked, verdict: 'unanswered', said: reasonOf(report, printed) };
   const found = Object.entries(vulnerabilities).map(([name, { severity }]) => `${name} (${severity})`);
   if (found.length > 0) return { asked, verdict: 'found', said: found.join(', ') };
-  return { asked, verdict: 'clean', said: 'no fault is known in what users get' };
+  return { asked, verdict: 'clean', said: 'no known vulnerability in what users get' };
 }
 
 /** What `npm audit signatures --json` printed. */
@@ -78,7 +78,7 @@ function parsed(printed: string): Report {
 const reasonOf = ({ message, error }: Report, printed: string): string =>
   message || error?.summary || error?.code || printed.trim().slice(0, 200) || 'npm printed nothing';
 
-/** Why the answers are not as they should be, a sentence each. */
+/** What is wrong with the answers, one sentence each. */
 export function auditFaults(answers: readonly Audit[]): string[] {
   return answers.flatMap(({ asked, verdict, said }) => {
     if (verdict === 'clean') return [];

@@ -1,4 +1,4 @@
-/** How the bundles are made of what runs on the device; see docs/decisions/packed-in-bundles.md. */
+/** How the code that runs on the device is bundled; see docs/decisions/packed-in-bundles.md. */
 import type { BuildOptions } from 'esbuild';
 
 export const BUNDLE = {
@@ -6,7 +6,7 @@ export const BUNDLE = {
   platform: 'node',
   // The oldest Node.js the package runs on.
   target: 'node14.18',
-  // A module that is loaded later is loaded by `require`: the program runs as a script that has no `import()` (agent/load.ts).
+  // Modules loaded on demand use `require`: the program runs as a script without `import()` (agent/load.ts).
   supported: { 'dynamic-import': false },
   minifyWhitespace: true,
   minifySyntax: true,

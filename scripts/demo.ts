@@ -1,6 +1,6 @@
 /**
- * The main job, on an embedded device: Node-RED runs the example flows there, an alarm is raised, and a neighbour knocks
- * on the device's ports before and after. `--once` ends after the job; without it the editor stays up until Ctrl-C.
+ * The main use case, on an embedded device: Node-RED runs the example flows there, an alarm is raised, and a neighbour probes
+ * the device's ports before and after. `--once` ends after that; without it the editor stays up until Ctrl-C.
  */
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
@@ -15,7 +15,7 @@ import { ensurePackages } from '../test/device/packages';
 const EXAMPLES = ['lockdown-on-alarm', 'ssh-evening-morning', 'firewall-report'];
 const ALARM_TOPIC = 'glp/0/demo/ev/alarm';
 
-/** The firewall at one moment: what it reports, and what the neighbour found. */
+/** The firewall at one moment: what is reported, and what the neighbour found. */
 interface Look {
   state: State;
   findings: Finding[];
@@ -33,7 +33,7 @@ const say = (text = ''): void => {
 
 async function main(): Promise<number> {
   const stopped = new Promise<'stopped'>((resolve) => {
-    // Not `once`: npm hands a Ctrl-C on to a process that the terminal has told already.
+    // Not `once`: npm forwards a Ctrl-C to a process that has already received it from the terminal.
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => resolve('stopped'));
   });
   try {
@@ -47,7 +47,7 @@ async function main(): Promise<number> {
 }
 
 async function raiseAlarmAndLook(): Promise<Outcome> {
-  say('An alarm will lock down a firewall. All of it happens on a private test device inside this machine;');
+  say('An alarm will lock down a firewall. Everything happens on a private test device inside this machine;');
   say('the firewall and the ports of the machine itself are not touched.');
   say();
   await ensurePackages();
@@ -57,12 +57,12 @@ async function raiseAlarmAndLook(): Promise<Outcome> {
   await Promise.all([device.startNginx(), device.startMosquitto()]);
   const nodeRed = await startNodeRed(device, (await Promise.all(EXAMPLES.map(example))).flat());
   await nodeRed.until(/Connected to broker/);
-  say('2. A neighbour on the network knocks on the ports of every service …');
+  say('2. A neighbour on the network probes the ports of every service …');
   const before = await look(device, engine);
   await raiseAlarm(device, nodeRed);
-  say('4. The neighbour knocks again …');
+  say('4. The neighbour probes again …');
   const after = await look(device, engine);
-  const isAsPromised = tell(before, after);
+  const isAsPromised = report(before, after);
   return { device, nodeRed, isAsPromised };
 }
 
@@ -71,7 +71,7 @@ async function look(device: Device, engine: Engine): Promise<Look> {
   return { state, findings: await knockOnAll(device, state.services) };
 }
 
-/** Publishes an event of the vendor's shape, in the category that the flow waits for, and waits for the flow. */
+/** Publishes an event in the vendor's format, in the category that the flow waits for, and waits for the flow. */
 async function raiseAlarm(device: Device, nodeRed: InsideProcess): Promise<void> {
   const shape = JSON.parse(
     await readFile(join(resolve(__dirname, '..', '..'), 'test', 'fixtures', 'iap-event.json'), 'utf8'),
@@ -85,39 +85,39 @@ async function raiseAlarm(device: Device, nodeRed: InsideProcess): Promise<void>
   if (error) throw new Error(`the flow reported an error: ${error}`);
 }
 
-/** Prints what was found. Answers whether the flow locked the firewall down and every knock agrees with the report. */
-function tell(before: Look, after: Look): boolean {
+/** Prints the findings. Returns whether the flow locked the firewall down and every probe agrees with the report. */
+function report(before: Look, after: Look): boolean {
   const rows = before.findings.map((finding, at) => [finding, after.findings[at] as Finding] as const);
   const shown = rows.filter((pair) =>
-    pair.some((finding) => heard(finding) !== 'closed' || said(finding) !== 'closed'),
+    pair.some((finding) => probed(finding) !== 'closed' || reported(finding) !== 'closed'),
   );
   say();
   say(line('', '', ['before the alarm', 'after the alarm'], 20));
-  say(line('service', 'ports', ['knock', 'report', 'knock', 'report']));
+  say(line('service', 'ports', ['probe', 'report', 'probe', 'report']));
   for (const pair of shown) {
     const { label, ports } = pair[0].service;
     say(
       line(
         label,
         ports.join(' '),
-        pair.flatMap((finding) => [heard(finding), said(finding)]),
+        pair.flatMap((finding) => [probed(finding), reported(finding)]),
       ),
     );
   }
   say();
-  say('knock: whether the neighbour got in. report: what the node read-firewall says. Both over IPv4 and IPv6.');
-  say(`${rows.length - shown.length} further services are closed before and after, by knock and by report.`);
+  say('probe: whether the neighbour got in. report: what the node read-firewall reports. Both over IPv4 and IPv6.');
+  say(`${rows.length - shown.length} more services are closed before and after, by probe and by report.`);
   say(`The firewall's profile was "${before.state.profile.name}" and is "${after.state.profile.name}" now.`);
-  const disagreeing = rows.flat().filter((finding) => heard(finding) !== said(finding));
+  const disagreeing = rows.flat().filter((finding) => probed(finding) !== reported(finding));
   const isLockedDown = after.state.profile.name === 'lockdown';
   if (!isLockedDown) say('THE FLOW DID NOT LOCK THE FIREWALL DOWN.');
-  if (disagreeing.length > 0) say(`${disagreeing.length} KNOCKS DISAGREE WITH THE REPORT.`);
-  if (isLockedDown && disagreeing.length === 0) say('Every knock agrees with the report.');
+  if (disagreeing.length > 0) say(`${disagreeing.length} PROBES DISAGREE WITH THE REPORT.`);
+  if (isLockedDown && disagreeing.length === 0) say('Every probe agrees with the report.');
   return isLockedDown && disagreeing.length === 0;
 }
 
-const heard = (finding: Finding): string => words(finding.in, finding.interfaces);
-const said = ({ service }: Finding): string => words(service.in, service.interfaces);
+const probed = (finding: Finding): string => words(finding.in, finding.interfaces);
+const reported = ({ service }: Finding): string => words(service.in, service.interfaces);
 
 function words(openness: Finding['in'], interfaces: readonly string[]): string {
   if (openness !== 'partial') return openness;
@@ -143,5 +143,5 @@ main()
     process.stderr.write(`npm start failed: ${error.message}\n`);
     return 1;
   })
-  // At once: what a Ctrl-C interrupted may still be on its way.
+  // Exit at once: what a Ctrl-C interrupted may still be in progress.
   .then((code) => process.exit(code));

@@ -1,23 +1,28 @@
-/** `npm run schema`: writes docs/fleet.schema.json, the JSON Schema of what operators and devices say to each other. */
+/** `npm run schema`: writes docs/fleet.schema.json, the JSON Schema of the messages between operators and devices. */
 import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import * as z from 'zod';
 import { fleetResult, fleetState } from '../firewall/fleet/answer';
 import { fleetRequest } from '../firewall/fleet/envelope';
 
-/** Where it lies; checked in, and part of the package. */
+/** Its path; checked in, and part of the package. */
 export const PATH = resolve(__dirname, '..', '..', 'docs', 'fleet.schema.json');
 
 /** The file's text. */
 export function fleetSchema(): string {
   const parts = {
-    request: definition(fleetRequest, 'input', 'Request', 'What an operator asks of devices: on …/firewall/request.'),
-    result: definition(fleetResult, 'output', 'Result', 'What a device answers: on …/firewall/result.'),
+    request: definition(
+      fleetRequest,
+      'input',
+      'Request',
+      'A request from an operator to devices: on …/firewall/request.',
+    ),
+    result: definition(fleetResult, 'output', 'Result', 'The response of a device: on …/firewall/result.'),
     state: definition(
       fleetState,
       'output',
       'State',
-      'How a device is: retained on …/firewall/state, and its last will.',
+      'The state of a device: retained on …/firewall/state, and its last will.',
     ),
   };
   const schema = {
@@ -31,7 +36,7 @@ export function fleetSchema(): string {
   return `${JSON.stringify(schema, null, 2)}\n`;
 }
 
-/** @param io which side of the schema: what may be left out is there when it has been read */
+/** @param io which side of the schema: optional properties are always present once parsed */
 function definition(schema: z.core.$ZodType, io: 'input' | 'output', title: string, description: string): object {
   const { $schema, ...rest } = z.toJSONSchema(schema, { io });
   return { title, description, ...rest };

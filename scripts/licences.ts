@@ -1,18 +1,18 @@
 /**
- * `npm run licences`: prints each package of the lock file with its licence, first those that users get, then those that
- * only the project's own tools use, and fails where one is not known here to be harmless.
+ * `npm run licences`: prints each package of the lock file with its licence, first those that users get, then those used
+ * only by the project's tools, and fails if one is not known to be harmless.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { LICENCES } from './pack';
 
-/** Those of tools, which are used and not passed on, besides. */
+/** Additionally permitted for tools, which are used but not redistributed. */
 const OF_TOOLS: readonly string[] = [
   ...LICENCES,
   ...['Artistic-2.0', 'BlueOak-1.0.0', 'CC-BY-3.0', 'CC0-1.0', 'MPL-2.0', 'Python-2.0', 'Unlicense'],
 ];
 
-/** Said in a package's texts only, or not in the words of SPDX; read there. */
+/** Licences found only in a package's texts, or not declared as SPDX. */
 const READ: Readonly<Record<string, string>> = {
   'cli-table': 'MIT',
   pause: 'MIT',
@@ -22,9 +22,9 @@ const READ: Readonly<Record<string, string>> = {
 export interface Licensed {
   name: string;
   version: string;
-  /** An SPDX expression; empty where none is known. */
+  /** An SPDX expression; empty if unknown. */
   licence: string;
-  /** Only tools use it. */
+  /** Whether only tools use it. */
   isTool: boolean;
 }
 
@@ -48,7 +48,7 @@ export function licensed(folder: string): Licensed[] {
     .sort((a, b) => Number(a.isTool) - Number(b.isTool) || a.name.localeCompare(b.name, 'en'));
 }
 
-/** What an installed package says in the way of before 2014, which npm does not take over into its lock file. */
+/** The licence that an installed package declares in the format used before 2014, which npm does not copy to its lock file. */
 function ownWord(folder: string): string {
   const file = join(folder, 'package.json');
   if (!existsSync(file)) return '';
@@ -56,7 +56,7 @@ function ownWord(folder: string): string {
   return licenses?.[0]?.type ?? '';
 }
 
-/** Why the licences are not as they should be, a sentence each. */
+/** What is wrong with the licences, one sentence each. */
 export function licenceFaults(packages: readonly Licensed[]): string[] {
   return packages
     .filter(({ licence, isTool }) => !isOneOf(licence, isTool ? OF_TOOLS : LICENCES))
@@ -66,7 +66,7 @@ export function licenceFaults(packages: readonly Licensed[]): string[] {
     });
 }
 
-/** Of alternatives one is enough. */
+/** One of several alternatives is enough. */
 const isOneOf = (licence: string, list: readonly string[]): boolean =>
   licence
     .replace(/[()]/g, '')

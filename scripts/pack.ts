@@ -1,8 +1,8 @@
 /**
- * `npm run pack:offline`: the package as users get it, one `.tgz` in the project's folder (or in the one that is named).
- * It has all it needs inside, so it installs with and without a network, and asks npm for nothing: what it uses of other
- * packages is part of three bundles, `program.js`, `command-line.js` and `nodes.js` in `dist/agent/`, with their licences in
- * THIRD-PARTY.md and as an SBOM in sbom.cdx.json.
+ * `npm run pack:offline`: the package as delivered to users, one `.tgz` in the project's folder (or in the folder named).
+ * It is self-contained, so it installs with or without a network, and has no dependencies: third-party code is part of
+ * three bundles, `program.js`, `command-line.js` and `nodes.js` in `dist/agent/`, with the licences in THIRD-PARTY.md and an
+ * SBOM in sbom.cdx.json.
  */
 import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -15,12 +15,12 @@ const root = resolve(__dirname, '..', '..');
 const read = (...path: string[]): string => readFileSync(join(root, ...path), 'utf8');
 const packageJson = JSON.parse(read('package.json'));
 
-/** Licences that may be passed on in a package under Apache-2.0, with the notice they ask for. */
+/** Licences that may be redistributed in a package under Apache-2.0, with the notice they require. */
 export const LICENCES: readonly string[] = ['MIT', 'ISC', 'BSD-2-Clause', 'BSD-3-Clause', 'Apache-2.0', '0BSD'];
 
-/** Packs, and gives the tarball's path. @throws Error where a licence is none of those above, or npm fails. */
+/** Packs, and returns the tarball's path. @throws Error if a licence is not one of those above, or npm fails. */
 export function pack(destination: string): string {
-  // One of its own: several tests pack at the same time.
+  // A separate one for each call: several tests pack at the same time.
   const stage = mkdtempSync(join(tmpdir(), 'package-'));
   try {
     fill(stage);
@@ -36,7 +36,7 @@ export function pack(destination: string): string {
   }
 }
 
-/** Puts in the folder what the package is to have. */
+/** Fills the folder with the contents of the package. */
 function fill(stage: string): void {
   const agent = join(stage, 'dist', 'agent');
   for (const path of ['dist/agent', 'dist/nodes/locales', 'dist/nodes/icons', 'examples', 'resources'])
@@ -54,7 +54,7 @@ function fill(stage: string): void {
     outfile: join(agent, 'nodes.js'),
     ...BUNDLE,
   });
-  // A node's page, labels and icons are looked for beside its file.
+  // A node's page, labels and icons are looked for next to its file.
   for (const name of names)
     writeFileSync(
       join(stage, 'dist', 'nodes', `${name}.js`),
@@ -79,10 +79,10 @@ interface Bundled {
 /** The bundles that `setup` installs. */
 const INSTALLED = ['program', 'command-line'];
 
-/** What one of them is made of; see scripts/assets.ts, which makes it. */
+/** What one of them consists of; see scripts/assets.ts, which builds it. */
 const metaOf = (bundle: string): Metafile => JSON.parse(read('dist', 'agent', `.${bundle}.meta.json`)) as Metafile;
 
-/** The packages that the bundles have something of. */
+/** The packages of which the bundles contain code. */
 function bundledPackages(metas: readonly Metafile[]): Bundled[] {
   const inputs = metas.flatMap((meta) => Object.keys(meta.inputs)).filter((path) => path.includes('node_modules/'));
   const folders = new Set(inputs.map(packageFolder));
@@ -95,7 +95,7 @@ function bundledPackages(metas: readonly Metafile[]): Bundled[] {
   });
 }
 
-/** The nearest folder above that names a package: some have a package.json that only sets the module's type. */
+/** The nearest parent folder of a package: some have further package.json files that only set the module type. */
 function packageFolder(path: string): string {
   for (let folder = dirname(resolve(root, path)); ; folder = dirname(folder)) {
     const file = join(folder, 'package.json');

@@ -1,8 +1,8 @@
 /**
- * `npm run release:check [TAG]`: whether the commit that is checked out may be released under its tag, or under the one
- * that is named. Prints each reason why not, and ends with 1 where there is one.
+ * `npm run release:check [TAG]`: whether the checked-out commit may be released under its tag, or under the one named. Prints
+ * each reason why not, and exits with 1 if there is one.
  *
- * It asks the registry and the flow library. `--offline` leaves out the audit, says so, and makes the scorecard with a
+ * It queries the registry and the flow library. `--offline` skips the audit, reports that, and runs the scorecard against a
  * stand-in for the library.
  */
 import { execFileSync } from 'node:child_process';
@@ -12,14 +12,14 @@ import { auditFaults, audits } from './audit';
 import { licenceFaults, licensed } from './licences';
 import { faultsOf, scorecardOfPacked } from './scorecard';
 
-/** Why not, a sentence each. */
+/** The reasons against a release, one sentence each. */
 type Check = (folder: string) => string[] | Promise<string[]>;
 
-/** What needs more than the folder itself, by what it is called. */
+/** The checks that need more than the folder itself, by name. */
 export type Checks = Readonly<Record<string, Check>>;
 
 /**
- * Everything that speaks against a release of what is checked out.
+ * All reasons against a release of the checked-out commit.
  * @param folder of a git repository with the package
  * @param tag to release it under; left out, a tag of the commit
  */
@@ -46,9 +46,9 @@ export async function refusals(folder: string, checks: Checks, tag?: string): Pr
 
 function ofTag(version: string, tags: readonly string[]): string[] {
   const expected = `v${version}`;
-  if (tags.length === 0) return [`The commit has no tag; package.json asks for ${expected}.`];
+  if (tags.length === 0) return [`The commit has no tag; package.json requires ${expected}.`];
   if (tags.includes(expected)) return [];
-  return [`The tag is ${tags.join(', ')}, and package.json asks for ${expected}.`];
+  return [`The tag is ${tags.join(', ')}, but package.json requires ${expected}.`];
 }
 
 /** `## [1.2.3] – 2026-01-31`. */
@@ -60,7 +60,7 @@ function ofChangelog(version: string, changelog: string): string[] {
   return isDate(date) ? [] : [`The entry for ${version} in CHANGELOG.md has no date: "${heading}".`];
 }
 
-/** Not for example the 31st of February, which counts on into March. */
+/** Rejects, for example, the 31st of February, which Date would turn into a day in March. */
 function isDate(text: string): boolean {
   const at = new Date(`${text}T00:00:00Z`);
   return !Number.isNaN(at.getTime()) && at.toISOString().startsWith(text);
@@ -68,7 +68,7 @@ function isDate(text: string): boolean {
 
 function ofTree(changes: readonly string[]): string[] {
   if (changes.length === 0) return [];
-  return [`The work tree is not as committed: ${changes.map((line) => line.trim()).join(', ')}.`];
+  return [`There are uncommitted changes: ${changes.map((line) => line.trim()).join(', ')}.`];
 }
 
 interface Lock {
@@ -81,16 +81,16 @@ function ofLock(version: string, { version: locked, packages }: Lock): string[] 
   return [
     ...(locked === version && packages['']?.version === version
       ? []
-      : [`package-lock.json is of version ${locked}, and package.json of ${version}.`]),
+      : [`package-lock.json has version ${locked}, but package.json has ${version}.`]),
     ...(resolved.length === 0
       ? []
       : [
-          `package-lock.json binds ${resolved.length} packages to addresses, for example ${resolved[0]}: its "resolved" have to go.`,
+          `package-lock.json ties ${resolved.length} packages to addresses, for example ${resolved[0]}: remove the "resolved" entries.`,
         ]),
   ];
 }
 
-/** What is known without the network, and with it. */
+/** The checks that work without the network, and with it. */
 const checksOf = (isOffline: boolean): Checks => ({
   licences: (folder) => licenceFaults(licensed(folder)),
   ...(isOffline ? {} : { audit: (folder: string) => auditFaults(audits(folder)) }),
@@ -100,10 +100,10 @@ const checksOf = (isOffline: boolean): Checks => ({
 async function main(): Promise<number> {
   const [tag] = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
   const isOffline = process.argv.includes('--offline');
-  if (isOffline) process.stdout.write('Not asked: npm audit, npm audit signatures, the flow library.\n');
+  if (isOffline) process.stdout.write('Skipped: npm audit, npm audit signatures, the flow library.\n');
   const found = await refusals(resolve(__dirname, '..', '..'), checksOf(isOffline), tag);
   for (const refusal of found) process.stderr.write(`${refusal}\n`);
-  process.stdout.write(found.length === 0 ? 'This may be released.\n' : 'This may not be released.\n');
+  process.stdout.write(found.length === 0 ? 'This commit may be released.\n' : 'This commit may not be released.\n');
   return found.length === 0 ? 0 : 1;
 }
 

@@ -1,7 +1,7 @@
 /**
- * `npm run scorecard`: packs the package, and has the flow library's own tool say what the library will say of it. By
- * itself it asks a stand-in for the library, and needs no network once the tool is in `dist/.cache`; with `--live` the
- * tool asks the real library, whether another package has nodes of the same names.
+ * `npm run scorecard`: packs the package, and has the flow library's own tool check it as the library will. By default it
+ * uses a stand-in for the library, and needs no network once the tool is in `dist/.cache`; with `--live` the tool asks the
+ * real library whether another package has nodes of the same names.
  */
 import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -13,39 +13,39 @@ import { startLibrary } from '../test/release/library';
 import { pack } from './pack';
 
 const run = promisify(execFile);
-/** The library that the tool asks may not answer; in ms. */
+/** In ms. The library that the tool queries may not respond. */
 const PATIENCE_MS = 120_000;
 
-/** What the tool checks, by its own names. */
+/** The tool's checks, by its own names. */
 export const CHECKS: Readonly<Record<string, string>> = {
   P01: 'has a licence',
-  P03: 'links to a repository, or to where faults are reported',
+  P03: 'links to a repository or an issue tracker',
   P04: 'has a name with a scope',
   P05: 'has the keyword node-red',
   P06: 'runs on the current Node-RED',
   P07: 'runs on the Node.js of the current Node-RED',
-  P08: 'has no name like that of another package',
-  N01: 'has no node of the name of another package’s',
-  N02: 'has an example with each node',
+  P08: 'has no name similar to that of another package',
+  N01: 'has no node with the name of another package’s',
+  N02: 'has an example for each node',
   D01: 'has at most six dependencies',
-  D02: 'has no dependency that does harm to Node-RED',
-  D03: 'has its dependencies at their latest',
+  D02: 'has no dependency that is known to harm Node-RED',
+  D03: 'has the latest versions of its dependencies',
 };
 
 /** Red checks that the README explains. */
 export const EXPLAINED: readonly string[] = ['P03'];
 
 export interface Scorecard {
-  /** By the tool's name of a check; what else it says of it is left as it comes. */
+  /** By the tool's name of a check; further details are passed on as they are. */
   checks: Readonly<Record<string, { test: boolean; [detail: string]: unknown }>>;
-  /** What the tool printed. */
+  /** The tool's output. */
   said: string;
 }
 
 /**
- * Has node-red-dev judge the tarball.
- * @param proxy what it asks instead of the network; left out, it asks the network
- * @throws Error with what it said, where it could not judge
+ * Has node-red-dev check the tarball.
+ * @param proxy what it queries instead of the network; if omitted, it uses the network
+ * @throws Error with its output, if it could not complete
  */
 export async function scorecard(tarball: string, proxy?: string): Promise<Scorecard> {
   const folder = await mkdtemp(join(tmpdir(), 'scorecard-'));
@@ -58,7 +58,7 @@ export async function scorecard(tarball: string, proxy?: string): Promise<Scorec
     const away = proxy ? { https_proxy: proxy, http_proxy: proxy, no_proxy: '', NO_PROXY: '' } : {};
     const args = [program, 'validate', '--path', join(folder, 'package'), '--output', card];
     const { stdout, stderr } = await run(process.execPath, args, {
-      // It keeps its own settings in the home folder.
+      // It stores settings in the home folder.
       env: { ...process.env, ...away, HOME: home },
       timeout: PATIENCE_MS,
     }).catch((error: Error & { stderr?: string }) => {
@@ -71,19 +71,19 @@ export async function scorecard(tarball: string, proxy?: string): Promise<Scorec
   }
 }
 
-/** Why the card is not as it should be, a sentence each. */
+/** What is wrong with the card, one sentence each. */
 export function faultsOf({ checks }: Pick<Scorecard, 'checks'>): string[] {
   const names = [...new Set([...Object.keys(CHECKS), ...Object.keys(checks)])].sort();
   return names.flatMap((name) => {
     const check = checks[name];
-    if (!check) return [`The scorecard does not tell of ${name} (${CHECKS[name]}).`];
+    if (!check) return [`The scorecard does not report ${name} (${CHECKS[name]}).`];
     if (check.test || EXPLAINED.includes(name)) return [];
     const { test, ...details } = check;
-    return [`The scorecard is red: ${name} (${CHECKS[name] ?? 'not known here'}) ${JSON.stringify(details)}.`];
+    return [`The scorecard is red: ${name} (${CHECKS[name] ?? 'an unknown check'}) ${JSON.stringify(details)}.`];
   });
 }
 
-/** Packs, and judges what was packed. */
+/** Packs the package, and checks it. */
 export async function scorecardOfPacked(isLive: boolean): Promise<Scorecard> {
   const folder = await mkdtemp(join(tmpdir(), 'packed-'));
   const library = isLive ? undefined : await startLibrary();
@@ -102,7 +102,7 @@ async function main(): Promise<number> {
     const verdict = test ? 'green' : EXPLAINED.includes(name) ? 'red, the README says why' : 'RED';
     process.stdout.write(`${name}  ${verdict.padEnd(26)}${CHECKS[name] ?? ''}\n`);
   }
-  if (!isLive) process.stdout.write('Asked a stand-in for the flow library; --live asks the real one.\n');
+  if (!isLive) process.stdout.write('Used a stand-in for the flow library; --live asks the real one.\n');
   const faults = faultsOf(card);
   for (const fault of faults) process.stderr.write(`${fault}\n`);
   return faults.length === 0 ? 0 : 1;

@@ -1,6 +1,6 @@
 /**
- * `npm test`: the linter, then every test file in a mocha process of its own, several at a time. Prints what a file said
- * when it fails, and at the end how many tests passed and failed; a file without a test, or with a skipped one, has failed.
+ * `npm test`: the linter, then every test file in a separate mocha process, several at a time. Prints the output of a file
+ * that fails, and at the end how many tests passed and failed; a file without a test, or with a skipped one, has failed.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
@@ -21,11 +21,11 @@ const WORKERS = Math.max(2, cpus().length);
 const SHARDS = 6;
 const SEQUENCES = Number(process.env.DIFFERENTIAL_SEQUENCES ?? 300);
 const SEED = Number(process.env.DIFFERENTIAL_SEED ?? Date.now() % 1_000_000);
-/** A process of tests that takes longer hangs, in ms. */
+/** In ms. A test process that takes longer has hung. */
 const PATIENCE_MS = 20 * 60_000;
-/** So much of why a file failed is said again at the end, in characters. */
+/** How much of a file's failures is repeated at the end, in characters. */
 const REASONS = 1500;
-/** The longest first, so that none of them is what everybody waits for at the end. */
+/** The longest first, so that none of them is the last one that everything waits for. */
 const LONGEST = [
   ...['death', 'differential', 'power-cut', 'restore', 'web-ports', 'change', 'read', 'packets'],
   ...['matrix', 'dialogs', 'accessibility', 'keyboard', 'examples', 'fleet', 'ages', 'forged-alarms', 'concurrency'],
@@ -59,7 +59,7 @@ function jobs(): Job[] {
     .flatMap(jobsOf);
 }
 
-/** Most files are one job. Three would be what everybody waits for, and are shared out. */
+/** Most files are one job. Three would be the last ones that everything waits for, and are split up. */
 function jobsOf(file: string): Job[] {
   const job: Job = { title: relative(compiled, file), arguments: [file], env: {} };
   if (file.endsWith('/death.test.js')) {
@@ -99,7 +99,7 @@ function testFiles(folder: string): string[] {
   });
 }
 
-/** Runs a program of node_modules; answers when it has ended and nobody writes to its output any more. */
+/** Runs a program from node_modules; resolves when it has ended and nothing writes to its output any more. */
 function run(
   program: string[],
   args: readonly string[],
@@ -143,7 +143,7 @@ async function test({ title, arguments: args, env }: Job): Promise<Outcome> {
   return { title, passed, failed, output };
 }
 
-/** Works the list off with as many processes at a time as there are cores, and one more for what starts no browser. */
+/** Processes the list with as many processes at a time as there are cores, and one more for jobs that start no browser. */
 async function testAll(): Promise<Outcome[]> {
   const left = jobs();
   const outcomes: Outcome[] = [];
@@ -162,14 +162,14 @@ async function main(): Promise<number> {
   if (!Number.isInteger(SEQUENCES) || SEQUENCES < 1) throw new Error('DIFFERENTIAL_SEQUENCES must be a number from 1.');
   if (!Number.isInteger(SEED)) throw new Error('DIFFERENTIAL_SEED must be a whole number.');
   await ensurePackages('tests');
-  // Here, as the tree below: so that what is missing is told once.
+  // Here, like the tree below, so that a missing package is reported once.
   await ufwTree('0.36');
   if (process.getuid?.() === 0) {
     await ensureContainerPackages();
-    // Here, so that no test's time is spent on it, and so that its failure is told once.
+    // Here, so that no test spends its time on it, and a failure is reported once.
     await ensureTree();
   } else {
-    process.stdout.write('== tests on devices with systemd: left out, they need root\n');
+    process.stdout.write('== tests on devices with systemd: skipped, they need root\n');
   }
   const lint = await run(['@biomejs', 'biome', 'bin', 'biome'], ['check', '.']);
   process.stdout.write(`== biome check: ${lint.code === 0 ? 'clean' : `failed\n${lint.output}`}\n`);
@@ -181,7 +181,7 @@ async function main(): Promise<number> {
   }
   const sum = (key: 'passed' | 'failed'): number => outcomes.reduce((total, outcome) => total + outcome[key], 0);
   const failed = sum('failed') + (lint.code === 0 ? 0 : 1);
-  // Said again: of a long output often only the end is kept.
+  // Repeated: often only the end of a long output is kept.
   for (const { title, output } of outcomes.filter((outcome) => outcome.failed > 0)) {
     const reasons = output.slice(Math.max(0, output.search(/^ +\d+ failing/m)));
     process.stdout.write(`FAILED: ${title}\n${reasons.slice(0, REASONS)}\n`);
@@ -193,7 +193,7 @@ async function main(): Promise<number> {
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => {
     isStopped = true;
-    // Only its own children; each takes away what it made.
+    // Only its own children; each cleans up after itself.
     for (const child of running) child.kill('SIGTERM');
   });
 }

@@ -1,4 +1,4 @@
-/** What the README says of error codes and nodes, against the code. */
+/** What the README says about error codes and nodes, against the code. */
 import { strict as assert } from 'node:assert';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -23,7 +23,7 @@ function sources(folder: string): string[] {
 }
 
 describe('The README', () => {
-  it('tells what to do about each error code that can occur, and about no other', () => {
+  it('explains each error code that can occur, and no other', () => {
     const list = /ERROR_CODES = \[[^\]]*\]/;
     const code = ['firewall', 'nodes', 'agent'].flatMap(sources).join('\n').replace(list, '');
     const occurring = ERROR_CODES.filter((one) => code.includes(`'${one}'`));
@@ -35,8 +35,8 @@ describe('The README', () => {
   });
 });
 
-describe('What is said of fleets', () => {
-  it('is a JSON Schema that is as the schemas are ("npm run schema" writes it)', () => {
+describe('The documentation of fleets', () => {
+  it('has a JSON Schema that matches the schemas ("npm run schema" writes it)', () => {
     assert.equal(read('docs', 'fleet.schema.json'), fleetSchema());
   });
 

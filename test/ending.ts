@@ -1,2 +1,2 @@
-/** Loaded by mocha before the tests: SIGTERM ends it as `process.exit` does, so that 'exit' listeners still tidy up. */
+/** Loaded by mocha before the tests: SIGTERM ends it like `process.exit`, so that 'exit' listeners still clean up. */
 process.on('SIGTERM', () => process.exit(143));

@@ -7,5 +7,5 @@ const packageJson = JSON.parse(readFileSync(resolve(__dirname, '..', '..', 'pack
 /** The names of all node sets. */
 export const SETS: readonly string[] = Object.keys(packageJson['node-red'].nodes);
 
-/** Those that hold a node of their name: the sidebar is a set without one. */
+/** The sets that contain a node of their name: the sidebar is a set without one. */
 export const NODES: readonly string[] = SETS.filter((name) => name !== 'sidebar');

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Makes a certificate authority for a fleet, once, and a certificate for its broker, in the current folder:
-#   sh certificates.sh broker.example.com 192.0.2.2      (every name and address that devices use for the broker)
-# ca.crt goes to each device and operator, broker.crt and broker.key to the broker's /etc/mosquitto/certs. ca.key goes
-# nowhere: who has it can be the broker for every device. Run again, it makes a new broker certificate only.
+# Creates a certificate authority for a fleet, once, and a certificate for its broker, in the current folder:
+#   sh certificates.sh broker.example.com 192.0.2.2      (all names and addresses that devices use for the broker)
+# ca.crt goes to each device and operator, broker.crt and broker.key to the broker's /etc/mosquitto/certs. Keep ca.key secret:
+# whoever has it can impersonate the broker. Run again, this only creates a new broker certificate.
 set -eu
 [ $# -gt 0 ] || { echo "usage: sh certificates.sh NAME-OR-ADDRESS..." >&2; exit 2; }
 umask 077
@@ -27,7 +27,7 @@ subjectAltName=${names#,}
 basicConstraints=critical,CA:FALSE
 extendedKeyUsage=serverAuth
 END
-# A device that was without power may believe it is 1970, or last week: it takes the certificate once it knows the time.
+# After a power failure a device's clock may show 1970, or last week: it accepts the certificate once its clock is right.
 openssl x509 -req -in broker.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 825 -extfile broker.ext -out broker.crt
 rm broker.csr broker.ext
 chmod 644 ca.crt broker.crt

@@ -9,7 +9,7 @@ import type { FileText } from '../state/file-text';
 import type { Kernel } from '../state/kernel';
 import type { Plan } from '../state/plan';
 import { filesOf, type Snapshot } from '../state/snapshot';
-import { spliceOf } from '../state/splice';
+import { type Splice, spliceOf } from '../state/splice';
 import { socketsOfNginx, testAside } from '../web/server';
 import { begin, finish } from './journal';
 import { type Loads, load, removeTestChains, stop, textsOf } from './load';
@@ -57,7 +57,7 @@ export async function apply(settings: Settings, step: Step): Promise<{ kernel: K
     if (starts) await beforeStart(settings, before);
     let kernel = stops ? await stop(after) : await load(after, loads.texts);
     if (starts) await afterStart(settings, before);
-    if (intent.repairs) kernel = await removeTestChains(kernel);
+    if (intent.repairs) kernel = await removeTestChains(after, kernel);
     if (unit) await setUnit(unit.name, unit.to);
     await finish(settings, checkpoint, after.schedule.pending?.id);
     if (site && web?.reload === 'reboot') await reboot();
@@ -70,14 +70,18 @@ export async function apply(settings: Settings, step: Step): Promise<{ kernel: K
   }
 }
 
-function checkpointOf({ id, intent, before, files, plan: { unit }, loads: { present } }: Step): Checkpoint {
+function checkpointOf({ id, intent, before, files, plan: { unit, base }, loads: { present } }: Step): Checkpoint {
   const old = filesOf(before.sources);
   const textBefore = new Map(old.map(({ path, text }) => [path, text]));
+  const spliceFor = (path: string, text: string): Splice => spliceOf(textBefore.get(path) ?? '', text);
   return {
     ...{ id, action: intent.action, reason: intent.reason, at: new Date().toISOString() },
     rules: before.families.reduce((sum, { rules }) => sum + rules.length, 0),
     before: old,
-    after: Object.fromEntries(files.map(({ path, text }) => [path, spliceOf(textBefore.get(path) ?? '', text)])),
+    after: Object.fromEntries(files.map(({ path, text }) => [path, spliceFor(path, text)])),
+    ...(base
+      ? { base: Object.fromEntries(Object.entries(base).map(([path, text]) => [path, spliceFor(path, text)])) }
+      : {}),
     site: before.sources.site?.path ?? null,
     ...(present ? { kernel: textsOf(present) } : {}),
     ...(unit ? { unit } : {}),
@@ -89,16 +93,16 @@ export function refused(error: unknown): never {
   if (error instanceof FirewallError) throw error;
   const [code, message] = [codeOf(error), messageOf(error)];
   if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') throw notPermitted(say`${message}.`, error);
-  throw new FirewallError('INTERNAL', { what: say`${message}.`, state: say`The firewall is as it was.` }, error);
+  throw new FirewallError('INTERNAL', { what: say`${message}.`, state: say`The firewall is unchanged.` }, error);
 }
 
 function stuck(first: unknown, second: unknown): FirewallError {
   return new FirewallError(
     'VERIFY_FAILED',
     {
-      what: say`the change failed (${messageOf(first)}) and could not be taken back (${messageOf(second)}).`,
-      state: say`The state of the firewall is not known.`,
-      remedy: say`What it was is in the journal; the next change takes it back first. Or run "ufw reload" on the device.`,
+      what: say`the change failed (${messageOf(first)}) and could not be rolled back (${messageOf(second)}).`,
+      state: say`The state of the firewall is unknown.`,
+      remedy: say`The previous state is in the journal, and the next change rolls back to it first; or run "ufw reload" on the device.`,
     },
     second,
   );

@@ -1,5 +1,6 @@
 /** The transaction: one change of ufw's files and of the kernel, wholly or not at all. */
 import { FirewallError, say } from '../errors';
+import { missingRules } from '../host/in-sync';
 import { readKernel } from '../host/kernel';
 import { type Holder, type Lock, startHolder } from '../host/lock';
 import { ended, ufwProcesses } from '../host/processes';
@@ -7,7 +8,7 @@ import { readSnapshot } from '../host/snapshot';
 import type { Settings } from '../messages';
 import type { Checkpoint } from '../state/checkpoint';
 import type { FileText } from '../state/file-text';
-import { type Kernel, missingRules } from '../state/kernel';
+import type { Kernel } from '../state/kernel';
 import { leftovers } from '../state/leftovers';
 import type { Plan } from '../state/plan';
 import { formatSchedule, type Schedule } from '../state/schedule';
@@ -81,7 +82,8 @@ interface Draft {
 }
 
 async function draftOf(settings: Settings, intent: Intent, id: string): Promise<Draft> {
-  const [before, kernel] = await Promise.all([readSnapshot(settings, intent.repairs), readKernel()]);
+  const reading = readSnapshot(settings, intent.repairs);
+  const [before, kernel] = await Promise.all([reading, readKernel(reading)]);
   return { before, kernel, ...(await planned(before, intent, id)) };
 }
 
@@ -116,9 +118,9 @@ async function untilItHolds(
   for (let round = 1; await isUndone(settings, intent, id, done); round++) {
     if (round === ROUNDS) {
       throw new FirewallError('BUSY', {
-        what: say`ufw commands that run all the time have undone this change ${ROUNDS} times.`,
+        what: say`other ufw commands keep running and have undone this change ${ROUNDS} times.`,
         state: say`The change is not in effect.`,
-        remedy: say`Find what calls ufw in a loop, stop it, and try again.`,
+        remedy: say`Find the program that keeps calling ufw, stop it, and try again.`,
       });
     }
     done = await underLock(settings, intent, id);
@@ -145,7 +147,7 @@ async function underLock(
     // Somebody else has made the same change while the lock was waited for.
     if (draft.isNothing && !(await isAmiss(intent, draft))) return untouched;
     if (isAboutLaterOnly(draft)) {
-      const kernel = await readKernel();
+      const kernel = await readKernel(draft.before);
       if (!(await isAmiss(intent, { ...draft, kernel }))) {
         await startTimers(settings, id, draft.after.schedule);
         await writeSchedule(settings, draft.after.sources.schedule);

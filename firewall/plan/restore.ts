@@ -15,13 +15,13 @@ import type { Texts } from '../state/wanted';
 
 /**
  * The files as a backup has them: before its change, or as the change left them. Of ufw's defaults only the policies go
- * back; whether ufw manages IPv6 is not the firewall's history. Leases go back too: a service that was open for an hour
+ * back; whether ufw manages IPv6 is not the firewall's history. Leases are restored too: a service that was open for an hour
  * is not open for ever. Which request was done last does not: old requests may come again.
  */
 export async function planRestore(snapshot: Snapshot, checkpoint: Checkpoint, to: 'before' | 'after'): Promise<Plan> {
   const { defaultUfw } = snapshot.sources;
   const { lastRequest } = snapshot.schedule;
-  const kept = textsOf(checkpoint, to);
+  const kept = textsOf(checkpoint, to === 'before' ? 'base' : to);
   const then = await withTexts(snapshot, kept);
   const { policies } = then.settings;
   const texts = {
@@ -39,14 +39,15 @@ export async function planRestore(snapshot: Snapshot, checkpoint: Checkpoint, to
 }
 
 /**
- * The change taken back. Where nothing has changed since, the very bytes are back; else what it did is taken out of the
+ * The change undone. Where nothing has changed since, the original bytes are restored; else its effect is taken out of the
  * rules as they are now, and a site file it wrote is as it was before it.
  */
 export async function planUndo(snapshot: Snapshot, checkpoint: Checkpoint): Promise<Plan> {
-  const [before, after] = [textsOf(checkpoint, 'before'), textsOf(checkpoint, 'after')];
+  const [before, after] = [textsOf(checkpoint, 'base'), textsOf(checkpoint, 'after')];
   const [was, became] = [await withTexts(snapshot, before), await withTexts(snapshot, after)];
   const { schedule: scheduleFile, site } = snapshot.sources;
-  const paths = Object.keys(checkpoint.after).filter((path) => path !== scheduleFile.path);
+  const written = new Set([...Object.keys(checkpoint.after), ...Object.keys(checkpoint.base ?? {})]);
+  const paths = [...written].filter((path) => path !== scheduleFile.path);
   const unit = checkpoint.unit && reversed(checkpoint.unit);
   const common = {
     schedule: withoutChange(snapshot.schedule, was.schedule, became.schedule, checkpoint.id),
@@ -70,8 +71,10 @@ export async function planUndo(snapshot: Snapshot, checkpoint: Checkpoint): Prom
     enabled: snapshot.settings.enabled && (was.settings.enabled || !became.settings.enabled),
     ...(oldSite === undefined ? {} : { site: oldSite, web: webMove(snapshot, was, 'if-running') }),
     warnings: [
-      'The rules had changed since, so only what that change did was taken back.',
-      ...(isForeign ? ['The site file had been edited since; the edited one is in the backup of this change.'] : []),
+      'The rules have changed since, so only the effect of that change was undone.',
+      ...(isForeign
+        ? ['The site file has been edited since; the edited version is in the backup of this change.']
+        : []),
     ],
   };
 }

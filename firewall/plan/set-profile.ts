@@ -6,7 +6,7 @@ import type { Policies } from '../results';
 import { type Family, isBlock, type Rule } from '../rules/rule';
 import { about, isForAnyone, isStructural, remoteOf } from '../services/about';
 import type { Service } from '../services/catalogue';
-import { ANY_SCOPE, type Expectation, normalScope, type Profile, profileNamed, type Scope } from '../services/profiles';
+import { ANY_SCOPE, type Expectation, type Profile, profileNamed, type Scope } from '../services/profiles';
 import type { Registry } from '../services/registry';
 import type { FamilyRules } from '../state/family-rules';
 import type { Plan } from '../state/plan';
@@ -18,7 +18,7 @@ import { withoutLeases } from './lease';
 import { opened, type Target, withoutRulesOf } from './open-close';
 
 /**
- * A profile says what every service is to be, so what was open or closed for a while no longer goes back.
+ * A profile says what every service is to be, so temporary openings and closings end with it.
  * @throws FirewallError UNKNOWN_PROFILE, INVALID_INPUT, LOCKOUT, WOULD_OPEN
  */
 export async function planProfile(snapshot: Snapshot, registry: Registry, request: SetProfileRequest): Promise<Plan> {
@@ -29,7 +29,7 @@ export async function planProfile(snapshot: Snapshot, registry: Registry, reques
   return {
     ...plan,
     schedule: { ...snapshot.schedule, leases },
-    warnings: [...plan.warnings, `The profile now decides about what was open or closed for a while: ${services}.`],
+    warnings: [...plan.warnings, `The profile ended temporary openings or closings: ${services}.`],
   };
 }
 
@@ -40,7 +40,9 @@ async function underProfile(snapshot: Snapshot, registry: Registry, request: Set
   for (const { family, rules: old } of snapshot.families) {
     rules.push({ family, rules: await rulesUnder(old, { family, profile, policies, registry, request }) });
   }
-  const warnings = snapshot.settings.enabled ? [] : ['The firewall was off and is now on, also after the next boot.'];
+  const warnings = snapshot.settings.enabled
+    ? []
+    : ['The firewall was off and is now on, and will be on after the next boot.'];
   return guarded(snapshot, { rules, policies, enabled: true, warnings }, registry, request);
 }
 
@@ -83,12 +85,12 @@ function meeting(
   const narrowed = limited ? rules.filter((rule) => !letsOthersIn(rule, service, direction, scopes)) : rules;
   return scopes
     .filter((scope) => scopeFits(scope, base.family))
-    .reduce<readonly Rule[]>((list, scope) => opened(list, target(normalScope(scope)), 'allow'), narrowed);
+    .reduce<readonly Rule[]>((list, scope) => opened(list, target(scope), 'allow'), narrowed);
 }
 
 function letsOthersIn(rule: Rule, service: Service, direction: Direction, scopes: readonly Scope[]): boolean {
   if (isBlock(rule) || !about(service, direction)(rule)) return false;
   const on = direction === 'in' ? rule.interfaceIn : rule.interfaceOut;
   const remote = isForAnyone(rule) ? '' : remoteOf(rule);
-  return !scopes.some((scope) => scope.interface === on && normalScope(scope).from === remote);
+  return !scopes.some((scope) => scope.interface === on && scope.from === remote);
 }

@@ -1,14 +1,16 @@
 import { lstat } from 'node:fs/promises';
 import { FirewallError, say } from '../errors';
-import { deadlineAfter, readClock } from '../host/clock';
-import { readSchedule } from '../host/snapshot';
+import { deadlineAfter } from '../host/clock';
 import type { Call, Settings } from '../messages';
+import { planLeaseEnd } from '../plan/lease-end';
+import { onTop } from '../plan/on-top';
 import { planWebPorts } from '../plan/web-ports';
 import type { ChangeResult, Repetition } from '../results';
+import type { Plan } from '../state/plan';
 import { type Lease, WEB_LEASE } from '../state/schedule';
+import type { Snapshot } from '../state/snapshot';
 import { siteRefusal } from '../web/refusal';
-import { change, waits } from './change';
-import { endLease } from './due';
+import { change } from './change';
 
 /** Moves the web ports, in nginx and in the rules together. */
 export async function changeWebPorts(
@@ -17,12 +19,11 @@ export async function changeWebPorts(
 ): Promise<ChangeResult | Repetition> {
   if (request.reload === 'reboot' && request.confirmWithin > 0) {
     throw new FirewallError('INVALID_INPUT', {
-      what: say`confirmWithin: a restart of the device takes an unconfirmed change back, so it cannot go with reload "reboot".`,
+      what: say`confirmWithin: a restart of the device reverts an unconfirmed change, so this cannot be combined with reload "reboot".`,
       remedy: say`Use reload "reload", which needs no restart.`,
     });
   }
   await refuseLink(settings.webSite);
-  if (!request.dryRun) await endWebLease(settings);
   const deadline = await deadlineAfter(request.keepOldOpen);
   const ports = [request.http, request.https].filter((port) => port !== undefined).join(' ');
   return change(
@@ -30,22 +31,20 @@ export async function changeWebPorts(
     {
       ...{ action: `change-web-ports ${request.mode} ${ports}`.trim(), movesWeb: true, order },
       plan: (snapshot, id) => {
-        const { change: moves, ...planned } = planWebPorts(snapshot, settings, request);
-        if (deadline === null || planned.site === undefined) return planned;
-        const end = { kind: 'drop-old-web-ports', change: moves } as const;
-        const lease: Lease = { id, service: 'web ports', key: WEB_LEASE, deadline, end };
-        return { ...planned, schedule: { ...snapshot.schedule, leases: [...snapshot.schedule.leases, lease] } };
+        const moved = (base: Snapshot): Plan => {
+          const { change: moves, ...planned } = planWebPorts(base, settings, request);
+          if (deadline === null || planned.site === undefined) return planned;
+          const end = { kind: 'drop-old-web-ports', change: moves } as const;
+          const lease: Lease = { id, service: 'web ports', key: WEB_LEASE, deadline, end };
+          return { ...planned, schedule: { ...base.schedule, leases: [...base.schedule.leases, lease] } };
+        };
+        // The old ports of an earlier move are over before there is another.
+        const earlier = snapshot.schedule.leases.find(({ key }) => key === WEB_LEASE);
+        return earlier ? onTop(snapshot, planLeaseEnd(snapshot, earlier), moved) : moved(snapshot);
       },
     },
     request,
   );
-}
-
-/** The old ports of an earlier move are over before there is another. */
-async function endWebLease(settings: Settings): Promise<void> {
-  const { pending, leases } = await readSchedule(settings);
-  if (pending) throw waits(pending, await readClock());
-  for (const lease of leases.filter(({ key }) => key === WEB_LEASE)) await endLease(settings, lease);
 }
 
 /** A link would be replaced, or its target changed behind the back of whoever made it. */
@@ -58,5 +57,5 @@ async function refuseLink(path: string): Promise<void> {
       throw error;
     },
   );
-  if (isLink) throw siteRefusal(say`${path} is a symbolic link; name the file it leads to.`);
+  if (isLink) throw siteRefusal(say`${path} is a symbolic link; specify the file it points to.`);
 }

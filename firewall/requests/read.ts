@@ -1,5 +1,6 @@
 /** Reading the firewall: ufw's files, the kernel's tables and who listens, as one report. */
 import { readClock } from '../host/clock';
+import { isInSync } from '../host/in-sync';
 import { readKernel } from '../host/kernel';
 import { readSnapshot } from '../host/snapshot';
 import { readSockets } from '../host/sockets';
@@ -24,20 +25,20 @@ export async function readSurroundings(): Promise<Surroundings> {
 export const registryFor = (settings: Settings, { web }: Snapshot): Registry =>
   registryOf(settings, web?.ports ?? null);
 
-export const stateOf = (
+export async function stateOf(
   settings: Settings,
   snapshot: Snapshot,
   kernel: Kernel,
   surroundings: Surroundings,
-): Promise<State> => report({ snapshot, kernel, registry: registryFor(settings, snapshot), ...surroundings });
+): Promise<State> {
+  const inSync = await isInSync(snapshot, kernel);
+  return report({ snapshot, kernel, inSync, registry: registryFor(settings, snapshot), ...surroundings });
+}
 
 /** @throws FirewallError UFW_NOT_FOUND, UFW_FILES_UNREADABLE, NOT_PERMITTED */
 export async function read(settings: Settings): Promise<Reading> {
-  const [snapshot, kernel, surroundings] = await Promise.all([
-    readSnapshot(settings),
-    readKernel(),
-    readSurroundings(),
-  ]);
+  const reading = readSnapshot(settings);
+  const [snapshot, kernel, surroundings] = await Promise.all([reading, readKernel(reading), readSurroundings()]);
   const state = await stateOf(settings, snapshot, kernel, surroundings);
   return { snapshot, state, drift: driftOf(registryFor(settings, snapshot), snapshot, state) };
 }

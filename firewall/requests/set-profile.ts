@@ -1,36 +1,59 @@
+import { readBackup } from '../commit/journal';
+import { messageOf } from '../errors';
 import { readSchedule } from '../host/snapshot';
 import type { Call, Settings } from '../messages';
+import { onTop } from '../plan/on-top';
+import { planUndo } from '../plan/restore';
 import { planProfile } from '../plan/set-profile';
 import type { ChangeResult, Repetition } from '../results';
+import type { Checkpoint } from '../state/checkpoint';
+import { type Plan, unchanged } from '../state/plan';
+import type { Snapshot } from '../state/snapshot';
 import { change } from './change';
-import { revert } from './due';
 import { registryFor } from './read';
 
-/** Applies a profile. A lockdown first takes back the change that waits to be confirmed, if there is one. */
+/** Applies a profile. A lockdown also takes back the change that waits to be confirmed, if there is one. */
 export async function setProfile(
   settings: Settings,
   { request, order }: Call<'setProfile'>,
 ): Promise<ChangeResult | Repetition> {
-  const { profile, optionalServices, dryRun } = request;
+  const { profile, optionalServices } = request;
   const isLockdown = profile === 'lockdown';
-  const reverted = isLockdown && !dryRun ? await revertPending(settings) : [];
-  const done = await change(
+  const waiting = isLockdown ? await waitingChange(settings) : null;
+  return change(
     settings,
     {
-      ...{ action: `set-profile ${profile}`, order, overrides: isLockdown, wanted: { profile, optionalServices } },
+      ...{ action: `set-profile ${profile}`, order, wanted: { profile, optionalServices } },
+      ...{ overrides: isLockdown, movesWeb: waiting !== null },
       plan: async (snapshot) => {
-        const planned = await planProfile(snapshot, registryFor(settings, snapshot), request);
-        if (!isLockdown || !snapshot.schedule.pending) return planned;
-        return { ...planned, schedule: { ...(planned.schedule ?? snapshot.schedule), pending: null } };
+        const applied = (base: Snapshot) => planProfile(base, registryFor(settings, base), request);
+        const { pending } = snapshot.schedule;
+        if (!isLockdown || !pending) return applied(snapshot);
+        return onTop(snapshot, await takenBack(snapshot, pending.action, waiting), applied);
       },
     },
     request,
   );
-  return { ...done, warnings: [...reverted, ...done.warnings] };
 }
 
-async function revertPending(settings: Settings): Promise<readonly string[]> {
+/** The change that waits to be confirmed, or why it cannot be taken back: that must not hold up a lockdown. */
+async function waitingChange(settings: Settings): Promise<Checkpoint | string | null> {
   const { pending } = await readSchedule(settings);
-  // That it cannot be taken back must not hold up a lockdown.
-  return pending ? revert(settings, pending).catch((error: Error) => [error.message]) : [];
+  return pending && readBackup(settings, pending.id).catch(messageOf);
+}
+
+async function takenBack(snapshot: Snapshot, action: string, waiting: Checkpoint | string | null): Promise<Plan> {
+  if (waiting !== null && typeof waiting === 'object' && waiting.id === snapshot.schedule.pending?.id) {
+    const undone = await planUndo(snapshot, waiting);
+    return {
+      ...undone,
+      warnings: [`The change "${action}" was not confirmed and has been reverted.`, ...undone.warnings],
+    };
+  }
+  const why = typeof waiting === 'string' ? waiting : 'it was made just now';
+  return {
+    ...unchanged(snapshot),
+    schedule: { ...snapshot.schedule, pending: null },
+    warnings: [`The change "${action}" was not confirmed, and could not be reverted: ${why}`],
+  };
 }

@@ -7,7 +7,7 @@ import { FirewallError, type Sentence, say } from '../errors';
 import { chainOf, chainPrefix, ruleLines } from './lines';
 import { loggingLines } from './logging';
 import type { Family, Rule } from './rule';
-import { canonical } from './tables';
+import { canonical, chainNamed } from './tables';
 import { formatTuple, isTupleLine, parseTuple } from './tuple';
 import type { UfwSettings } from './ufw-settings';
 
@@ -15,7 +15,7 @@ export interface Item {
   rule: Rule;
   /** The rule's text, from the empty line before the tuple to its last line, with line ends. */
   raw: string;
-  /** Lines between this rule and the next that are no rule of ufw's: kept where they are. */
+  /** Lines between this rule and the next that are not ufw rules: kept where they are. */
   foreign: string;
 }
 
@@ -167,7 +167,7 @@ const chainsBeside = (rule: Rule): string[] => [
   ...(rule.action === 'limit' ? ['user-limit', 'user-limit-accept'] : []),
 ];
 
-/** What in a file's items is no rule of ufw's, in words: lines of their own, and lines that do not follow from their tuple. */
+/** What in a file's items is not a ufw rule, in words: separate lines, and lines that do not follow from their tuple. */
 export function unreadableLines(file: RuleFile, name: string): readonly string[] {
   const known = unreadableByFile.get(file) ?? linesUnread(file, name);
   unreadableByFile.set(file, known);
@@ -179,7 +179,9 @@ const unreadableByFile = new WeakMap<RuleFile, readonly string[]>();
 
 function linesUnread(file: RuleFile, name: string): string[] {
   const foreign = (text: string): string[] => linesOf(text).map((line) => `${name}: ${line}`);
+  const [before, behind] = [file.head, file.tail].map((text) => linesOf(text).filter(isForeign).join('\n'));
   return [
+    ...foreign(before as string),
     ...foreign(file.lead),
     ...file.items.flatMap(({ rule, raw, foreign: after }) => {
       if (after === '' && raw === newItem(rule).raw) return NONE;
@@ -189,14 +191,28 @@ function linesUnread(file: RuleFile, name: string): string[] {
       const others = own.filter((line) => !derived.some((one) => isSame(line, one)));
       return [...others.map((line) => `${name}: ${line}`), ...foreign(after)];
     }),
+    ...foreign(behind as string),
   ];
 }
+
+/** The chains that ufw's own sections behind the rules fill. */
+const SECTION_CHAINS =
+  /^ufw6?-((before|user|after)-logging-(input|output|forward)|logging-(deny|allow)|user-limit(-accept)?)$/;
+
+/** Whether a line around the rules is none that ufw writes there. */
+const isForeign = (line: string): boolean =>
+  !/^[*:#]|^COMMIT$/.test(line.trim()) && !SECTION_CHAINS.test(chainNamed(line) ?? '') && !BEHIND_RULES.test(line);
 
 const NONE: readonly string[] = [];
 
 /** Whether two lines mean the same: ufw before 0.34 says `-m state` where it says `-m conntrack` now. */
 const isSame = (line: string, other: string | undefined): boolean =>
-  line === other || (other !== undefined && canonical(line) === canonical(other));
+  line === other || (other !== undefined && specForm(line) === specForm(other));
+
+const specForm = (line: string): string => {
+  const [, command = '', spec = line] = /^(-A \S+) (.*)$/.exec(line) ?? [];
+  return `${command} ${canonical(spec.replace('-m state --state ', '-m conntrack --ctstate '))}`;
+};
 
 const linesOf = (raw: string): string[] => raw.split('\n').filter((line) => line.trim() !== '');
 const joined = (lines: readonly string[]): string => lines.map((line) => `${line}\n`).join('');
@@ -204,14 +220,14 @@ const joined = (lines: readonly string[]): string => lines.map((line) => `${line
 function faultOf(lines: readonly string[], rulesAt: number, family: Family): Sentence | null {
   if (lines.length === 1 && lines[0] === '') return say`it is empty`;
   const first = lines.find((line) => line.trim() !== '' && !line.startsWith('#'));
-  if (first !== '*filter') return say`it does not start with *filter`;
-  if (rulesAt < 0) return say`it has no line ${RULES_MARK}`;
-  if (!lines.includes(`:${chainPrefix(family)}-user-input - [0:0]`)) {
+  if (first?.trim() !== '*filter') return say`it does not start with *filter`;
+  if (rulesAt < 0) return say`it lacks the line ${RULES_MARK}`;
+  if (!lines.some((line) => line.split(/\s/)[0] === `:${chainPrefix(family)}-user-input`)) {
     return say`it does not declare the chain ${chainPrefix(family)}-user-input`;
   }
   let last = lines.length - 1;
   while (last > 0 && lines[last]?.trim() === '') last--;
-  if (lines[last] !== 'COMMIT') return say`it is cut off: its last line is not COMMIT`;
+  if (lines[last] !== 'COMMIT') return say`it is truncated: its last line is not COMMIT`;
   return null;
 }
 
@@ -257,8 +273,8 @@ function parseItems(lines: readonly string[], family: Family): Pick<RuleFile, 'l
 /** The error for a rule file that ufw would not have written. `fault` says why, beginning with "it". */
 export function unreadable(path: string, fault: Sentence): FirewallError {
   return new FirewallError('UFW_FILES_UNREADABLE', {
-    what: say`${path} is not a rule file that ufw writes: ${fault}.`,
-    state: say`Nothing was touched.`,
-    remedy: say`restore-firewall with the backup "latest" puts back what the last change left; without a backup, run "ufw reset" on the device and set the profile again.`,
+    what: say`${path} is not a valid ufw rule file: ${fault}.`,
+    state: say`Nothing was changed.`,
+    remedy: say`Use restore-firewall with the backup "latest" to return to the state after the last change; without a backup, run "ufw reset" on the device and apply the profile again.`,
   });
 }

@@ -1,7 +1,7 @@
 /**
  * iptables' tables as text: what ufw's files would load, what the kernel holds, and whether the two are the same.
- * Both are read into chains of lines; lines are compared in a canonical form, because `iptables-save` prints a rule with
- * other option order, defaults and synonyms than ufw's files use.
+ * `iptables-save` prints a rule with other option order, defaults and synonyms than ufw's files use. What ufw itself writes
+ * is compared here; of anything else it is only said that it differs, and iptables itself has to say whether it does.
  */
 
 /** The chains of the filter table: the lines of each without `-A CHAIN `, and the policies of the built-in ones. */
@@ -10,9 +10,13 @@ export interface Table {
   policies: Map<string, string>;
 }
 
+/** A line that adds a rule, perhaps with its counters before it: command, chain, and the rest. */
+const ADDITION = /^(?:\[\d+:\d+\]\s*)?(-A|--append|-I|--insert)\s+(\S+)\s*(.*)$/;
+
 /**
  * What `iptables-restore -n` makes of a text, starting from a table: a declared chain is emptied, `-A` appends, `-I`
- * puts in front. Only the filter table counts.
+ * puts in front or where it says. Only the filter table counts. Any other command becomes a line of its chain that no
+ * kernel ever holds, so that what it does is never taken for done.
  */
 export function restored(text: string, start: Table = { chains: new Map(), policies: new Map() }): Table {
   const chains = new Map(start.chains);
@@ -25,11 +29,12 @@ export function restored(text: string, start: Table = { chains: new Map(), polic
     return chains.get(name) as string[];
   };
   let table = '';
-  for (const line of text.split('\n')) {
-    if (line.startsWith('*')) table = line.slice(1).trim();
-    if (table !== 'filter') continue;
+  for (const raw of text.split('\n')) {
+    const line = raw.trim();
+    if (line.startsWith('*')) table = line.slice(1);
+    if (table !== 'filter' || line === '' || line === 'COMMIT' || /^[*#]/.test(line)) continue;
     if (line.startsWith(':')) {
-      const [name = '', policy = '-'] = line.slice(1).split(' ');
+      const [name = '', policy = '-'] = line.slice(1).split(/\s+/);
       if (policy === '-') {
         chains.set(name, []);
         own.add(name);
@@ -37,60 +42,132 @@ export function restored(text: string, start: Table = { chains: new Map(), polic
         policies.set(name, policy);
         if (!chains.has(name)) chains.set(name, []);
       }
-    } else if (line.startsWith('-A ') || line.startsWith('-I ')) {
-      const space = line.indexOf(' ', 3);
-      const name = space < 0 ? line.slice(3) : line.slice(3, space);
-      const spec = space < 0 ? '' : line.slice(space + 1);
-      if (line[1] === 'A') chainFor(name).push(spec);
-      else chainFor(name).unshift(spec);
+      continue;
+    }
+    const [, command, name, rest = ''] = ADDITION.exec(line) ?? [];
+    if (command === undefined || name === undefined) chainFor(chainNamed(line) ?? '').push(line);
+    else if (command === '-A' || command === '--append') chainFor(name).push(rest);
+    else {
+      const [, place = '1', spec = rest] = /^(\d+)(?:\s+(.*))?$/.exec(rest) ?? [];
+      chainFor(name).splice(Number(place) - 1, 0, spec);
     }
   }
   return { chains, policies };
 }
 
-const PROTOCOL_MATCH = / -m (?:tcp|udp)\b/;
+/** The chain that a line of a rule file fills or changes; null where it names none, or none that can be told. */
+export function chainNamed(line: string): string | null {
+  return /(?:^|\s)-(?:[AIDRFNXZPE]|-(?:append|insert|delete|replace|flush))\s+"?([^\s"]+)/.exec(line)?.[1] ?? null;
+}
 
-/** Where two lists of rule specs first mean something else to the kernel; -1 where they are the same. */
+/** What `iptables-save` printed of one family. */
+export interface SavedTables {
+  tables: ReadonlyMap<string, Table>;
+  /** Tables of iptables' names that hold what iptables cannot print. */
+  unprintable: readonly string[];
+  /** The kernel's interface that the program speaks; null where it printed nothing to tell it by. */
+  through: 'nft' | 'legacy' | null;
+}
+
+/** All tables of what `iptables-save` printed. */
+export function savedTables(text: string): SavedTables {
+  const tables = new Map<string, Table>();
+  const unprintable: string[] = [];
+  let through: SavedTables['through'] = null;
+  let table: Table = { chains: new Map(), policies: new Map() };
+  // Rules of a chain follow each other.
+  let chain = '';
+  let specs: string[] = [];
+  for (const line of wholeLines(text)) {
+    if (line.startsWith('-A ')) {
+      const space = line.indexOf(' ', 3);
+      const name = space < 0 ? line.slice(3) : line.slice(3, space);
+      if (name !== chain) {
+        chain = name;
+        specs = table.chains.get(name) ?? [];
+        table.chains.set(name, specs);
+      }
+      specs.push(space < 0 ? '' : line.slice(space + 1));
+    } else if (line.startsWith(':')) {
+      const [name = '', policy = '-'] = line.slice(1).split(' ');
+      table.chains.set(name, []);
+      if (policy !== '-') table.policies.set(name, policy);
+    } else if (line.startsWith('*')) {
+      table = { chains: new Map(), policies: new Map() };
+      tables.set(line.slice(1).trim(), table);
+      chain = '';
+    } else if (line.startsWith('# Generated by ')) {
+      through = /nf_tables|xtables-save/.test(line) ? 'nft' : 'legacy';
+    } else {
+      const name = /^# Table `(.*)' is incompatible/.exec(line)?.[1];
+      if (name !== undefined) unprintable.push(name);
+    }
+  }
+  return { tables, unprintable, through };
+}
+
+/** Lines; a comment in quotes may hold line ends, and what looks like rules behind them. */
+function wholeLines(text: string): string[] {
+  const lines = text.split('\n');
+  if (!lines.some(isOpen)) return lines;
+  const whole: string[] = [];
+  let open = '';
+  for (const line of lines) {
+    const next = open === '' ? line : `${open}\n${line}`;
+    open = isOpen(next) ? next : '';
+    if (open === '') whole.push(next);
+  }
+  return open === '' ? whole : [...whole, open];
+}
+
+/** Whether a quote of a rule's line is not closed. */
+function isOpen(line: string): boolean {
+  if (!line.startsWith('-') || !line.includes('"')) return false;
+  return (line.replace(/\\./gs, '').match(/"/g) ?? []).length % 2 === 1;
+}
+
+/** What iptables-save adds to most of ufw's lines. */
+const PROTOCOL_MATCH = /^((?:-[sdio] \S+ )*-p (tcp|udp)) -m \2 (?=--[sd]port )/;
+
+/** Where two lists of rule specs first differ, as far as can be told here; -1 where they mean the same to the kernel. */
 export function firstDifference(a: readonly string[], b: readonly string[]): number {
   for (let at = 0; at < Math.max(a.length, b.length); at++) {
     const [one, other] = [a[at], b[at]];
     if (one === other) continue;
     if (one === undefined || other === undefined) return at;
-    // What iptables-save adds to most of ufw's lines; the long way round only for the others.
-    if (one === other.replace(PROTOCOL_MATCH, '')) continue;
+    // The long way round only for the others.
+    if (one === other.replace(PROTOCOL_MATCH, '$1 ')) continue;
     if (canonical(one) !== canonical(other)) return at;
   }
   return -1;
 }
 
-const SYNONYMS: Readonly<Record<string, string>> = {
-  '--protocol': '-p',
-  '--source': '-s',
-  '--src': '-s',
-  '--destination': '-d',
-  '--dst': '-d',
-  '--in-interface': '-i',
-  '--out-interface': '-o',
-  '--jump': '-j',
-  '--goto': '-g',
-  '--state': '--ctstate',
-  '--source-port': '--sport',
-  '--destination-port': '--dport',
-  '--source-ports': '--sports',
-  '--destination-ports': '--dports',
-};
+/** Of lines that differ from the kernel's only in form; they are compared with every reading. */
+const canonicalForms = new Map<string, string>();
+const MOST_FORMS = 20_000;
+
+/**
+ * A rule spec in a form that is the same for specs in which ufw and iptables-save write the same rule. A spec with anything
+ * else in it than what ufw writes is its own form: two forms that are equal mean the same, but not the other way round.
+ */
+export function canonical(spec: string): string {
+  const known = canonicalForms.get(spec);
+  if (known !== undefined) return known;
+  const form = meaningOf(spec) ?? spec;
+  if (canonicalForms.size >= MOST_FORMS) canonicalForms.clear();
+  canonicalForms.set(spec, form);
+  return form;
+}
 
 /** iptables' names of ICMP types that ufw's before rules use. Source: iptables 1.8 `libxt_icmp.h`. */
-const ICMP_TYPES: Readonly<Record<string, string>> = {
+export const ICMP_TYPES: Readonly<Record<string, string>> = {
   'echo-reply': '0',
   'destination-unreachable': '3',
-  'source-quench': '4',
-  redirect: '5',
   'echo-request': '8',
   'time-exceeded': '11',
   'parameter-problem': '12',
 };
-const ICMPV6_TYPES: Readonly<Record<string, string>> = {
+export const ICMPV6_TYPES: Readonly<Record<string, string>> = {
   'destination-unreachable': '1',
   'packet-too-big': '2',
   'time-exceeded': '3',
@@ -100,101 +177,111 @@ const ICMPV6_TYPES: Readonly<Record<string, string>> = {
   'router-solicitation': '133',
   'router-advertisement': '134',
   'neighbor-solicitation': '135',
-  'neighbour-solicitation': '135',
   'neighbor-advertisement': '136',
-  'neighbour-advertisement': '136',
 };
 
-/** Options that `iptables-save` prints although they are the default. */
-const DEFAULTS = new Set([
-  '--name DEFAULT',
-  '--mask 255.255.255.255',
-  '--mask ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff',
-  '--rsource',
-  '--reject-with icmp-port-unreachable',
-  '--reject-with icmp6-port-unreachable',
-  '--limit-burst 5',
-  '--log-level 4',
-  '--log-level warning',
-  '-s 0.0.0.0/0',
-  '-s ::/0',
-  '-d 0.0.0.0/0',
-  '-d ::/0',
-  '-p all',
-]);
-
-/** Of lines that differ from the kernel's only in form; they are compared with every reading. */
-const canonicalForms = new Map<string, string>();
-const MOST_FORMS = 20_000;
-
-/** A rule spec with its options sorted, module loads left out and synonyms and defaults resolved. */
-export function canonical(spec: string): string {
-  const known = canonicalForms.get(spec);
-  if (known !== undefined) return known;
-  const form = canonicalForm(spec);
-  if (canonicalForms.size >= MOST_FORMS) canonicalForms.clear();
-  canonicalForms.set(spec, form);
-  return form;
+interface Option {
+  /** What it belongs to: the rule itself, the target, the match of the rule's protocol, or the match of that name. */
+  of: string;
+  /** Its value in the form that iptables-save prints; left out for an option without one. */
+  form?: (value: string) => string;
+  /** What iptables-save prints although it need not be said. */
+  defaults?: readonly string[];
 }
 
-function canonicalForm(spec: string): string {
-  const options: string[] = [];
-  let current: string[] = [];
-  let negated = false;
-  const flush = (): void => {
-    if (current.length > 0) options.push(...resolve(current, negated));
-    current = [];
-    negated = false;
+const same = (value: string): string => value;
+const states = (value: string): string => value.split(',').sort().join(',');
+/** One address of either family, with all its bits. */
+const withoutFullMask = (value: string): string => value.replace(/(?<=^[\d.]+)\/32$|(?<=:.*)\/128$/, '');
+
+/** The options that ufw writes into its files, and those that iptables-save prints of them. */
+const OPTIONS: Readonly<Record<string, Option>> = {
+  '-s': { of: 'rule', form: withoutFullMask },
+  '-d': { of: 'rule', form: withoutFullMask },
+  '-i': { of: 'rule', form: same },
+  '-o': { of: 'rule', form: same },
+  '-p': { of: 'rule', form: (value) => (value === 'icmpv6' ? 'ipv6-icmp' : value) },
+  '--sport': { of: 'protocol', form: same },
+  '--dport': { of: 'protocol', form: same },
+  '--icmp-type': { of: 'icmp', form: (value) => ICMP_TYPES[value] ?? value },
+  '--icmpv6-type': { of: 'icmp6', form: (value) => ICMPV6_TYPES[value] ?? value },
+  '--sports': { of: 'multiport', form: same },
+  '--dports': { of: 'multiport', form: same },
+  '--ctstate': { of: 'conntrack', form: states },
+  '--state': { of: 'state', form: states },
+  '--limit': { of: 'limit', form: (value) => value.replace(/\/minute$/, '/min') },
+  '--limit-burst': { of: 'limit', form: same, defaults: ['5'] },
+  '--dst-type': { of: 'addrtype', form: same },
+  '--hl-eq': { of: 'hl', form: same },
+  '--rt-type': { of: 'rt', form: same },
+  '--comment': { of: 'comment', form: same },
+  '--set': { of: 'recent' },
+  '--update': { of: 'recent' },
+  '--seconds': { of: 'recent', form: same },
+  '--hitcount': { of: 'recent', form: same },
+  '--name': { of: 'recent', form: same, defaults: ['DEFAULT'] },
+  '--mask': {
+    of: 'recent',
+    form: same,
+    defaults: ['255.255.255.255', 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff'],
+  },
+  '--rsource': { of: 'recent', defaults: [''] },
+  '-j': { of: 'target', form: same },
+  '--log-prefix': { of: 'target', form: same },
+  '--reject-with': { of: 'target', form: same, defaults: ['icmp-port-unreachable', 'icmp6-port-unreachable'] },
+};
+
+/** Matches that iptables loads by itself when their protocol is named and one of their options comes. */
+const IMPLIED: Readonly<Record<string, string>> = { tcp: 'tcp', udp: 'udp', icmp: 'icmp', icmp6: 'ipv6-icmp' };
+
+type Values = Map<string, string>;
+
+/** Which packets, in which order of matches, and what becomes of them; null where that is not wholly understood. */
+function meaningOf(spec: string): string | null {
+  const words = wordsOf(spec);
+  if (words === null) return null;
+  const [rule, target]: [Values, Values] = [new Map(), new Map()];
+  const matches: { module: string; values: Values }[] = [];
+  const valuesFor = (owner: string): Values | undefined => {
+    if (owner === 'rule') return rule;
+    if (owner === 'target') return target;
+    const module = owner === 'protocol' ? (rule.get('-p') ?? '') : owner;
+    const loaded = matches.filter((match) => match.module === module).pop();
+    if (loaded) return loaded.values;
+    if (rule.get('-p') !== IMPLIED[module]) return undefined;
+    matches.push({ module, values: new Map() });
+    return matches[matches.length - 1]?.values;
   };
-  for (const token of tokens(spec)) {
-    if (token === '!') {
-      flush();
-      negated = true;
-    } else if (token.startsWith('-') && token.length > 1) {
-      if (current.length > 0) flush();
-      current = [SYNONYMS[token] ?? token];
-    } else current.push(token);
+  for (let at = 0; at < words.length; at++) {
+    const word = words[at] as string;
+    if (word === '-m') {
+      matches.push({ module: words[++at] ?? '', values: new Map() });
+      continue;
+    }
+    const option = Object.prototype.hasOwnProperty.call(OPTIONS, word) ? OPTIONS[word] : undefined;
+    const values = option && valuesFor(option.of);
+    const value = option?.form ? words[++at] : '';
+    if (!option || !values || values.has(word) || value === undefined) return null;
+    values.set(word, option.form ? option.form(value) : '');
   }
-  flush();
-  return options.sort().join(' ');
+  const parts = [rule, ...matches.map(({ values }) => values), target].map(optionsOf);
+  const modules = matches.map(({ module }) => module);
+  // No line holds the character that this begins with, so no spec that is its own form is equal to it.
+  return `\n${JSON.stringify([modules, parts])}`;
 }
 
-function resolve([option = '', ...values]: readonly string[], negated: boolean): string[] {
-  // A module is loaded by the options that use it; the order of loads means nothing.
-  if (option === '-m') return [];
-  const text = [option, ...values.map((value) => resolveValue(option, value))].join(' ');
-  if (DEFAULTS.has(text)) return [];
-  return [negated ? `! ${text}` : text];
-}
+const optionsOf = (values: Values): string[][] =>
+  [...values]
+    .filter(([option, value]) => !OPTIONS[option]?.defaults?.includes(value))
+    .sort(([a], [b]) => (a < b ? -1 : 1));
 
-function resolveValue(option: string, value: string): string {
-  switch (option) {
-    case '-s':
-    case '-d':
-      // All bits of an IPv4 address, or of an IPv6 one, of which the first 32 are a network.
-      return value.toLowerCase().replace(/(?<=\.\d+)\/(32|255\.255\.255\.255)$|\/128$/, '');
-    case '-p':
-      return value === 'icmpv6' ? 'ipv6-icmp' : value;
-    case '--ctstate':
-      return value.split(',').sort().join(',');
-    case '--icmp-type':
-      return ICMP_TYPES[value] ?? value;
-    case '--icmpv6-type':
-      return ICMPV6_TYPES[value] ?? value;
-    case '--comment':
-      // The single quotes around ufw's own comments are part of the comment to some versions of iptables-restore.
-      return value.replace(/^'(.*)'$/, '$1');
-    case '--limit':
-      return value.replace(/\/(sec|min|hour|day).*$/, '/$1');
-    default:
-      return value;
-  }
-}
-
-/** Splits at spaces outside quotes; a quoted token keeps its spaces and loses its quotes. */
-function tokens(spec: string): string[] {
-  if (!spec.includes('"') && !spec.includes("'")) return spec.split(' ').filter((token) => token !== '');
-  return (spec.match(/"(?:\\.|[^"\\])*"|'[^']*'|\S+/g) ?? []).map((token) =>
-    /^(".*"|'.*')$/.test(token) ? token.slice(1, -1).replace(/\\(.)/g, '$1') : token,
-  );
+/** The words of a spec as iptables-restore takes them: only double quotes hold several together. Null for anything rarer. */
+function wordsOf(spec: string): string[] | null {
+  if (!spec.includes('"')) return spec.split(/\s+/).filter((word) => word !== '');
+  const words: string[] = [];
+  const rest = spec.replace(/(?:^|(?<=\s))(?:"((?:\\.|[^"\\])*)"|[^\s"]+)(?=\s|$)/g, (word, quoted?: string) => {
+    words.push(quoted === undefined ? word : quoted.replace(/\\(.)/g, '$1'));
+    return '';
+  });
+  return rest.trim() === '' ? words : null;
 }

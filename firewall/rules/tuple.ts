@@ -95,7 +95,8 @@ function isAddress(field: string, family: Family): boolean {
   const [address = '', mask, ...rest] = field.split('/');
   if (rest.length > 0 || isIP(address) !== (family === 'ipv4' ? 4 : 6)) return false;
   if (mask === undefined) return true;
-  if (/^\d{1,3}$/.test(mask)) return Number(mask) <= (family === 'ipv4' ? 32 : 128);
+  // To iptables a leading zero makes the number an octal one.
+  if (/^(0|[1-9]\d{0,2})$/.test(mask)) return Number(mask) <= (family === 'ipv4' ? 32 : 128);
   return family === 'ipv4' && isIP(mask) === 4;
 }
 

@@ -2,19 +2,18 @@
 import { FirewallError, say } from '../errors';
 import type { CustomProfile, Policy } from '../messages';
 import { printable } from '../printable';
-import { normalAddress } from '../rules/address';
 import type { Service } from './catalogue';
 import { covers, type Registry, serviceNamed } from './registry';
 
-/** Where a service is to be open: on one interface or all (`''`), for one remote address or subnet or all (`''`). */
+/**
+ * Where a service is to be open: on one interface or all (`''`), for one remote address or subnet or all (`''`). The address is
+ * in its one form, see `normalAddress`.
+ */
 export interface Scope {
   interface: string;
   from: string;
 }
 export const ANY_SCOPE: Scope = { interface: '', from: '' };
-
-/** The scope with its address in the form ufw stores it. */
-export const normalScope = (scope: Scope): Scope => ({ ...scope, from: scope.from && normalAddress(scope.from) });
 
 export interface Expectation {
   service: Service;
@@ -79,7 +78,7 @@ function vendorProfile(
   return { name, policies: { incoming: 'deny', outgoing }, removesOwnRules: false, expectations };
 }
 
-/** What the device's own buses and the way back need, and nothing else. */
+/** What the device's own buses and a way back in need, and nothing else. */
 function lockdown(registry: Registry): Profile {
   const { managementFrom } = registry;
   const toOperator = servicesToOperator(registry);

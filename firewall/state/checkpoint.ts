@@ -12,14 +12,16 @@ export interface Checkpoint {
   at: string;
   /** What was asked: `set-profile lockdown`. */
   action: string;
-  /** Why: somebody asked for it, nobody confirmed the change it takes back, or a lease was over. */
+  /** Why: somebody requested it, nobody confirmed the change it reverts, or a lease has ended. */
   reason: BackupReport['reason'];
   /** How many rules there were. */
   rules: number;
   /** All files a change may write, as they were. */
   before: readonly FileText[];
-  /** What the change makes of the files it writes, by path: tells its own half-done work from somebody else's. */
+  /** What the change makes of the files it writes, by path: distinguishes its own partial work from somebody else's. */
   after: Readonly<Record<string, Splice>>;
+  /** The files that an undo makes otherwise than they were: of a change that took another one back, or ended it, first. */
+  base?: Readonly<Record<string, Splice>>;
   /** The systemd unit that the change starts or stops, if any. */
   unit?: UnitChange;
   /** Which of the files is nginx's, if any. */
@@ -37,11 +39,11 @@ export interface FamilyText {
 /** The form of a change's id: it sorts by time, and is safe as a file name. */
 export const ID = /^\d{8}T\d{9}Z-[0-9a-f]{6}$/;
 
-/** The files that a change might have written, as they were before it, or as it left them. */
-export const textsOf = ({ before, after }: Checkpoint, when: 'before' | 'after'): Texts =>
+/** The files that a change might have written, as they were before it, as an undo makes them, or as it left them. */
+export const textsOf = ({ before, base, after }: Checkpoint, when: 'before' | 'base' | 'after'): Texts =>
   Object.fromEntries(
     before.map(({ path, text }) => {
-      const splice = when === 'after' ? after[path] : undefined;
+      const splice = when === 'before' ? undefined : (when === 'base' ? base : after)?.[path];
       return [path, splice ? spliced(text, splice) : text];
     }),
   );

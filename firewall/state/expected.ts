@@ -1,5 +1,5 @@
 /** What the kernel holds once ufw's files have been loaded. */
-import { fullLoad, IPV6_OFF_LOAD, userLoad } from '../rules/load-text';
+import { fullLoad, IPV6_OFF_TABLE, userLoad } from '../rules/load-text';
 import type { Family } from '../rules/rule';
 import type { RuleFile } from '../rules/rule-file';
 import { restored, type Table } from '../rules/tables';
@@ -15,7 +15,7 @@ export const fullLoadOf = (state: FamilyState, { policies }: Policies, present: 
 /** The filter table of a family after ufw has loaded the snapshot's files. */
 export function expectedTable({ families, settings }: Snapshot, family: Family): Table {
   const state = families.find((one) => one.family === family);
-  if (!state) return restored(IPV6_OFF_LOAD);
+  if (!state) return restored(IPV6_OFF_TABLE);
   const key = JSON.stringify([state.before, state.after, settings.policies]);
   return remembered(expectedTables, state.file, key, () => restored(fullLoadOf(state, settings, null)));
 }

@@ -1,21 +1,31 @@
 /** What the kernel holds, compared with what ufw's files would make it hold. */
+import type { Policy } from '../messages';
+import type { Policies } from '../results';
 import { chainPrefix } from '../rules/lines';
+import { IPV6_OFF_TABLE } from '../rules/load-text';
+import { type ChainName, POLICY_OF } from '../rules/policies';
 import type { Family } from '../rules/rule';
 import { firstDifference, type Table } from '../rules/tables';
+import type { FamilyRuleset, Ruleset } from '../verdicts/ruleset';
 import { yieldToEventLoop } from '../yield';
-import { expectedTable, userTable } from './expected';
+import { expectedTable, fullLoadOf, userTable } from './expected';
 import type { Snapshot } from './snapshot';
 
 /** What the kernel holds of one family. */
 export interface FamilyKernel {
   family: Family;
+  /** All that decides about its packets. */
+  ruleset: FamilyRuleset;
   filter: Table;
-  /** All tables, as `iptables-save` prints them. */
+  /** All tables, as `iptables-save` prints them; bytes as latin1, as those of ufw's files. */
   text: string;
 }
 
 /** The families the kernel has, whether ufw manages them or not. */
 export type Kernel = readonly FamilyKernel[];
+
+/** All that decides about packets, of every family. */
+export const rulesetIn = (kernel: Kernel): Ruleset => kernel.map(({ ruleset }) => ruleset);
 
 const NO_TABLE: Table = { chains: new Map(), policies: new Map() };
 
@@ -36,34 +46,73 @@ export function isActive({ families }: Snapshot, kernel: Kernel): boolean {
   });
 }
 
-/**
- * Where the kernel does not hold the rules and policies of the files (what a change loads, and nothing around it), in
- * words; null where it does.
- */
-export async function missingRules(snapshot: Snapshot, kernel: Kernel): Promise<string | null> {
-  if (!isActive(snapshot, kernel)) return "ufw's chains are not in place";
-  for (const state of snapshot.families) {
-    const expected = userTable(state, snapshot.settings);
-    const difference = await differenceOf(expected, filterOf(kernel, state.family));
-    if (difference !== null) return `${state.family}, ${difference}`;
-  }
-  return null;
+/** The default policies as packets meet them: one that accepts in any family ufw manages is `allow`, whatever the files say. */
+export function policiesInForce({ families, settings }: Snapshot, kernel: Kernel): Policies {
+  const inForce = (chain: ChainName): Policy => {
+    const set = settings.policies[POLICY_OF[chain]];
+    const accepts = families.some(
+      ({ family }) => filterOf(kernel, family).policies.get(chain.toUpperCase()) === 'ACCEPT',
+    );
+    if (accepts) return 'allow';
+    return set === 'allow' ? 'deny' : set;
+  };
+  return { incoming: inForce('input'), outgoing: inForce('output'), routed: inForce('forward') };
 }
 
-/** Whether the kernel holds all that ufw's files would load, in every chain of ufw's and every built-in one. */
-export async function isInSync(snapshot: Snapshot, kernel: Kernel): Promise<boolean> {
-  if (!snapshot.settings.enabled) return !isActive(snapshot, kernel);
-  for (const { family, filter } of kernel) {
-    const expected = expectedTable(snapshot, family);
-    if ((await differenceOf(expected, withoutForeignJumps(filter, expected))) !== null) return false;
-  }
-  return true;
+/**
+ * Where the kernel does not hold the rules and policies of a family's file (what a change loads, and nothing around it), in
+ * words; null where it does.
+ * @param meant what iptables makes of all that ufw loads, where it was asked; without it only what ufw itself writes is
+ *   known for what it is, and anything else counts as a difference
+ */
+export async function rulesDifference(
+  { families, settings }: Snapshot,
+  kernel: Kernel,
+  family: Family,
+  meant: Table | null = null,
+): Promise<string | null> {
+  const state = families.find((one) => one.family === family);
+  if (!state) return null;
+  const loads = userTable(state, settings);
+  return differenceOf(meant ? partOf(meant, loads) : loads, filterOf(kernel, family));
 }
+
+/** Where the kernel does not hold all that ufw's files would load, in every chain of ufw's and every built-in one. */
+export async function filesDifference(
+  snapshot: Snapshot,
+  kernel: Kernel,
+  family: Family,
+  meant: Table | null = null,
+): Promise<string | null> {
+  const expected = meant ?? expectedTable(snapshot, family);
+  return differenceOf(expected, withoutForeignRules(filterOf(kernel, family), expected));
+}
+
+/** The chains and policies of a table that another one has. */
+const partOf = ({ chains, policies }: Table, part: Table): Table => ({
+  chains: new Map([...chains].filter(([name]) => part.chains.has(name))),
+  policies: new Map([...policies].filter(([name]) => part.policies.has(name))),
+});
+
+/**
+ * The text that iptables has to be asked about: all that ufw would load, behind the chains of others that it may lead to,
+ * which are empty here.
+ */
+export function meantText({ families, settings }: Snapshot, kernel: Kernel, family: Family): string {
+  const state = families.find((one) => one.family === family);
+  const text = state ? fullLoadOf(state, settings, null) : IPV6_OFF_TABLE;
+  const { chains, policies } = filterOf(kernel, family);
+  const others = [...chains.keys()].filter((name) => !policies.has(name) && !isUfws(name) && text.includes(name));
+  if (others.length === 0) return text;
+  return `*filter\n${others.map((name) => `:${name} - [0:0]\n`).join('')}COMMIT\n${text}`;
+}
+
+const isUfws = (chain: string): boolean => /^ufw6?-/.test(chain);
 
 /** Lines compared before the event loop gets its turn. */
 const SLICE = 400;
 
-/** The first place where the actual table is not what is expected, in words; null where there is none. */
+/** The first place where the actual table differs from the expected one, in words; null if there is none. */
 async function differenceOf(expected: Table, actual: Table): Promise<string | null> {
   for (const [name, policy] of expected.policies) {
     if (actual.policies.get(name) !== policy)
@@ -86,25 +135,33 @@ async function differenceOf(expected: Table, actual: Table): Promise<string | nu
 }
 
 /**
- * The table without what other programs add beside ufw's jumps: fail2ban and Docker jump from the built-in chains to
+ * The table without what other programs add next to ufw's jumps: fail2ban and Docker jump from the built-in chains to
  * chains of their own, and Docker puts rules of its own into FORWARD. Those are reported as other owners. A verdict
- * put into INPUT or OUTPUT by hand stays, and makes the difference that it is.
+ * put into INPUT or OUTPUT by hand stays, and makes the difference that it is. A rule of a built-in chain in ufw's files is
+ * there once more after each reload, because no reload takes it out: it counts once.
  */
-function withoutForeignJumps(actual: Table, expected: Table): Table {
+function withoutForeignRules(actual: Table, expected: Table): Table {
   const chains = new Map(actual.chains);
   for (const name of ['INPUT', 'OUTPUT', 'FORWARD']) {
     const wanted = expected.chains.get(name) ?? [];
+    const seen = new Set<string>();
     chains.set(
       name,
-      (chains.get(name) ?? []).filter(
-        (line) => wanted.includes(line) || (name !== 'FORWARD' && !jumpsElsewhere(line, actual)),
-      ),
+      (chains.get(name) ?? []).filter((line) => {
+        const isAgain = seen.has(line) && !isUfws(targetOf(line));
+        seen.add(line);
+        if (wanted.includes(line)) return !isAgain;
+        return name !== 'FORWARD' && !jumpsElsewhere(line, actual);
+      }),
     );
   }
   return { ...actual, chains };
 }
 
-function jumpsElsewhere(line: string, { chains }: Table): boolean {
-  const target = /(?:^| )-[jg] (\S+)/.exec(line)?.[1];
-  return target !== undefined && chains.has(target) && !/^ufw6?-/.test(target);
-}
+const targetOf = (line: string): string =>
+  /(?:^| )-[jg] (\S+)/.exec(line.replace(/"(?:\\.|[^"\\])*"/g, '""'))?.[1] ?? '';
+
+const jumpsElsewhere = (line: string, { chains }: Table): boolean => {
+  const target = targetOf(line);
+  return chains.has(target) && !isUfws(target);
+};

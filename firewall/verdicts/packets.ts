@@ -1,43 +1,32 @@
-/**
- * Sets of packets, and what a list of rules does with them by first match.
- * A box is a product of one set per field; a rule is one box per port or range it lists. Everything that is said about
- * what a firewall lets through (open, closed, wider than before) is computed here, exactly, never from rule texts.
- */
-import ipaddr from 'ipaddr.js';
+/** What a list of ufw's rules does with packets by first match: a rule is one box per port or range it lists. */
 import type { Policy } from '../messages';
 import { ALL_PORTS, isMulti, portRanges } from '../rules/ports';
-import { ANYWHERE, type Family, type Rule } from '../rules/rule';
+import type { Rule } from '../rules/rule';
+import {
+  ALL_ADDRESSES,
+  ALL_PROTOCOLS,
+  ALL_TYPES,
+  addressSet,
+  agree,
+  type Box,
+  contains,
+  interfaceSet,
+  intersect,
+  isCovered,
+  LEVEL,
+  type Level,
+  protocolBit,
+  type Range,
+  subtract,
+  TCP_UDP,
+  touches,
+} from './boxes';
 
-/** Addresses that agree with `value` in the bits of `mask`. */
-interface Addresses {
-  value: bigint;
-  mask: bigint;
-}
-
-/** Interfaces matching `pattern` (`+` at its end is iptables' wildcard) but none of `except`. */
-interface Interfaces {
-  pattern: string;
-  except: readonly string[];
-}
-
-export interface Box {
-  /** One bit per protocol of PROTOCOLS. */
-  protocols: number;
-  dport: readonly [number, number];
-  sport: readonly [number, number];
-  src: Addresses;
-  dst: Addresses;
-  interfaceIn: Interfaces;
-  interfaceOut: Interfaces;
-}
-
-/** How much a rule lets through: nothing, a limited rate, everything. */
-export const LEVEL = { deny: 0, reject: 0, limit: 1, allow: 2 } as const;
-export type Level = (typeof LEVEL)[keyof typeof LEVEL];
+export { type Box, EVERYTHING, intersect, LEVEL, type Level, subtract } from './boxes';
 
 export const levelOfPolicy = (policy: Policy): Level => LEVEL[policy];
 
-export interface Decider {
+interface Decider {
   box: Box;
   level: Level;
   rule: Rule;
@@ -65,56 +54,11 @@ interface Group {
   places: number[];
 }
 
-const PROTOCOLS: readonly string[] = ['tcp', 'udp', 'ipv6', 'esp', 'ah', 'igmp', 'gre', 'vrrp', 'other'];
-const ALL_PROTOCOLS = (1 << PROTOCOLS.length) - 1;
-const TCP_UDP = 0b11;
-const ALL_ADDRESSES: Addresses = { value: 0n, mask: 0n };
-const ALL_INTERFACES: Interfaces = { pattern: '+', except: [] };
-
-export const EVERYTHING: Box = {
-  protocols: ALL_PROTOCOLS,
-  dport: ALL_PORTS,
-  sport: ALL_PORTS,
-  src: ALL_ADDRESSES,
-  dst: ALL_ADDRESSES,
-  interfaceIn: ALL_INTERFACES,
-  interfaceOut: ALL_INTERFACES,
-};
-
 /** The bits of a protocol name of ufw's; `any` is tcp and udp where a port is named. */
-export function protocolBits(protocol: string, hasPort: boolean): number {
+function protocolBits(protocol: string, hasPort: boolean): number {
   if (protocol === 'any') return hasPort ? TCP_UDP : ALL_PROTOCOLS;
-  return 1 << PROTOCOLS.indexOf(protocol);
+  return protocolBit(protocol);
 }
-
-const addressCache = new Map<string, Addresses>();
-
-/** An address, CIDR subnet or IPv4 address with dotted mask as a set. */
-export function addressSet(text: string, family: Family): Addresses {
-  if (text === ANYWHERE[family]) return ALL_ADDRESSES;
-  const known = addressCache.get(text);
-  if (known) return known;
-  const width = family === 'ipv4' ? 32n : 128n;
-  const [address = '', prefix] = text.split('/');
-  const full = (1n << width) - 1n;
-  let mask = full;
-  if (prefix?.includes('.')) mask = toBits(prefix);
-  else if (prefix !== undefined) mask = full ^ ((1n << (width - BigInt(prefix))) - 1n);
-  const set = { value: toBits(address) & mask, mask };
-  // Rule files are small, but messages are not trusted to be: the cache must not grow with them.
-  if (addressCache.size > 10_000) addressCache.clear();
-  addressCache.set(text, set);
-  return set;
-}
-
-function toBits(address: string): bigint {
-  return ipaddr
-    .parse(address)
-    .toByteArray()
-    .reduce((bits, byte) => (bits << 8n) | BigInt(byte), 0n);
-}
-
-const interfaceSet = (name: string): Interfaces => (name ? { pattern: name, except: [] } : ALL_INTERFACES);
 
 /** The box of a rule that names one port or range on each side at the most. */
 export function boxOf(rule: Rule): Box {
@@ -125,7 +69,7 @@ export function boxOf(rule: Rule): Box {
     dst: addressSet(rule.dst, family),
     interfaceIn: interfaceSet(rule.interfaceIn),
     interfaceOut: interfaceSet(rule.interfaceOut),
-    ...{ dport: onlyRange(dport), sport: onlyRange(sport) },
+    ...{ dport: onlyRange(dport), sport: onlyRange(sport), dstTypes: ALL_TYPES },
   };
 }
 
@@ -137,7 +81,7 @@ export function boxesOf(rule: Rule): Box[] {
   return portRanges(dport).flatMap((d) => portRanges(sport).map((s) => ({ ...base, dport: d, sport: s })));
 }
 
-const onlyRange = (ports: string): readonly [number, number] => (ports === 'any' ? ALL_PORTS : [+ports, +ports]);
+const onlyRange = (ports: string): Range => (ports === 'any' ? ALL_PORTS : [+ports, +ports]);
 
 /** Rules are never changed, and asked about again and again. */
 const decidersByRule = new WeakMap<Rule, readonly Decider[]>();
@@ -195,101 +139,6 @@ export function within(region: Box, chain: Chain): Deciders {
   return { deciders: touching(region, chain), policy: chain.policy };
 }
 
-/** Whether there are packets in both. */
-function touches(a: Box, b: Box): boolean {
-  return (
-    (a.protocols & b.protocols) !== 0 &&
-    meet(a.dport, b.dport) &&
-    meet(a.sport, b.sport) &&
-    agree(a.src, b.src) &&
-    agree(a.dst, b.dst) &&
-    commonInterfaces(a.interfaceIn, b.interfaceIn) !== null &&
-    commonInterfaces(a.interfaceOut, b.interfaceOut) !== null
-  );
-}
-
-/** The packets in both, or null where there are none. */
-function intersect(a: Box, b: Box): Box | null {
-  const protocols = a.protocols & b.protocols;
-  const dport = overlap(a.dport, b.dport);
-  const sport = overlap(a.sport, b.sport);
-  if (protocols === 0 || !dport || !sport) return null;
-  const src = commonAddresses(a.src, b.src);
-  const dst = src && commonAddresses(a.dst, b.dst);
-  if (!src || !dst) return null;
-  const interfaceIn = commonInterfaces(a.interfaceIn, b.interfaceIn);
-  const interfaceOut = interfaceIn && commonInterfaces(a.interfaceOut, b.interfaceOut);
-  return interfaceIn && interfaceOut ? { protocols, dport, sport, src, dst, interfaceIn, interfaceOut } : null;
-}
-
-/** The packets of `a` that are not in `b`, as boxes that share none. */
-export function subtract(a: Box, b: Box): Box[] {
-  if (!touches(a, b)) return [a];
-  const pieces: Box[] = [];
-  // Field by field: what differs there leaves as a piece, the rest goes on narrowed to b.
-  let rest = a;
-  const outside = rest.protocols & ~b.protocols;
-  if (outside) pieces.push({ ...rest, protocols: outside });
-  rest = { ...rest, protocols: rest.protocols & b.protocols };
-  for (const field of ['dport', 'sport'] as const) {
-    const [low, high] = rest[field];
-    const [bLow, bHigh] = b[field];
-    if (low < bLow) pieces.push({ ...rest, [field]: [low, bLow - 1] });
-    if (high > bHigh) pieces.push({ ...rest, [field]: [bHigh + 1, high] });
-    rest = { ...rest, [field]: [Math.max(low, bLow), Math.min(high, bHigh)] };
-  }
-  for (const field of ['src', 'dst'] as const) {
-    let { value, mask } = rest[field];
-    for (let free = b[field].mask & ~mask; free !== 0n; free = b[field].mask & ~mask) {
-      const bit = highestBit(free);
-      pieces.push({ ...rest, [field]: { value: value | (~b[field].value & bit), mask: mask | bit } });
-      value |= b[field].value & bit;
-      mask |= bit;
-    }
-    rest = { ...rest, [field]: { value, mask } };
-  }
-  for (const field of ['interfaceIn', 'interfaceOut'] as const) {
-    const { pattern, except } = rest[field];
-    if (!matches(b[field].pattern, pattern)) {
-      pieces.push({ ...rest, [field]: { pattern, except: [...except, b[field].pattern] } });
-    }
-    for (const hole of b[field].except) {
-      const inHole = commonInterfaces(rest[field], { pattern: hole, except: [] });
-      if (inHole) pieces.push({ ...rest, [field]: inHole });
-    }
-    rest = { ...rest, [field]: commonInterfaces(rest[field], b[field]) ?? rest[field] };
-  }
-  return pieces;
-}
-
-/** Whether every packet of `inner` is in `outer`. */
-function contains(outer: Box, inner: Box): boolean {
-  return (
-    (inner.protocols & ~outer.protocols) === 0 &&
-    holds(outer.src, inner.src) &&
-    holds(outer.dst, inner.dst) &&
-    spans(outer.dport, inner.dport) &&
-    spans(outer.sport, inner.sport) &&
-    fits(outer.interfaceIn, inner.interfaceIn) &&
-    fits(outer.interfaceOut, inner.interfaceOut)
-  );
-}
-
-/** Whether every packet of the box is in one of the others. */
-function isCovered(box: Box, others: readonly Box[]): boolean {
-  // The largest piece first, to its end: a packet outside is found long before all pieces are made.
-  const left = [{ piece: box, from: 0 }];
-  for (let next = left.pop(); next; next = left.pop()) {
-    const { piece, from } = next;
-    const at = others.findIndex((other, index) => index >= from && touches(piece, other));
-    const other = others[at];
-    if (!other) return false;
-    const pieces = subtract(piece, other).map((rest) => ({ piece: rest, from: at + 1 }));
-    left.push(...pieces.reverse());
-  }
-  return true;
-}
-
 /** The region cut into boxes with what decides about each: a rule, or the policy (`rule: null`). */
 export function* decide(
   region: Box,
@@ -333,55 +182,4 @@ export function otherwiseDecided(
 export function levelOf(region: Box, chain: Deciders): Level | 'mixed' {
   const { level } = chain.deciders.find(({ box }) => contains(box, region)) ?? { level: chain.policy };
   return otherwiseDecided(region, chain, level) === undefined ? level : 'mixed';
-}
-
-const spans = (outer: readonly [number, number], inner: readonly [number, number]): boolean =>
-  outer[0] <= inner[0] && inner[1] <= outer[1];
-
-const meet = (a: readonly [number, number], b: readonly [number, number]): boolean => a[0] <= b[1] && b[0] <= a[1];
-
-function overlap(a: readonly [number, number], b: readonly [number, number]): readonly [number, number] | null {
-  const low = Math.max(a[0], b[0]);
-  const high = Math.min(a[1], b[1]);
-  return low <= high ? [low, high] : null;
-}
-
-/** Whether there are addresses in both; those of almost all pairs are told apart without a big number. */
-const agree = (a: Addresses, b: Addresses): boolean =>
-  a === ALL_ADDRESSES || b === ALL_ADDRESSES || ((a.value ^ b.value) & a.mask & b.mask) === 0n;
-
-/** Whether every address of `inner` is in `outer`. */
-const holds = (outer: Addresses, inner: Addresses): boolean =>
-  outer === ALL_ADDRESSES ||
-  (inner === ALL_ADDRESSES ? outer.mask === 0n : (outer.mask & ~inner.mask) === 0n && agree(outer, inner));
-
-function commonAddresses(a: Addresses, b: Addresses): Addresses | null {
-  if (b.mask === 0n) return a;
-  if (a.mask === 0n) return b;
-  if (!agree(a, b)) return null;
-  return { value: a.value | b.value, mask: a.mask | b.mask };
-}
-
-/** Whether every interface that fits `name` (itself perhaps a pattern) fits the pattern. */
-function matches(pattern: string, name: string): boolean {
-  return pattern.endsWith('+') ? name.startsWith(pattern.slice(0, -1)) : pattern === name;
-}
-
-function commonInterfaces(a: Interfaces, b: Interfaces): Interfaces | null {
-  if (b === ALL_INTERFACES) return a;
-  if (a === ALL_INTERFACES) return b;
-  const narrow = matches(a.pattern, b.pattern) ? b.pattern : matches(b.pattern, a.pattern) ? a.pattern : null;
-  if (narrow === null) return null;
-  if (a.except.length === 0 && b.except.length === 0) return { pattern: narrow, except: [] };
-  const except = [...a.except, ...b.except];
-  return except.some((hole) => matches(hole, narrow)) ? null : { pattern: narrow, except };
-}
-
-/** Whether every interface of `inner` is among those of `outer`. */
-const fits = (outer: Interfaces, inner: Interfaces): boolean =>
-  matches(outer.pattern, inner.pattern) &&
-  !outer.except.some((hole) => commonInterfaces(inner, { pattern: hole, except: [] }) !== null);
-
-function highestBit(bits: bigint): bigint {
-  return 1n << BigInt(bits.toString(2).length - 1);
 }

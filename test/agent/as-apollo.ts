@@ -1,4 +1,4 @@
-/** What a user of the device with systemd does: starts the package's programs, asks the agent through sudo. */
+/** What a user of the device with systemd does: run the package's programs, send requests to the agent through sudo. */
 import { strict as assert } from 'node:assert';
 import { join } from 'node:path';
 import type { RunOptions, RunResult } from '../device/protocol';
@@ -7,18 +7,18 @@ import type { SystemdDevice } from '../device/systemd/systemd-device';
 export const AGENT = '/usr/lib/smartserver-firewall/agent';
 export const COMMAND = '/usr/local/sbin/smartserver-firewall';
 
-/** The command line program as the package has it. */
+/** The command line program as shipped in the package. */
 export const packaged = (device: SystemdDevice): string =>
   join(device.packageFolder, 'dist/agent/smartserver-firewall.js');
 
-/** Installs what needs root, as a technician would. */
+/** Installs what requires root, as a technician would. */
 export async function setUp(device: SystemdDevice, ...options: string[]): Promise<string> {
   const { code, stdout, stderr } = await device.run([device.node, packaged(device), 'setup', ...options]);
   assert.equal(code, 0, stderr);
   return stdout;
 }
 
-/** What a request to the agent looks like, with the factory's settings. */
+/** A request to the agent, with the factory settings. */
 export function requestOf(
   method: string,
   request: unknown = {},
@@ -40,7 +40,7 @@ export function requestOf(
   return JSON.stringify({ settings: { ...factory, ...settings }, call: { method, request, order } });
 }
 
-/** Has the agent answer, through sudo, as the user Node-RED runs as. */
+/** Sends a request to the agent through sudo, as the user that Node-RED runs as. */
 export function askAgent(device: SystemdDevice, input: string, options: RunOptions = {}): Promise<RunResult> {
   return device.runAs('apollo', ['sudo', '-n', AGENT], { input, ...options });
 }

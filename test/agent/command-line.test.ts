@@ -1,4 +1,4 @@
-/** The command line of a technician on the console: what it prints, and its exit codes. */
+/** The command line, for a technician on the console: its output and its exit codes. */
 import { strict as assert } from 'node:assert';
 import { join, resolve } from 'node:path';
 import { beforeEach, describe, it } from 'mocha';
@@ -20,7 +20,7 @@ describe('The command line', function () {
 
   const command = (...args: string[]) => device.run([process.execPath, PROGRAM, ...args]);
 
-  it('tells the state in words and as JSON', async () => {
+  it('reports the state in words and as JSON', async () => {
     await engine.toggleService({ service: '9100/tcp', action: 'open', duration: 600 });
     await engine.toggleService({ action: 'close', confirmWithin: 600 });
     const { code, stdout } = await command('status');
@@ -28,8 +28,8 @@ describe('The command line', function () {
     assert.match(stdout, /^Firewall: on now, on at the next boot$/m);
     assert.match(stdout, /^ {2}https: 443\/tcp$/m);
     assert.doesNotMatch(stdout, /^ {2}ssh/m);
-    assert.match(stdout, /^Waits to be confirmed until 2.*Z: toggle-service close ssh/m);
-    assert.match(stdout, /^For a while, until 2.*Z: 9100\/tcp$/m);
+    assert.match(stdout, /^Pending, to be confirmed by 2.*Z: toggle-service close ssh/m);
+    assert.match(stdout, /^Temporary, until 2.*Z: 9100\/tcp$/m);
     const json = await command('--json', 'status');
     assert.equal(check(state, JSON.parse(json.stdout)).pending?.action, 'toggle-service close ssh');
   });
@@ -57,7 +57,7 @@ describe('The command line', function () {
     assert.deepEqual(await everything(device), factory);
   });
 
-  it('does what has come due, and fails where it cannot', async () => {
+  it('does what is due, and fails if it cannot', async () => {
     // Behind by a minute: what it leaves for half a minute is over for everybody else.
     const behind = await Engine.start(device);
     await behind.clock.advance(-60);
@@ -69,7 +69,7 @@ describe('The command line', function () {
     await behind.stop();
   });
 
-  it('tells failures by code on its error output, and as JSON', async () => {
+  it('reports failures with their code on standard error, and as JSON', async () => {
     const { code, stdout, stderr } = await command('undo');
     assert.deepEqual([code, stdout], [1, '']);
     assert.match(stderr, /^UNKNOWN_BACKUP: there is no backup/);
@@ -78,7 +78,7 @@ describe('The command line', function () {
     assert.equal(JSON.parse(json.stdout).error.code, 'UNKNOWN_BACKUP');
   });
 
-  it('does not guess what was meant', async () => {
+  it('rejects what it does not understand', async () => {
     for (const args of [['open', 'ssh'], ['undo', '--every'], ['restore'], ['confirm', 'a', 'b'], []]) {
       const { code, stderr } = await command(...args);
       assert.equal(code, 2, args.join(' '));

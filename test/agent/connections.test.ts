@@ -1,4 +1,4 @@
-/** `cutConnections` and `systemService`, with the real sshd, seen from the neighbour. */
+/** `cutConnections` and `systemService`, with the real sshd, observed from the neighbour. */
 import { strict as assert } from 'node:assert';
 import { beforeEach, it } from 'mocha';
 import type { ChangeResult } from '../../firewall/results';
@@ -26,7 +26,7 @@ describeAsRoot('A session over SSH', function () {
       ),
     );
 
-  /** What a session that is open during a change comes to, which it outlives if it may. */
+  /** How a session that is open during a change ends, which outlives the change if it may. */
   const during = async (change: () => Promise<ChangeResult>) => {
     await device.remove(OVER);
     const session = device.ssh(`echo ready; while [ ! -e ${OVER} ]; do sleep 0.1; done; echo done`);
@@ -36,26 +36,26 @@ describeAsRoot('A session over SSH', function () {
     return { result, session: await session };
   };
 
-  it('lives on through a lockdown', async () => {
+  it('survives a lockdown', async () => {
     const { result, session } = await during(() => engine.setProfile({ profile: 'lockdown' }));
     assert.deepEqual([result.cut, session.code, session.stdout], [0, 0, 'ready\ndone\n']);
   });
 
-  it('ends with a lockdown that cuts connections', async () => {
+  it('is terminated by a lockdown that cuts connections', async () => {
     const { result, session } = await during(() => engine.setProfile({ profile: 'lockdown', cutConnections: true }));
     assert.deepEqual([result.cut, result.warnings], [1, []]);
     assert.equal(session.code, 255);
     assert.doesNotMatch(session.stdout, /done/);
   });
 
-  it('from an address that stays allowed lives on', async () => {
+  it('from an address that stays allowed survives', async () => {
     await device.ufw('allow', 'from', '192.0.2.0/24', 'to', 'any', 'port', '22', 'proto', 'tcp');
     const close = { service: 'ssh', action: 'close', from: '198.51.100.0/24', cutConnections: true };
     const { result, session } = await during(() => engine.toggleService(close));
     assert.deepEqual([result.cut, session.code], [0, 0]);
   });
 
-  it('is out of reach, now and after a boot, when its program stops with the rule; and back after a while', async () => {
+  it('is unreachable, now and after a boot, when its server is stopped with the rule; and back when the lease ends', async () => {
     const request = { action: 'close', systemService: true, duration: 600 };
     const closed = await engine.toggleService(request);
     assert.equal(closed.changed, true);
@@ -67,7 +67,7 @@ describeAsRoot('A session over SSH', function () {
     assert.deepEqual(await everything(device), factory);
   });
 
-  it('goes with its rule: the same request twice stops it once, and undo starts it again', async () => {
+  it('follows its rule: the same request twice stops it once, and undo starts it again', async () => {
     await engine.toggleService({ action: 'close', systemService: true });
     const again = await engine.toggleService({ action: 'close', systemService: true });
     assert.deepEqual([again.changed, again.files], [false, []]);
@@ -80,7 +80,7 @@ describeAsRoot('A session over SSH', function () {
     assert.deepEqual(await sshd(), ['enabled', 'active']);
   });
 
-  it('is the only one whose program can be stopped', async () => {
+  it('is the only service whose server can be stopped', async () => {
     await assert.rejects(engine.toggleService({ service: 'https', action: 'open', systemService: true }), {
       code: 'INVALID_INPUT',
     });

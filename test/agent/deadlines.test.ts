@@ -1,6 +1,6 @@
 /**
- * Deadlines on a device with systemd, where Node-RED runs as an ordinary user: they are met without Node-RED, across
- * boots, whatever the clock says. Each way in that is cut is a real one, and the test waits until it is there again.
+ * Deadlines on a device with systemd, where Node-RED runs as an unprivileged user: they are met without Node-RED, across
+ * boots, whatever the clock says. Each test really locks itself out, and waits until it can get in again.
  */
 import { strict as assert } from 'node:assert';
 import { join } from 'node:path';
@@ -31,8 +31,8 @@ describeAsRoot('A deadline', function () {
     assert.equal(error, undefined, `${error?.message} ${stderr}`);
     return result as unknown as Answer;
   };
-  const knock = async (port: number) => (await device.neighbour.knock([{ proto: 'tcp', port, family: 'ipv4' }]))[0];
-  const becomes = (port: number, answer: string) => until(async () => (await knock(port)) === answer);
+  const probe = async (port: number) => (await device.neighbour.knock([{ proto: 'tcp', port, family: 'ipv4' }]))[0];
+  const becomes = (port: number, answer: string) => until(async () => (await probe(port)) === answer);
   const settled = () =>
     until(async () => {
       const { pending, leases } = await ask<State>('read');
@@ -42,13 +42,13 @@ describeAsRoot('A deadline', function () {
   const units = () => device.ok('systemctl', 'list-units', '--all', '--plain', '--no-legend', 'smartserver-firewall-*');
   /** Waits until a deadline has come, as its text has it. */
   const passed = (deadline = '') => until(async () => Date.now() > Date.parse(deadline) + UPTIME_MS);
-  /** What `settle` comes to where the clock says something else; systemd's own clock is left alone. */
+  /** The result of `settle` with another clock; systemd's own clock is left alone. */
   const settleAt = (offset: string) =>
     device.run([COMMAND, 'settle'], {
       env: { LD_PRELOAD: '/usr/$LIB/faketime/libfaketime.so.1', FAKETIME: offset, DONT_FAKE_MONOTONIC: '1' },
     });
 
-  it('is met by systemd when Node-RED, which had set it as an ordinary user, is killed', async () => {
+  it('is met by systemd when Node-RED, which had set it as an unprivileged user, is killed', async () => {
     const flow = [
       { id: 'tab', type: 'tab', label: 'Flow' },
       { id: 'in', type: 'http in', z: 'tab', url: '/lock', method: 'get', wires: [['lock']] },
@@ -79,7 +79,7 @@ describeAsRoot('A deadline', function () {
     const result = JSON.parse(stdout) as ChangeResult;
     assert.equal(result.pending?.guard, 'systemd', stdout);
     await nodeRed.kill('SIGKILL');
-    assert.equal(await knock(443), 'filtered');
+    assert.equal(await probe(443), 'filtered');
     await becomes(443, 'in');
     await settled();
     assert.deepEqual(await state(), before);
@@ -87,16 +87,16 @@ describeAsRoot('A deadline', function () {
     assert.equal(undone?.reason, 'unconfirmed');
   });
 
-  it('that was met by a confirmation passes', async () => {
+  it('of a change that was confirmed passes without effect', async () => {
     const { id } = await ask('toggleService', { action: 'close', confirmWithin: 3 });
     await ask('confirm', { id });
     assert.match(await units(), /\.timer /);
     await until(async () => (await units()) === '');
-    assert.equal(await knock(22), 'filtered');
+    assert.equal(await probe(22), 'filtered');
     assert.equal((await device.run(['systemctl', '--failed', '--no-legend', '--plain'])).stdout, '');
   });
 
-  it('of a confirmation does not outlive a power cut: the change goes back before the network is up', async () => {
+  it('of a confirmation does not survive a power cut: the change is reverted before the network is up', async () => {
     const before = await state();
     await ask('changeWebPorts', { http: 1780, https: 1443, confirmWithin: 3600 });
     await device.powerCut();
@@ -126,11 +126,11 @@ describeAsRoot('A deadline', function () {
     assert.ok(done > 0 && network > done, `${done} ${network}`);
   });
 
-  it('that falls into a reboot is met by it', async () => {
+  it('that falls within a reboot is met by it', async () => {
     const before = await state();
     await ask('toggleService', { service: 'https', action: 'close', force: true, confirmWithin: 1 });
     await device.reboot();
-    assert.equal(await knock(443), 'in');
+    assert.equal(await probe(443), 'in');
     assert.deepEqual(await state(), before);
   });
 
@@ -139,18 +139,18 @@ describeAsRoot('A deadline', function () {
     await ask('toggleService', { service: '9100/tcp', action: 'open', duration: 8 });
     await device.powerCut();
     await device.boot();
-    assert.equal(await knock(9100), 'in');
+    assert.equal(await probe(9100), 'in');
     await becomes(9100, 'filtered');
     await settled();
     assert.deepEqual(await everything(device), before);
   });
 
-  it('of a lease that passed while the device was off is met at the boot', async () => {
+  it('of a lease that passed while the device was off is met at boot', async () => {
     const { state: leased } = await ask('toggleService', { service: '9100/tcp', action: 'open', duration: 2 });
     await device.powerCut();
     await passed(leased.leases[0]?.until);
     await device.boot();
-    assert.equal(await knock(9100), 'filtered');
+    assert.equal(await probe(9100), 'filtered');
   });
 
   it('does not move when the clock jumps by a day, forward or back', async () => {
@@ -171,31 +171,31 @@ describeAsRoot('A deadline', function () {
       const { state: leased } = await ask('toggleService', { service: '9100/tcp', action: 'open', duration: 2 });
       await device.ok('systemctl', 'stop', 'smartserver-firewall-*.timer');
       await passed(leased.leases[0]?.until);
-      assert.equal(await knock(9100), 'in');
+      assert.equal(await probe(9100), 'in');
       assert.equal((await settleAt(offset)).code, 0);
-      assert.equal(await knock(9100), 'filtered');
+      assert.equal(await probe(9100), 'filtered');
     }
     await device.ok('systemctl', 'unmask', '--runtime', 'smartserver-firewall.service');
   });
 
-  it('of a lease is met at once by a boot whose clock says a day before', async () => {
+  it('of a lease is met at once by a boot whose clock is a day behind', async () => {
     await device.ok('systemctl', 'disable', '-q', 'smartserver-firewall.service');
     await ask('toggleService', { service: '9100/tcp', action: 'open', duration: 3600 });
     await device.powerCut();
     await device.boot();
-    assert.equal(await knock(9100), 'in');
+    assert.equal(await probe(9100), 'in');
     assert.equal((await settleAt(`-${DAY}s`)).code, 0);
-    assert.equal(await knock(9100), 'filtered');
+    assert.equal(await probe(9100), 'filtered');
     await device.ok('systemctl', 'enable', '-q', 'smartserver-firewall.service');
   });
 
-  it('is tried again by systemd when it could not be met', async () => {
+  it('is retried by systemd if it could not be met', async () => {
     await ask('toggleService', { service: 'https', action: 'close', force: true, confirmWithin: 3 });
-    // A file that cannot be replaced: the way back fails, and is put back itself.
+    // A file that cannot be replaced: the revert fails, and is itself rolled back.
     await device.ok('mount', '--bind', '/etc/ufw', '/etc/ufw');
     await device.ok('mount', '-o', 'remount,bind,ro', '/etc/ufw');
     await until(async () => /NOT_PERMITTED/.test(await device.ok('journalctl', '-b', '--no-pager', '-o', 'cat')));
-    assert.equal(await knock(443), 'filtered');
+    assert.equal(await probe(443), 'filtered');
     await device.ok('umount', '/etc/ufw');
     await becomes(443, 'in');
     await settled();

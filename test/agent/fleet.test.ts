@@ -1,4 +1,4 @@
-/** An operator's requests where Node-RED is an ordinary user, across a reboot, and by a clock that jumps. */
+/** An operator's requests where Node-RED is an unprivileged user, across a reboot, and with a clock that jumps. */
 import { strict as assert } from 'node:assert';
 import { afterEach, before, it } from 'mocha';
 import { Engine } from '../device/engine';
@@ -12,7 +12,7 @@ const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 
 const at = (offset: number): string => new Date(Date.now() + offset).toISOString();
-/** A request about SSH, issued so many ms from now and good for an hour. */
+/** A request about SSH, issued this many ms from now and valid for an hour. */
 const ssh = (action: string, issued: number, options: object = {}) => ({
   ...{ id: `${action}${issued}`, issued: at(issued), expires: at(issued + HOUR) },
   ...{ action: 'toggle-service', request: { service: 'ssh', action, ...options } },
@@ -40,7 +40,7 @@ describeAsRoot('An operator’s request', function () {
     return error?.code ?? ended;
   };
 
-  it('goes through sudo with its place in the order, and a reboot changes nothing about that', async () => {
+  it('keeps its place in the order through sudo and across a reboot', async () => {
     const [older, newer] = [ssh('limit', -2000), ssh('close', -1000, { confirmWithin: 600 })];
     let user = await asApollo();
     assert.equal(await outcome(user, newer), 'changed');
@@ -55,7 +55,7 @@ describeAsRoot('An operator’s request', function () {
     assert.deepEqual(lastRequest, { id: confirm.id, issued: confirm.issued, undone: false });
   });
 
-  it('that nobody confirms before a reboot goes back with it, stays carried out, and says so', async () => {
+  it('that nobody confirms before a reboot is reverted by it, still counts as carried out, and is reported as undone', async () => {
     const envelope = ssh('close', -1000, { confirmWithin: 600 });
     let user = await asApollo();
     assert.equal(await outcome(user, envelope), 'changed');
@@ -67,7 +67,7 @@ describeAsRoot('An operator’s request', function () {
     assert.deepEqual(await everything(device), factory);
   });
 
-  it('is judged by the clock as it is when its turn comes, and a clock that jumps brings nothing out of order', async () => {
+  it('is judged by the clock at the moment it is carried out, and a clock that jumps does not change the order', async () => {
     const clock = await makeClock(device);
     engine = await Engine.start(device, {}, { env: clock.env });
     await clock.set(-DAY / 1000);

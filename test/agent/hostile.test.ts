@@ -1,7 +1,7 @@
 /**
- * A flow that has been taken over speaks to the agent itself, as the user Node-RED runs as: whatever it says, only a
- * valid request changes anything, only what a node could change, and no file is read or written but the firewall's.
- * FUZZED_REQUESTS sets how many go through sudo; ten thousand in all go through the agent's own checks.
+ * A compromised flow talks to the agent directly, as the user that Node-RED runs as: whatever it sends, only a valid request
+ * changes anything, only what a node could change, and no files but the firewall's are read or written.
+ * FUZZED_REQUESTS sets how many go through sudo; a total of ten thousand go through the agent's own validation.
  */
 import { strict as assert } from 'node:assert';
 import fc from 'fast-check';
@@ -16,7 +16,7 @@ const THROUGH_SUDO = Number(process.env.FUZZED_REQUESTS ?? 500);
 const IN_ALL = 10_000;
 const SECRET = 'the-secret-of-root';
 
-/** What an attacker would put where a text belongs. */
+/** What an attacker would send in place of a string. */
 const hostile = fc.oneof(
   fc.constantFrom(
     ...['/etc/shadow', '/root/secret', '../../root/secret', '/proc/self/environ', '/dev/zero', '/etc/sudoers.d/x'],
@@ -67,7 +67,7 @@ const places = [
 
 const orders = fc.dictionary(fc.constantFrom('id', 'issued', 'expires'), anything);
 
-/** Requests that differ from a valid one in what would matter, and plain rubbish. */
+/** Requests that differ from a valid one in something relevant, and plain garbage. */
 const requests = fc.oneof(
   {
     weight: 8,
@@ -85,13 +85,13 @@ const requests = fc.oneof(
   { weight: 1, arbitrary: fc.json() },
 );
 
-/** Whether the text is one that a node could have sent: it may do what it says. */
+/** Whether a node could have sent this text: then it may do what it says. */
 function isValid(text: string): boolean {
   try {
     checkedRequest(text);
     return true;
   } catch (error) {
-    // Of the program's own class: it is a bundle with all it uses.
+    // An instance of the bundled program's own class.
     const { name, code, message } = error as FirewallError;
     assert.deepEqual([name, code], ['FirewallError', 'INVALID_INPUT'], String(error));
     assert.ok(message.length < 600, message);
@@ -99,10 +99,10 @@ function isValid(text: string): boolean {
   }
 }
 
-describe('The agent’s checks', function () {
+describe('The agent’s validation', function () {
   this.timeout(120_000);
 
-  it(`stand ${IN_ALL} requests, and let none choose a file`, () => {
+  it(`withstands ${IN_ALL} requests, and lets none choose a file`, () => {
     const usual = JSON.parse(requestOf('read')).settings;
     const seed = Date.now() % 1_000_000;
     let valid = 0;
@@ -136,7 +136,7 @@ describeAsRoot('A hostile flow', function () {
       "find /etc /root /usr/lib/smartserver-firewall /home -xdev -type f -not -path '/etc/ufw/*' -exec md5sum {} + | sort",
     );
 
-  it(`makes no headway with ${THROUGH_SUDO} requests through sudo`, async () => {
+  it(`achieves nothing with ${THROUGH_SUDO} requests through sudo`, async () => {
     const seed = Date.now() % 1_000_000;
     const before = { files: await outside(), firewall: await everything(device) };
     const texts = fc
@@ -157,7 +157,7 @@ describeAsRoot('A hostile flow', function () {
     assert.equal(await device.exists('/var/lib/smartserver-firewall/journal.json'), false);
   });
 
-  it('is told when it says too much, or nothing', async () => {
+  it('gets an error if it sends too much, or nothing', async () => {
     for (const input of ['', ' '.repeat(2 * 1024 * 1024), `${requestOf('read')}{}`]) {
       const { code, stdout } = await askAgent(device, input);
       assert.deepEqual([code, JSON.parse(stdout).error.code], [1, 'INVALID_INPUT']);
@@ -168,7 +168,7 @@ describeAsRoot('A hostile flow', function () {
     assert.match(refused.stderr, /password is required/);
   });
 
-  it('gains nothing by links planted where the agent writes', async () => {
+  it('gains nothing from links planted where the agent writes', async () => {
     const victim = '/root/victim';
     const state = '/var/lib/smartserver-firewall';
     const asides = ['/etc/ufw/user.rules', '/etc/ufw/user6.rules', '/etc/ufw/ufw.conf', '/etc/default/ufw'];

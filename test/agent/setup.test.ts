@@ -25,7 +25,7 @@ describeAsRoot('setup', function () {
     return there.flat();
   };
 
-  it('says what it would do, and does nothing, with --dry-run', async () => {
+  it('with --dry-run says what it would do, and does nothing', async () => {
     const said = await setUp(device, '--dry-run');
     for (const path of [AGENT, SUDOERS, UNIT]) assert.match(said, new RegExp(`^create ${path}$`, 'm'));
     assert.deepEqual(await installed(), []);
@@ -35,7 +35,7 @@ describeAsRoot('setup', function () {
     assert.deepEqual(await installed(), all);
   });
 
-  it('installs all of it as root’s, once, and takes all of it away', async () => {
+  it('installs everything as root’s, once, and removes all of it', async () => {
     assert.match(await setUp(device), /^create/m);
     assert.equal((await installed()).length, 9);
     for (const path of await installed()) {
@@ -60,7 +60,7 @@ describeAsRoot('setup', function () {
     );
   });
 
-  it('lets its user make requests, and nothing else', async () => {
+  it('lets its user send requests, and nothing else', async () => {
     await setUp(device);
     const { code, stdout } = await askAgent(device, requestOf('toggleService', { action: 'close' }));
     assert.equal(code, 0, stdout);
@@ -82,7 +82,7 @@ describeAsRoot('setup', function () {
     await askAgent(device, requestOf('restore', { action: 'undo' }));
   });
 
-  it('keeps how the program was compiled, and does without where that is another Node.js’s or damaged', async () => {
+  it('caches the compiled program, and ignores a cache that is damaged or of another Node.js', async () => {
     await setUp(device);
     const isTaken = `const vm = require('vm'), fs = require('fs'), file = '${INSTALLED}/program.js';
       const text = require('module').wrap(fs.readFileSync(file, 'utf8'));
@@ -100,7 +100,7 @@ describeAsRoot('setup', function () {
     assert.equal((await device.run([device.node, '-e', isTaken])).code, 0);
   });
 
-  it('hands nothing of its user’s environment to the program', async () => {
+  it('passes nothing of its user’s environment to the program', async () => {
     await setUp(device);
     await device.write('/home/apollo/evil.js', "require('fs').writeFileSync('/run/evil', '')", 0o644);
     const env = { NODE_OPTIONS: '-r /home/apollo/evil.js', NODE_PATH: '/home/apollo' };
@@ -114,26 +114,26 @@ describeAsRoot('setup', function () {
     }
   });
 
-  it('refuses a Node.js that others than root can change, and installs nothing', async () => {
+  it('refuses a Node.js that users other than root can modify, and installs nothing', async () => {
     await device.ok('install', '-o', 'apollo', '-m', '755', device.node, '/home/apollo/node');
     const { code, stderr } = await device.run(['/home/apollo/node', packaged(device), 'setup']);
     assert.equal(code, 1);
-    assert.match(stderr, /^NOT_PERMITTED: \/home\/apollo\/node can be written to by others/);
+    assert.match(stderr, /^NOT_PERMITTED: \/home\/apollo\/node is writable by users other than root/);
     await device.ok('chown', 'root', '/home/apollo/node');
     const folder = await device.run(['/home/apollo/node', packaged(device), 'setup']);
-    assert.match(folder.stderr, /^NOT_PERMITTED: \/home\/apollo can be written to by others/);
+    assert.match(folder.stderr, /^NOT_PERMITTED: \/home\/apollo is writable by users other than root/);
     assert.deepEqual(await installed(), []);
   });
 
-  it('refuses a folder of its own that others than root can change', async () => {
+  it('refuses an installation folder that users other than root can modify', async () => {
     await device.ok('install', '-d', '-o', 'apollo', INSTALLED);
     const { code, stderr } = await device.run([device.node, packaged(device), 'setup']);
     assert.equal(code, 1);
-    assert.match(stderr, /^NOT_PERMITTED: \/usr\/lib\/smartserver-firewall can be written/);
+    assert.match(stderr, /^NOT_PERMITTED: \/usr\/lib\/smartserver-firewall is writable/);
     await device.ok('chown', 'root', INSTALLED);
   });
 
-  it('refuses users that are none, and callers who are not root', async () => {
+  it('refuses users that do not exist, and callers who are not root', async () => {
     for (const user of ['nobody-here', 'apollo ALL=(ALL) ALL', '#0', '%sudo', '', '-x']) {
       const { code, stderr } = await device.run([device.node, packaged(device), 'setup', `--user=${user}`]);
       assert.equal(code, 1, user);
@@ -145,13 +145,13 @@ describeAsRoot('setup', function () {
     assert.deepEqual(await installed(), []);
   });
 
-  it('mends the web ports after a factory restore, where the vendor’s folder for that exists', async () => {
+  it('repairs the web ports after a factory restore, if the vendor’s folder for hooks exists', async () => {
     await device.ok('mkdir', '-p', HOOKS);
     await device.write('/etc/environment', 'APOLLO_CONFD="/home/apollo/confd"\n');
     await setUp(device);
     const [hook] = (await device.ok('ls', HOOKS)).trim().split('\n');
     await askAgent(device, requestOf('changeWebPorts', { http: 1780, https: 1443 }));
-    // What the vendor's restore does: the rules are the factory's again, the site file is not.
+    // What the vendor's restore does: it resets the rules, but not the site file.
     for (const rule of ['1443/tcp', '1780/tcp']) await device.ufw('delete', 'allow', rule);
     for (const rule of ['443', '443/tcp', '80', '80/tcp']) await device.ufw('allow', rule);
     const closed = await device.neighbour.knock([{ proto: 'tcp', port: 1443, family: 'ipv4' }]);
@@ -164,7 +164,7 @@ describeAsRoot('setup', function () {
     assert.equal((await device.ok('ls', HOOKS)).trim(), '');
   });
 
-  it('is asked for, once, where the program it installed is not that of the package', async () => {
+  it('is requested, once, if the installed program is not that of the package', async () => {
     await setUp(device);
     const says = async () => {
       const engine = await Engine.start(device, {}, { uid: device.account.uid, gid: device.account.gid });
@@ -181,7 +181,7 @@ describeAsRoot('setup', function () {
     assert.match(said[0] ?? '', /another version.*sudo npx smartserver-firewall setup/);
   });
 
-  it('is what a refusal of sudo’s tells a user to run', async () => {
+  it('is what a user is told to run when sudo refuses', async () => {
     const before = await everything(device);
     const status = [device.node, packaged(device), 'status'];
     const { code, stderr } = await device.runAs('apollo', status);

@@ -1,4 +1,4 @@
-/** A watch by an ordinary user, on a device with systemd: what root did without it, and the log it may or may not read. */
+/** A watch by an unprivileged user, on a device with systemd: what root did without it, and the log it may or may not read. */
 import { strict as assert } from 'node:assert';
 import { afterEach, before, beforeEach, it } from 'mocha';
 import type { ChangeResult, WatchEvent } from '../../firewall/results';
@@ -10,10 +10,10 @@ import { until } from '../firewall/until';
 import { tcp } from '../firewall/watch/log-lines';
 import { askAgent, COMMAND, requestOf, setUp } from './as-apollo';
 
-/** On the search path of the engine before the real one. */
+/** On the engine's search path before the real one. */
 const STAND_IN = '/usr/sbin/journalctl';
 
-describeAsRoot('A watch by an ordinary user', function () {
+describeAsRoot('A watch by an unprivileged user', function () {
   this.timeout(240_000);
   const device = useSystemdDevice();
   let engine: Engine;
@@ -28,12 +28,12 @@ describeAsRoot('A watch by an ordinary user', function () {
     await engine.watch(options);
     await until(async () => engine.readings > 0);
   };
-  const told = (topic: WatchEvent['topic']): WatchEvent[] => engine.events.filter((event) => event.topic === topic);
-  const becomes = (topic: WatchEvent['topic'], count = 1) => until(async () => told(topic).length === count);
+  const eventsOf = (topic: WatchEvent['topic']): WatchEvent[] => engine.events.filter((event) => event.topic === topic);
+  const becomes = (topic: WatchEvent['topic'], count = 1) => until(async () => eventsOf(topic).length === count);
   const ask = async (method: string, request: unknown = {}): Promise<ChangeResult> =>
     JSON.parse((await askAgent(device, requestOf(method, request))).stdout).result;
 
-  it('tells what root, the command line and systemd do, though it may not look into their folder', async () => {
+  it('reports what root, the command line and systemd do, though it may not read their folder', async () => {
     await begin();
     assert.deepEqual(engine.troubles, []);
     await device.ufw('allow', '9100/tcp');
@@ -42,13 +42,13 @@ describeAsRoot('A watch by an ordinary user', function () {
     await becomes('pending');
     assert.equal((await device.stat(STATE)).mode, 0o700);
     const { readings } = engine;
-    // Nothing but a file in that folder changes.
+    // Only a file in that folder changes.
     await device.ok(COMMAND, 'confirm');
     await until(async () => engine.readings > readings);
     await device.ok(COMMAND, 'undo');
     await becomes('changed', 3);
     assert.deepEqual(
-      told('changed').map(({ payload }) => 'who' in payload && payload.who),
+      eventsOf('changed').map(({ payload }) => 'who' in payload && payload.who),
       ['other', 'self', 'self'],
     );
     await ask('toggleService', { service: '9200/tcp', action: 'open', duration: 1 });
@@ -57,7 +57,7 @@ describeAsRoot('A watch by an ordinary user', function () {
     await becomes('reverted');
   });
 
-  it('tells after a boot what went back before it began', async () => {
+  it('reports after a boot what was reverted before it started', async () => {
     await begin();
     const { id } = await ask('toggleService', { service: '9100/tcp', action: 'open', confirmWithin: 600 });
     await becomes('pending');
@@ -65,11 +65,11 @@ describeAsRoot('A watch by an ordinary user', function () {
     await device.reboot();
     await begin();
     await becomes('reverted');
-    assert.equal((told('reverted')[0] as { payload: { id: string } }).payload.id, id);
-    assert.equal(told('pending').length, 0);
+    assert.equal((eventsOf('reverted')[0] as { payload: { id: string } }).payload.id, id);
+    assert.equal(eventsOf('pending').length, 0);
   });
 
-  it('says which right it lacks to be told of blocked packets, by the journal or a file', async () => {
+  it('says which permission it lacks to report blocked packets, for the journal or a file', async () => {
     await begin({ topics: ['blocked'] });
     const says = (pattern: RegExp) => until(async () => pattern.test(engine.troubles.slice(-1)[0] ?? ''));
     await says(/^NOT_PERMITTED: .*the journal.*sudo usermod -aG systemd-journal apollo/);
@@ -83,11 +83,11 @@ describeAsRoot('A watch by an ordinary user', function () {
     }
   });
 
-  it('is told by the journal, again when journalctl has died, and leaves none of them behind', async () => {
+  it('reads the journal, again after journalctl has died, and leaves no journalctl behind', async () => {
     const [, , gid] = (await device.ok('getent', 'group', 'systemd-journal')).split(':');
     const logged = (port: number) => device.ok('systemd-cat', '-t', 'kernel', 'echo', tcp('203.0.113.9', port));
-    // The kernel says nothing in a container. The journal and journalctl are real; only that a line is the kernel's is
-    // told by the name of who wrote it, instead of the way it came.
+    // The kernel logs nothing in a container. The journal and journalctl are real; only the origin of a line is identified by
+    // the name of its writer, instead of by the way it reached the journal.
     const standIn = `#!/bin/sh\nshift\nexec /usr/bin/journalctl SYSLOG_IDENTIFIER=kernel "$@"\n`;
     const followers = async () =>
       (await device.run(['pgrep', '-u', 'apollo', '-f', 'journalctl.*--follow'])).stdout.split('\n').filter(Boolean);
@@ -96,16 +96,16 @@ describeAsRoot('A watch by an ordinary user', function () {
       await logged(20);
       await begin({ topics: ['blocked'], blockedEvery: 3600 }, Number(gid));
       await until(async () => (await followers()).length === 1);
-      // From when on it hears is not told, so it is tried until it does.
+      // It does not signal when it starts to listen, so this is repeated until it does.
       let port = 1000;
       const isHeard = (from: number) =>
-        until(async () => (await logged(port++)) === '' && told('blocked').length > from);
+        until(async () => (await logged(port++)) === '' && eventsOf('blocked').length > from);
       await isHeard(0);
       assert.deepEqual(engine.troubles, []);
       const [pid] = await followers();
       await device.ok('kill', '-KILL', String(pid));
       await until(async () => (await followers()).some((other) => other !== pid));
-      await isHeard(told('blocked').length);
+      await isHeard(eventsOf('blocked').length);
       await engine.unwatch();
       await until(async () => (await followers()).length === 0);
     } finally {

@@ -1,6 +1,6 @@
 /**
- * Every dialog in each of its states, in a light and in a dark theme: axe-core finds nothing in it, Tab goes through it in
- * the order it is read, and a picture of it is written to `dist/pictures`, to look at.
+ * Every dialog in each of its states, in a light and in a dark theme: axe-core finds no violation, Tab goes through it in
+ * reading order, and a picture of it is written to `dist/pictures` for review.
  */
 import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
@@ -13,7 +13,7 @@ import { putFlows, startNodeRed } from './node-red';
 const root = resolve(__dirname, '..', '..', '..');
 const PICTURES = join(root, 'dist', 'pictures');
 const DARK = join(root, 'test', 'editor', 'dark.css');
-/** Of the form alone: what is around it is Node-RED's own. The last one is on top. */
+/** The form alone: everything around it is Node-RED's. The last one is on top. */
 const FORM = '.red-ui-tray:last-of-type .smartserver-firewall';
 
 const kind = (page: Page, property: string, type: string) =>
@@ -24,7 +24,7 @@ const typed = (page: Page, property: string) =>
   page.locator(`#node-input-${property} + .red-ui-typedInput-container .red-ui-typedInput-input`);
 const add = (page: Page, name: string) => page.getByRole('button', { name }).last().click();
 
-/** A state of a dialog: its name, the node, and how the dialog gets there. */
+/** A state of a dialog: its name, the node, and how to get the dialog into it. */
 const STATES: [name: string, type: string, prepare: (page: Page, editor: Editor) => Promise<unknown>][] = [
   ['read-firewall', 'read-firewall', async () => undefined],
   ['watch-firewall', 'watch-firewall', (page) => page.check('#node-input-blocked')],
@@ -40,7 +40,7 @@ const STATES: [name: string, type: string, prepare: (page: Page, editor: Editor)
   ],
   ['toggle-service', 'toggle-service', async () => undefined],
   [
-    'toggle-service, wrong in all it can be',
+    'toggle-service, all fields invalid',
     'toggle-service',
     async (page) => {
       await page.selectOption('#smartserver-service-choice', '');
@@ -54,7 +54,7 @@ const STATES: [name: string, type: string, prepare: (page: Page, editor: Editor)
   ['change-web-ports', 'change-web-ports', async () => undefined],
   ['change-web-ports, repair', 'change-web-ports', (page) => page.selectOption('#node-input-mode', 'repair')],
   [
-    'change-web-ports, wrong',
+    'change-web-ports, invalid',
     'change-web-ports',
     async (page) => {
       await typed(page, 'http').fill('1443');
@@ -84,7 +84,7 @@ const STATES: [name: string, type: string, prepare: (page: Page, editor: Editor)
     },
   ],
   [
-    'smartserver, with a row in each list, all wrong',
+    'smartserver, with a row in each list, all invalid',
     'read-firewall',
     async (page, editor) => {
       await page.click('#node-input-btn-device-add');
@@ -119,7 +119,7 @@ describe('the dialog', function () {
 
   const violations = () => editor.violations(FORM);
 
-  /** The controls of the dialog that Tab should reach, in the order they are read: by row, then from left to right. */
+  /** The controls that Tab should reach, in reading order: by row, then from left to right. */
   const asRead = (): Promise<string[]> =>
     page.evaluate((form) => {
       const seen = [...document.querySelectorAll<HTMLElement>(`${form} :is(input, select, button, a, [tabindex="0"])`)];
@@ -149,7 +149,7 @@ describe('the dialog', function () {
   }
 
   for (const [name, type, prepare] of STATES) {
-    it(`of ${name} can be seen, read and used by everybody`, async () => {
+    it(`of ${name} is accessible`, async () => {
       await editor.load();
       await editor.edit(await editor.drop(type, 150));
       await prepare(page, editor);
@@ -167,7 +167,7 @@ describe('the dialog', function () {
     });
   }
 
-  it('is really looked at by axe-core: a field without a name and grey on grey are found', async () => {
+  it('is really checked by axe-core: it finds a field without a name and grey text on grey', async () => {
     await editor.load();
     await editor.edit(await editor.drop('confirm-change', 150));
     await page.evaluate((form) => {

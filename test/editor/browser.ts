@@ -1,6 +1,6 @@
 /**
- * The editor in a real browser, driven as a person would. Whatever the browser complains about is kept, for a test to fail
- * on: exceptions, what the console says, requests that fail or leave the machine.
+ * The editor in a real browser, operated as a person would. Whatever the browser complains about is collected, for a test to
+ * fail on: exceptions, console output, requests that fail or leave the machine.
  */
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
@@ -10,9 +10,9 @@ const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/go
 const QUIET =
   '--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync';
 const AXE = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
-/** More than the controls of our longest dialog. */
+/** More than our longest dialog has controls. */
 const MOST_TABS = 80;
-/** What the editor itself says as it starts. */
+/** What the editor itself logs at startup. */
 const CHATTER =
   /^(JQMIGRATE: Migrate is installed|Node-RED: \d|Versions$|jQuery( UI)? \d|(ACE|MONACO|D3) \d|console\.groupEnd$|(Palette editor|Projects) disabled$)/;
 
@@ -26,7 +26,7 @@ export class Editor {
     private readonly url: string,
   ) {}
 
-  /** Starts a browser of somebody with this language, with the editor at this address. Close it when done. */
+  /** Starts a browser with this language and loads the editor at this address. Close it when done. */
   static async open(url: string, locale = 'en-US'): Promise<Editor> {
     assert.ok(CHROMIUM, 'Chromium is missing: sudo apt-get install -y --no-install-recommends chromium');
     const browser = await chromium.launch({ executablePath: CHROMIUM, args: QUIET.split(' ') });
@@ -44,16 +44,16 @@ export class Editor {
 
   private listen(): void {
     const complain = (text: string) => this.complaints.push(text);
-    // A test may leave the editor with changes that are not deployed.
+    // A test may leave the editor with undeployed changes.
     this.page.on('dialog', (dialog) => dialog.accept());
     this.page.on('pageerror', (error) => complain(String(error)));
-    // Node-RED catches what a dialog's own code throws, and says so with an ordinary console.log.
+    // Node-RED catches what a dialog's own code throws, and reports it with an ordinary console.log.
     this.page.on('console', (message) => {
       if (!isChatter(message)) complain(`console.${message.type()}: ${message.text()}`);
     });
     this.page.on('requestfailed', (request) => {
       const why = request.failure()?.errorText;
-      // What a page still asked for when it was left, as the icons of its palette.
+      // Requests still under way when the page was left, such as the icons of the palette.
       if (!(this.isLeaving && why === 'net::ERR_ABORTED')) complain(`${request.url()} ${why}`);
     });
     this.page.on('request', (request) => {
@@ -62,7 +62,7 @@ export class Editor {
     });
   }
 
-  /** What the browser has complained about since this was last asked. */
+  /** What the browser has complained about since the last call. */
   takeComplaints(): string[] {
     return this.complaints.splice(0);
   }
@@ -70,7 +70,7 @@ export class Editor {
   /** What axe-core finds in this part of the page, in words. */
   async violations(part: string): Promise<string[]> {
     await this.page.evaluate(AXE);
-    // Node-RED's body has no height and hides what overflows it, so that axe-core takes all of the editor for invisible.
+    // Node-RED's body has no height and hides its overflow, so axe-core would consider the whole editor invisible.
     await this.page.addStyleTag({ content: 'html, body { height: 100% }' });
     return this.page.evaluate(async (selector) => {
       const { violations } = await Reflect.get(window, 'axe').run(selector);
@@ -80,7 +80,7 @@ export class Editor {
     }, part);
   }
 
-  /** Loads the editor anew. */
+  /** Reloads the editor. */
   async load(): Promise<void> {
     this.isLeaving = true;
     await this.page.goto(this.url);
@@ -89,7 +89,7 @@ export class Editor {
     await this.page.waitForSelector('#red-ui-loading-progress', { state: 'hidden' });
   }
 
-  /** What a page says that somebody opens in another window of the browser. */
+  /** The text of a page opened in another window of the browser. */
   async textOf(url: string): Promise<string> {
     const page = await this.browser.newPage();
     await page.goto(url);
@@ -98,7 +98,7 @@ export class Editor {
     return text;
   }
 
-  /** Drags a node from the palette to the canvas; gives its id. It is selected then. */
+  /** Drags a node from the palette to the canvas, where it is selected then; returns its id. */
   async drop(type: string, y: number, x = 500): Promise<string> {
     const entry = this.page.locator(`.red-ui-palette-node[data-palette-type="${type}"]`);
     await entry.scrollIntoViewIfNeeded();
@@ -123,7 +123,7 @@ export class Editor {
     assert.equal(wired, 1, `no wire from ${from} to ${to}`);
   }
 
-  /** Selects a node with the mouse; the keyboard goes on from there. */
+  /** Selects a node with the mouse; the keyboard continues from there. */
   async select(id: string): Promise<void> {
     await this.page.click(`[id="${id}"] .red-ui-flow-node`);
   }
@@ -134,7 +134,7 @@ export class Editor {
     await this.dialogOpen();
   }
 
-  /** Resolves when a dialog is open and at rest: trays slide, and what moves cannot be used. */
+  /** Resolves when a dialog is open and at rest: trays slide in, and cannot be used while they move. */
   async dialogOpen(button = '#node-dialog-ok'): Promise<void> {
     await this.page.waitForSelector(`.red-ui-tray ${button}`);
     await this.atRest();
@@ -171,7 +171,7 @@ export class Editor {
     return this.page.locator(`#node-input-${property} + .red-ui-typedInput-container .red-ui-typedInput-input`);
   }
 
-  /** Presses Tab until the control has the focus; a control that Tab does not reach is a failure. */
+  /** Presses Tab until the control has the focus; fails if Tab does not reach it. */
   async tabTo(control: Locator): Promise<void> {
     for (let presses = 0; presses < MOST_TABS; presses += 1) {
       if (await control.evaluate((element) => element === document.activeElement)) return;
@@ -180,7 +180,7 @@ export class Editor {
     assert.fail(`Tab does not reach ${control}`);
   }
 
-  /** Goes to a field with Tab, and types over what is in it. */
+  /** Goes to a field with Tab, and overwrites its contents. */
   async type(control: Locator, text: string): Promise<void> {
     await this.tabTo(control);
     await this.page.keyboard.press('Control+a');

@@ -1,4 +1,4 @@
-/** What a technician has in front of him: a device with Node-RED, and its editor in a browser with the debug sidebar open. */
+/** What a technician works with: a device with Node-RED, and its editor in a browser with the debug sidebar open. */
 import assert from 'node:assert/strict';
 import { Device } from '../device/device';
 import { NODE_RED_PORT, startNodeRed } from '../device/node-red';
@@ -8,7 +8,7 @@ export class Desk {
   private constructor(
     readonly device: Device,
     readonly editor: Editor,
-    /** Of the device's Node-RED. */
+    /** The URL of the device's Node-RED. */
     readonly url: string,
   ) {}
 
@@ -30,14 +30,14 @@ export class Desk {
     }
   }
 
-  /** @throws AssertionError where the browser has complained. */
+  /** @throws AssertionError if the browser has complained. */
   async close(): Promise<void> {
     await this.editor.close();
     await this.device.close();
     assert.deepEqual(this.editor.takeComplaints(), []);
   }
 
-  /** Presses an inject node's button; gives what the debug node of this name shows then, which must be its next message. */
+  /** Presses an inject node's button; returns the next message that the debug node of this name shows. */
   async run(start: string, shown: string): Promise<string> {
     const { page } = this.editor;
     const messages = page.locator('.red-ui-debug-msg', { hasText: `node: ${shown}` });
@@ -51,8 +51,8 @@ export class Desk {
     await this.editor.page.click(`[id="${inject}"] .red-ui-flow-node-button-button`);
   }
 
-  /** Knocks on TCP ports of the device from outside. */
-  knock(...ports: number[]): Promise<('in' | 'filtered')[]> {
+  /** Probes TCP ports of the device from outside. */
+  probe(...ports: number[]): Promise<('in' | 'filtered')[]> {
     return this.device.neighbour.knock(ports.map((port) => ({ proto: 'tcp', port, family: 'ipv4' })));
   }
 }

@@ -1,4 +1,4 @@
-/** The edit dialogs in a real browser: each opens, takes values, and has them again after a deploy and a reload. */
+/** The edit dialogs in a real browser: each opens, takes values, and keeps them across a deploy and a reload. */
 import assert from 'node:assert/strict';
 import type { Page } from 'playwright-core';
 import { useShared } from '../device/suite';
@@ -32,7 +32,7 @@ const PLANT = {
 const OPTIONS = {
   ...{ confirmWithin: '90', cutConnections: true, onlyTighten: true, dryRun: true, force: true, version: 1 },
 };
-/** A node of each type, with no property as it is by default. */
+/** A node of each type, with no property at its default. */
 const UNUSUAL = [
   { type: 'read-firewall', output: 'profile', onlyChanges: true, version: 1 },
   {
@@ -81,7 +81,7 @@ describe('the dialogs', function () {
     assert.deepEqual(editor.takeComplaints(), []);
   });
 
-  /** The editor anew, with these flows. */
+  /** Reloads the editor with these flows. */
   async function start(flows: readonly object[]): Promise<void> {
     await putFlows(red.url, flows);
     await editor.load();
@@ -98,7 +98,7 @@ describe('the dialogs', function () {
     await page.click(`.red-ui-typedInput-options:visible a[value="${type}"]`);
   };
 
-  /** Saves the dialog, deploys, loads the editor anew and opens the dialog again. */
+  /** Saves the dialog, deploys, reloads the editor and opens the dialog again. */
   async function roundTrip(id: string): Promise<void> {
     await editor.closeWith('#node-dialog-ok');
     await editor.deploy();
@@ -136,7 +136,7 @@ describe('the dialogs', function () {
 
     await page.selectOption('#smartserver-profile-choice', '');
     await choose('profile', 'msg');
-    await page.getByRole('textbox', { name: 'Its name' }).fill('payload.profile');
+    await page.getByRole('textbox', { name: 'Profile name' }).fill('payload.profile');
     await roundTrip(id);
     assert.equal(await page.inputValue('#smartserver-profile-choice'), '');
     assert.equal(await editor.typed('profile').inputValue(), 'payload.profile');
@@ -152,7 +152,7 @@ describe('the dialogs', function () {
     const id = await editor.drop('set-profile', 220);
     await editor.edit(id);
     assert.deepEqual(await previewed('SSH remote shell'), [' open', ' closed']);
-    assert.deepEqual(await previewed('MQTT broker (unencrypted)'), [' stays as it is', ' stays as it is']);
+    assert.deepEqual(await previewed('MQTT broker (unencrypted)'), [' unchanged', ' unchanged']);
     assert.deepEqual(await previewed('Everything else'), [' closed', ' closed']);
     await page.selectOption('#node-input-optionalServices', 'open');
     assert.deepEqual(await previewed('MQTT broker (unencrypted)'), [' open', ' closed']);
@@ -164,15 +164,11 @@ describe('the dialogs', function () {
     const signs = await page
       .locator('#smartserver-preview td i')
       .evaluateAll((all) => [...new Set(all.map((sign) => `${sign.className} ${sign.parentElement?.textContent}`))]);
-    assert.deepEqual(signs.sort(), [
-      'fa fa-ellipsis-h  stays as it is',
-      'fa fa-lock  closed',
-      'fa fa-unlock-alt  open',
-    ]);
+    assert.deepEqual(signs.sort(), ['fa fa-ellipsis-h  unchanged', 'fa fa-lock  closed', 'fa fa-unlock-alt  open']);
     await page.selectOption('#smartserver-profile-choice', '');
     await choose('profile', 'msg');
     assert.equal(await page.isVisible('#smartserver-preview'), false);
-    assert.match((await page.textContent('#smartserver-profile-about')) ?? '', /comes from the flow/);
+    assert.match((await page.textContent('#smartserver-profile-about')) ?? '', /The flow supplies the profile’s name/);
     await choose('profile', 'str');
     await editor.typed('profile').fill('nowhere');
     await editor.typed('profile').blur();
@@ -190,7 +186,7 @@ describe('the dialogs', function () {
     assert.deepEqual(groups, [
       'Incoming: others connect to the device',
       'Outgoing: the device connects to others',
-      'Internal: used inside the device only',
+      'Internal: used only within the device',
     ]);
     await page.getByLabel('Service', { exact: true }).selectOption('bacnet');
     const about = (await page.textContent('#smartserver-service-about')) ?? '';
@@ -238,7 +234,7 @@ describe('the dialogs', function () {
     await editor.closeWith('#node-dialog-cancel');
   });
 
-  it('of change-web-ports shows the ports, or who follows whom in a repair', async () => {
+  it('of change-web-ports shows the ports, or what a repair goes by', async () => {
     const id = await editor.drop('change-web-ports', 430);
     await editor.edit(id);
     await editor.typed('http').fill('1780');
@@ -256,11 +252,11 @@ describe('the dialogs', function () {
     };
     await assertStored(id, saved);
     assert.equal(await page.evaluate(`RED.nodes.node("${id}").valid`), true);
-    assert.match((await page.textContent('#smartserver-mode-about')) ?? '', /change together, or not at all/);
-    await page.getByLabel('What to do').selectOption('repair');
+    assert.match((await page.textContent('#smartserver-mode-about')) ?? '', /changed together, or not at all/);
+    await page.getByLabel('Action').selectOption('repair');
     for (const property of ['http', 'https']) assert.equal(await editor.typed(property).isVisible(), false);
     assert.equal(await page.isVisible('#node-input-keepOldOpen'), false);
-    assert.match((await page.textContent('#smartserver-mode-about')) ?? '', /after a factory restore/);
+    assert.match((await page.textContent('#smartserver-mode-about')) ?? '', /a factory restore resets the firewall/);
     await page.selectOption('#node-input-repairTo', 'firewall');
     await roundTrip(id);
     await assertStored(id, { ...saved, mode: 'repair', repairTo: 'firewall' });
@@ -280,7 +276,7 @@ describe('the dialogs', function () {
     await editor.closeWith('#node-dialog-cancel');
   });
 
-  it('of change-web-ports marks a node whose ports cannot be right, with a reason, but not in a repair', async () => {
+  it('of change-web-ports marks a node with invalid ports and says why, but not for a repair', async () => {
     const id = await editor.drop('change-web-ports', 500);
     const valid = () => page.evaluate(`RED.nodes.node("${id}").valid`);
     const label = () => page.evaluate(`RED.utils.getNodeLabel(RED.nodes.node("${id}"))`);
@@ -295,7 +291,7 @@ describe('the dialogs', function () {
     assert.deepEqual([await valid(), await label()], [true, 'change web ports']);
     await fill('0', '65536', '604801');
     assert.equal((await reasons()).split('A port from 1 to 65535').length, 3, await reasons());
-    assert.ok((await reasons()).includes('Whole seconds from 0 to 604800'), await reasons());
+    assert.ok((await reasons()).includes('A whole number of seconds from 0 to 604800'), await reasons());
     await fill('', '1443.5', '0');
     assert.ok((await reasons()).includes('A port from 1 to 65535'), await reasons());
     await fill('1443', '01443', '0');
@@ -314,7 +310,7 @@ describe('the dialogs', function () {
     assert.deepEqual([await valid(), await label()], [true, 'web ports 1780, 1443']);
   });
 
-  it('of toggle-service marks a node whose service, interface or source cannot be right, with a reason', async () => {
+  it('of toggle-service marks a node with an invalid service, interface or source, and says why', async () => {
     const id = await editor.drop('toggle-service', 360);
     await editor.edit(id);
     await page.selectOption('#smartserver-service-choice', '');
@@ -323,35 +319,39 @@ describe('the dialogs', function () {
     await editor.typed('from').fill('here');
     await editor.closeWith('#node-dialog-ok');
     const errors = String(await page.evaluate(`RED.nodes.node("${id}").validationErrors.join()`));
-    for (const reason of ['Name a service, or ports', 'An interface such as eth0', 'An address such as 192.168.1.20']) {
+    for (const reason of [
+      'Enter a service, or ports',
+      'An interface such as eth0',
+      'An address such as 192.168.1.20',
+    ]) {
       assert.ok(errors.includes(reason), errors);
     }
   });
 
-  it('of toggle-service keeps for how long, until when and what besides', async () => {
+  it('of toggle-service keeps the duration, the time to confirm and the other options', async () => {
     const id = await editor.drop('toggle-service', 360);
     await editor.edit(id);
     assert.equal(await page.isVisible('#node-input-systemService'), true);
-    await page.getByRole('textbox', { name: 'For so many seconds' }).fill('1800');
-    await page.getByLabel('Also start or stop the SSH program itself').check();
-    await page.getByLabel('Undo unless confirmed').fill('90');
-    await page.getByLabel('Also end connections that are already open').check();
+    await page.getByRole('textbox', { name: 'Duration (seconds)' }).fill('1800');
+    await page.getByLabel('Also start or stop the SSH server itself').check();
+    await page.getByLabel('Revert unless confirmed').fill('90');
+    await page.getByLabel('Also terminate established connections').check();
     await roundTrip(id);
     await assertStored(id, {
       ...{ duration: '1800', durationType: 'num', systemService: true, confirmWithin: '90', cutConnections: true },
     });
     await page.selectOption('#smartserver-service-choice', 'mqtt');
     assert.equal(await page.isVisible('#node-input-systemService'), false);
-    // What cannot be seen must not be sent: the engine stops no other program than that of SSH.
+    // A hidden option must not be sent: the engine stops no server but SSH's.
     assert.equal(await page.isChecked('#node-input-systemService'), false);
     await choose('duration', 'msg');
     await editor.typed('duration').fill('payload.seconds');
     await roundTrip(id);
     await assertStored(id, { duration: 'payload.seconds', durationType: 'msg' });
-    await page.getByLabel('Undo unless confirmed').fill('700000');
+    await page.getByLabel('Revert unless confirmed').fill('700000');
     await editor.closeWith('#node-dialog-ok');
     const errors = String(await page.evaluate(`RED.nodes.node("${id}").validationErrors.join()`));
-    assert.match(errors, /Whole seconds from 0 to 604800/);
+    assert.match(errors, /A whole number of seconds from 0 to 604800/);
   });
 
   it('of confirm-change has nothing to get wrong', async () => {
@@ -368,7 +368,7 @@ describe('the dialogs', function () {
     assert.equal(await page.locator(`[id="${id}"] .red-ui-flow-port-input`).count(), 0);
     await editor.edit(id);
     assert.equal(await page.isVisible('#node-input-blockedEvery'), false);
-    const box = page.getByLabel('the firewall blocked a packet and logged it');
+    const box = page.getByLabel('the firewall has blocked and logged a packet');
     assert.equal(await box.isChecked(), false);
     await box.check();
     const every = page.getByLabel('At most every');
@@ -379,10 +379,10 @@ describe('the dialogs', function () {
     }
     await every.fill('5');
     assert.equal(await page.textContent('#smartserver-reason-blockedEvery'), '');
-    await page.getByLabel('rules or policies changed, whoever did it').uncheck();
+    await page.getByLabel('rules or default policies have changed, whoever changed them').uncheck();
     await roundTrip(id);
     await assertStored(id, { changes: false, drift: true, blocked: true, leaseEnded: true, blockedEvery: '5' });
-    await page.getByLabel('the firewall blocked a packet and logged it').uncheck();
+    await page.getByLabel('the firewall has blocked and logged a packet').uncheck();
     assert.equal(await page.isVisible('#node-input-blockedEvery'), false);
     await editor.closeWith('#node-dialog-cancel');
   });
@@ -390,7 +390,7 @@ describe('the dialogs', function () {
   it('of fleet-request can keep requests from opening anything', async () => {
     const id = await editor.drop('fleet-request', 430);
     await editor.edit(id);
-    const box = page.getByLabel('Only tighten: never let anything more in or out');
+    const box = page.getByLabel('Only tighten: never allow more traffic in or out');
     assert.equal(await box.isChecked(), false);
     await box.check();
     await roundTrip(id);
@@ -398,7 +398,7 @@ describe('the dialogs', function () {
     await editor.closeWith('#node-dialog-cancel');
   });
 
-  it('of restore-firewall shows what goes with the action, and says what it does', async () => {
+  it('of restore-firewall shows the fields of the action, and says what it does', async () => {
     const id = await editor.drop('restore-firewall', 430);
     await editor.edit(id);
     const visible = (name: string) => page.isVisible(`#node-input-${name}`);
@@ -408,11 +408,11 @@ describe('the dialogs', function () {
     assert.deepEqual([await backup.isVisible(), await visible('confirmWithin')], [false, false]);
     await page.getByLabel('Action').selectOption('restore');
     assert.deepEqual([await backup.isVisible(), await visible('confirmWithin')], [true, true]);
-    assert.match((await page.textContent('#smartserver-action-about')) ?? '', /what it was before a change/);
+    assert.match((await page.textContent('#smartserver-action-about')) ?? '', /the state it had before a change/);
     await backup.fill('../../etc/passwd');
     await editor.closeWith('#node-dialog-ok');
     const errors = String(await page.evaluate(`RED.nodes.node("${id}").validationErrors.join()`));
-    assert.match(errors, /The id of a backup, such as .*, or latest/);
+    assert.match(errors, /A backup id such as .*, or latest/);
     await editor.edit(id);
     await choose('backup', 'msg');
     await editor.typed('backup').fill('payload.backup');
@@ -422,7 +422,7 @@ describe('the dialogs', function () {
     await editor.closeWith('#node-dialog-cancel');
   });
 
-  it('says beside each field why its value cannot be right, as it is typed', async () => {
+  it('says below each field why its value is invalid, as it is typed', async () => {
     const id = await editor.drop('toggle-service', 360);
     await editor.edit(id);
     const reason = (property: string) => page.locator(`#smartserver-reason-${property}`);
@@ -445,7 +445,7 @@ describe('the dialogs', function () {
     await page.selectOption('#smartserver-service-choice', '');
     for (const text of ['', '0/tcp', '70000', '20:10/tcp', '22/icmp', 'SSH']) {
       await editor.typed('service').fill(text);
-      assert.match((await reason('service').textContent()) ?? '', /Name a service, or ports/, text);
+      assert.match((await reason('service').textContent()) ?? '', /Enter a service, or ports/, text);
     }
     for (const text of ['22', '22/tcp', '1628:1645/udp', 'ssh']) {
       await editor.typed('service').fill(text);
@@ -454,14 +454,14 @@ describe('the dialogs', function () {
     await editor.closeWith('#node-dialog-cancel');
   });
 
-  it('of change-web-ports warns of a restart that would take an unconfirmed change back', async () => {
+  it('of change-web-ports warns of a restart that would revert an unconfirmed change', async () => {
     const id = await editor.drop('change-web-ports', 430);
     await editor.edit(id);
     await page.selectOption('#node-input-reload', 'reboot');
     const reason = page.locator('#smartserver-reason-reload');
     assert.equal(await reason.textContent(), '');
-    await page.getByLabel('Undo unless confirmed').fill('90');
-    assert.match((await reason.textContent()) ?? '', /A restart takes back what is not confirmed/);
+    await page.getByLabel('Revert unless confirmed').fill('90');
+    assert.match((await reason.textContent()) ?? '', /A restart reverts any change that has not been confirmed/);
     await editor.closeWith('#node-dialog-cancel');
   });
 
@@ -481,7 +481,7 @@ describe('the dialogs', function () {
     const reason = (property: string) => page.locator(`#smartserver-reason-${property}`);
     await add('add a port');
     const ports = page.locator('#smartserver-service-ports');
-    assert.match((await reason('servicePorts').textContent()) ?? '', /Each port such as/);
+    assert.match((await reason('servicePorts').textContent()) ?? '', /Each needs a port such as/);
     await ports.getByRole('combobox', { name: 'Service' }).selectOption('opcua');
     await ports.getByRole('textbox', { name: 'Port' }).fill('55001/tcp');
     assert.equal(await reason('servicePorts').textContent(), '');
@@ -494,19 +494,19 @@ describe('the dialogs', function () {
     await ports.getByRole('combobox', { name: 'Service' }).nth(1).waitFor({ state: 'detached' });
 
     await add('add a service');
-    const further = page.locator('#smartserver-custom-services');
-    await further.getByRole('textbox', { name: 'Name' }).fill('SCADA gateway');
-    await further.getByRole('textbox', { name: 'Id in messages' }).fill('ssh');
-    await further.getByRole('textbox', { name: 'Ports' }).fill('9100/tcp, 9101:9109/udp');
-    assert.match((await reason('customServices').textContent()) ?? '', /none that a service of the device has/);
-    await further.getByRole('textbox', { name: 'Id in messages' }).fill('scada-gateway');
+    const custom = page.locator('#smartserver-custom-services');
+    await custom.getByRole('textbox', { name: 'Name' }).fill('SCADA gateway');
+    await custom.getByRole('textbox', { name: 'Id in messages' }).fill('ssh');
+    await custom.getByRole('textbox', { name: 'Ports' }).fill('9100/tcp, 9101:9109/udp');
+    assert.match((await reason('customServices').textContent()) ?? '', /must not be that of a built-in service/);
+    await custom.getByRole('textbox', { name: 'Id in messages' }).fill('scada-gateway');
     assert.equal(await reason('customServices').textContent(), '');
-    await further.getByRole('combobox', { name: 'Direction' }).selectOption('both');
+    await custom.getByRole('combobox', { name: 'Direction' }).selectOption('both');
 
     await add('add a profile');
     const profiles = page.locator('#smartserver-custom-profiles');
     await profiles.getByRole('textbox', { name: 'Name' }).fill('plant');
-    await profiles.getByRole('combobox', { name: 'Everything else going out' }).selectOption('allow');
+    await profiles.getByRole('combobox', { name: 'All other outgoing traffic' }).selectOption('allow');
     await add('open a service');
     await add('open a service');
     await profiles.getByRole('textbox', { name: 'Only for address' }).first().fill('192.168.1.0/24');
@@ -549,7 +549,7 @@ describe('the dialogs', function () {
     // Opened and saved again without a change, nothing is lost.
     await page.click('#node-input-btn-device-edit');
     await editor.dialogOpen('#node-config-dialog-ok');
-    assert.equal(await further.getByRole('textbox', { name: 'Ports' }).inputValue(), '9100/tcp, 9101:9109/udp');
+    assert.equal(await custom.getByRole('textbox', { name: 'Ports' }).inputValue(), '9100/tcp, 9101:9109/udp');
     await editor.closeWith('#node-config-dialog-ok');
     await assertStored(device, expected);
     await editor.closeWith('#node-dialog-ok');
@@ -578,7 +578,10 @@ describe('the dialogs', function () {
     await editor.edit(profile);
     await page.selectOption('#node-input-device', device);
     await page.selectOption('#smartserver-profile-choice', 'lockdown');
-    assert.match((await page.textContent('#smartserver-profile-about')) ?? '', /reached from 192\.168\.1\.0\/24 only/);
+    assert.match(
+      (await page.textContent('#smartserver-profile-about')) ?? '',
+      /reachable from 192\.168\.1\.0\/24 only/,
+    );
     assert.deepEqual(await previewed('Web pages (HTTPS)'), [' open for 192.168.1.0/24 only', 'not used']);
     await page.selectOption('#smartserver-profile-choice', 'plant');
     assert.deepEqual(await previewed('SCADA gateway'), [' open on eth0 only', ' open on eth0 only']);
@@ -591,7 +594,7 @@ describe('the dialogs', function () {
 
   it('keep their settings when nodes are copied, exported and imported', async () => {
     await start([TAB, PLANT, ...UNUSUAL]);
-    /** All nodes on the canvas, without what a copy has of its own. */
+    /** All nodes on the canvas, without the properties in which a copy differs. */
     const nodes = async (): Promise<string[]> => {
       const stored: Record<string, unknown>[] = await page.evaluate(
         'RED.nodes.filterNodes({}).map(RED.nodes.convertNode)',
@@ -637,7 +640,7 @@ describe('the dialogs', function () {
     await assertStored(PLANT.id, plant);
   });
 
-  it('are watched: an exception as a dialog opens or closes is not overlooked', async () => {
+  it('are monitored: an exception while a dialog opens or closes is not overlooked', async () => {
     const id = await editor.drop('confirm-change', 430);
     for (const hook of ['oneditprepare', 'oneditsave']) {
       await page.evaluate(

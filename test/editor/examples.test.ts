@@ -1,4 +1,4 @@
-/** Each example imported from the editor's menu, deployed and run in the browser, its outcome seen at the device. */
+/** Each example imported from the editor's menu, deployed and run in the browser, its outcome verified at the device. */
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -47,14 +47,14 @@ describe('the example', function () {
     await dialog.waitFor();
     await page.click('#red-ui-tab-red-ui-clipboard-dialog-import-tab-examples a');
     await dialog.getByText('@smartserver/node-red-firewall').click();
-    // The tree grows under the mouse, and a click may be lost.
+    // The tree is still unfolding, and a click may be lost.
     await until(async () => {
       await dialog.getByText(name, { exact: true }).click();
       return page.isEnabled('#red-ui-clipboard-dialog-ok');
     });
     await page.click('#red-ui-clipboard-dialog-ok');
     await page.waitForFunction(`RED.nodes.node("${flow[1]?.id}")`);
-    // An example brings a flow of its own, beside the one that is shown.
+    // An example comes with a tab of its own, next to the one that is shown.
     await page.click('#red-ui-workspace-chart', { position: { x: 600, y: 600 } });
     await page.keyboard.press('Control+]');
     await page.waitForFunction(`RED.workspaces.active() === "${flow[0]?.id}"`);
@@ -62,7 +62,7 @@ describe('the example', function () {
       await page.evaluate(`(${fillIn})('${flow[0]?.id}', ${JSON.stringify(variables)})`);
     await page.keyboard.press('Control+d');
     await page.waitForFunction('!RED.nodes.dirty()');
-    // A node that is marked as wrong, or has no type, is none to give to anybody.
+    // An example must not contain a node that is marked as invalid or has no type.
     assert.deepEqual(await page.evaluate('RED.nodes.filterNodes({}).filter((node) => node.valid === false)'), []);
   }
 
@@ -70,18 +70,18 @@ describe('the example', function () {
   const run = (from: string, shown: string) => desk.run(idOf(from), shown);
   const read = async () => (await Engine.start(desk.device)).read();
 
-  it('block-after-failed-logons blocks who fails five times', async () => {
+  it('block-after-failed-logons blocks an address after five failed log-ons', async () => {
     // What sshd would write; the real one is on the device with systemd, in test/end-to-end/failed-logons.test.ts.
     const { device } = desk;
     await device.write('/run/sshd.log', '');
     await device.write('/run/journalctl', '#!/bin/sh\nexec tail -n +1 -F /run/sshd.log\n', 0o755);
     await device.ok('mount', '--bind', '/run/journalctl', '/usr/bin/journalctl');
     await start('block-after-failed-logons');
-    assert.deepEqual(await desk.knock(22), ['in']);
+    assert.deepEqual(await desk.probe(22), ['in']);
     const line = `Failed password for root from ${cables.eth0.neighbour.ipv4} port 40000 ssh2\n`;
     await device.write('/run/sshd.log', line.repeat(5));
     await desk.editor.page.locator('.red-ui-debug-msg', { hasText: 'node: Blocked' }).first().waitFor();
-    assert.deepEqual(await desk.knock(22), ['filtered']);
+    assert.deepEqual(await desk.probe(22), ['filtered']);
   });
 
   it('firewall-report shows the firewall as a page, and in the sidebar', async () => {
@@ -93,18 +93,21 @@ describe('the example', function () {
     );
   });
 
-  it('daily-drift-report tells once a day, on a page, and at once when the profile no longer holds', async () => {
+  it('daily-drift-report reports once a day, on a page, and at once when the firewall drifts from the profile', async () => {
     await start('daily-drift-report');
     assert.match(await run('Every day at 6', 'Daily report'), /The firewall is on/);
-    await run('This profile shall hold', 'What changed');
-    const told = desk.editor.page.locator('.red-ui-debug-msg', { hasText: 'node: Drift' });
+    await run('Apply this profile', 'What changed');
+    const reported = desk.editor.page.locator('.red-ui-debug-msg', { hasText: 'node: Drift' });
     await desk.device.ufw('delete', 'allow', '22/tcp');
-    await told.waitFor();
-    assert.match(await told.first().innerText(), /as the profile enhanced has it:[\s\S]*ssh \(in\): closed/);
-    assert.match(await desk.editor.textOf(`${desk.url}firewall/report`), /No profile holds[\s\S]*ssh \(in\)/);
+    await reported.waitFor();
+    assert.match(await reported.first().innerText(), /matches the profile enhanced:[\s\S]*ssh \(in\): closed/);
+    assert.match(
+      await desk.editor.textOf(`${desk.url}firewall/report`),
+      /The firewall matches no profile[\s\S]*ssh \(in\)/,
+    );
   });
 
-  it('fleet-device takes requests over the broker and tells how it is', async () => {
+  it('fleet-device takes requests from the broker and reports its state', async () => {
     const office = await Office.on(desk.device, ['plant']);
     await desk.device.write('/run/fleet-ca.crt', office.ca);
     await start('fleet-device', office.settingsFor('plant', 'north', 'localhost'));
@@ -117,7 +120,7 @@ describe('the example', function () {
     await tester.publish('smartserver/group/north/firewall/request', request);
     await tester.until(({ text }) => JSON.parse(text).outcome === 'changed');
     await tester.until(({ text }) => JSON.parse(text).lastRequest?.id === 'up');
-    assert.deepEqual(await desk.knock(22, 443), ['filtered', 'in']);
+    assert.deepEqual(await desk.probe(22, 443), ['filtered', 'in']);
     await tester.close();
   });
 
@@ -135,28 +138,28 @@ describe('the example', function () {
     await plant.close();
   });
 
-  it('lockdown-on-alarm closes everything but the web pages, on an alarm from the broker', async () => {
+  it('lockdown-on-alarm closes everything but the web pages on an alarm from the broker', async () => {
     await start('lockdown-on-alarm');
-    assert.deepEqual(await desk.knock(22, 443), ['in', 'in']);
+    assert.deepEqual(await desk.probe(22, 443), ['in', 'in']);
     const publish = ['mosquitto_pub', '-h', '127.0.0.1', '-q', '1', '-t', 'glp/0/x/ev/alarm', '-m', '{"cat":"alarm"}'];
     await desk.editor.page.locator('.red-ui-flow-node-status-label', { hasText: 'connected' }).waitFor();
     await desk.device.ok(...publish);
-    await until(async () => (await desk.knock(22))[0] === 'filtered');
-    assert.deepEqual(await desk.knock(22, 443), ['filtered', 'in']);
+    await until(async () => (await desk.probe(22))[0] === 'filtered');
+    assert.deepEqual(await desk.probe(22, 443), ['filtered', 'in']);
     assert.match(await run('Try it: an alarm', 'What changed'), /set-profile lockdown/);
   });
 
-  it('lockdown-on-polled-alarms closes everything but the web pages, on a new alarm in the device’s list', async () => {
+  it('lockdown-on-polled-alarms closes everything but the web pages on a new alarm in the device’s list', async () => {
     const { device } = desk;
     await device.ok('nginx', '-s', 'stop');
     const list = await AlarmList.start(device);
     await list.tell(await alarmsLike({ state: 'Active' }));
     await start('lockdown-on-polled-alarms');
-    assert.deepEqual(await desk.knock(22, 443), ['in', 'in']);
+    assert.deepEqual(await desk.probe(22, 443), ['in', 'in']);
     assert.match(await run('Every minute', 'What changed'), /set-profile lockdown/);
-    assert.deepEqual(await desk.knock(22, 443), ['filtered', 'in']);
+    assert.deepEqual(await desk.probe(22, 443), ['filtered', 'in']);
     await list.tell({ body: '' });
-    assert.equal(await run('Every minute', 'No list came'), '""');
+    assert.equal(await run('Every minute', 'No list received'), '""');
   });
 
   it('move-web-ports moves the pages, waits for the link to be opened, and moves them back', async () => {
@@ -164,59 +167,59 @@ describe('the example', function () {
     const link = await run('Move now', 'Open this to confirm');
     const [, id] = /"https:\/\/DEVICE:1443\/node-red\/firewall\/confirm\?id=(\w+-\w+)"/.exec(link) ?? [];
     assert.ok(id, link);
-    assert.deepEqual(await desk.knock(443, 1443), ['in', 'in']);
+    assert.deepEqual(await desk.probe(443, 1443), ['in', 'in']);
     assert.equal((await read()).pending?.id, id);
     assert.match(await desk.editor.textOf(`${desk.url}firewall/confirm?id=${id}`), /Confirmed/);
     assert.equal((await read()).pending, null);
     assert.match(await run('Move back', 'The new address'), /https:\/\/DEVICE\//);
     assert.equal((await read()).webPorts?.redirectsTo, 443);
-    assert.deepEqual(await desk.knock(443), ['in']);
+    assert.deepEqual(await desk.probe(443), ['in']);
   });
 
   it('ssh-evening-morning closes SSH and opens it', async () => {
     await start('ssh-evening-morning');
     await run('Every evening at 19:00', 'What changed');
-    assert.deepEqual(await desk.knock(22, 443), ['filtered', 'in']);
+    assert.deepEqual(await desk.probe(22, 443), ['filtered', 'in']);
     await run('Weekdays at 07:00', 'What changed');
-    assert.deepEqual(await desk.knock(22, 443), ['in', 'in']);
+    assert.deepEqual(await desk.probe(22, 443), ['in', 'in']);
   });
 
-  it('ssh-for-a-visit opens SSH for a while, and closes it', async () => {
+  it('ssh-for-a-visit opens SSH temporarily, and closes it', async () => {
     await desk.device.ufw('delete', 'allow', '22/tcp');
     await start('ssh-for-a-visit');
-    assert.deepEqual(await desk.knock(22), ['filtered']);
+    assert.deepEqual(await desk.probe(22), ['filtered']);
     assert.match(await run('Approve a visit', 'SSH is open until'), /"\d{4}-\d\d-\d\dT/);
-    assert.deepEqual(await desk.knock(22), ['in']);
+    assert.deepEqual(await desk.probe(22), ['in']);
     assert.equal(await run('Visit is over', 'Sessions ended'), '0');
-    assert.deepEqual(await desk.knock(22), ['filtered']);
+    assert.deepEqual(await desk.probe(22), ['filtered']);
     assert.deepEqual((await read()).leases, []);
   });
 
-  it('undo-button takes a change back, mends and lists', async () => {
+  it('undo-button undoes, repairs and lists', async () => {
     await start('undo-button');
     const engine = await Engine.start(desk.device);
     await engine.toggleService({ service: 'ssh', action: 'close' });
-    assert.deepEqual(await desk.knock(22), ['filtered']);
+    assert.deepEqual(await desk.probe(22), ['filtered']);
     assert.match(await run('Undo', 'What changed'), /undo/);
-    assert.deepEqual(await desk.knock(22), ['in']);
+    assert.deepEqual(await desk.probe(22), ['in']);
     await engine.toggleService({ service: 'ssh', action: 'close' });
     await desk.device.ufw('allow', '22/tcp');
-    assert.match(await run('Mend', 'What changed'), /restore latest/);
-    assert.deepEqual(await desk.knock(22), ['filtered']);
+    assert.match(await run('Repair', 'What changed'), /restore latest/);
+    assert.deepEqual(await desk.probe(22), ['filtered']);
     assert.match(await run('List the backups', 'Backups'), /\[ object, object/);
   });
 
-  it('web-ports-daily-check tells when web server and firewall disagree, and repairs on request', async () => {
+  it('web-ports-daily-check reports when web server and firewall disagree, and repairs on request', async () => {
     await start('web-ports-daily-check');
     assert.match(await run('Every day at 6', 'In order'), /https/);
     // As after a factory restore: the firewall is back at 80 and 443, the web server is not.
     await (await Engine.start(desk.device)).changeWebPorts({ http: 1780, https: 1443 });
     await desk.device.ufw('allow', '443/tcp');
     for (const rule of ['1443', '1443/tcp']) await desk.device.ufw('delete', 'allow', rule);
-    assert.deepEqual(await desk.knock(443, 1443), ['in', 'filtered']);
+    assert.deepEqual(await desk.probe(443, 1443), ['in', 'filtered']);
     assert.match(await run('Every day at 6', 'Problems'), /The web pages cannot be reache/);
     await run('Repair now', 'What changed');
-    assert.deepEqual(await desk.knock(443, 1443), ['filtered', 'in']);
+    assert.deepEqual(await desk.probe(443, 1443), ['filtered', 'in']);
     await run('Every day at 6', 'In order');
   });
 });

@@ -1,4 +1,4 @@
-/** Small requests to a Node-RED of the tests; Node 14 has no `fetch`. */
+/** Small HTTP requests to a Node-RED under test; Node.js 14 has no `fetch`. */
 import { request } from 'node:http';
 
 export interface Response {

@@ -1,6 +1,6 @@
 /**
- * Each node dragged onto the canvas, set up in its dialog with the keyboard alone, deployed and set going: what it does
- * shows in the debug sidebar, and at the device's ports.
+ * Each node dragged onto the canvas, configured in its dialog with the keyboard alone, deployed and triggered: its effect
+ * shows in the debug sidebar and at the device's ports.
  */
 import assert from 'node:assert/strict';
 import type { State } from '../../firewall/results';
@@ -23,7 +23,7 @@ const debug = (id: string, y: number, ...properties: string[]) =>
     complete: properties.map((property) => `"${property} " & $string(payload.${property})`).join(' & ", " & '),
   });
 
-/** The places a node is put between, and a change that is ready to be made before it. */
+/** The nodes that a node is placed between, and a change that can be made beforehand. */
 const flows = [
   { id: 'tab', type: 'tab', label: 'Flow 1', disabled: false, info: '' },
   inject('start', 100),
@@ -46,7 +46,7 @@ describe('with the keyboard alone', function () {
 
   afterEach(() => desk?.close());
 
-  /** A device with its editor in the browser, where a node of the type stands selected between inject and debug. */
+  /** A device with its editor in the browser, with a selected node of the type between inject and debug. */
   async function place(type: string, ...properties: string[]): Promise<string> {
     desk = await Desk.open([...flows, debug('result', 100, ...properties)]);
     ({ editor } = desk);
@@ -73,7 +73,7 @@ describe('with the keyboard alone', function () {
   }
 
   const run = (start: string, shown: string) => desk.run(start, shown);
-  const knock = (...ports: number[]) => desk.knock(...ports);
+  const probe = (...ports: number[]) => desk.probe(...ports);
   const read = async (): Promise<State> => (await Engine.start(desk.device)).read();
   const field = (name: string) => editor.page.getByRole('textbox', { name });
   const list = (name: string) => editor.page.getByRole('combobox', { name });
@@ -82,7 +82,7 @@ describe('with the keyboard alone', function () {
     const id = await place('read-firewall', 'name', 'closest');
     await open();
     await editor.type(field('Name'), 'which profile');
-    await editor.pick(list('What to send'), 'profile');
+    await editor.pick(list('Send'), 'profile');
     await editor.tick(editor.page.getByRole('checkbox', { name: 'Only when something has changed' }));
     await deploy(id);
     assert.match(await run('start', 'result'), /name enhanced, closest enhanced/);
@@ -92,7 +92,7 @@ describe('with the keyboard alone', function () {
     assert.match(await run('start', 'result'), /name null, closest enhanced/);
   });
 
-  it('set-profile does what its table says of each service', async () => {
+  it('set-profile does what its table says about each service', async () => {
     const id = await place('set-profile', 'changed', 'state.profile.name');
     await open();
     const { page } = editor;
@@ -103,18 +103,18 @@ describe('with the keyboard alone', function () {
         cells: [...row.querySelectorAll('td')].map((cell) => cell.textContent?.trim()),
       })),
     );
-    await editor.type(page.getByRole('spinbutton', { name: 'Undo unless confirmed' }), '0');
+    await editor.type(page.getByRole('spinbutton', { name: 'Revert unless confirmed' }), '0');
     await editor.tick(page.getByRole('checkbox', { name: 'Only tighten' }));
     await deploy(id);
-    assert.deepEqual(await knock(22, 443, 1880), ['in', 'in', 'filtered']);
+    assert.deepEqual(await probe(22, 443, 1880), ['in', 'in', 'filtered']);
     assert.match(await run('start', 'result'), /changed true, state\.profile\.name lockdown/);
-    assert.deepEqual(await knock(22, 443, 1880), ['filtered', 'in', 'filtered']);
+    assert.deepEqual(await probe(22, 443, 1880), ['filtered', 'in', 'filtered']);
     const state = await read();
     assert.equal(rows.length, state.services.length + 1);
     for (const service of state.services) {
       const row = rows.find(({ name }) => name === service.label);
       const isTrue = (cell: string | undefined, actual: string) =>
-        cell === actual || cell === 'stays as it is' || cell === 'not used';
+        cell === actual || cell === 'unchanged' || cell === 'not used';
       assert.ok(
         isTrue(row?.cells[0], service.in) && isTrue(row?.cells[1], service.out),
         JSON.stringify([row, service]),
@@ -129,13 +129,13 @@ describe('with the keyboard alone', function () {
     await editor.pick(list('Service'), 'mqtt');
     await editor.pick(list('Service'), 'ssh');
     await editor.pickFromMenu(page.getByRole('button', { name: 'Action toggle' }), 'close');
-    await editor.type(field('For so many seconds'), '600');
+    await editor.type(field('Duration (seconds)'), '600');
     await editor.pick(list('Direction'), 'in');
-    await editor.tick(page.getByRole('checkbox', { name: 'Also end connections' }));
+    await editor.tick(page.getByRole('checkbox', { name: 'Also terminate' }));
     await deploy(id);
-    assert.deepEqual(await knock(22, 443), ['in', 'in']);
+    assert.deepEqual(await probe(22, 443), ['in', 'in']);
     assert.match(await run('start', 'result'), /action toggle-service close ssh, changed true, cut 0/);
-    assert.deepEqual(await knock(22, 443), ['filtered', 'in']);
+    assert.deepEqual(await probe(22, 443), ['filtered', 'in']);
     assert.deepEqual(
       (await read()).leases.map(({ service }) => service),
       ['ssh'],
@@ -146,15 +146,15 @@ describe('with the keyboard alone', function () {
     const id = await place('toggle-service', 'action', 'changed');
     await open();
     const { page } = editor;
-    const kind = (name: string) => page.getByRole('button', { name: `${name} – kind of value` });
+    const kind = (name: string) => page.getByRole('button', { name: `${name} – value type` });
     await editor.pick(list('Service'), '');
-    await editor.pickFromMenu(kind('Its name or ports'), 'jsonata');
-    await editor.type(field('Its name or ports'), '"44" & "5/tcp"');
+    await editor.pickFromMenu(kind('Name or ports'), 'jsonata');
+    await editor.type(field('Name or ports'), '"44" & "5/tcp"');
     await editor.pickFromMenu(kind('Action'), 'jsonata');
     await editor.type(field('Action'), '"open"');
     await deploy(id);
     assert.match(await run('start', 'result'), /action toggle-service open 445\/tcp, changed true/);
-    assert.deepEqual(await knock(445), ['in']);
+    assert.deepEqual(await probe(445), ['in']);
   });
 
   it('change-web-ports moves the pages', async () => {
@@ -167,10 +167,10 @@ describe('with the keyboard alone', function () {
       await run('start', 'result'),
       /changed true, state\.webPorts\.https 1443, state\.webPorts\.consistent true/,
     );
-    assert.deepEqual(await knock(80, 443, 1780, 1443), ['filtered', 'filtered', 'in', 'in']);
+    assert.deepEqual(await probe(80, 443, 1780, 1443), ['filtered', 'filtered', 'in', 'in']);
   });
 
-  it('confirm-change lets a change stay', async () => {
+  it('confirm-change confirms a change', async () => {
     const id = await place('confirm-change', 'confirmed', 'action');
     await open();
     await editor.type(field('Name'), 'it works');
@@ -178,10 +178,10 @@ describe('with the keyboard alone', function () {
     assert.match(await run('first', 'made'), /changed true, state\.pending\.action toggle-service close ssh/);
     assert.match(await run('start', 'result'), /confirmed true, action toggle-service close ssh/);
     assert.equal((await read()).pending, null);
-    assert.deepEqual(await knock(22), ['filtered']);
+    assert.deepEqual(await probe(22), ['filtered']);
   });
 
-  it('fleet-request carries out what an operator asks for, and opens nothing', async () => {
+  it('fleet-request carries out what an operator requests, and opens nothing', async () => {
     const asked = (fields: string) =>
       `{ "id": "asked-" & $millis(), "issued": $now(), "expires": $fromMillis($millis() + 60000), ${fields} }`;
     const sends = (id: string, y: number, fields: string) => ({
@@ -204,10 +204,10 @@ describe('with the keyboard alone', function () {
     await deploy(id);
     assert.match(await run('lock', 'result'), /outcome changed/);
     assert.match(await run('open', 'result'), /outcome failed, error\.code WOULD_OPEN/);
-    assert.deepEqual(await knock(22, 443), ['filtered', 'in']);
+    assert.deepEqual(await probe(22, 443), ['filtered', 'in']);
   });
 
-  it('restore-firewall takes a change back', async () => {
+  it('restore-firewall undoes a change', async () => {
     const id = await place('restore-firewall', 'action', 'changed');
     await open();
     await editor.pick(list('Action'), 'list');
@@ -216,19 +216,19 @@ describe('with the keyboard alone', function () {
     await editor.pick(list('Action'), 'undo');
     await deploy(id);
     await run('first', 'made');
-    assert.deepEqual(await knock(22), ['filtered']);
+    assert.deepEqual(await probe(22), ['filtered']);
     assert.match(await run('start', 'result'), /action undo toggle-service close ssh, changed true/);
-    await until(async () => (await knock(22))[0] === 'in');
+    await until(async () => (await probe(22))[0] === 'in');
   });
 
-  it('watch-firewall tells of what somebody else changes', async () => {
+  it('watch-firewall reports what somebody else changes', async () => {
     desk = await Desk.open([...flows, debug('result', 100, 'who', 'removed.to.port')]);
     ({ editor } = desk);
     const id = await editor.drop('watch-firewall', 190, 600);
     await editor.wire(id, 'result');
     await editor.select(id);
     await open();
-    const drift = editor.page.getByLabel('the profile that was set last no longer holds');
+    const drift = editor.page.getByLabel('the firewall no longer matches the profile set last');
     await editor.tabTo(drift);
     await editor.page.keyboard.press('Space');
     assert.equal(await drift.isChecked(), false);
@@ -236,10 +236,10 @@ describe('with the keyboard alone', function () {
     assert.equal((await editor.stored(id)).drift, false);
     await editor.page.locator('.red-ui-flow-node-status-label', { hasText: 'ready' }).last().waitFor();
     await desk.device.ufw('delete', 'allow', '22/tcp');
-    const told = editor.page.locator('.red-ui-debug-msg', { hasText: 'node: result' });
-    await told.waitFor();
-    assert.match(await told.innerText(), /who other, removed\.to\.port .*22/);
-    assert.deepEqual(await desk.knock(22), ['filtered']);
+    const reported = editor.page.locator('.red-ui-debug-msg', { hasText: 'node: result' });
+    await reported.waitFor();
+    assert.match(await reported.innerText(), /who other, removed\.to\.port .*22/);
+    assert.deepEqual(await desk.probe(22), ['filtered']);
   });
 
   it('smartserver adds a service, which toggle-service opens', async () => {
@@ -254,28 +254,28 @@ describe('with the keyboard alone', function () {
     await editor.type(config.getByRole('textbox', { name: 'Web pages only from' }), '192.0.2.0/24');
     await editor.tabTo(config.getByRole('button', { name: 'add a service' }));
     await page.keyboard.press('Enter');
-    const further = page.locator('#smartserver-custom-services');
-    await further.locator('input:focus').waitFor();
+    const custom = page.locator('#smartserver-custom-services');
+    await custom.locator('input:focus').waitFor();
     await page.keyboard.type('SCADA gateway');
-    await editor.type(further.getByRole('textbox', { name: 'Id in messages' }), 'scada-gateway');
-    await editor.type(further.getByRole('textbox', { name: 'Ports' }), '9100/tcp');
-    // A row too many goes again.
+    await editor.type(custom.getByRole('textbox', { name: 'Id in messages' }), 'scada-gateway');
+    await editor.type(custom.getByRole('textbox', { name: 'Ports' }), '9100/tcp');
+    // A surplus row is removed again.
     await editor.tabTo(config.getByRole('button', { name: 'add a service' }));
     await page.keyboard.press('Enter');
-    await further.locator('li').nth(1).locator('input:focus').waitFor();
-    await editor.tabTo(further.getByRole('button', { name: 'Delete this row' }).nth(1));
+    await custom.locator('li').nth(1).locator('input:focus').waitFor();
+    await editor.tabTo(custom.getByRole('button', { name: 'Delete this row' }).nth(1));
     await page.keyboard.press('Enter');
-    await further.locator('li').nth(1).waitFor({ state: 'detached' });
+    await custom.locator('li').nth(1).waitFor({ state: 'detached' });
     await config.locator('.red-ui-editableList-addButton:focus').waitFor();
     await page.keyboard.press('Control+Enter');
     await editor.dialogClosed('#node-config-dialog-ok');
     await editor.pick(list('Service'), 'scada-gateway');
     await editor.pickFromMenu(page.getByRole('button', { name: 'Action toggle' }), 'open');
-    // A TypedInput keeps the keys that are pressed on its buttons to itself.
-    await editor.tabTo(field('For so many seconds'));
+    // A TypedInput does not pass on the keys pressed on its buttons.
+    await editor.tabTo(field('Duration (seconds)'));
     await deploy(id);
-    assert.deepEqual(await knock(9100), ['filtered']);
+    assert.deepEqual(await probe(9100), ['filtered']);
     assert.match(await run('start', 'result'), /action toggle-service open scada-gateway, changed true/);
-    assert.deepEqual(await knock(9100), ['in']);
+    assert.deepEqual(await probe(9100), ['in']);
   });
 });

@@ -1,6 +1,6 @@
 /**
- * A Node-RED process of its own, with this package installed as a user would have it, on a free port of loopback. Its
- * nodes get fake devices: a node may act as soon as flows start, and must not on the machine the tests run on.
+ * A separate Node-RED process, with this package installed as a user would have it, on a free loopback port. Its nodes
+ * get fake devices: a node may act as soon as flows start, and must not do so on the machine that runs the tests.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -11,14 +11,14 @@ import { join, resolve } from 'node:path';
 import { http } from './http';
 
 const root = resolve(__dirname, '..', '..', '..');
-/** Both are logged before Node-RED serves, in an order that is not fixed. */
+/** Both are logged before Node-RED serves requests, in either order. */
 const STARTED = [/Started flows/, /Server now running/];
 const PATIENCE_MS = 60_000;
 
 export interface NodeRed {
   /** `http://127.0.0.1:PORT/` */
   url: string;
-  /** All it has printed so far. */
+  /** Its output so far. */
   log(): string;
   stop(): Promise<void>;
 }
@@ -32,10 +32,10 @@ const settings = (port: number) => ({
   externalModules: { palette: { allowInstall: false } },
 });
 
-/** What the log says for each device that nodes open. */
+/** Logged for each device that nodes open. */
 export const OPENED = 'opens a fake device';
 
-/** Node-RED runs this file in its own process, before it loads the nodes. */
+/** Node-RED runs this file in its own process before it loads the nodes. */
 const settingsFor = (port: number): string => `
 const { openDevicesWith } = require(${JSON.stringify(join(root, 'dist', 'nodes', 'device.js'))});
 const { FakeFirewall } = require(${JSON.stringify(join(root, 'dist', 'test', 'nodes', 'fake-firewall.js'))});
@@ -46,7 +46,7 @@ openDevicesWith((settings) => {
 module.exports = ${JSON.stringify(settings(port))};
 `;
 
-/** Starts Node-RED with an empty flow and waits until it serves. @throws Error with its output when it does not. */
+/** Starts Node-RED with an empty flow and waits until it serves requests. @throws Error with its output if it does not. */
 export async function startNodeRed(): Promise<NodeRed> {
   const userDir = mkdtempSync(join(tmpdir(), 'node-red-'));
   const modules = join(userDir, 'node_modules', '@smartserver');
@@ -95,7 +95,7 @@ export async function startNodeRed(): Promise<NodeRed> {
   return { url: `http://127.0.0.1:${port}/`, log: () => output, stop };
 }
 
-/** Deploys these flows in place of those there are. */
+/** Deploys these flows in place of the existing ones. */
 export async function putFlows(url: string, flows: readonly object[]): Promise<void> {
   const headers = { 'content-type': 'application/json' };
   const { status, body } = await http('POST', `${url}flows`, headers, JSON.stringify(flows));

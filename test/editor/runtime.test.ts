@@ -11,7 +11,7 @@ const root = resolve(__dirname, '..', '..', '..');
 const NAME = '@smartserver/node-red-firewall';
 
 describe('Node-RED', function () {
-  /** Those of the examples, as they were deployed. */
+  /** The flows of the examples, as deployed. */
   let flows: { type: string; credentials?: unknown }[] = [];
   this.timeout(90_000);
   const red = useShared(startNodeRed, (one) => one.stop());
@@ -70,7 +70,7 @@ describe('Node-RED', function () {
       JSON.stringify(flows),
     );
     assert.equal(status, 204, body);
-    // Node-RED keeps credentials apart, and gives them to nobody.
+    // Node-RED keeps credentials separately, and discloses them to nobody.
     assert.deepEqual(
       await getJson('flows'),
       flows.map(({ credentials, ...node }) => node),
@@ -78,8 +78,8 @@ describe('Node-RED', function () {
     assert.doesNotMatch(red.log(), /Waiting for missing types|\[error\]/);
   });
 
-  it('opens one device for each configuration as flows start, for all nodes that may have something come due', async () => {
-    // And one for all nodes that have none.
+  it('opens one device for each configuration as flows start, for all nodes that may have a deadline to meet', async () => {
+    // And one for all nodes without a configuration.
     const devices = 1 + flows.filter(({ type }) => type === 'smartserver').length;
     const opened = () => red.log().split(OPENED).length - 1;
     while (opened() < devices) await new Promise((resolve) => setTimeout(resolve, 20));

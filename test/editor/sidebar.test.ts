@@ -1,4 +1,4 @@
-/** The sidebar in a real browser, told by a real Node-RED on the embedded device with the real ufw. */
+/** The sidebar in a real browser, served by a real Node-RED on the embedded device with the real ufw. */
 import assert from 'node:assert/strict';
 import { join, resolve } from 'node:path';
 import { afterEach, before, describe, it } from 'mocha';
@@ -7,7 +7,7 @@ import { example, startNodeRed } from '../device/node-red';
 import { useDevice, useShared } from '../device/suite';
 import { Editor } from './browser';
 
-/** Where to put pictures, to look at and for the README; none without it. */
+/** Where to put pictures for review and for the README; unset, none are taken. */
 const PICTURES = process.env.DIALOG_PICTURES;
 
 const SIDEBAR = '.smartserver-firewall-sidebar';
@@ -21,7 +21,7 @@ const TAB = { id: 'tab', type: 'tab', label: 'test', disabled: false, info: '' }
 const READ = node('reader', 'read-firewall', { device: '', output: 'state', onlyChanges: false, version: 1 });
 const request = { device: '', dryRun: false, onlyTighten: false, force: false, cutConnections: false, version: 1 };
 
-/** POST /toggle: the body is the request. GET /confirm. */
+/** POST /toggle: the body is the request. POST /pend and POST /confirm. */
 const ACTING = [
   node('in-toggle', 'http in', { url: '/toggle', method: 'post' }, 'toggler'),
   node(
@@ -127,7 +127,7 @@ describe('the sidebar', function () {
     assert.equal(response.status, 204);
   }
 
-  it('shows each service with its ports, and how far it is open in words', async () => {
+  it('shows each service with its ports, and in words how far it is open', async () => {
     await shows('The firewall is on.');
     await shows(/Profile: enhanced/);
     assert.match(await row('SSH').innerText(), /22\/tcp[\s\S]*open[\s\S]*closed/);
@@ -142,7 +142,7 @@ describe('the sidebar', function () {
       .getByRole('row', { name: /SSH.*closed.*closed/s })
       .waitFor();
     process.stdout.write(`      followed ufw after ${Date.now() - begun} ms, the ufw commands included\n`);
-    await shows(/No profile; the closest one is enhanced/);
+    await shows(/No profile matches; the closest is enhanced/);
     await shows('Differences from enhanced');
     await device.ufw('allow', '22/tcp');
     await sidebar()
@@ -150,9 +150,9 @@ describe('the sidebar', function () {
       .waitFor();
   });
 
-  it('counts down a change that waits, and a while, and lists the backups', async () => {
+  it('counts down a pending change and a temporary opening, and lists the backups', async () => {
     await post('pend');
-    await shows(/waits to be confirmed\. Without confirmation it goes back in (9:\d\d|10:0[01])/);
+    await shows(/is waiting for confirmation\. Unless confirmed, it is reverted in (9:\d\d|10:0[01])/);
     await picture('sidebar-pending', '#red-ui-sidebar', 760);
     assert.deepEqual(await editor.violations(SIDEBAR), []);
     const dark = await page.addStyleTag({ path: DARK });
@@ -161,10 +161,10 @@ describe('the sidebar', function () {
     await dark.evaluate((element) => element.parentNode?.removeChild(element));
     await post('confirm');
     await sidebar()
-      .getByText(/waits to be confirmed/)
+      .getByText(/is waiting for confirmation/)
       .waitFor({ state: 'detached' });
     await post('toggle', { service: 'bacnet', action: 'open', duration: 1800 });
-    await shows('For a while');
+    await shows('Temporarily open or closed');
     assert.match(await row('BACnet').innerText(), /(29:\d\d|30:0[01])/);
     await sidebar().getByText('Backups', { exact: true }).click();
     await shows('toggle-service open bacnet');
@@ -174,15 +174,15 @@ describe('the sidebar', function () {
   it('says what is wrong, and what to do', async () => {
     await device.ok('iptables', '-I', 'INPUT', '-p', 'tcp', '--dport', '1880', '-j', 'ACCEPT');
     await device.ufw('allow', '5432/tcp');
-    await shows(/Internal services that something lets in: cms-pgsql/);
-    await shows(/restore-firewall/);
+    await shows(/Internal services reachable from outside: cms-pgsql/);
+    await shows(/restore firewall/);
     await device.ufw('disable');
-    await shows('The firewall is off: everything is let in and out.');
+    await shows('The firewall is off: all traffic is allowed in and out.');
     await device.ufw('--force', 'enable');
     await shows('The firewall is on.');
   });
 
-  it('says why the firewall cannot be read, and shows nothing old beside it', async () => {
+  it('says why the firewall cannot be read, and shows nothing outdated beside it', async () => {
     await device.ok('mv', '/etc/ufw/user.rules', '/etc/ufw/away');
     await shows('The firewall cannot be read.');
     await shows(/UFW_FILES_UNREADABLE: .*restore-firewall/);
@@ -191,7 +191,7 @@ describe('the sidebar', function () {
     await shows('The firewall is on.');
   });
 
-  it('has a list of the devices where there are several, and takes their texts as text', async () => {
+  it('lists the devices if there are several, and treats their texts as text', async () => {
     await deploy([TAB, READ, OTHER, { ...READ, id: 'second', device: 'other' }]);
     const list = sidebar().getByLabel('SmartServer');
     await list.waitFor();

@@ -1,4 +1,4 @@
-/** A real Node-RED on the device, its flows driven over HTTP and MQTT, the result seen by knocking. */
+/** A real Node-RED on the device, its flows driven over HTTP and MQTT, the result verified by probes. */
 import { strict as assert } from 'node:assert';
 import { before, describe, it } from 'mocha';
 import type { ChangeResult, State } from '../../firewall/results';
@@ -21,7 +21,7 @@ const common = { device: '', dryRun: false, onlyTighten: false, force: false, ve
 /** The broker node of the example `lockdown-on-alarm`. */
 const BROKER = '5afe0a1a0000000c';
 
-/** POST /toggle, /profile and GET /read: the request's body is the message, the answer what the node or the Catch node said. */
+/** POST /toggle, /profile and GET /read: the request's body is the message, the response what the node or the Catch node sent. */
 const flows = [
   { id: 'tab', type: 'tab', label: 'test', disabled: false, info: '' },
   node('in-toggle', 'http in', { url: '/toggle', method: 'post' }, 'toggle'),
@@ -63,7 +63,7 @@ const flows = [
     'answer',
   ),
   node('answer', 'http response', {}),
-  // Over the connection of the example's broker node, so in the order in which the example sees the messages.
+  // Through the example's broker node, and so in the order in which the example receives the messages.
   node(
     'events',
     'mqtt in',
@@ -98,10 +98,10 @@ describe('Flows in a real Node-RED on the device', () => {
     return { status: response.status, body: (await response.json()) as Body };
   };
   const read = async (): Promise<State> => (await (await fetch(`${url}/read`)).json()) as State;
-  const knock = (port: number) =>
+  const probe = (port: number) =>
     device.neighbour.knock([{ proto: 'tcp', port, family: 'ipv4' }]).then(([answer]) => answer);
 
-  /** The neighbour finds what the flow's read-firewall says, at every service. */
+  /** The neighbour's probes agree with the flow's read-firewall for every service. */
   const assertAgreement = async (): Promise<State> => {
     const state = await read();
     for (const { service, ...found } of await knockOnAll(device, state.services)) {
@@ -110,13 +110,13 @@ describe('Flows in a real Node-RED on the device', () => {
     return state;
   };
 
-  it('read, close, open and set a profile, as the neighbour finds', async () => {
+  it('read, close, open and apply a profile, as the neighbour’s probes confirm', async () => {
     assert.equal((await assertAgreement()).profile.name, 'enhanced');
     const closed = await post<ChangeResult>('/toggle', { service: 'ssh', action: 'close' });
-    assert.deepEqual([closed.status, closed.body.changed, await knock(22)], [200, true, 'filtered']);
+    assert.deepEqual([closed.status, closed.body.changed, await probe(22)], [200, true, 'filtered']);
     await assertAgreement();
     const opened = await post<ChangeResult>('/toggle', { service: 'ssh', action: 'open' });
-    assert.deepEqual([opened.body.changed, await knock(22)], [true, 'in']);
+    assert.deepEqual([opened.body.changed, await probe(22)], [true, 'in']);
     for (const profile of ['standard', 'lockdown', 'enhanced']) {
       const { body } = await post<ChangeResult>('/profile', { profile });
       assert.equal(body.state.profile.name, profile);
@@ -124,7 +124,7 @@ describe('Flows in a real Node-RED on the device', () => {
     }
   });
 
-  it('answer hostile messages with the error code, and Node-RED keeps running', async () => {
+  it('respond to hostile messages with the error code, and Node-RED keeps running', async () => {
     const before = await read();
     const hostile: [path: string, body: unknown, code: string][] = [
       ['/toggle', { service: '22; id', action: 'open' }, 'UNKNOWN_SERVICE'],
@@ -133,7 +133,7 @@ describe('Flows in a real Node-RED on the device', () => {
       ['/toggle', { service: 'x'.repeat(10 * 1024 * 1024), action: 'open' }, 'INVALID_INPUT'],
       ['/toggle', { action: 'open' }, 'INVALID_INPUT'],
       ['/toggle', { service: 'ssh', action: '__proto__' }, 'INVALID_INPUT'],
-      // JSON.parse makes a property of its own of it, which a literal does not.
+      // JSON.parse makes it an own property, which a literal does not.
       ['/toggle', JSON.parse('{ "service": { "__proto__": { "open": true } }, "action": "open" }'), 'INVALID_INPUT'],
       ['/toggle', JSON.parse('{ "__proto__": { "service": "ssh", "action": "open" } }'), 'INVALID_INPUT'],
       ['/toggle', [{ service: 'ssh', action: 'open' }], 'INVALID_INPUT'],
@@ -148,12 +148,12 @@ describe('Flows in a real Node-RED on the device', () => {
       assert.ok(error.message.startsWith(`${code}: `), error.message.slice(0, 200));
     }
     assert.deepEqual({ ...(await read()), readAt: before.readAt }, before);
-    // Still the process that was started, and no other, answers.
+    // The process that was started still responds, and no other.
     const listening = await device.ok('ss', '-Hltnp', 'sport = :1880');
     assert.match(listening, new RegExp(`pid=${nodeRed.pid},`));
   });
 
-  it('many requests at once are made one after the other', async () => {
+  it('carry out concurrent requests one after the other', async () => {
     const ports = Array.from({ length: 12 }, (_, index) => 30001 + index);
     const results = await Promise.all(
       ports.map((port) => post<ChangeResult>('/toggle', { service: `${port}/tcp`, action: 'open' })),
@@ -182,11 +182,11 @@ describe('Flows in a real Node-RED on the device', () => {
     await publish('warning', 'warning', 'the last of those that are none');
     await nodeRed.until(/the last of those that are none/);
     assert.equal((await read()).profile.name, 'enhanced');
-    assert.equal(await knock(22), 'in');
+    assert.equal(await probe(22), 'in');
     await publish('alarm', 'alarm');
     await nodeRed.until(/\[debug:What changed\]/);
     assert.equal((await read()).profile.name, 'lockdown');
     await assertAgreement();
-    assert.deepEqual([await knock(22), await knock(443)], ['filtered', 'in']);
+    assert.deepEqual([await probe(22), await probe(443)], ['filtered', 'in']);
   });
 });

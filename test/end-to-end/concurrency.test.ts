@@ -1,4 +1,4 @@
-/** Two Node-RED processes that change one firewall two hundred times at once, while ufw commands change other rules. */
+/** Two Node-RED processes that change one firewall two hundred times concurrently, while ufw commands change other rules. */
 import { strict as assert } from 'node:assert';
 import { join } from 'node:path';
 import { before, describe, it } from 'mocha';
@@ -9,8 +9,8 @@ import { useDevice } from '../device/suite';
 import { assertReloadChangesNothing } from '../firewall/stable';
 
 /**
- * Opens the port that a request names, and answers with the result or the error. No id is a word that is a property's
- * value too: Node-RED would take that for a reference to the node.
+ * Opens the port named in a request, and responds with the result or the error. No id equals the value of a property:
+ * Node-RED would take that for a reference to the node.
  */
 const FLOW = [
   { id: 'tab', type: 'tab', label: 'Flow' },
@@ -27,7 +27,7 @@ const FLOW = [
   { id: 'out', type: 'http response', z: 'tab', wires: [] },
 ];
 
-/** Looks at both rule files all the time, and tells at its end how often, and what it saw that was no rule file. */
+/** Reads both rule files continuously, and at its end prints how often, and anything that was not a rule file. */
 const WATCH = `
 const { readFileSync } = require('fs');
 let looks = 0; const wrong = [];
@@ -54,7 +54,7 @@ describe('Two Node-RED processes at one firewall', function () {
     }
   });
 
-  /** Opens so many ports from `first` on, by turns through both processes, all asked for at once. */
+  /** Opens this many ports from `first` on, alternating between both processes, all requested concurrently. */
   const open = async (first: number, count: number): Promise<void> => {
     const results = await Promise.all(
       Array.from({ length: count }, async (_, at) => {
@@ -73,7 +73,7 @@ describe('Two Node-RED processes at one firewall', function () {
     return own.filter((port) => port >= first && port < first + count);
   };
 
-  it('make sixty changes, and at every moment both rule files are whole', async () => {
+  it('make sixty changes, with both rule files complete at every moment', async () => {
     const watch = await device.spawn([device.node, '-e', WATCH]);
     await open(10_000, 60);
     watch.endInput();

@@ -30,20 +30,23 @@ describe('The example daily-drift-report', function () {
   };
   const page = async (): Promise<string> => (await fetch(`${url}/firewall/report`)).text();
 
-  it('tells each day, and as a page, that the profile holds', async () => {
-    assert.match(await page(), /The firewall is on\.\nThe profile enhanced holds\./);
+  it('reports daily, and on a page, that the firewall matches the profile', async () => {
+    assert.match(await page(), /The firewall is on\.\nThe firewall matches the profile enhanced\./);
     assert.match(await page(), /^ {2}open: Web pages \(HTTPS\) \( 443\/tcp \)$/m);
     await press('Every day at 6');
     await nodeRed.until(/\[debug:Daily report\]\s+'?Firewall report of 20/);
   });
 
-  it('tells at once when it no longer does, whoever did it', async () => {
-    await press('This profile shall hold');
+  it('reports at once when it no longer does, whatever the cause', async () => {
+    await press('Apply this profile');
     await nodeRed.until(/\[debug:What changed\]/);
     await device.ok('sh', '-c', 'ufw deny 443/tcp && ufw deny 443');
-    // ufw writes one family after the other: between them the pages are open in one.
+    // ufw writes one family after the other: in between, the pages are open in one of them.
     const [said] = await nodeRed.until(/\[debug:Drift\][\s\S]*https \(in\): closed[^\n]*/);
-    assert.match(said, /as the profile enhanced has it:[\s\S]*https \(in\): closed, expected open/);
-    assert.match(await page(), /No profile holds\. Differences to enhanced:\n {2}https \(in\): closed, expected open/);
+    assert.match(said, /matches the profile enhanced:[\s\S]*https \(in\): closed, expected open/);
+    assert.match(
+      await page(),
+      /The firewall matches no profile\. Differences from enhanced:\n {2}https \(in\): closed, expected open/,
+    );
   });
 });

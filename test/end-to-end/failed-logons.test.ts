@@ -1,6 +1,6 @@
 /**
- * The example block-after-failed-logons in a real Node-RED, which runs as an ordinary user on a device with systemd and a
- * real sshd: who fails to log on is blocked, and nobody else.
+ * The example block-after-failed-logons in a real Node-RED, which runs as an unprivileged user on a device with systemd and a
+ * real sshd: an address with failed log-ons is blocked, and no other.
  */
 import { strict as assert } from 'node:assert';
 import { before, it } from 'mocha';
@@ -25,12 +25,12 @@ describeAsRoot('The example block-after-failed-logons', function () {
 
   before(async () => {
     await setUp(device);
-    // A password is asked for, and the neighbour has the wrong one.
+    // sshd asks for a password, and the neighbour has the wrong one.
     await device.write('/etc/ssh/sshd_config.d/password.conf', 'PasswordAuthentication yes\nMaxAuthTries 20\n');
     await device.ok('systemctl', 'restart', 'ssh');
   });
 
-  /** Node-RED with the example; blocked for so many seconds, and this never. */
+  /** Node-RED with the example, which blocks for this many seconds, and never blocks this address. */
   const start = async (seconds: number, never = ''): Promise<void> => {
     const flow = ((await example('block-after-failed-logons')) as FlowNode[]).map((node) => {
       if (node.type === 'tab') return { ...node, env: [{ name: 'NEVER_BLOCK', value: never, type: 'str' }] };
@@ -50,30 +50,30 @@ describeAsRoot('The example block-after-failed-logons', function () {
       env: { SSH_ASKPASS: '/bin/true', SSH_ASKPASS_REQUIRE: 'force' },
     });
   };
-  const knock = async (on: 'eth0' | 'eth1') =>
+  const probe = async (on: 'eth0' | 'eth1') =>
     (await device.neighbour.knock([{ proto: 'tcp', port: 22, family: 'ipv4', interface: on }]))[0];
 
-  it('blocks who fails, for a while, and nobody whose address a name pretends to be', async () => {
+  it('blocks an address with failed log-ons temporarily, and none that a user name imitates', async () => {
     await start(4);
     const other = cables.eth1.neighbour.ipv4;
-    while ((await knock('eth0')) === 'in') await fail(`root from ${other} port 22 ssh2`, 'eth0');
+    while ((await probe('eth0')) === 'in') await fail(`root from ${other} port 22 ssh2`, 'eth0');
     await nodeRed.until(/\[debug:Blocked\]/);
-    assert.equal(await knock('eth1'), 'in');
+    assert.equal(await probe('eth1'), 'in');
     const status = await device.ufw('status');
     assert.match(status, new RegExp(`^22/tcp +DENY +${cables.eth0.neighbour.ipv4}`, 'm'));
     assert.ok(!status.includes(other));
-    await until(async () => (await knock('eth0')) === 'in');
+    await until(async () => (await probe('eth0')) === 'in');
     assert.doesNotMatch(await device.ufw('status'), /DENY +192/);
     await nodeRed.kill();
     assert.equal((await device.run(['pgrep', '-f', '_SYSTEMD_UNIT=ssh.service'])).code, 1);
   });
 
-  it('never blocks who is not to be', async () => {
+  it('never blocks an address that it is told not to block', async () => {
     await start(600, `10. ${cables.eth0.neighbour.ipv4.slice(0, -1)}`);
     for (let times = 0; times < 3; times += 1) await fail('root', 'eth0');
-    // What it has read by then it has counted: this one it blocks.
-    while ((await knock('eth1')) === 'in') await fail('root', 'eth1');
-    assert.equal(await knock('eth0'), 'in');
+    // By then it has counted everything it has read: this address is blocked.
+    while ((await probe('eth1')) === 'in') await fail('root', 'eth1');
+    assert.equal(await probe('eth0'), 'in');
     await nodeRed.kill();
   });
 });

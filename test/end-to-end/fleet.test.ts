@@ -1,6 +1,7 @@
 /**
- * A fleet: three devices, each with its own ufw and Node-RED, an operator with his, and the broker between them, by TLS and
- * through the devices' own firewalls. Whatever goes wrong on the way, no device is left half-way, and the table is true.
+ * A fleet: three devices, each with its own ufw and Node-RED, an operator's Node-RED, and the broker between them, over TLS
+ * and through the devices' own firewalls. Whatever goes wrong on the way, no change is left incomplete, and the table is
+ * correct.
  */
 import { strict as assert } from 'node:assert';
 import { after, before, beforeEach, describe, it } from 'mocha';
@@ -19,7 +20,7 @@ const GROUPS = { one: 'north', two: 'north', three: 'south' } as const;
 type Name = keyof typeof GROUPS;
 const NAMES = Object.keys(GROUPS) as Name[];
 
-/** A request as the operator's flow makes it, to be published by a program. */
+/** A request like those of the operator's flow, to be published by a program. */
 const envelope = (id: string, profile: string, { issued = Date.now(), seconds = 600 } = {}) => ({
   ...{ id, issued: new Date(issued).toISOString(), expires: new Date(issued + seconds * 1000).toISOString() },
   ...{ action: 'set-profile', request: { profile } },
@@ -52,7 +53,7 @@ describe('A fleet of devices', function () {
   );
   beforeEach(() => tester.subscribe('smartserver/device/+/firewall/result'));
 
-  /** Waits until the table says so of each of these devices. */
+  /** Waits until the table shows this for each of these devices. */
   const untilRows = async (wanted: Partial<Row>, names: readonly Name[] = NAMES) => {
     let found: Partial<Row>[] = [];
     const holds = (row: Partial<Row>) =>
@@ -63,7 +64,7 @@ describe('A fleet of devices', function () {
       return found.every(holds);
     }).catch(() => assert.fail(`${JSON.stringify(wanted)} is not so: ${JSON.stringify(found)}`));
   };
-  const knock = async (name: Name) =>
+  const probe = async (name: Name) =>
     (await members[name].device.neighbour.knock([{ proto: 'tcp', port: 22, family: 'ipv4' }]))[0];
   /** The results of a request, by device. */
   const results = (id: string) =>
@@ -78,14 +79,14 @@ describe('A fleet of devices', function () {
     await Promise.all(NAMES.map((name) => assertReloadChangesNothing(members[name].device)));
   };
 
-  it('makes one request, and the operator sees who has made it', async () => {
+  it('carries out one request, and the operator sees who has carried it out', async () => {
     await untilRows({ online: true, profile: 'enhanced', status: 'nothing' });
-    assert.deepEqual(await Promise.all(NAMES.map(knock)), ['in', 'in', 'in']);
+    assert.deepEqual(await Promise.all(NAMES.map(probe)), ['in', 'in', 'in']);
     await office.press('Lock down all');
     await untilRows({ online: true, profile: 'lockdown', status: 'done' });
-    assert.deepEqual(await Promise.all(NAMES.map(knock)), ['filtered', 'filtered', 'filtered']);
+    assert.deepEqual(await Promise.all(NAMES.map(probe)), ['filtered', 'filtered', 'filtered']);
     await assertAlike();
-    // What is said is what docs/fleet.schema.json says.
+    // The messages conform to docs/fleet.schema.json.
     await tester.subscribe('smartserver/device/+/firewall/state');
     await until(async () => tester.received.filter(({ topic }) => topic.endsWith('/state')).length >= NAMES.length);
     for (const { topic, text } of tester.received) {
@@ -93,7 +94,7 @@ describe('A fleet of devices', function () {
     }
   });
 
-  it('makes a request to a group in that group only', async () => {
+  it('carries out a request to a group in that group only', async () => {
     const request = envelope('north-up', 'enhanced');
     await tester.publish('smartserver/group/north/firewall/request', request, { retain: true, seconds: 600 });
     await untilRows({ profile: 'enhanced', status: 'done', request: 'set-profile enhanced (group/north)' }, [
@@ -103,7 +104,7 @@ describe('A fleet of devices', function () {
     await untilRows({ profile: 'lockdown', status: 'done', request: 'set-profile lockdown (all)' }, ['three']);
   });
 
-  it('makes a request though the broker is restarted in the middle of it, under lockdown too', async () => {
+  it('carries out a request although the broker is restarted midway, under lockdown too', async () => {
     await Promise.all([office.press('All to Enhanced Security'), office.stopBroker('SIGKILL')]);
     await untilRows({ status: 'done' }, []);
     await office.startBroker();
@@ -117,7 +118,7 @@ describe('A fleet of devices', function () {
     await assertAlike();
   });
 
-  it('finishes a request in the middle of which a device lost its power', async () => {
+  it('completes a request during which a device lost power', async () => {
     await members.one.powerOff();
     await members.one.powerOn(diesAt('/etc/ufw/user6.rules'));
     await untilRows({ online: true, status: 'done' });
@@ -134,7 +135,7 @@ describe('A fleet of devices', function () {
     await assertAlike();
   });
 
-  it('makes no request twice, and none that was overtaken', async () => {
+  it('carries out no request twice, and none that was superseded', async () => {
     const now = Date.now();
     const older = envelope('older', 'standard', { issued: now });
     const newer = envelope('newer', 'enhanced', { issued: now + 1 });
@@ -155,7 +156,7 @@ describe('A fleet of devices', function () {
     await assertAlike();
   });
 
-  it('makes a request on devices whose clocks are a day wrong, and tells of one that is over there', async () => {
+  it('carries out a request on devices whose clocks are a day off, and reports one that has expired there', async () => {
     await Promise.all([members.two.nodeRed.kill(), members.three.nodeRed.kill()]);
     await Promise.all([members.two.start(clockOff('+1d')), members.three.start(clockOff('-1d'))]);
     await office.press('Lock down all');
@@ -170,7 +171,7 @@ describe('A fleet of devices', function () {
     await assertAlike();
   });
 
-  it('refuses what is no request', async () => {
+  it('refuses what is not a request', async () => {
     const states = await Promise.all(NAMES.map((name) => everything(members[name].device)));
     const good = envelope('good', 'lockdown');
     const hostile: unknown[] = [
@@ -197,7 +198,7 @@ describe('A fleet of devices', function () {
       Buffer.from([0xff, 0xfe, 0, 1]),
     ];
     for (const one of hostile) await tester.publish(ALL, one);
-    await office.press('All tell their state');
+    await office.press('All report their state');
     await until(async () =>
       NAMES.every((name) =>
         tester.received.some(({ topic, text }) => topic.includes(`/${name}/`) && JSON.parse(text).outcome === 'read'),

@@ -1,5 +1,5 @@
 /**
- * Whoever reaches the broker can forge an alarm: hostile events at the example `lockdown-on-alarm` in a real Node-RED.
+ * Whoever reaches the broker can forge an alarm: hostile events for the example `lockdown-on-alarm` in a real Node-RED.
  * Whatever they are, no packet gets through afterwards that did not before, and Node-RED keeps running.
  */
 import { strict as assert } from 'node:assert';
@@ -17,7 +17,7 @@ import { everything, restore } from '../firewall/stable';
 const TAB = '5afe0a1a00000001';
 const BROKER = '5afe0a1a0000000c';
 const place = { z: TAB, x: 1, y: 1 };
-/** Over the connection of the example's broker node, so in the order in which the example sees the messages. */
+/** Through the example's broker node, and so in the order in which the example receives the messages. */
 const flows = [
   {
     ...{ id: 'heard', type: 'mqtt in', ...place, topic: 'end/#', qos: '1', datatype: 'utf8', broker: BROKER },
@@ -38,14 +38,14 @@ const flows = [
   { id: 'out', type: 'http response', ...place, wires: [] },
 ];
 
-/** One event: its topic and what is in it. */
+/** One event: its topic and its contents. */
 type Event = readonly [topic: string, payload: string, ...options: string[]];
 
 const ALARMS = 'glp/0/17q2x5k1/ev/alarm';
 const MB = 2 ** 20;
 const deep = (levels: number): string => `${'['.repeat(levels)}${']'.repeat(levels)}`;
 
-/** What Node-RED takes for no alarm. */
+/** What Node-RED does not take for an alarm. */
 const NO_ALARMS: readonly Event[] = [
   [ALARMS, '{"cat":"warning","message":"alarm","severity":"alarm"}'],
   [ALARMS, '{"cat":"error","severity":null}'],
@@ -107,7 +107,7 @@ describe('Forged alarms', function () {
 
   const read = async (): Promise<State> => (await (await fetch(`${url}/read`)).json()) as State;
 
-  /** Publishes an event and tells the state when the flow is done with it. */
+  /** Publishes an event and returns the state once the flow has finished with it. */
   async function publish([topic, payload, ...options]: Event): Promise<State> {
     await device.write('/run/event', payload);
     const to = (name: string, ...rest: string[]) => device.ok('mosquitto_pub', '-q', '1', '-t', name, ...rest);
@@ -115,7 +115,7 @@ describe('Forged alarms', function () {
     published += 1;
     await to('end', '-m', `event ${published} is over`);
     await nodeRed.until(new RegExp(`event ${published} is over`));
-    // Its answer comes after that of a change that was asked for before.
+    // Its response comes after that of a change requested earlier.
     return read();
   }
 
@@ -131,7 +131,7 @@ describe('Forged alarms', function () {
     return { rules: rules.flat(), policies };
   }
 
-  /** What the neighbour gets in to, of all there is to knock on. */
+  /** What the neighbour can reach, of everything there is to probe. */
   async function openDoors(): Promise<Set<string>> {
     const doors = (await read()).services
       .flatMap(({ ports }) => ports)
@@ -143,7 +143,7 @@ describe('Forged alarms', function () {
   const named = ([topic, payload]: Event): string => `${topic.slice(0, 60)} ${payload.slice(0, 100)}`;
 
   for (const profile of ['enhanced', 'standard']) {
-    it(`that are none leave ${profile} as it is; the others lock it down, and open nothing`, async () => {
+    it(`that are not alarms leave ${profile} as it is; the others lock it down, and open nothing`, async () => {
       await engine.setProfile({ profile });
       const [before, open, through] = [await everything(device), await openDoors(), await side()];
       for (const event of NO_ALARMS) assert.equal((await publish(event)).profile.name, profile, named(event));
@@ -167,9 +167,9 @@ describe('Forged alarms', function () {
     });
   }
 
-  it('change nothing where the rules are stricter than a lockdown', async () => {
+  it('change nothing if the rules are stricter than a lockdown', async () => {
     await engine.setProfile({ profile: 'lockdown' });
-    // All that a lockdown lets in, the web pages too.
+    // Everything that a lockdown allows, including the web pages.
     for (const rule of ['deny in on eth0', 'deny in on eth1', 'deny out 25/tcp']) {
       await device.ufw('prepend', ...rule.split(' '));
     }
@@ -182,7 +182,7 @@ describe('Forged alarms', function () {
     assert.match(await device.ok('ss', '-Hltnp', 'sport = :1880'), new RegExp(`pid=${nodeRed.pid},`));
   });
 
-  it('that the broker keeps lock down once more when Node-RED comes back, and open nothing', async () => {
+  it('retained by the broker lock down once more when Node-RED comes back, and open nothing', async () => {
     await publish(RETAINED);
     await nodeRed.kill();
     await engine.setProfile({ profile: 'standard', ownRules: 'remove' });

@@ -1,4 +1,4 @@
-/** A thousand alarms a second: one lockdown, and a Node-RED that goes on with its other work. STORM_SECONDS: how long. */
+/** A thousand alarms a second: one lockdown, and a Node-RED that continues its other work. STORM_SECONDS: how long. */
 import { strict as assert } from 'node:assert';
 import { before, describe, it } from 'mocha';
 import { quantile } from '../../bench/figures';
@@ -8,9 +8,9 @@ import { useDevice } from '../device/suite';
 
 const SECONDS = Number(process.env.STORM_SECONDS ?? 6);
 const PER_SECOND = 1000;
-/** What a storm may leave behind, in MB of heap. */
+/** How much heap a storm may leave behind, in MB. */
 const MOST_LEFT = 15;
-/** How much bigger the process may be late in a storm than early in it: not all garbage is taken away at once. */
+/** How much larger the process may be late in a storm than early on: not all garbage is collected at once. */
 const MOST_GROWTH = 3;
 
 describe('A storm of alarms', function () {
@@ -22,8 +22,8 @@ describe('A storm of alarms', function () {
     const site = await StormySite.start(device);
     storm = await site.storm({ seconds: SECONDS, perSecond: PER_SECOND });
     const [p50, p99] = [quantile(storm.ms, 0.5), quantile(storm.ms, 0.99)];
-    const told = `${storm.received} of ${storm.published} alarms received, page p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms`;
-    process.stdout.write(`    ${told}, longest block ${storm.blockMs.toFixed(1)} ms\n`);
+    const summary = `${storm.received} of ${storm.published} alarms received, page p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms`;
+    process.stdout.write(`    ${summary}, longest block ${storm.blockMs.toFixed(1)} ms\n`);
   });
 
   it('makes one change and one backup, and locks the device down', async () => {
@@ -41,17 +41,17 @@ describe('A storm of alarms', function () {
     assert.deepEqual(answers, ['filtered', 'in']);
   });
 
-  it('has each alarm answered that reaches the flow, and none refused', () => {
+  it('gets a response to each alarm that reaches the flow, and none is refused', () => {
     assert.deepEqual([storm.answered, storm.refused], [storm.received, 0]);
-    // The broker leaves out what its own queue has no room for.
+    // The broker drops what its own queue has no room for.
     assert.ok(storm.received > storm.published / 2, `${storm.received} of ${storm.published}`);
   });
 
-  it('makes a queue of a few', () => {
+  it('leaves a short queue', () => {
     assert.ok(storm.waiting <= 5, `${storm.waiting}`);
   });
 
-  it('leaves each visitor of a page with an answer', () => {
+  it('leaves no visitor of a page without a response', () => {
     assert.ok(storm.ms.length > SECONDS * 10, `${storm.ms.length} answers`);
     assert.equal(storm.failed, 0);
   });

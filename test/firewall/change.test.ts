@@ -3,6 +3,7 @@ import { strict as assert } from 'node:assert';
 import { afterEach, describe, it } from 'mocha';
 import { check } from '../../firewall/messages';
 import { changeResult } from '../../firewall/results';
+import { Device } from '../device/device';
 import { Engine } from '../device/engine';
 import { useDevice, useEngine, useShared } from '../device/suite';
 import { assertReloadChangesNothing, everything, restore, UFW_FILES } from './stable';
@@ -287,9 +288,27 @@ describe('A change', () => {
         [state.active, state.enabledAtBoot, state.inSync, state.profile.name],
         [true, true, true, 'enhanced'],
       );
-      assert.deepEqual(warnings, ['The firewall was off and is now on, also after the next boot.']);
+      assert.deepEqual(warnings, ['The firewall was off and is now on, and will be on after the next boot.']);
       await assertReloadChangesNothing(device);
     }
+  });
+
+  it('turns a firewall that leaves IPv6 to nobody on and off as ufw does, IPv6 with it', async () => {
+    const bare = await Device.open({ ipv6: false });
+    const there = await Engine.start(bare);
+    const on = await bare.save('ipv6');
+    await bare.ufw('disable');
+    const off = await bare.save('ipv6');
+    await bare.ok('ip6tables', '-I', 'INPUT', '-p', 'tcp', '--dport', '9999', '-j', 'ACCEPT');
+    const { state } = await there.setProfile({ profile: 'enhanced' });
+    assert.deepEqual([state.active, state.inSync], [true, true]);
+    assert.equal(await bare.save('ipv6'), on);
+    await assertReloadChangesNothing(bare);
+    const undone = await there.restore({ action: 'undo' });
+    assert.equal(undone.state.active, false);
+    assert.equal(await bare.save('ipv6'), off);
+    await there.stop();
+    await bare.close();
   });
 
   it('of one service on an inactive firewall is stored and says that nothing is filtered', async () => {

@@ -74,6 +74,9 @@ const cases: Case[] = [
     '1.2.3',
     '0x7f.1',
     '::ffff:10.0.0.1/8x',
+    '::ffff:10.0.0.1/64',
+    '2001:db8::/064',
+    '10.0.0.1/08',
     BIG,
     10,
     [],
@@ -97,8 +100,11 @@ const cases: Case[] = [
     'abcdefghijklmnop',
     'eth0\n',
     'eth!0',
+    '+',
     'lo',
+    'l+',
     'ip70',
+    'ip+',
     BIG,
     7,
     {},
@@ -162,7 +168,7 @@ describe('Bad input', () => {
       assert.equal(error.code, code, `${method} ${said}: ${error.message.slice(0, 300)}`);
       assert.ok(error.message.startsWith(`${code}: `) && error.message.length < 1500, error.message.slice(0, 300));
       if (names) assert.ok(error.message.startsWith(`${code}: ${names}`), `${said}: ${error.message.slice(0, 200)}`);
-      assert.match(error.message, /not changed|Nothing was touched/);
+      assert.match(error.message, /not changed|Nothing was changed/);
       assert.ok(!/\p{C}/u.test(error.message), 'no control characters from the input');
     }
     assert.deepEqual(await everything(device), before);
@@ -231,6 +237,32 @@ describe('Bad input', () => {
     }
   });
 
+  it('of any size is refused before anything is done with each of its parts', () => {
+    const many = Object.fromEntries(Array.from({ length: 200_000 }, (_, at) => [`k${at}`, '1/tcp']));
+    const large: [Parameters<typeof check>[0], unknown][] = [
+      ...[Buffer.alloc(20_000_000), new Array(5_000_000).fill(1), new Float64Array(3_000_000), many].map(
+        (service): [typeof toggleServiceRequest, unknown] => [toggleServiceRequest, { service }],
+      ),
+      [toggleServiceRequest, many],
+      [toggleServiceRequest, Object.fromEntries(Object.entries(many).slice(0, 90_000))],
+      [settings, { servicePorts: many }],
+      [settings, { customServices: new Array(1_000_000).fill({}) }],
+    ];
+    // A property of each would hold so many names that this never ends within a test's time.
+    for (const [schema, value] of large) {
+      assert.throws(
+        () => check(schema, value),
+        (error: Error) => {
+          assert.ok(
+            error.message.startsWith('INVALID_INPUT: ') && error.message.length < 500,
+            error.message.slice(0, 300),
+          );
+          return true;
+        },
+      );
+    }
+  });
+
   it('settings are checked as requests are', () => {
     const bad = [
       { privilege: 'su' },
@@ -240,6 +272,8 @@ describe('Bad input', () => {
       { customServices: [{ id: 'a', label: 'x', ports: [] }] },
       { customProfiles: [{ name: 'a', open: [{ service: 'ssh', from: '1.2.3.4/40' }] }] },
       { managementFrom: 'everywhere' },
+      { managementFrom: '2001:db8::/064' },
+      { customProfiles: [{ name: 'a', open: [{ service: 'ssh', interface: '+' }] }] },
       { keepBackups: 0 },
       { etcUfw: 'etc/ufw' },
       { etcUfw: '/etc/../root' },

@@ -266,8 +266,18 @@ describe('Reading the firewall', () => {
     await device.write(path, text.replace('\n### END RULES ###', `\n${malformed}\n${odd}\n\n### END RULES ###`));
     const { unreadable } = await engine.read();
     assert.deepEqual(unreadable, [`user.rules: ${malformed}`, `user.rules: ${odd}`]);
+    const [first, last] = [
+      '-A ufw-user-input -p tcp --dport 4712 -m comment --comment "Tür 扉" -j ACCEPT',
+      '-A INPUT -j ACCEPT',
+    ];
+    const around = text
+      .replace('### RULES ###', `${first}\n### RULES ###`)
+      .replace('### END RULES ###', `### END RULES ###\n${last}`);
+    await device.write(path, around);
+    assert.deepEqual((await engine.read()).unreadable, [`user.rules: ${first}`, `user.rules: ${last}`]);
+    await device.write(path, text.replace('\n### END RULES ###', `\n${malformed}\n${odd}\n\n### END RULES ###`));
     const { warnings } = await engine.toggleService({ service: 'ssh', action: 'close' });
-    assert.match(warnings.join(), /ufw drops them when it next writes: .*--dport 4711/);
+    assert.match(warnings.join(), /ufw will drop them when it next writes: .*--dport 4711/);
     const after = await device.read(path);
     assert.ok(after.includes(odd) && after.includes(malformed));
     assert.match(await device.save('ipv4'), /--dport 4711 -j ACCEPT/);

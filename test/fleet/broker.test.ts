@@ -1,4 +1,4 @@
-/** The broker's configuration in docs/fleet, in a real mosquitto: who may write and read what, and what it keeps. */
+/** The broker's configuration in docs/fleet, in a real mosquitto: who may read and write what, and what it retains. */
 import { strict as assert } from 'node:assert';
 import { describe, it } from 'mocha';
 import { useFresh, useShared } from '../device/suite';
@@ -25,7 +25,7 @@ describe('The broker of a fleet', () => {
     return client;
   };
 
-  it('lets nobody in without a name and its password, nor without TLS', async () => {
+  it('accepts nobody without a name and its password, or without TLS', async () => {
     await assert.rejects(open('one', { username: undefined, password: undefined }), /Not authorized/);
     await assert.rejects(open('one', { password: 'a guess' }), /Not authorized/);
     await assert.rejects(open('one', { ca: undefined }), /certificate|issuer/);
@@ -70,7 +70,7 @@ describe('The broker of a fleet', () => {
     assert.ok(one.received.every(({ topic }) => !topic.includes('/state')));
   });
 
-  it("says nobody's last will on another's state, and says his own", async () => {
+  it("publishes nobody's last will on another's state, but its own", async () => {
     const willOn = (topic: string) =>
       ({ topic, payload: Buffer.from(`will on ${topic}`), qos: 1, retain: true }) as const;
     const tester = await open(TESTER);
@@ -91,7 +91,7 @@ describe('The broker of a fleet', () => {
     }
   });
 
-  it('ends a connection when its name connects again, whatever it calls itself, and sends its last will before', async () => {
+  it('ends a connection when its name connects again, whatever its client id, and publishes its last will first', async () => {
     const will = {
       topic: own('one', 'state'),
       payload: Buffer.from('{"online":false}'),
@@ -108,13 +108,13 @@ describe('The broker of a fleet', () => {
     assert.deepEqual(tester.received.map(({ text }) => text).slice(-2), ['{"online":false}', 'back']);
   });
 
-  it('disconnects who sends megabytes', async () => {
+  it('disconnects a client that sends megabytes', async () => {
     const tester = await open(TESTER);
     await Promise.race([tester.publish(ALL, Buffer.alloc(2 * 1024 * 1024)).catch(() => undefined), tester.ended()]);
     await tester.ended();
   });
 
-  it('keeps requests and states when it is restarted, and drops a request that is over', async () => {
+  it('keeps requests and states across a restart, and drops an expired request', async () => {
     const one = await open('one');
     await one.publish(own('one', 'state'), 'kept', { retain: true });
     const tester = await open(TESTER);

@@ -1,4 +1,4 @@
-/** A program at the broker of a fleet, in the test's own process. */
+/** A client of a fleet's broker, in the test's own process. */
 import { connectAsync, type IClientOptions, type MqttClient } from 'mqtt';
 import { until } from '../firewall/until';
 import { BROKER_PORT, type Office } from './office';
@@ -11,14 +11,14 @@ export interface Received {
 
 export class Client {
   readonly received: Received[] = [];
-  /** Told of each message in place of `received`, where there are thousands. */
+  /** Called with each message instead of collecting it in `received`, for thousands of messages. */
   onMessage: ((topic: string) => void) | undefined;
 
   private constructor(
     private readonly mqtt: MqttClient,
     private readonly closePort: () => Promise<void>,
   ) {
-    // Of a connection that ends the test hears otherwise.
+    // The test learns in another way that a connection has ended.
     mqtt.on('error', () => undefined);
     mqtt.on('message', (topic, payload, { retain }) => {
       if (this.onMessage) this.onMessage(topic);
@@ -26,7 +26,7 @@ export class Client {
     });
   }
 
-  /** Logs on to the office's broker by TLS. Rejects with what the broker says against it; does not try again. */
+  /** Logs on to the office's broker over TLS. Rejects with the broker's reason; does not retry. */
   static async open(office: Office, name: string, options: IClientOptions = {}): Promise<Client> {
     const { port, close } = await office.device.forward(BROKER_PORT);
     const base: IClientOptions = { protocolVersion: 5, reconnectPeriod: 0, ca: office.ca, ...office.accountOf(name) };
@@ -38,14 +38,14 @@ export class Client {
     }
   }
 
-  /** Resolves when the broker has taken it, and rejects with what it says against it. */
+  /** Resolves when the broker has accepted it, and rejects with the broker's reason. */
   async publish(topic: string, value: unknown, options: { retain?: boolean; seconds?: number } = {}): Promise<void> {
     const payload = typeof value === 'string' || Buffer.isBuffer(value) ? value : JSON.stringify(value);
     const properties = options.seconds === undefined ? {} : { messageExpiryInterval: options.seconds };
     await this.mqtt.publishAsync(topic, payload, { qos: 1, retain: options.retain ?? false, properties });
   }
 
-  /** Resolves when what the broker keeps of these topics has come, too: a question of its own is answered after it. */
+  /** Resolves when the retained messages of these topics have arrived as well: a later message of its own follows them. */
   async subscribe(...topics: string[]): Promise<void> {
     await this.mqtt.subscribeAsync(topics, { qos: 1 });
   }
@@ -61,12 +61,12 @@ export class Client {
     if (this.mqtt.connected) await new Promise<void>((resolve) => this.mqtt.once('close', () => resolve()));
   }
 
-  /** Ends the connection without a word, as a device does that loses its power. */
+  /** Drops the connection without notice, like a device that loses power. */
   cut(): void {
     this.mqtt.stream.destroy();
   }
 
-  /** Says good-bye, if there is anybody to say it to: then the broker says no last will. */
+  /** Disconnects properly if still connected, so that the broker publishes no last will. */
   async close(): Promise<void> {
     await this.mqtt.endAsync(!this.mqtt.connected);
     await this.closePort();

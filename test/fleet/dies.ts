@@ -1,6 +1,6 @@
 /**
  * Loaded before a program (`node -r`): it dies in the middle of a change, when the file named by DIES_AT would be replaced.
- * Files that are replaced before that one are new by then; that one, and the kernel, are not.
+ * Files replaced before that one are new by then; that one, and the kernel, are not.
  */
 import promises from 'node:fs/promises';
 

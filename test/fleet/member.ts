@@ -6,14 +6,14 @@ import { type Installation, NODE_RED_PORT, startNodeRed } from '../device/node-r
 import { putFlows } from '../editor/node-red';
 import { filledIn, type Office, press } from './office';
 
-/** What a program needs in its environment to live by a clock that is wrong by so much: `+1d`, `-1d`. */
+/** The environment that makes a program's clock wrong by this much: `+1d`, `-1d`. */
 export const clockOff = (by: string): Record<string, string> => ({
   LD_PRELOAD: '/usr/$LIB/faketime/libfaketime.so.1',
   FAKETIME: by,
   FAKETIME_DONT_FAKE_MONOTONIC: '1',
 });
 
-/** For `powerOn`: the power goes when this file would be replaced. */
+/** For `powerOn`: the power fails when this file would be replaced. */
 export const diesAt = (path: string): Record<string, string> => ({
   NODE_OPTIONS: `-r ${join(__dirname, 'dies.js')}`,
   DIES_AT: path,
@@ -47,7 +47,7 @@ export class Member {
     }
   }
 
-  /** Everything in it ends at once, and the kernel's tables are gone. */
+  /** All its processes end at once, and the kernel's tables are gone. */
   async powerOff(): Promise<void> {
     await this.nodeRed.kill('SIGKILL');
     for (const program of ['iptables', 'ip6tables']) {
@@ -57,13 +57,13 @@ export class Member {
     }
   }
 
-  /** ufw starts as at boot, and then Node-RED, with what it has on disk. */
+  /** ufw starts as at boot, and then Node-RED, from what is on disk. */
   async powerOn(env: Record<string, string> = {}): Promise<void> {
     await this.device.ok('/lib/ufw/ufw-init', 'start');
     await this.start(env);
   }
 
-  /** Node-RED starts again, with what it has on disk. */
+  /** Node-RED starts again, from what is on disk. */
   async start(env: Record<string, string> = {}): Promise<void> {
     this.nodeRed = await startNodeRed(this.device, null, { env });
     await this.nodeRed.until(/Connected to broker/);

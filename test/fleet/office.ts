@@ -1,5 +1,5 @@
 /**
- * The operator's machine: a device of its own with a real mosquitto, set up with the files of docs/fleet as they are, and
+ * The operator's machine: a separate device with a real mosquitto, configured with the unmodified files of docs/fleet, and
  * a real Node-RED with the example fleet-operator.
  */
 import { readFile } from 'node:fs/promises';
@@ -21,7 +21,7 @@ const CA = '/etc/mosquitto/certs/ca.crt';
 const ADDRESS = cables.eth0.neighbour.ipv4;
 
 const OPERATOR = 'operator';
-/** Who tries at the broker what programs can; an operator like the one of the example. */
+/** The account of the tests' own clients: an operator like the one of the example. */
 export const TESTER = 'tester';
 
 export interface FlowNode {
@@ -31,7 +31,7 @@ export interface FlowNode {
   [field: string]: unknown;
 }
 
-/** The password of everybody, by name. */
+/** All passwords, by name. */
 const passwordOf = (name: string): string => `password of ${name}`;
 
 /** An example with the variables of its tab filled in, as a technician would. */
@@ -48,7 +48,7 @@ export async function filledIn(name: string, values: Readonly<Record<string, str
 }
 
 /**
- * Presses a button of an example, as the editor does, once it is there: flows start after they were deployed.
+ * Presses a button of an example, as the editor does, once it exists: flows start after they were deployed.
  * @param url of the Node-RED, without a slash at the end
  */
 export async function press(url: string, name: string, button: string): Promise<void> {
@@ -59,7 +59,7 @@ export async function press(url: string, name: string, button: string): Promise<
 export class Office {
   private broker: InsideProcess | undefined;
   private socket = '';
-  /** Of its Node-RED, once that runs. */
+  /** The URL of its Node-RED, once that is running. */
   url = '';
 
   private constructor(
@@ -69,7 +69,7 @@ export class Office {
   ) {}
 
   /**
-   * A machine with a broker that runs, for these devices. Close `device` when done.
+   * A machine with a running broker, for these devices. Close `device` when done.
    * @param clock the environment that its certificate is made in
    */
   static async open(names: readonly string[], clock?: Record<string, string>): Promise<Office> {
@@ -82,17 +82,17 @@ export class Office {
     }
   }
 
-  /** The same on a device that there is. */
+  /** The same on an existing device. */
   static async on(device: Device, names: readonly string[], clock?: Record<string, string>): Promise<Office> {
     await device.ok('mount', '-t', 'tmpfs', '-o', 'mode=755', 'tmpfs', '/etc/mosquitto');
     await device.ok('mkdir', '/etc/mosquitto/certs');
-    // Here it is a link to the machine's own.
+    // In a test device it is a link to the machine's own.
     await device.remove('/var/lib/mosquitto');
     await device.ok('mkdir', '/var/lib/mosquitto');
     await device.write('/run/certificates.sh', await shipped('certificates.sh'));
     const made = await device.run(['sh', '/run/certificates.sh', 'localhost', ADDRESS], {
       cwd: '/etc/mosquitto/certs',
-      // A device whose clock is behind does not take a certificate of today.
+      // A device whose clock is behind does not accept a certificate created today.
       ...(clock && { env: clock }),
     });
     if (made.code !== 0) throw new Error(made.stderr);
@@ -102,7 +102,7 @@ export class Office {
     const office = new Office(device, await device.read(CA));
     await office.letIn([OPERATOR, TESTER, ...names]);
     const isRoot = process.getuid?.() === 0;
-    // An ordinary user's device has one user only.
+    // An unprivileged user's device has only one user.
     await device.write(CONFIG, `${await shipped('mosquitto.conf')}${isRoot ? '' : 'user root\n'}`);
     if (isRoot) await device.ok('chown', '-R', 'mosquitto:', '/etc/mosquitto', '/var/lib/mosquitto');
     await office.startBroker();
@@ -110,7 +110,7 @@ export class Office {
     return office;
   }
 
-  /** Everybody's passwords, hashed by mosquitto's own program. */
+  /** All passwords, hashed by mosquitto's own program. */
   private async letIn(names: readonly string[]): Promise<void> {
     const file = '/etc/mosquitto/passwords';
     await this.device.write(file, names.map((name) => `${name}:${passwordOf(name)}\n`).join(''), 0o600);
@@ -131,12 +131,12 @@ export class Office {
     await this.broker?.kill(signal);
   }
 
-  /** Brings the broker to a device's network: its neighbour listens there. */
+  /** Makes the broker reachable from a device's network: its neighbour listens there. */
   async reachableFrom(device: Device): Promise<void> {
     await device.neighbour.relay(BROKER_PORT, this.socket);
   }
 
-  /** What the tab of a device needs; the CA's certificate has to be there. */
+  /** The variables of a device's tab; the CA's certificate has to be installed there. */
   settingsFor(name: string, group: string, broker = ADDRESS): Record<string, string> {
     const own = `smartserver/device/${name}/firewall`;
     return {
@@ -146,12 +146,12 @@ export class Office {
     };
   }
 
-  /** What the operator's tab needs. */
+  /** The variables of the operator's tab. */
   readonly operatorSettings = {
     ...{ BROKER: 'localhost', CA_FILE: CA, OPERATOR, PASSWORD: passwordOf(OPERATOR) },
   };
 
-  /** What a program of the operator's machine logs on with. */
+  /** What a program on the operator's machine logs on with. */
   accountOf(name: string): { username: string; password: string } {
     return { username: name, password: passwordOf(name) };
   }
@@ -160,7 +160,7 @@ export class Office {
   async startNodeRed(options: Parameters<typeof startNodeRed>[2] = {}): Promise<InsideProcess> {
     const nodeRed = await startNodeRed(this.device, [], options);
     this.url = `http://127.0.0.1:${(await this.device.forward(NODE_RED_PORT)).port}`;
-    // What the broker has lost it is sent after a moment, not after ten seconds.
+    // What the broker has lost is sent again after a moment, not after ten seconds.
     const flow = (await filledIn('fleet-operator', this.operatorSettings)).map((node) =>
       node.type === 'delay' ? { ...node, timeout: '1' } : node,
     );
@@ -174,12 +174,12 @@ export class Office {
     return press(this.url, 'fleet-operator', button);
   }
 
-  /** The operator's table, as for people. */
+  /** The operator's table, as a page. */
   async page(query = ''): Promise<string> {
     return (await fetch(`${this.url}/fleet${query}`)).text();
   }
 
-  /** The operator's table, as for programs. */
+  /** The operator's table, as JSON. */
   async table(query = ''): Promise<Table> {
     return (await (await fetch(`${this.url}/fleet.json${query}`)).json()) as Table;
   }

@@ -1,4 +1,4 @@
-/** The example fleet-operator in a real Node-RED, behind a real broker; what devices say is said by the test. */
+/** The example fleet-operator in a real Node-RED, with a real broker; the test plays the devices. */
 import { strict as assert } from 'node:assert';
 import { before, describe, it } from 'mocha';
 import { useShared } from '../device/suite';
@@ -36,7 +36,7 @@ describe('The operator of a fleet', function () {
     clients.push(client);
     return client;
   };
-  const tell = (name: string, state: object) =>
+  const publishState = (name: string, state: object) =>
     devices[NAMES.indexOf(name)]?.publish(
       own(name, 'state'),
       { online: true, profile: 'enhanced', ...state },
@@ -50,7 +50,7 @@ describe('The operator of a fleet', function () {
       const found: Partial<Row> = (await row(name)) ?? {};
       return Object.entries(wanted).every(([key, value]) => found[key as keyof Row] === value);
     });
-  /** Presses a button, and gives what every device gets. */
+  /** Presses a button, and returns what every device receives. */
   const press = async (button: string): Promise<Envelope> => {
     const [first] = devices as [Client];
     const before = first.received.length;
@@ -62,28 +62,28 @@ describe('The operator of a fleet', function () {
   before(async () => {
     devices = await Promise.all(NAMES.map((name) => open(name, true)));
     await Promise.all(devices.map((device) => device.subscribe(ALL)));
-    await tell('one', { group: 'north', lastRequest: null });
+    await publishState('one', { group: 'north', lastRequest: null });
     await office.startNodeRed();
   });
 
-  it('knows from the start what the broker has kept, and from then on what is said', async () => {
+  it('knows from the start what the broker has retained, and then what is published', async () => {
     await untilRow('one', { online: true, since: null, group: 'north', profile: 'enhanced', status: 'nothing' });
-    await tell('two', {});
+    await publishState('two', {});
     await untilRow('two', { online: true });
     assert.ok((await row('two'))?.since);
     devices[1]?.cut();
     await untilRow('two', { online: false, profile: 'enhanced' });
     devices[1] = await open('two', true);
     await devices[1].subscribe(ALL);
-    await tell('two', {});
-    await tell('three', {});
+    await publishState('two', {});
+    await publishState('three', {});
   });
 
-  it('sends a request that is kept until it is over, and a reading that is not', async () => {
+  it('sends a request that is retained until it expires, and a reading that is not', async () => {
     const { id, issued, expires, action, request } = await press('Lock down all');
     assert.deepEqual([action, request], ['set-profile', { profile: 'lockdown' }]);
     assert.equal(Date.parse(expires) - Date.parse(issued), 48 * 3600 * 1000);
-    const reading = await press('All tell their state');
+    const reading = await press('All report their state');
     assert.equal(reading.action, 'read-firewall');
     const late = await open(TESTER);
     await late.subscribe(ALL);
@@ -96,7 +96,7 @@ describe('The operator of a fleet', function () {
     );
   });
 
-  it('shows who has made it by the state, and who has failed by the result, in whatever order and how often they come', async () => {
+  it('shows who has carried it out by the state, and who has failed by the result, however often and in whatever order they arrive', async () => {
     const older = await press('Lock down all');
     const { id, issued } = await press('All to Enhanced Security');
     assert.ok(issued > older.issued);
@@ -111,23 +111,23 @@ describe('The operator of a fleet', function () {
     await answer('one', { id: older.id, action: 'set-profile', outcome: 'done', error: null });
     await answer('one', failed);
     await untilRow('one', { status: 'failed', why: 'BUSY: <i>ufw</i>' });
-    await tell('two', { lastRequest: { id, issued } });
+    await publishState('two', { lastRequest: { id, issued } });
     await answer('two', { id: older.id, action: 'set-profile', outcome: 'failed', error: null });
     await untilRow('two', { status: 'done' });
-    // What it made is not what is wanted.
-    await tell('three', { lastRequest: { id: older.id, issued: older.issued } });
+    // What it carried out is not what is wanted.
+    await publishState('three', { lastRequest: { id: older.id, issued: older.issued } });
     await untilRow('three', { status: 'waiting' });
-    await tell('three', {
+    await publishState('three', {
       lastRequest: { id: 'from another', issued: new Date(Date.parse(issued) + 1).toISOString() },
     });
     await untilRow('three', { status: 'done', why: 'by a later request' });
-    await tell('one', { lastRequest: { id, issued } });
+    await publishState('one', { lastRequest: { id, issued } });
     await untilRow('one', { status: 'done', why: '' });
     const { counts } = await office.table();
     assert.deepEqual([counts.devices, counts.online, counts.done, counts.failed], [3, 3, 3, 0]);
   });
 
-  it('takes what is not to be understood for nothing, and escapes what is shown', async () => {
+  it('ignores what it does not understand, and escapes what is shown', async () => {
     const before = await office.table();
     const hostile = [
       '',
@@ -142,7 +142,7 @@ describe('The operator of a fleet', function () {
     for (const text of hostile) await answer('one', text as unknown as object);
     for (const text of ['{', 'null', '[1]', '"online"']) await devices[1]?.publish(own('two', 'state'), text);
     await devices[3]?.publish(own('<b>bold', 'state'), { online: true });
-    await tell('one', { profile: '<script>alert(1)</script>', group: 'x'.repeat(5000), lastRequest: 'none' });
+    await publishState('one', { profile: '<script>alert(1)</script>', group: 'x'.repeat(5000), lastRequest: 'none' });
     await untilRow('one', { profile: '<script>alert(1)</script>', group: 'x'.repeat(300) });
     const table = await office.table();
     assert.deepEqual(
@@ -157,7 +157,7 @@ describe('The operator of a fleet', function () {
     assert.doesNotMatch(await office.page('?only=%3Cscript'), /<script|%3Cscript/);
   });
 
-  it('only shows: no page can make it send anything', async () => {
+  it('has read-only pages: no page can make it send anything', async () => {
     const response = await fetch(`${office.url}/fleet`);
     assert.match(response.headers.get('content-security-policy') ?? '', /default-src 'none'/);
     assert.doesNotMatch(await response.text(), /<form|<button|<input/);
@@ -168,12 +168,12 @@ describe('The operator of a fleet', function () {
     }
   });
 
-  it('says that the broker is away, and sends again what the broker has lost', async () => {
+  it('reports that the broker is unreachable, and sends again what the broker has lost', async () => {
     const { id } = await press('Lock down all');
     await office.stopBroker('SIGKILL');
     await until(async () => !(await office.table()).broker.connected);
     assert.match(await office.page(), /The broker cannot be reached since/);
-    // As after a power cut, before it had saved anything.
+    // As after a power failure before it had saved anything.
     await office.device.remove('/var/lib/mosquitto/mosquitto.db');
     await office.startBroker();
     await until(async () => (await office.table()).broker.connected);
@@ -182,12 +182,12 @@ describe('The operator of a fleet', function () {
     devices[0] = late;
     await late.subscribe(ALL);
     await late.until(({ text }) => text !== '' && JSON.parse(text).id === id);
-    await tell('one', {});
+    await publishState('one', {});
     await untilRow('one', { online: true });
     await untilRow('two', { status: 'unknown' });
   });
 
-  it('sends what was asked for while the broker was away', async () => {
+  it('sends what was requested while the broker was unreachable', async () => {
     await office.stopBroker('SIGTERM');
     await until(async () => !(await office.table()).broker.connected);
     await office.press('All to Enhanced Security');

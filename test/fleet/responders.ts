@@ -1,7 +1,7 @@
 /**
- * Runs on the operator's machine: many devices that are none. Each has a connection of its own to the broker, keeps a
- * state there, and answers each request as a device would that has made it, after a moment.
- * Says `ready` once all are connected and `answered N` as results have reached the broker.
+ * Runs on the operator's machine: many simulated devices. Each has its own connection to the broker, publishes a retained
+ * state, and answers each request after a moment, as a device would that has carried it out.
+ * Prints `ready` once all are connected and `answered N` as results have reached the broker.
  */
 import { readFileSync } from 'node:fs';
 import { connect, type MqttClient } from 'mqtt';
@@ -11,7 +11,7 @@ export interface Simulated {
   /** The file with the certificate of the fleet's CA. */
   ca: string;
   accounts: readonly { username: string; password: string }[];
-  /** At most so long before an answer, in ms. */
+  /** The maximum delay of an answer, in ms. */
   delayMs: number;
 }
 
@@ -37,7 +37,7 @@ function open({ username, password }: Simulated['accounts'][number]): void {
   });
   let profile = 'enhanced';
   let lastRequest: Pick<Envelope, 'id' | 'issued'> | null = null;
-  const tell = (): Promise<unknown> => {
+  const publishState = (): Promise<unknown> => {
     const state = {
       online: true,
       at: new Date().toISOString(),
@@ -50,7 +50,7 @@ function open({ username, password }: Simulated['accounts'][number]): void {
   };
   client.on('connect', async () => {
     await client.subscribeAsync(['smartserver/all/firewall/request', `${own}/request`], { qos: 1 });
-    await tell();
+    await publishState();
     ready += 1;
     if (ready === accounts.length) process.stdout.write('ready\n');
   });
@@ -61,7 +61,7 @@ function open({ username, password }: Simulated['accounts'][number]): void {
       lastRequest = { id, issued };
       const result = { id, action, at: new Date().toISOString(), outcome: 'done', error: null, changed: true, profile };
       await client.publishAsync(`${own}/result`, JSON.stringify(result), { qos: 1 });
-      await tell();
+      await publishState();
       answered += 1;
       process.stdout.write(`answered ${answered}\n`);
     }, Math.random() * delayMs);

@@ -1,6 +1,6 @@
 /**
- * The examples of a fleet on each version of Node-RED: that the variables of a tab reach the nodes for the broker, TLS and
- * credentials, and that a request is made and shown.
+ * The examples of a fleet on each version of Node-RED: the variables of a tab reach the nodes for the broker, TLS and
+ * credentials, and a request is carried out and shown.
  */
 import { strict as assert } from 'node:assert';
 import { rm } from 'node:fs/promises';
@@ -12,7 +12,7 @@ import { Office } from '../fleet/office';
 import { PAIRS } from './pairs';
 import { install, nodeOf, packed as packPackage, redOf } from './toolbox';
 
-/** Node-RED 3.1 starts on Node.js 14, but its own node for TLS does not: "Object.hasOwn is not a function". */
+/** Node-RED 3.1 starts on Node.js 14, but its own TLS node does not: "Object.hasOwn is not a function". */
 const USABLE = PAIRS.filter(({ red, node }) => red !== '3.1' || node > 14);
 /** Each Node-RED with the oldest Node.js that it works on. */
 const OLDEST = USABLE.filter(({ red, node }) => USABLE.every((other) => other.red !== red || other.node >= node));

@@ -1,6 +1,6 @@
 /**
- * The packed package, installed as a user would, on each version of Node.js and Node-RED that it says it runs on:
- * everything of it is loaded and served, and a flow changes the firewall of the embedded device.
+ * The packed package, installed as a user would, on each supported version of Node.js and Node-RED: all of it is loaded and
+ * served, and a flow changes the firewall of the embedded device.
  */
 import { strict as assert } from 'node:assert';
 import { readdirSync } from 'node:fs';
@@ -23,7 +23,7 @@ const node = (id: string, type: string, fields: Record<string, unknown>, ...wire
   ...fields,
 });
 
-/** POST /read, /toggle, /profile, /undo: one node each, as dropped on the canvas but for what has to be chosen. */
+/** POST /read, /toggle, /profile, /undo: one node each, as dropped on the canvas except for what has to be chosen. */
 const FLOW = [
   { id: 'tab', type: 'tab', label: 'matrix', disabled: false, info: '' },
   ...Object.entries({
@@ -67,7 +67,7 @@ describe('The packed package', function () {
   }
 });
 
-/** Whatever the package brings to the editor is there. */
+/** Everything that the package adds to the editor is there. */
 async function assertServed(url: string): Promise<void> {
   const get = (path: string, accept = 'application/json') => fetch(`${url}/${path}`, { headers: { accept } });
   const json = async (path: string) => (await get(path)).json() as Promise<Record<string, unknown>>;
@@ -97,24 +97,24 @@ async function assertServed(url: string): Promise<void> {
   );
 }
 
-/** Reads, closes SSH, locks down, takes the lockdown back. */
+/** Reads, closes SSH, locks down, undoes the lockdown. */
 async function assertWorks(device: Device, url: string): Promise<void> {
   const post = async <Body>(path: string): Promise<Body> => {
     const response = await fetch(`${url}/${path}`, { method: 'POST' });
     return response.json() as Promise<Body>;
   };
-  const knock = async (port: number) =>
+  const probe = async (port: number) =>
     (await device.neighbour.knock([{ proto: 'tcp', port, family: 'ipv4' }]))[0] === 'in';
   const before = await post<State>('reading');
   assert.equal(before.profile?.name, 'enhanced', JSON.stringify(before));
-  assert.deepEqual([await knock(22), await knock(80)], [true, true]);
+  assert.deepEqual([await probe(22), await probe(80)], [true, true]);
   const closed = await post<ChangeResult>('toggling');
   assert.equal(closed.changed, true, JSON.stringify(closed));
-  assert.equal(await knock(22), false);
+  assert.equal(await probe(22), false);
   const state = await everything(device);
   const locked = await post<ChangeResult>('profiling');
   assert.equal(locked.state?.profile.name, 'lockdown', JSON.stringify(locked));
-  assert.deepEqual([await knock(80), await knock(443)], [false, true]);
+  assert.deepEqual([await probe(80), await probe(443)], [false, true]);
   const undone = await post<ChangeResult>('undoing');
   assert.equal(undone.changed, true, JSON.stringify(undone));
   assert.deepEqual(await everything(device), state);

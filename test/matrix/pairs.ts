@@ -1,4 +1,4 @@
-/** The versions of Node.js and Node-RED this package is tried on. */
+/** The versions of Node.js and Node-RED that this package is tested on. */
 
 export interface Pair {
   /** Major version. */
@@ -7,7 +7,7 @@ export interface Pair {
   red: string;
 }
 
-/** The versions of Node-RED, each with the versions of Node.js that it starts on (tried; the others it refuses itself). */
+/** The versions of Node-RED, each with the versions of Node.js that it starts on (tested; it refuses the others itself). */
 const STARTS_ON: Readonly<Record<string, readonly number[]>> = {
   '2.2': [14, 16, 18, 20, 22],
   // On Node.js 24 it ends with "util.log is not a function", as 2.2 does.

@@ -1,4 +1,4 @@
-/** Old and new versions of Node.js, npm and Node-RED, from the npm registry, kept in `dist/.cache`. */
+/** Old and new versions of Node.js, npm and Node-RED, from the npm registry, cached in `dist/.cache`. */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
@@ -13,17 +13,17 @@ const root = resolve(__dirname, '..', '..', '..');
 const cache = join(root, 'dist', '.cache', 'matrix');
 const BUFFER = { maxBuffer: 64 * 1024 * 1024 };
 
-/** The folder of `node_modules` with this package of the registry in it; installed at the first call on a machine. */
+/** The `node_modules` folder with this package from the registry; installed by the first call on a machine. */
 export async function tool(name: string, version: string): Promise<string> {
   const folder = join(cache, `${name.replace('/', '-')}-${version}`);
   if (!existsSync(folder)) {
     await mkdir(cache, { recursive: true });
     const making = await mkdtemp(join(cache, 'making-'));
     await writeFile(join(making, 'package.json'), '{ "private": true }');
-    // Node-RED 5 does not want the Node.js that installs it here; another one will run it.
+    // Node-RED 5 does not accept the Node.js that installs it here; another one will run it.
     const flags = ['--ignore-scripts', '--no-audit', '--no-fund', '--no-package-lock', '--engine-strict=false'];
     await run('npm', ['install', ...flags, `${name}@${version}`], { cwd: making, ...BUFFER });
-    // Whoever was quicker has made the same.
+    // Another process was faster and has installed the same.
     await rename(making, folder).catch(() => rm(making, { recursive: true, force: true }));
   }
   return join(folder, 'node_modules');
@@ -37,16 +37,16 @@ export const nodeOf = async (major: number): Promise<string> =>
 export const redOf = async (version: string): Promise<string> =>
   join(await tool('node-red', version), 'node-red', 'red.js');
 
-/** A new folder that holds the packed package and nothing else; the caller takes it away. */
+/** A new folder that contains only the packed package; the caller removes it. */
 export async function packed(): Promise<{ folder: string; tarball: string }> {
   const folder = await mkdtemp(join(tmpdir(), 'packed-'));
   return { folder, tarball: pack(folder) };
 }
 
 /**
- * Installs the tarball as the palette manager does, by the npm that came with that Node.js, with the registry out of reach.
+ * Installs the tarball as the palette manager does, with the npm that shipped with that Node.js and the registry out of reach.
  * @param folder a user folder of Node-RED's, on this machine
- * @returns its `node_modules`. Rejects with what npm said.
+ * @returns its `node_modules`. Rejects with npm's output.
  */
 export async function install(tarball: string, folder: string, { node }: Pick<Pair, 'node'>): Promise<string> {
   await mkdir(folder, { recursive: true });

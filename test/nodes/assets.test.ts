@@ -1,4 +1,4 @@
-/** What the compiler does not check: that editor pages, labels, icons, examples and the package agree with each other. */
+/** What the compiler does not check: that editor pages, labels, icons, examples and package.json agree with each other. */
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -18,7 +18,7 @@ const json = (...path: string[]) => JSON.parse(read(...path));
 
 const packageJson = json('package.json');
 const RESOURCE = /(?:src|href)="resources\/@smartserver\/node-red-firewall\/([^"]+)"/g;
-/** What a page loads of the package's own. */
+/** The package's resources that a page loads. */
 const resources = (name: string) => [...page(name).matchAll(RESOURCE)].map((match) => String(match[1]));
 
 /** `{ a: { b: 'x' } }` → `a.b`. */
@@ -37,7 +37,7 @@ const runtime = readdirSync(join(root, 'nodes'))
   .map((name) => ({ name: name.replace('.ts', ''), text: read('nodes', name) }));
 const shared = runtime.filter(({ name }) => !NODES.includes(name)).flatMap(({ text }) => usedKeys(text));
 
-/** From `registerType` in Node-RED's editor: it warns of these, and they get lost. */
+/** From `registerType` in Node-RED's editor: it warns about these, and their values are lost. */
 const RESERVED = [
   ...['add', 'added', 'changed', 'credentials', 'deleted', 'dirty', 'h', 'id', 'inputs', 'label', 'moved', 'outputs'],
   ...['reordered', 'resize', 'selected', 'type', 'valid', 'validationErrors', 'w', 'wires', 'x', 'y', 'z'],
@@ -71,7 +71,7 @@ describe('each node of the package', () => {
       assert.equal(version.value, versionOf(name));
     });
 
-    it(`${name} has no property of a name that the editor keeps for itself`, () => {
+    it(`${name} has no property with a name that the editor reserves`, () => {
       const { defaults } = definition(name).definition as { defaults: object };
       assert.deepEqual(
         Object.keys(defaults).filter((property) => RESERVED.includes(property)),
@@ -79,7 +79,7 @@ describe('each node of the package', () => {
       );
     });
 
-    it(`${name} has a field, or code that stores it, for each of its properties, and no id that is none`, () => {
+    it(`${name} has a field, or code that stores it, for each of its properties, and no field without a property`, () => {
       const { defaults } = definition(name).definition as { defaults: Record<string, unknown> };
       const prefix = name === 'smartserver' ? 'node-config-input-' : 'node-input-';
       const fields = [...page(name).matchAll(/<(\w+)[^>]* id="(node-(?:config-)?input-)(\w+)"/g)];
@@ -113,7 +113,7 @@ describe('each node of the package', () => {
     });
   }
 
-  it('offers the settings of the contract with the defaults of the engine', () => {
+  it('offers the settings of the engine with its defaults', () => {
     const { defaults } = definition('smartserver').definition as { defaults: Record<string, { value: unknown }> };
     const { name, version, ...offered } = defaults;
     const values = Object.fromEntries(Object.entries(offered).map(([key, { value }]) => [key, value]));
@@ -127,7 +127,7 @@ const languages = readdirSync(join(root, 'nodes', 'locales'));
 describe('the labels', () => {
   for (const language of languages) {
     for (const name of NODES) {
-      it(`of ${name} in ${language} are there for each key used, and in English for no other`, () => {
+      it(`of ${name} in ${language} exist for each key used, and for no other`, () => {
         const labels = keysOf(json('dist', 'nodes', 'locales', language, `${name}.json`));
         const own = runtime.find((one) => one.name === name)?.text ?? '';
         const scripts = resources(name).map((resource) => read('resources', resource));
@@ -144,7 +144,7 @@ describe('the labels', () => {
         );
       });
 
-      it(`of ${name} in ${language} has a help page with the usual parts`, () => {
+      it(`of ${name} in ${language} have a help page with the usual parts`, () => {
         const help = read('nodes', 'locales', language, `${name}.html`);
         assert.match(help, new RegExp(`^<script type="text/html" data-help-name="${name}">\\s*<p>`));
         if (name === 'smartserver') return;
@@ -153,9 +153,9 @@ describe('the labels', () => {
       });
     }
 
-    it(`that nodes share in ${language} are each used by one`, () => {
+    it(`shared by nodes in ${language} are all used`, () => {
       const scripts = readdirSync(join(root, 'resources')).map((resource) => read('resources', resource));
-      // A language has the names and consequences of services where the catalogue's own words are not of that language.
+      // Other languages also translate the names and consequences of services, which the catalogue has in English.
       const words = CATALOGUE.flatMap(({ id }) => [`service.${id}`, `consequence.${id}`]);
       const used = [...shared, ...words, ...[...NODES.map(page), ...scripts].flatMap(usedKeys)];
       const common = keysOf(json('nodes', 'locales', language, 'common.json'));
@@ -168,7 +168,7 @@ describe('the labels', () => {
     it(`of the status fit below a node in ${language}`, () => {
       for (const name of NODES) {
         const labels = json('dist', 'nodes', 'locales', language, `${name}.json`);
-        // A countdown of a week is as long as a countdown gets.
+        // A countdown is at most a week long.
         const texts = Object.values<string>(labels.status).map((text) =>
           text.replace('__seconds__', '604800').replace('__count__', '1000'),
         );
@@ -177,6 +177,10 @@ describe('the labels', () => {
     });
   }
 });
+
+interface Validated {
+  validate?: (this: { _: (key: string) => string }, value: unknown, options: object) => unknown;
+}
 
 describe('the choices of the dialogs', () => {
   const context = createContext({ window: {} });
@@ -252,7 +256,68 @@ describe('the choices of the dialogs', () => {
     }
   });
 
-  it('say what a wrong configuration would be refused for', () => {
+  it('are valid or not as to the engine, in a configuration that was written by hand too', () => {
+    const script = /<script type="text\/javascript">([\s\S]*?)<\/script>/.exec(page('smartserver'))?.[1] ?? '';
+    const registered: { definition?: { defaults: Record<string, Validated> } } = {};
+    const RED = {
+      nodes: { registerType: (_: string, definition: never) => Object.assign(registered, { definition }) },
+    };
+    const window = {};
+    const editor = createContext({ window, RED, URL, $: () => undefined });
+    for (const name of ['catalogue.js', 'editor.js']) runInContext(read('resources', name), editor);
+    runInContext(`Object.assign(globalThis, window); ${script}`, editor);
+    const anything = [
+      undefined,
+      null,
+      5,
+      true,
+      '',
+      'x',
+      '/',
+      '/etc',
+      '/a/../b',
+      ['/a'],
+      {},
+      [null],
+      [{}],
+      [5],
+      ['x'],
+      [[]],
+    ];
+    const service = (ports: unknown) => [{ id: 'plant', label: 'Plant', ports }];
+    const profile = (entry: unknown) => [{ name: 'night', open: [entry] }];
+    const own: Record<string, readonly unknown[]> = {
+      servicePorts: [{ opcua: 5 }, { opcua: null }, { opcua: '55001/tcp' }],
+      customServices: [service(undefined), service('22/tcp'), service([]), service(['22/tcp']), service([22])],
+      customProfiles: [
+        ...[null, {}, { service: 'ssh' }, { service: 'ssh', interface: '+' }, { service: 'ssh', interface: 'eth+' }],
+        ...['10.1.2.3/8', '2001:db8::/064', '::ffff:10.0.0.1/64', '::ffff:10.0.0.1/104'].map((from) => ({
+          ...{ service: 'ssh', from },
+        })),
+      ].map(profile),
+      managementFrom: [
+        '2001:DB8::1/64',
+        '10.0.0.0/08',
+        '::ffff:a00:1',
+        '::ffff:a00:1/64',
+        '::ffff:1:2:3/64',
+        '300.1.1.1',
+      ],
+      keepBackups: [0, 1, 1000, 1001],
+    };
+    for (const [property, { validate }] of Object.entries(registered.definition?.defaults ?? {})) {
+      if (!validate || property === 'version') continue;
+      const isValid = (value: unknown): boolean => validate.call({ _: (key: string) => key }, value, {}) === true;
+      for (const value of anything) assert.doesNotThrow(() => isValid(value), `${property} ${JSON.stringify(value)}`);
+      assert.ok(isValid(undefined), property);
+      for (const value of own[property] ?? []) {
+        const { success } = settings.safeParse({ [property]: value });
+        assert.equal(isValid(value), success, `${property} ${JSON.stringify(value)}`);
+      }
+    }
+  });
+
+  it('say why an invalid configuration would be refused', () => {
     const twice = { customServices: [{ id: 'ssh', label: 'SSH', ports: ['22/tcp'] }] };
     const unknown = { customProfiles: [{ name: 'plant', open: [{ service: 'nowhere' }] }] };
     assert.throws(() => inBrowser(`smartserverFirewallServices.servicesOf(${JSON.stringify(twice)})`), /INVALID_INPUT/);
@@ -323,7 +388,7 @@ describe('the examples', () => {
     );
   });
 
-  it('have ids that differ between them, so that all can be imported', () => {
+  it('have distinct ids, so that all can be imported', () => {
     const ids = examples.flatMap(({ flow }) => flow.map(({ id }: { id: string }) => id));
     assert.equal(new Set(ids).size, ids.length);
   });

@@ -1,4 +1,4 @@
-/** Sets nodes up on fake devices, sends them messages and tells what came of it. */
+/** Sets up nodes on fake devices, sends them messages and returns the outcome. */
 import { EventEmitter, once } from 'node:events';
 import { createRequire } from 'node:module';
 import type { Node, NodeInitializer, NodeMessage, NodeStatus } from 'node-red';
@@ -22,7 +22,7 @@ const coreNodes: NodeInitializer[] = ['80-template', '15-change', '10-switch', '
   core(`@node-red/nodes/core/function/${name}.js`),
 );
 
-/** What a message led to. */
+/** The outcome of a message. */
 export interface Outcome {
   /** The message sent on, if any. */
   sent: Message | null;
@@ -40,13 +40,13 @@ let restore: Parameters<typeof openDevicesWith>[0] | undefined;
 
 const TAB = { id: 'flow', type: 'tab', label: 'Flow', env: [{ name: 'SERVICE', value: 'mqtt', type: 'str' }] };
 
-/** What devices opened from now on do when they are asked to do what came due; null for nothing. */
+/** What devices opened from now on do when asked to do what is due; null for nothing. */
 let failsToResume: { failure: unknown } | null = null;
 export const failResumingWith = (failure: unknown): void => {
   failsToResume = { failure };
 };
 
-/** Starts a flow on fake devices: the given nodes, a Catch node, a Complete node for all, and what they lead to. */
+/** Starts a flow on fake devices: the given nodes, a Catch node, a Complete node for all, and what they are wired to. */
 export async function start(nodes: { id: string; type: string; [property: string]: unknown }[]): Promise<void> {
   devices = [];
   restore = openDevicesWith((settings) => {
@@ -55,7 +55,7 @@ export async function start(nodes: { id: string; type: string; [property: string
     devices.push(device);
     return device;
   });
-  // Without a place on the canvas Node-RED takes a node for a config node.
+  // Node-RED takes a node without a position on the canvas for a config node.
   const place = { x: 0, y: 0, z: 'flow' };
   const own = nodes.map((node) => (node.type === 'smartserver' ? node : { ...place, wires: [['out']], ...node }));
   const scope = nodes.filter(({ type }) => type !== 'smartserver').map(({ id }) => id);
@@ -85,7 +85,7 @@ export async function start(nodes: { id: string; type: string; [property: string
     ],
   );
   watchArrivals();
-  // The test helper tells of a status in a later tick; the first ones belong to the start.
+  // The test helper reports a status in a later tick; the first ones belong to the start.
   await new Promise(setImmediate);
 }
 
@@ -109,7 +109,7 @@ export function watchStatus(id: string): NodeStatus[] {
   return statuses;
 }
 
-/** Sends a message to the node and waits until it is done with it, well or not. One message at a time. */
+/** Sends a message to the node and waits until it has finished with it, successfully or not. One message at a time. */
 export async function send(id: string, message: object): Promise<Outcome> {
   const statuses = watchStatus(id);
   const outcome: Outcome = { sent: null, caught: null, statuses };
@@ -127,7 +127,7 @@ export async function send(id: string, message: object): Promise<Outcome> {
   return outcome;
 }
 
-/** Tells each message that arrives at the end of the flow: at `out` or `caught`, and `done` when a node has finished. */
+/** Emits each message that arrives at the end of the flow: as `out` or `caught`, and `done` when a node has finished. */
 export const arrivals = new EventEmitter();
 
 function watchArrivals(): void {

@@ -25,7 +25,7 @@ describe('a changing node', () => {
     assert.deepEqual(status.firstCall.args, [{ fill: 'grey', shape: 'dot', text: 'status.ready' }]);
   });
 
-  it('shows that it is at work and has changed something, then that nothing was to change', async () => {
+  it('shows that it is working and has changed something, then that nothing had to be changed', async () => {
     await start([{ ...TOGGLE, action: 'close' }]);
     assert.deepEqual((await send('toggle', {})).statuses, [
       { fill: 'blue', shape: 'ring', text: 'status.working' },
@@ -43,7 +43,7 @@ describe('a changing node', () => {
     assert.deepEqual(statuses[1], { fill: 'grey', shape: 'dot', text: 'status.dryRun' });
   });
 
-  it('gives an error to the Catch node with its code, its message starting with it, and sends nothing on', async () => {
+  it('passes an error to the Catch node, its message starting with the code, and sends nothing on', async () => {
     await start([TOGGLE]);
     await send('toggle', {});
     (devices[0] as { failure: unknown }).failure = new FirewallError('LOCKOUT', {
@@ -58,7 +58,7 @@ describe('a changing node', () => {
     assert.deepEqual(statuses[1], { fill: 'red', shape: 'ring', text: 'LOCKOUT' });
   });
 
-  it('tells a Catch node of an error although the message is nested too deep to be copied', async () => {
+  it('reports an error to a Catch node although the message is nested too deeply to be copied', async () => {
     await start([TOGGLE]);
     await send('toggle', {});
     (devices[0] as { failure: unknown }).failure = new FirewallError('LOCKOUT', {
@@ -70,7 +70,7 @@ describe('a changing node', () => {
   });
 
   for (const failure of [new TypeError('x is not a function'), 'text', null, { toString: () => 'object' }]) {
-    it(`reports a failure that is no FirewallError (${String(failure)}) as INTERNAL`, async () => {
+    it(`reports a failure that is not a FirewallError (${String(failure)}) as INTERNAL`, async () => {
       await start([PROFILE]);
       await send('profile', {});
       (devices[0] as { failure: unknown }).failure = failure;
@@ -90,7 +90,7 @@ describe('a changing node', () => {
     assert.deepEqual(devices[0]?.requests, [{}, {}]);
   });
 
-  it('hands on every property it has, under the name it has in the request', async () => {
+  it('passes on every property it has, under its name in the request', async () => {
     await start([
       {
         ...TOGGLE,
@@ -130,7 +130,7 @@ describe('a changing node', () => {
     ]);
   });
 
-  it('names no direction where the editor has "as the service needs"', async () => {
+  it('omits the direction if the editor has "as the service requires"', async () => {
     await start([{ ...TOGGLE, direction: '' }]);
     await send('toggle', {});
     assert.deepEqual(Object.keys(devices[0]?.requests[0] as object), ['service', 'action']);
@@ -212,7 +212,7 @@ describe('the queue', () => {
 describe('the configuration', () => {
   afterEach(stop);
 
-  it('gives the engine each setting, the number that the form stored as text too', async () => {
+  it('passes each setting to the engine, including the number that the form stored as text', async () => {
     const custom = {
       privilege: 'sudo',
       servicePorts: { opcua: '55001/tcp' },
@@ -258,7 +258,7 @@ describe('the configuration', () => {
   }
 
   for (const device of ['gone', 'toggle', '__proto__']) {
-    it(`that is no configuration (${device}) is INVALID_INPUT, and never the factory device`, async () => {
+    it(`that is not a configuration (${device}) is INVALID_INPUT, and never the factory device`, async () => {
       await start([{ ...TOGGLE, device }]);
       const { caught } = await send('toggle', {});
       assert.match(caught?.error.message ?? '', /^INVALID_INPUT: device: /);
@@ -279,14 +279,14 @@ describe('change-web-ports', () => {
     assert.deepEqual(devices[0]?.requests, [{}]);
   });
 
-  it('hands on every property it has in a change', async () => {
+  it('passes on every property it has in a change', async () => {
     const options = { fixRedirect: false, reload: 'none', dryRun: true, onlyTighten: true, force: true };
     await start([{ ...MOVE, ...options, keepOldOpen: 600, repairTo: 'firewall' }]);
     await send('move', {});
     assert.deepEqual(devices[0]?.requests, [{ mode: 'change', http: 1780, https: 1443, keepOldOpen: 600, ...options }]);
   });
 
-  it('hands on who follows whom in a repair, and nothing that a repair does not have', async () => {
+  it('passes on what a repair goes by, and nothing that a repair does not use', async () => {
     const options = { fixRedirect: true, reload: 'reload', dryRun: false, onlyTighten: false, force: false };
     await start([{ ...MOVE, ...options, mode: 'repair', keepOldOpen: 600, repairTo: 'firewall' }]);
     await send('move', {});
@@ -294,7 +294,7 @@ describe('change-web-ports', () => {
   });
 
   for (const type of ['num', 'msg', 'env', 'jsonata']) {
-    it(`names no port where the field is empty (${type})`, async () => {
+    it(`omits a port whose field is empty (${type})`, async () => {
       await start([{ ...MOVE, http: '', httpType: type }]);
       await send('move', {});
       assert.deepEqual(devices[0]?.requests, [{ mode: 'change', https: 1443 }]);
@@ -327,7 +327,7 @@ describe('change-web-ports', () => {
     });
   }
 
-  it('does what came due as flows start, once for all nodes of a device', async () => {
+  it('does what is due as flows start, once for all nodes of a device', async () => {
     await start([
       { id: 'device', type: 'smartserver' },
       MOVE,
@@ -342,7 +342,7 @@ describe('change-web-ports', () => {
     );
   });
 
-  it('is not alone in that: every changing node may have left something for later, a reading one has not', async () => {
+  it('is not alone in that: every changing node may have a deadline to meet, a reading one has not', async () => {
     for (const node of [TOGGLE, PROFILE, { id: 'restore', type: 'restore-firewall' }]) {
       await start([node]);
       assert.equal(devices[0]?.resumed, 1, node.type);
@@ -358,7 +358,7 @@ describe('change-web-ports', () => {
     [null, /^INTERNAL: /],
   ];
   for (const [failure, expected] of failures) {
-    it(`warns where that fails (${String(failure)}), and works all the same`, async () => {
+    it(`warns if that fails (${String(failure)}), and works all the same`, async () => {
       failResumingWith(failure);
       await start([MOVE]);
       const { warn } = nodeOf('move') as unknown as { warn: { args: [string][] } };
@@ -369,7 +369,7 @@ describe('change-web-ports', () => {
     });
   }
 
-  it('warns of a configuration that is wrong or gone', async () => {
+  it('warns about a configuration that is invalid or missing', async () => {
     await start([
       { id: 'device', type: 'smartserver', webSite: 'apollo.conf' },
       { ...MOVE, device: 'device' },
@@ -396,7 +396,7 @@ describe('a device', () => {
     assert.equal(devices[0]?.closed, true);
   });
 
-  it('is another one when flows start again, and does anew what came due', async () => {
+  it('is a new one when flows start again, and again does what is due', async () => {
     await start([MOVE]);
     const [first] = devices;
     await stop();

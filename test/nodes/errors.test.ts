@@ -1,4 +1,4 @@
-/** The sentences of errors in other languages: every one the nodes can say, and none besides. */
+/** The sentences of errors in other languages: every one that nodes can produce, and no other. */
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -8,7 +8,7 @@ import { translated } from '../../nodes/translated';
 
 const root = resolve(__dirname, '..', '..', '..');
 const LANGUAGES = ['de', 'ja'];
-/** Only the command line says these, and it speaks English. */
+/** Only the command line uses these, and it is in English. */
 const ENGLISH_ONLY = ['agent/setup.ts', 'agent/command-line.ts'];
 const TAGGED = /\b(?:say|phrase)`((?:[^`\\]|\\.)*)`/g;
 const PLACE = /\$\{(?:[^{}]|\{[^{}]*\})*\}/g;
@@ -20,7 +20,7 @@ const sources = (folder: string): string[] =>
     return path.endsWith('.ts') && !ENGLISH_ONLY.includes(path) ? [path] : [];
   });
 
-/** As `say` makes it of the template literal. */
+/** The template that `say` makes of the template literal. */
 function templateOf(literal: string): string {
   let places = 0;
   return literal.replace(PLACE, () => `{${places++}}`);
@@ -30,7 +30,7 @@ const said = ['firewall', 'agent', 'nodes']
   .flatMap(sources)
   .flatMap((path) => [...readFileSync(join(root, path), 'utf8').matchAll(TAGGED)])
   .map(([, literal = '']) => templateOf(literal))
-  // Without a word of its own there is nothing to translate.
+  // Without a word in the template there is nothing to translate.
   .filter((template) => /\p{L}/u.test(template.replace(/\{\d\}/g, '')));
 
 const textsOf = (language: string): Record<string, string> =>
@@ -44,14 +44,14 @@ describe('the sentences of errors', () => {
   });
 
   for (const language of LANGUAGES) {
-    it(`are there in ${language}, each one and no other`, () => {
+    it(`exist in ${language}, each one and no other`, () => {
       const texts = Object.keys(textsOf(language));
       const missing = said.filter((template) => !texts.includes(template));
       const unused = texts.filter((template) => !said.includes(template));
       assert.deepEqual({ missing, unused }, { missing: [], unused: [] });
     });
 
-    it(`have the same places in ${language}`, () => {
+    it(`have the same placeholders in ${language}`, () => {
       const wrong = Object.entries(textsOf(language)).filter(
         ([template, text]) => String(placesOf(template)) !== String(placesOf(text)),
       );
@@ -68,7 +68,7 @@ describe('an error', () => {
       remedy: say`Use one of ${'ssh'}, or ports like 22/tcp.`,
     });
 
-  it('is English by itself, and says so where a language is not there', () => {
+  it('is English by default, and if a language is missing', () => {
     const english =
       'UNKNOWN_SERVICE: there is no service x. The firewall was not changed. Use one of ssh, or ports like 22/tcp.';
     assert.equal(make('x').message, english);
@@ -79,12 +79,12 @@ describe('an error', () => {
   it('says the same in another language, with its code and its values', () => {
     const error = translated(speaking('de'), make('x'));
     assert.equal(error.code, 'UNKNOWN_SERVICE');
-    assert.match(error.message, /^UNKNOWN_SERVICE: Es gibt keinen Dienst x\. Die Firewall wurde nicht verändert\./);
+    assert.match(error.message, /^UNKNOWN_SERVICE: Es gibt keinen Dienst x\. Die Firewall wurde nicht geändert\./);
     assert.equal(String(error), error.message);
     assert.match(translated(speaking('ja'), make('x')).message, /^UNKNOWN_SERVICE: サービス x はありません。/);
   });
 
-  it('takes a value for a value, whatever it looks like', () => {
+  it('treats a value as a value, whatever it looks like', () => {
     for (const name of ['{0}', '{1}', 'Try again.', '$&', '__proto__', '<b>']) {
       assert.match(make(name).message, new RegExp(`no service ${name.replace(/[{}$.]/g, '\\$&')}\\. The`));
       const { message } = translated(speaking('de'), make(name));
@@ -92,13 +92,13 @@ describe('an error', () => {
     }
   });
 
-  it('says a sentence inside a sentence in the same language', () => {
-    const sentence = say`${'a'} is not a rule file that ufw writes: ${say`it is empty`}.`;
-    assert.equal(rendered(sentence), 'a is not a rule file that ufw writes: it is empty.');
+  it('translates a sentence inside a sentence too', () => {
+    const sentence = say`${'a'} is not a valid ufw rule file: ${say`it is empty`}.`;
+    assert.equal(rendered(sentence), 'a is not a valid ufw rule file: it is empty.');
     const error = new FirewallError('UFW_FILES_UNREADABLE', { what: sentence, state: null });
     assert.equal(
       translated(speaking('de'), error).message,
-      'UFW_FILES_UNREADABLE: a ist keine Regeldatei, wie ufw sie schreibt: sie ist leer.',
+      'UFW_FILES_UNREADABLE: a ist keine gültige ufw-Regeldatei: sie ist leer.',
     );
   });
 });

@@ -1,4 +1,4 @@
-/** The examples about the web ports and fleets, run on a fake device: each message arrives where the flow's comments say. */
+/** The examples for web ports and fleets, run on a fake device: each message arrives where the flow's comments say. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -8,9 +8,9 @@ import { check } from '../../firewall/messages';
 import { devices, type Message, nodeOf, start, stop } from './bench';
 
 const root = resolve(__dirname, '..', '..', '..');
-/** The bench has a tab and a Catch node of its own. */
+/** The bench has its own tab and Catch node. */
 const LEFT_OUT = ['tab', 'comment', 'catch', 'mqtt-broker', 'tls-config'];
-/** Messages are sent by the test instead, and seen where they would be printed, or answered to a browser. */
+/** The test sends messages instead, and sees them where they would be printed, or sent to a browser. */
 const STANDS = ['inject', 'debug', 'http in', 'http response', 'mqtt in', 'mqtt out', 'status', 'delay'];
 
 interface FlowNode {
@@ -44,7 +44,7 @@ async function follow(
 describe('the example', () => {
   afterEach(stop);
 
-  it('move-web-ports tells the new address, there and back', async () => {
+  it('move-web-ports reports the new address, there and back', async () => {
     await startExample('move-web-ports');
     const device = devices[0];
     assert.ok(device);
@@ -69,7 +69,7 @@ describe('the example', () => {
     );
   });
 
-  it('fleet-operator keeps no more devices than it is made for, and shows some hundreds on a page', async () => {
+  it('fleet-operator keeps no more devices than it is designed for, and shows some hundreds per page', async () => {
     await startExample('fleet-operator');
     const say = (name: string, what: string, said: object) => {
       const topic = `smartserver/device/${name}/firewall/${what}`;
@@ -115,14 +115,14 @@ describe('the example', () => {
     );
   });
 
-  it('undo-button undoes, mends and lists', async () => {
+  it('undo-button undoes, repairs and lists', async () => {
     await startExample('undo-button');
     assert.equal((await follow('Undo', 'What changed')).payload.action, 'undo');
-    assert.equal((await follow('Mend', 'What changed')).payload.action, 'restore latest');
+    assert.equal((await follow('Repair', 'What changed')).payload.action, 'restore latest');
     assert.equal((await follow('List the backups', 'Backups')).payload[0].id, '20260101T000000000Z-0a1b2c');
   });
 
-  it('web-ports-daily-check tells whether nginx and the firewall agree, and repairs on request', async () => {
+  it('web-ports-daily-check reports whether nginx and the firewall agree, and repairs on request', async () => {
     await startExample('web-ports-daily-check');
     const device = devices[0];
     assert.ok(device);

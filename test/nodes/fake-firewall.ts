@@ -1,4 +1,4 @@
-/** A device without a machine. It obeys the engine's schemas: what the engine refuses it refuses, in the same words. */
+/** A device without a machine. It obeys the engine's schemas: it refuses what the engine refuses, in the same words. */
 
 import { FirewallError, say } from '../../firewall/errors';
 import type { Seen } from '../../firewall/firewall';
@@ -40,25 +40,25 @@ const DEFAULTS = check(settingsSchema, {});
 
 export class FakeFirewall implements Device {
   readonly settings: typeof DEFAULTS;
-  /** Each request as the nodes gave it, before any check. */
+  /** Each request as passed by the nodes, before validation. */
   readonly requests: unknown[] = [];
-  /** How many requests were at work at the same time, at most. */
+  /** The maximum number of concurrent requests. */
   overlap = 0;
   /** What the next request fails with, instead of being carried out. */
   failure: unknown;
   active = true;
   webPorts = { http: 80, https: 443 };
-  /** Where nginx and the rules disagree; null where there is no site file. */
+  /** Where nginx and the rules disagree; null if there is no site file. */
   webProblems: string[] | null = [];
-  /** How often it was asked to do what came due. */
+  /** How often it was asked to do what is due. */
   resumed = 0;
   closed = false;
   profile: string | null = 'enhanced';
   comment = 'from the plant';
-  /** The change that waits to be confirmed. */
+  /** The pending change. */
   pending: State['pending'] = null;
   leases: State['leases'] = [];
-  /** The operator's request that was done last. */
+  /** The operator's last request carried out. */
   lastRequest: LastRequest | null = null;
   /** Who watches, and what for. */
   readonly watchers = new Set<{ asked: WatchOptions; listener: WatchObserver }>();
@@ -75,7 +75,7 @@ export class FakeFirewall implements Device {
     this.#registry = registryOf(this.settings, null);
   }
 
-  /** Lets requests wait; gives the function that lets them go on. */
+  /** Blocks requests; returns the function that releases them. */
   hold(): () => void {
     let release: () => void = () => undefined;
     this.#gate = new Promise((resolve) => {
@@ -136,7 +136,7 @@ export class FakeFirewall implements Device {
     return this.#queued(() => {
       const waiting = this.pending;
       if (!waiting || (id !== undefined && id !== waiting.id)) {
-        throw new FirewallError('NOTHING_PENDING', { what: say`no change waits to be confirmed.` });
+        throw new FirewallError('NOTHING_PENDING', { what: say`no change is waiting for confirmation.` });
       }
       this.pending = null;
       this.see({ confirmed: waiting.id });
@@ -151,7 +151,7 @@ export class FakeFirewall implements Device {
     return this.#queued(() => this.#result(`${action} ${backup}`.trim(), !dryRun, asked));
   }
 
-  /** With the engine's own rules of what is done; only that it is done is pretended. */
+  /** With the engine's own rules of what is carried out; only the carrying out is faked. */
   fleet(envelope: unknown, limits?: Limits): Promise<FleetDone> {
     this.requests.push({ envelope, limits });
     return fleet(envelope, (call) => this.#ordered(call), limits);
@@ -193,7 +193,7 @@ export class FakeFirewall implements Device {
     return () => this.#observers.delete(observer);
   }
 
-  /** Tells the observers what a device would after a request, or by itself. */
+  /** Notifies the observers as a device would after a request, or by itself. */
   see(seen: Partial<Seen>): void {
     for (const observer of [...this.#observers]) observer({ state: this.#state(), confirmed: null, said: [], ...seen });
   }
@@ -204,8 +204,8 @@ export class FakeFirewall implements Device {
     return () => this.watchers.delete(watcher);
   }
 
-  /** Tells those who watch for it of an event. */
-  tell(event: WatchEvent): void {
+  /** Notifies those who watch for it of an event. */
+  notify(event: WatchEvent): void {
     for (const { asked, listener } of this.watchers) if (asked.topics.includes(event.topic)) listener.event(event);
   }
 
@@ -254,6 +254,8 @@ export class FakeFirewall implements Device {
         in: openness(id),
         out: 'closed',
         families: [{ family: 'ipv4', in: openness(id), out: 'closed' }],
+        decidedBy: { in: [], out: [] },
+        undecided: [],
         interfaces: [],
         sources: [],
         optional,

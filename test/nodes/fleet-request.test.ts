@@ -1,4 +1,4 @@
-/** An operator's requests as the node takes and answers them. */
+/** An operator's requests, as the node receives and answers them. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -21,7 +21,7 @@ const lockdown = (issued = 0) => request('set-profile', { profile: 'lockdown' },
 describe('fleet-request', () => {
   afterEach(stop);
 
-  it('answers in the message it got, whether that has an object, JSON or bytes', async () => {
+  it('answers in the message it received, whether its payload is an object, JSON or bytes', async () => {
     await start([FLEET]);
     const payloads = [lockdown(-3), JSON.stringify(lockdown(-2)), Buffer.from(JSON.stringify(lockdown(-1)))];
     const outcomes: string[] = [];
@@ -34,7 +34,7 @@ describe('fleet-request', () => {
     assert.deepEqual(outcomes, ['changed', 'unchanged', 'unchanged']);
   });
 
-  it('has each action made by the engine, with the fields of its node', async () => {
+  it('has the engine carry out each action, with the properties of its node', async () => {
     await start([FLEET]);
     const asked = [
       request('set-profile', { profile: 'standard', ownRules: 'remove' }, 1),
@@ -59,7 +59,7 @@ describe('fleet-request', () => {
     );
   });
 
-  it('says below itself how each ended', async () => {
+  it('shows the outcome of each in its status', async () => {
     await start([FLEET]);
     const looks = async (payload: unknown) => (await send('fleet', { payload })).statuses.slice(-1)[0];
     const [green, grey] = [
@@ -77,7 +77,7 @@ describe('fleet-request', () => {
     assert.deepEqual(await looks('nonsense'), { fill: 'red', shape: 'ring', text: 'INVALID_INPUT' });
   });
 
-  it('sends the answer to what failed too, once, and a Catch node hears of it', async () => {
+  it('sends the response to a failed request too, once, and reports the error to a Catch node', async () => {
     await start([FLEET]);
     const [device] = [await send('fleet', { payload: lockdown() }).then(() => devices[0])];
     assert.ok(device);
@@ -92,12 +92,12 @@ describe('fleet-request', () => {
     assert.deepEqual([outcome, error?.code, sent?.topic], ['failed', 'LOCKOUT', 'kept']);
     assert.equal(caught?.error.code, 'LOCKOUT');
     assert.equal(caught?.payload.outcome, 'failed');
-    // Tried again when it comes again.
+    // Tried again when it arrives again.
     device.failure = undefined;
     assert.equal((await send('fleet', { payload: lockdown(1) })).sent?.payload.outcome, 'unchanged');
   });
 
-  it('does not trouble a Catch node with what comes late or in another order', async () => {
+  it('does not bother a Catch node with requests that arrive late or out of order', async () => {
     await start([FLEET]);
     await send('fleet', { payload: lockdown(1) });
     for (const payload of [lockdown(0), lockdown(-20 * MINUTE)]) {
@@ -122,7 +122,7 @@ describe('fleet-request', () => {
     ['a terminal’s commands', { ...lockdown(), id: '\x1b[2J<script>', action: 'rm -rf' }],
   ];
   for (const [kind, payload] of hostile) {
-    it(`survives what is no request (${kind}), and answers without repeating it`, async () => {
+    it(`survives what is not a request (${kind}), and answers without repeating it`, async () => {
       await start([FLEET]);
       const { sent, caught } = await send('fleet', { payload });
       const result = check(fleetResult, sent?.payload);
@@ -132,7 +132,7 @@ describe('fleet-request', () => {
     });
   }
 
-  it('reports what is no FirewallError as INTERNAL', async () => {
+  it('reports what is not a FirewallError as INTERNAL', async () => {
     await start([FLEET]);
     await send('fleet', { payload: lockdown() });
     (devices[0] as { failure: unknown }).failure = new TypeError('x is not a function');
@@ -140,7 +140,7 @@ describe('fleet-request', () => {
     assert.deepEqual([sent?.payload.error.code, caught?.error.code], ['INTERNAL', 'INTERNAL']);
   });
 
-  it('lets no request open anything where it is to tighten only', async () => {
+  it('lets no request open anything if it may only tighten', async () => {
     await start([{ ...FLEET, onlyTighten: true }]);
     for (const fields of [{}, { onlyTighten: false }]) {
       await send('fleet', { payload: request('toggle-service', { service: 'ssh', action: 'open', ...fields }) });
@@ -152,20 +152,20 @@ describe('fleet-request', () => {
     }
   });
 
-  it('counts down while a change waits, until a request confirms it', async () => {
+  it('counts down while a change is pending, until a request confirms it', async () => {
     await start([FLEET]);
     const shown = watchStatus('fleet');
     const waits = request('set-profile', { profile: 'lockdown', confirmWithin: 90 }, 1);
     const { sent } = await send('fleet', { payload: waits });
     assert.equal(sent?.payload.pending.id, '1');
-    // The test helper tells of a status in a later tick.
+    // The test helper reports a status in a later tick.
     for (let tick = 0; tick < 2; tick++) await new Promise(setImmediate);
     assert.deepEqual(shown.slice(-1), [{ fill: 'yellow', shape: 'ring', text: 'status.waiting' }]);
     await send('fleet', { payload: request('confirm-change', { id: '1' }, 2) });
     assert.deepEqual(shown.slice(-1), [{ fill: 'green', shape: 'dot', text: 'status.confirmed' }]);
   });
 
-  it('makes one request at a time', async () => {
+  it('carries out one request at a time', async () => {
     await start([FLEET]);
     let left = 20;
     const all = new Promise<void>((resolve) => {
@@ -178,11 +178,11 @@ describe('fleet-request', () => {
   });
 });
 
-describe('read-firewall, in short', () => {
+describe('read-firewall, with the summary for a fleet', () => {
   afterEach(stop);
   const { version } = JSON.parse(readFileSync(resolve(__dirname, '..', '..', '..', 'package.json'), 'utf8'));
 
-  it('sends what a device publishes of itself, with the version of this package', async () => {
+  it('sends what a device publishes about itself, with the version of this package', async () => {
     await start([{ id: 'read', type: 'read-firewall', output: 'fleet' }, FLEET]);
     await send('fleet', { payload: lockdown() });
     const state = check(fleetState, (await send('read', {})).sent?.payload);
@@ -193,7 +193,7 @@ describe('read-firewall, in short', () => {
     );
   });
 
-  it('is silent with onlyChanges while nothing but the time differs, and not when a request was carried out', async () => {
+  it('with onlyChanges sends nothing while only the time differs, but does when a request was carried out', async () => {
     await start([{ id: 'read', type: 'read-firewall', output: 'fleet', onlyChanges: true }, FLEET]);
     const sends = async () => (await send('read', {})).sent !== null;
     assert.deepEqual([await sends(), await sends()], [true, false]);

@@ -1,4 +1,4 @@
-/** Every language says what the others say, and the help says what the schemas say. */
+/** All languages say the same, and the help agrees with the schemas. */
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -33,11 +33,11 @@ const flat = (labels: Labels): Map<string, string> =>
 const placesIn = (text: string): string => [...text.matchAll(/__\w+?__/g)].map(String).sort().join();
 const helpOf = (language: string, name: string): string =>
   readFileSync(join(locales, language, `${name}.html`), 'utf8');
-/** What the catalogue says in English. */
+/** The texts that the catalogue has in English. */
 const WORDS = CATALOGUE.flatMap(({ id }) => [`service.${id}`, `consequence.${id}`]);
 
 describe('each language', () => {
-  it('is one of those that are complete', () => {
+  it('is one of the complete ones', () => {
     assert.deepEqual(readdirSync(locales).sort(), [...OTHERS, ENGLISH].sort());
   });
 
@@ -54,7 +54,7 @@ describe('each language', () => {
       assert.deepEqual({ missing, unused }, { missing: [], unused: [] });
     });
 
-    it(`${language} has the same places in its labels`, () => {
+    it(`${language} has the same placeholders in its labels`, () => {
       for (const file of files('.json')) {
         const own = flat(labelsOf(language, file));
         for (const [key, text] of flat(labelsOf(ENGLISH, file)))
@@ -62,7 +62,7 @@ describe('each language', () => {
       }
     });
 
-    it(`${language} has help that says the same of the same things in the same order`, () => {
+    it(`${language} has help with the same structure and the same terms`, () => {
       for (const file of files('.html')) {
         const name = file.replace('.html', '');
         const shapeOf = (help: string) => ({
@@ -78,7 +78,7 @@ describe('each language', () => {
 });
 
 type Shape = Record<string, z.core.$ZodType>;
-/** What the nodes are told and give, as the schemas have it. Numbers of the message are given by properties of a flow. */
+/** The input and output of the nodes, according to the schemas. */
 const REQUESTS: Readonly<Record<string, Shape>> = {
   'set-profile': setProfileRequest.shape,
   'toggle-service': toggleServiceRequest.shape,
@@ -124,7 +124,7 @@ describe('the sidebar', () => {
   it('uses each of its labels, and has each that it uses', () => {
     for (const [section, texts] of labels) {
       const used = named.filter(([, one]) => one === section).map(([, , key]) => key);
-      // Where the key is computed, it is by a word of the engine's.
+      // A computed key is one of the engine's words.
       if (used.includes('${') && section !== 'service') continue;
       const unused = Object.keys(texts).filter((key) => !used.includes(key) && !script.includes(`'${key}'`));
       const missing = used.filter((key) => key !== '${' && !(String(key) in texts));
@@ -135,7 +135,7 @@ describe('the sidebar', () => {
 
 describe('the help', () => {
   for (const [name, shape] of Object.entries(REQUESTS)) {
-    it(`of ${name} speaks of each of its properties`, () => {
+    it(`of ${name} mentions each of its properties`, () => {
       const help = helpOf(ENGLISH, name);
       const terms = [...help.matchAll(/<dt[^>]*>payload\.(\w+) /g)].map((match) => match[1] as string);
       const said = [...codesIn(help), ...terms];
@@ -143,7 +143,7 @@ describe('the help', () => {
         Object.keys(shape).filter((property) => !said.includes(property)),
         [],
       );
-      // What a message may decide is a property there is.
+      // What a message can supply is an existing property.
       assert.deepEqual(
         terms.filter((term) => !(term in shape)),
         [],
@@ -152,7 +152,7 @@ describe('the help', () => {
   }
 
   for (const [name, shapes] of Object.entries(RESULTS)) {
-    it(`of ${name} speaks of each field of what it sends`, () => {
+    it(`of ${name} mentions each field of what it sends`, () => {
       const said = codesIn(helpOf(ENGLISH, name));
       const fields = new Set(shapes.flatMap((shape) => Object.keys(shape)));
       assert.deepEqual(
@@ -162,7 +162,7 @@ describe('the help', () => {
     });
   }
 
-  it('names no error code that there is not, and each that there is somewhere', () => {
+  it('names all error codes somewhere, and no others', () => {
     const named = files('.html').flatMap((file) =>
       codesIn(helpOf(ENGLISH, file.replace('.html', ''))).filter((code) => /^[A-Z]+(_[A-Z]+)*$/.test(code)),
     );

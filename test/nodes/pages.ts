@@ -6,7 +6,7 @@ import { createContext, runInContext } from 'node:vm';
 
 const root = resolve(__dirname, '..', '..', '..');
 
-/** As built: with the parts it includes. */
+/** As built, with the included parts. */
 export const page = (name: string): string => readFileSync(join(root, 'dist', 'nodes', `${name}.html`), 'utf8');
 
 /** What the page registers with the editor. */

@@ -10,7 +10,7 @@ const READ = { id: 'read', type: 'read-firewall' };
 describe('read-firewall', () => {
   afterEach(stop);
 
-  it('sends the whole state in the message it got', async () => {
+  it('sends the whole state in the message it received', async () => {
     await start([READ]);
     const { sent, statuses } = await send('read', { topic: 'hourly', payload: 1 });
     assert.equal(sent?.topic, 'hourly');
@@ -22,7 +22,7 @@ describe('read-firewall', () => {
   });
 
   for (const output of ['services', 'rules', 'profile'] as const) {
-    it(`sends only the ${output} when told to`, async () => {
+    it(`sends only the ${output} if configured to`, async () => {
       await start([
         { ...READ, output },
         { id: 'all', type: 'read-firewall' },
@@ -39,7 +39,7 @@ describe('read-firewall', () => {
     });
   }
 
-  it('says so in its status when the firewall is inactive, or no profile fits', async () => {
+  it('shows in its status that the firewall is inactive, or that no profile matches', async () => {
     await start([READ]);
     await send('read', {});
     const device = devices[0];
@@ -53,7 +53,7 @@ describe('read-firewall', () => {
     assert.equal((await send('read', {})).statuses[1]?.text, 'a-profile-with-a-ver');
   });
 
-  it('with onlyChanges is silent while nothing but the time of reading differs, and done all the same', async () => {
+  it('with onlyChanges sends nothing while only the time of reading differs, and completes all the same', async () => {
     await start([
       { ...READ, onlyChanges: true },
       { id: 'profile', type: 'set-profile', profile: 'lockdown' },
@@ -67,7 +67,7 @@ describe('read-firewall', () => {
     assert.equal((await send('read', {})).sent, null);
   });
 
-  it('with onlyChanges compares what it sends, and with what it sent, whatever a later node made of that', async () => {
+  it('with onlyChanges compares with what it sent, whatever a later node made of that', async () => {
     await start([{ ...READ, output: 'profile', onlyChanges: true }]);
     const { sent } = await send('read', {});
     sent?.payload.differences.push('spoilt');
@@ -87,7 +87,7 @@ describe('read-firewall', () => {
 describe('the example firewall-report', () => {
   afterEach(stop);
 
-  it('makes a page of the state in which a hostile comment is text and no tag', async () => {
+  it('renders a page of the state in which a hostile comment is text and not a tag', async () => {
     const path = join(resolve(__dirname, '..', '..', '..'), 'examples', 'firewall-report.json');
     const example = JSON.parse(readFileSync(path, 'utf8')) as { id: string; type: string }[];
     const template = example.find(({ type }) => type === 'template');

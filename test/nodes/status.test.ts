@@ -1,4 +1,4 @@
-/** What a node shows while many messages come: each status is sent to every editor, so none without need. */
+/** What a node shows while many messages arrive: each status is sent to every editor, so none is sent unnecessarily. */
 import assert from 'node:assert/strict';
 import { statusOf } from '../../nodes/status';
 import { arrivals, devices, nodeOf, start, stop, watchStatus } from './bench';
@@ -6,7 +6,7 @@ import { arrivals, devices, nodeOf, start, stop, watchStatus } from './bench';
 describe('the status of a node', () => {
   afterEach(stop);
 
-  it('is one while many messages are at work, and the last one’s outcome then', async () => {
+  it('is a single one while many messages are in progress, and then the outcome of the last', async () => {
     await start([{ id: 'profile', type: 'set-profile', profile: 'lockdown' }]);
     const release = devices[0]?.hold();
     const shown = watchStatus('profile');
@@ -25,7 +25,7 @@ describe('the status of a node', () => {
     );
   });
 
-  it('is not sent again where it says the same', async () => {
+  it('is not sent again if it is unchanged', async () => {
     await start([{ id: 'read', type: 'read-firewall' }]);
     const shown = watchStatus('read');
     const RED = { _: (key: string) => key } as Parameters<typeof statusOf>[0];

@@ -1,11 +1,11 @@
 /**
- * Flows as earlier versions of the package stored them work in this one, and those of later versions are refused.
+ * Flows stored by earlier versions of the package work in this one, and those of later versions are refused.
  *
- * `test/flows/VERSION/` has what that version stored: `every-property.json`, each type of node with each of its properties
- * at a value that is not its default, as the editor exports it; `requests.json`, by a node's name the message it is sent
- * and what it then asks of the engine; and `examples/`, the examples of that version. What was released stays as it is.
- * A version that adds a property, or raises a node's `version`, adds a folder: export the flow from its editor, and say
- * in `requests.json` what it asks. The tests below find it by themselves.
+ * `test/flows/VERSION/` contains what that version stored: `every-property.json`, each type of node with each of its
+ * properties at a value that is not its default, as exported by the editor; `requests.json`, by a node's name the message it
+ * is sent and what it then requests from the engine; and `examples/`, the examples of that version. What has been released is
+ * never changed. A version that adds a property, or raises a node's `version`, adds a folder: export the flow from its editor,
+ * and put what it requests into `requests.json`. The tests below find it by themselves.
  */
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -28,13 +28,13 @@ interface StoredNode {
 }
 type Asked = Record<string, { message: object; request: object }>;
 
-/** Starts those nodes of a flow that are the package's, on the bench's tab. */
+/** Starts the package's nodes of a flow, on the bench's tab. */
 async function startStored(flow: readonly StoredNode[]): Promise<void> {
   const own = flow.filter(({ type }) => NODES.includes(type));
   await start(own.map((node) => (node.type === 'smartserver' ? node : { ...node, z: 'flow', wires: [['out']] })));
 }
 
-/** What the node called a method of its own with since the flow was started. */
+/** The arguments of the node's calls of one of its methods since the flow was started. */
 function calledWith(id: string, method: 'status' | 'warn' | 'error'): unknown[] {
   const node = nodeOf(id);
   // The test helper spies on the methods of all nodes at once.
@@ -52,12 +52,12 @@ describe('a flow stored by version', () => {
     const flow: StoredNode[] = json(version, 'every-property.json');
     const one = (type: string): StoredNode => flow.find((node) => node.type === type) ?? assert.fail(type);
 
-    it(`${version}: each node asks the engine for what its properties say`, async () => {
+    it(`${version}: each node makes the request that its properties describe`, async () => {
       await startStored(flow);
       const asked: Asked = json(version, 'requests.json');
       for (const [name, { message, request }] of Object.entries(asked)) {
         const { id } = flow.find((node) => node.name === name) ?? assert.fail(name);
-        // The engine's change that waits is not what this is about.
+        // Pending changes are not what this test is about.
         if (devices[0]) devices[0].pending = null;
         const { caught } = await send(id, message);
         assert.equal(caught, null, caught?.error.message);
@@ -76,14 +76,14 @@ describe('a flow stored by version', () => {
       assert.ok(id && type && name);
     });
 
-    it(`${version}: a reading sends the part it is to, and only when that changed`, async () => {
+    it(`${version}: a reading sends the selected part, and only when it has changed`, async () => {
       await startStored(flow);
       const { id } = one('read-firewall');
       assert.equal((await send(id, {})).sent?.payload[0].comment, 'from the plant');
       assert.equal((await send(id, {})).sent, null);
     });
 
-    it(`${version}: the change that waits is confirmed`, async () => {
+    it(`${version}: the pending change is confirmed`, async () => {
       await startStored(flow);
       const { id } = one('confirm-change');
       await send(id, {});
@@ -93,23 +93,23 @@ describe('a flow stored by version', () => {
       assert.equal((await send(id, { payload: { id: '7' } })).sent?.payload.id, '7');
     });
 
-    it(`${version}: what is watched for is what it says`, async () => {
+    it(`${version}: the selected topics are watched`, async () => {
       await startStored(flow);
-      // The sidebar watches too, for nothing.
+      // The sidebar watches too, for no topic.
       const watched = [...(devices[0]?.watchers ?? [])].map(({ asked }) => asked).filter(({ topics }) => topics[0]);
       assert.deepEqual(watched, [{ topics: ['blocked'], blockedEvery: 300 }]);
     });
 
     const own = (name: string): StoredNode[] =>
       json(version, 'examples', name).filter(({ type }: StoredNode) => NODES.includes(type));
-    // The operator's side of a fleet has none of them.
+    // The operator's side of a fleet has none of the package's nodes.
     for (const name of readdirSync(join(folder, version, 'examples')).filter((one) => own(one).length > 0)) {
-      it(`${version}: the example ${name} starts, and what it asks by itself is understood`, async () => {
+      it(`${version}: the example ${name} starts, and its requests are understood`, async () => {
         await startStored(json(version, 'examples', name));
         for (const node of own(name)) {
           assert.deepEqual([...calledWith(node.id, 'warn'), ...calledWith(node.id, 'error')], []);
           if (['smartserver', 'watch-firewall'].includes(node.type)) continue;
-          // What a property takes from a message is not there; there is no change to confirm.
+          // The message lacks the values that properties take from it; there is no change to confirm.
           const { caught } = await send(node.id, {});
           assert.match(
             caught?.error.message ?? '',
@@ -143,7 +143,7 @@ describe('a node saved by a later version', () => {
   afterEach(stop);
 
   for (const type of NODES.filter((name) => !['smartserver', 'watch-firewall'].includes(name))) {
-    it(`(${type}) says so as flows start, answers each message with that error, and asks nothing`, async () => {
+    it(`(${type}) reports that as flows start, answers each message with the error, and requests nothing`, async () => {
       const node = { id: 'node', type, name: '', version: versionOf(type) + 1 };
       await start([node, { id: 'reading', type: 'read-firewall' }]);
       const [warning] = calledWith('node', 'warn');
@@ -157,14 +157,14 @@ describe('a node saved by a later version', () => {
     });
   }
 
-  it('(watch-firewall) says so, and watches for nothing', async () => {
+  it('(watch-firewall) reports that, and watches for nothing', async () => {
     const node = { id: 'node', type: 'watch-firewall', name: '', version: versionOf('watch-firewall') + 1 };
     await start([node, { id: 'reading', type: 'read-firewall' }]);
     assert.match(String(calledWith('node', 'warn')), /^INVALID_INPUT: version: /);
     assert.ok([...(devices[0]?.watchers ?? [])].every(({ asked }) => asked.topics.length === 0));
   });
 
-  it('(smartserver) opens no device: whoever uses it is told', async () => {
+  it('(smartserver) opens no device: the nodes that use it report that', async () => {
     await start([
       { id: 'config', type: 'smartserver', version: versionOf('smartserver') + 1 },
       { id: 'profile', type: 'set-profile', device: 'config', version: 1 },
@@ -190,7 +190,10 @@ describe('a stored definition', () => {
     assert.deepEqual(upToDate(stored(1), migrations), { ...stored(3), name: '23' });
     assert.deepEqual(upToDate(stored(2), migrations), { ...stored(3), name: '3' });
     assert.deepEqual(upToDate(stored(3), migrations), stored(3));
-    assert.throws(() => upToDate(stored(4), migrations), /newer version of the package \(4; this one knows up to 3\)/);
+    assert.throws(
+      () => upToDate(stored(4), migrations),
+      /newer version of the package \(4; this one supports up to 3\)/,
+    );
   });
 
   it('without a version is one of the first', () => {

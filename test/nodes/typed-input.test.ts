@@ -34,7 +34,7 @@ describe('a TypedInput', () => {
     });
   }
 
-  it('decides the profile, the action and the source in the same way', async () => {
+  it('supplies the profile, the action and the source in the same way', async () => {
     await start([
       node({ action: 'do', actionType: 'msg', from: 'who', fromType: 'msg' }),
       { id: 'profile', type: 'set-profile', profile: 'payload', profileType: 'msg' },
@@ -64,7 +64,7 @@ describe('a TypedInput', () => {
     });
   }
 
-  it('of type bool gives a truth value, which no service is', async () => {
+  it('of type bool supplies a boolean, which is not a service', async () => {
     await start([node({ service: 'true', serviceType: 'bool' })]);
     const { caught } = await send('toggle', {});
     assert.match(caught?.error.message ?? '', /^INVALID_INPUT: "?service"?: /);
@@ -83,7 +83,7 @@ describe('a TypedInput', () => {
     ['from', 'jsonata', 'nothing'],
   ];
   for (const [property, type, value] of missing) {
-    it(`${property} from ${type} ${value}, where nothing is, is INVALID_INPUT and not the default`, async () => {
+    it(`${property} from ${type} ${value}, where there is no value, is INVALID_INPUT and not the default`, async () => {
       await start([{ ...node({ [property]: value, [`${property}Type`]: type }), type: typeWith(property) }]);
       const { caught, sent } = await send('toggle', { payload: {} });
       assert.equal(sent, null);
@@ -138,7 +138,7 @@ describe('a TypedInput', () => {
   ];
   for (const property of ['service', 'action', 'from', 'profile', 'http', 'https']) {
     for (const [what, value] of hostile) {
-      // An empty source means anywhere; all other empty texts are no value.
+      // An empty source means anywhere; every other empty string is no value.
       if (property === 'from' && value === '') continue;
       it(`with ${what} as ${property} ends in an error of one line, and nothing changes`, async () => {
         await start([{ id: 'node', type: typeWith(property), [property]: 'evil', [`${property}Type`]: 'msg' }]);
@@ -151,7 +151,7 @@ describe('a TypedInput', () => {
     }
   }
 
-  it('that a hand-written flow gives a list for its type or value does no harm', async () => {
+  it('with a list for its type or value, as in a hand-written flow, does no harm', async () => {
     await start([node({ service: ['ssh'], serviceType: { a: 1 } })]);
     const { caught, sent } = await send('toggle', {});
     assert.ok(sent ?? caught);

@@ -16,7 +16,7 @@ describe('watch-firewall', () => {
     assert.ok(found);
     return found;
   };
-  /** The node's own watch; the sidebar watches too, for nothing. */
+  /** The node's own watch; the sidebar watches too, for no topic. */
   const watchers = () => [...(devices[0]?.watchers ?? [])].filter(({ asked }) => asked.topics.length > 0);
   const lease = { topic: 'lease-ended', payload: { service: 'ssh', at: '2026-01-01T00:00:00.000Z' } } as const;
 
@@ -27,7 +27,7 @@ describe('watch-firewall', () => {
     assert.equal(asked.blockedEvery, 60);
   });
 
-  it('watches for what is ticked, as often as the form says', async () => {
+  it('watches for the selected topics, at the interval of the form', async () => {
     const off = { changes: false, drift: false, webPorts: false, pending: false, reverted: false, leaseEnded: false };
     await start([{ ...WATCH, ...off, blocked: true, blockedEvery: '5' }]);
     const [{ asked } = assert.fail()] = watchers();
@@ -38,7 +38,7 @@ describe('watch-firewall', () => {
     await start([WATCH]);
     const statuses = watchStatus('watch');
     const sent = once(arrivals, 'out');
-    device().tell(lease);
+    device().notify(lease);
     const [{ topic, payload }] = await sent;
     assert.deepEqual({ topic, payload }, lease);
     await new Promise(setImmediate);
@@ -62,7 +62,7 @@ describe('watch-firewall', () => {
       { topic: 'reverted', payload: { ...waiting, at: '2026-01-01T00:00:00.000Z' } },
       lease,
     ];
-    for (const event of events) device().tell(event);
+    for (const event of events) device().notify(event);
     await new Promise(setImmediate);
     assert.deepEqual(
       statuses.map(({ text }) => text),
@@ -72,7 +72,7 @@ describe('watch-firewall', () => {
     );
   });
 
-  it('gives what keeps it from watching to a Catch node, and shows it until it is over', async () => {
+  it('passes an error that keeps it from watching to a Catch node, and shows it until it is resolved', async () => {
     await start([WATCH]);
     const statuses = watchStatus('watch');
     const [{ listener } = assert.fail()] = watchers();
@@ -101,7 +101,7 @@ describe('watch-firewall', () => {
     });
   }
 
-  it('watches no longer when it is closed', async () => {
+  it('stops watching when it is closed', async () => {
     await start([WATCH, { id: 'other', type: 'read-firewall' }]);
     const closing = device();
     await stop();

@@ -1,6 +1,6 @@
 /**
- * Stands in for the flow library and the npm registry, for node-red-dev. That asks them at fixed https addresses, and
- * sends a request for such an address as it is to the proxy that `https_proxy` names: this server.
+ * A stand-in for the flow library and the npm registry, for node-red-dev. That queries them at fixed https addresses, and
+ * sends a request for such an address unchanged to the proxy named by `https_proxy`: this server.
  */
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -19,18 +19,18 @@ const LISTED: readonly Listed[] = [
   { id: '@smartserver/node-red-firewall', types: ['smartserver', 'read-firewall', 'set-profile', 'toggle-service'] },
 ];
 
-/** What the registry says of Node-RED, as far as it is asked for. */
+/** What the registry says about Node-RED, as far as it is queried. */
 const NODE_RED = { 'dist-tags': { latest: '5.0.7' }, versions: { '5.0.7': { engines: { node: '>=22.9' } } } };
 
 export interface Library {
-  /** For `https_proxy`. */
+  /** The value for `https_proxy`. */
   url: string;
-  /** The paths it was asked for, on whichever host. */
+  /** The requested paths, on whatever host. */
   asked: string[];
   close(): void;
 }
 
-/** @param listed what the catalogue lists besides */
+/** @param listed what else the catalogue lists */
 export async function startLibrary(listed: readonly Listed[] = []): Promise<Library> {
   const answers: Readonly<Record<string, unknown>> = {
     '/catalogue.json': { modules: [...LISTED, ...listed] },

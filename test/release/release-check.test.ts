@@ -25,7 +25,7 @@ describe('The check before a release', () => {
   const write = (name: string, content: string | object): void =>
     writeFileSync(join(folder, name), typeof content === 'string' ? content : JSON.stringify(content));
 
-  /** A repository that may be released, but for what is given. */
+  /** A repository that may be released, except for what is given. */
   function commit(tag: string | null = 'v1.2.0', files: Record<string, string | object> = {}): void {
     write('package.json', { name: 'doors', version: '1.2.0' });
     write('package-lock.json', LOCK);
@@ -42,29 +42,29 @@ describe('The check before a release', () => {
   });
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-  it('has nothing against one that is right', async () => {
+  it('accepts a correct one', async () => {
     commit();
     assert.deepEqual(await refusals(folder, GREEN), []);
     assert.deepEqual(await refusals(folder, GREEN, 'v1.2.0'), []);
   });
 
-  it('has nothing against further tags', async () => {
+  it('accepts additional tags', async () => {
     commit();
     git('tag', 'latest');
     assert.deepEqual(await refusals(folder, GREEN), []);
   });
 
-  it('refuses a commit without a tag, also where an earlier one has it', async () => {
+  it('refuses a commit without a tag, even if an earlier one has it', async () => {
     commit();
     write('door', 'open');
     git('add', '-A');
     git('commit', '-qm', 'Another door');
-    assert.deepEqual(await refusals(folder, GREEN), ['The commit has no tag; package.json asks for v1.2.0.']);
+    assert.deepEqual(await refusals(folder, GREEN), ['The commit has no tag; package.json requires v1.2.0.']);
   });
 
   for (const tag of ['v1.2.1', '1.2.0', 'v1.2.0-rc.1']) {
     it(`refuses the tag ${tag} for version 1.2.0, at the commit or as it is named`, async () => {
-      const refused = [`The tag is ${tag}, and package.json asks for v1.2.0.`];
+      const refused = [`The tag is ${tag}, but package.json requires v1.2.0.`];
       commit(tag);
       assert.deepEqual(await refusals(folder, GREEN), refused);
       assert.deepEqual(await refusals(folder, GREEN, tag), refused);
@@ -85,28 +85,28 @@ describe('The check before a release', () => {
     assert.deepEqual(await refusals(folder, GREEN), ['CHANGELOG.md has no entry for 1.2.0.']);
   });
 
-  it('refuses a work tree that is not as committed, and names the files', async () => {
+  it('refuses uncommitted changes, and names the files', async () => {
     commit();
     write('CHANGELOG.md', `${CHANGELOG}\n`);
     write('new', '');
-    assert.deepEqual(await refusals(folder, GREEN), ['The work tree is not as committed: M CHANGELOG.md, ?? new.']);
+    assert.deepEqual(await refusals(folder, GREEN), ['There are uncommitted changes: M CHANGELOG.md, ?? new.']);
   });
 
   it('refuses a lock file with addresses', async () => {
     commit('v1.2.0', { 'package-lock.json': { ...LOCK, packages: { ...LOCK.packages, 'node_modules/hinge': HINGE } } });
     assert.deepEqual(await refusals(folder, GREEN), [
-      'package-lock.json binds 1 packages to addresses, for example node_modules/hinge: its "resolved" have to go.',
+      'package-lock.json ties 1 packages to addresses, for example node_modules/hinge: remove the "resolved" entries.',
     ]);
   });
 
   it('refuses a lock file of another version', async () => {
     commit('v1.2.0', { 'package-lock.json': { ...LOCK, version: '1.1.0' } });
     assert.deepEqual(await refusals(folder, GREEN), [
-      'package-lock.json is of version 1.1.0, and package.json of 1.2.0.',
+      'package-lock.json has version 1.1.0, but package.json has 1.2.0.',
     ]);
   });
 
-  it('refuses what the audit and the scorecard find, and where they cannot look', async () => {
+  it('refuses what the audit and the scorecard find, and if they cannot check', async () => {
     commit();
     const checks: Checks = {
       audit: () => ['npm audit --omit=dev found: hinge (high).'],
@@ -120,7 +120,7 @@ describe('The check before a release', () => {
     ]);
   });
 
-  it('tells all that is wrong at once', async () => {
+  it('reports everything that is wrong at once', async () => {
     commit('v1.1.9', {
       'CHANGELOG.md': '',
       'package-lock.json': { ...LOCK, packages: { 'node_modules/hinge': HINGE } },

@@ -20,7 +20,7 @@ describe('The scorecard of the packed package', function () {
   });
   after(() => rm(packed.folder, { recursive: true, force: true }));
 
-  /** With what the tool asked for. */
+  /** With what the tool requested. */
   async function judge(listed: readonly Listed[] = []): Promise<Scorecard & { asked: string[] }> {
     const library = await startLibrary(listed);
     try {
@@ -30,14 +30,14 @@ describe('The scorecard of the packed package', function () {
     }
   }
 
-  it('is green in each check of the tool but those that the README explains', async () => {
+  it('is green in every check of the tool except those that the README explains', async () => {
     const { checks, said, asked } = await judge();
     assert.deepEqual(Object.keys(checks).sort(), Object.keys(CHECKS).sort());
     for (const [name, check] of Object.entries(checks)) {
       assert.equal(check.test, !EXPLAINED.includes(name), `${name} ${JSON.stringify(check)}\n${said}`);
     }
     assert.deepEqual(faultsOf({ checks }), []);
-    // It is green too where it could not look.
+    // It is also green where it could not check.
     const unread = [...said.matchAll(/Unable to (?:parse|read) .*?([\w-]+)\.js/g)].map((match) => match[1]);
     assert.deepEqual(
       unread,
@@ -50,20 +50,20 @@ describe('The scorecard of the packed package', function () {
     assert.deepEqual([...new Set(asked)].sort(), ['/catalogue.json', '/node-red']);
   });
 
-  it('is red where another package of the library has a node of the same name', async () => {
+  it('is red if another package in the library has a node of the same name', async () => {
     const { checks } = await judge([{ id: '@example/node-red-guard', types: ['guard', 'watch-firewall'] }]);
     assert.deepEqual(checks.N01, { test: false, nodes: ['@example/node-red-guard'] });
     assert.match(faultsOf({ checks }).join(), /^The scorecard is red: N01 .*@example\/node-red-guard/);
   });
 
-  it('is an error, and not green, where the library does not answer', async () => {
+  it('is an error, and not green, if the library does not respond', async () => {
     const library = await startLibrary();
     library.close();
     await assert.rejects(scorecard(packed.tarball, library.url), /^Error: node-red-dev gave up, .*ECONNREFUSED/);
   });
 
-  it('has the keyword that the tool never misses', () => {
-    // Its check P05 is green without it as well.
+  it('has the keyword that the tool does not check for', () => {
+    // The tool's check P05 is green without it as well.
     const { keywords } = JSON.parse(readFileSync(resolve(root, 'package.json'), 'utf8'));
     assert.ok(keywords.includes('node-red'));
   });
@@ -73,12 +73,12 @@ describe('The scorecard of the packed package', function () {
     assert.deepEqual([...new Set(said)].sort(), [...EXPLAINED].sort());
   });
 
-  it('counts a check that is new, and one that is gone, as a fault', () => {
+  it('counts a new check, and a missing one, as a fault', () => {
     const checks = Object.fromEntries(Object.keys(CHECKS).map((name) => [name, { test: true }]));
     const { P01, ...others } = checks;
     assert.deepEqual(faultsOf({ checks }), []);
-    assert.deepEqual(faultsOf({ checks: others }), ['The scorecard does not tell of P01 (has a licence).']);
-    assert.match(faultsOf({ checks: { ...checks, X09: { test: false } } }).join(), /red: X09 \(not known here\)/);
+    assert.deepEqual(faultsOf({ checks: others }), ['The scorecard does not report P01 (has a licence).']);
+    assert.match(faultsOf({ checks: { ...checks, X09: { test: false } } }).join(), /red: X09 \(an unknown check\)/);
     assert.ok(P01);
   });
 });

@@ -1,4 +1,4 @@
-/** What of others is in the package: said in full, harmless, and as the lock file has it. */
+/** The third-party code in the package: declared in full, harmless, and as in the lock file. */
 import { strict as assert } from 'node:assert';
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
@@ -15,7 +15,7 @@ const lock = json(root, 'package-lock.json');
 const locked = Object.entries<{ version: string; dev?: boolean; hasInstallScript?: boolean; resolved?: string }>(
   lock.packages,
 ).filter(([path]) => path !== '');
-/** What the project's own dependencies bring; everything else is its tools. */
+/** What the project's dependencies bring along; everything else is tools. */
 const forUsers = locked.filter(([, { dev }]) => !dev);
 
 interface Component {
@@ -40,7 +40,7 @@ describe('The packed package', function () {
   });
   after(() => rm(packed.folder, { recursive: true, force: true }));
 
-  it('runs nothing when it is installed, and asks for no other package', () => {
+  it('runs nothing when it is installed, and requires no other package', () => {
     const packageJson = json(folder, 'package.json');
     const asks = Object.keys(packageJson).filter((key) =>
       /^scripts$|dependencies|gyp|^binary$|^workspaces$/i.test(key),
@@ -54,7 +54,7 @@ describe('The packed package', function () {
 
   it('has no native code', () => {
     assert.ok(files.length > 50);
-    // For a fleet's broker: its configuration, its access list, and how certificates are made.
+    // For a fleet's broker: its configuration, its access list, and the script that creates certificates.
     const known = /\.(js|json|html|css|md|svg|png)$|^LICENSE$|^docs\/fleet\/(mosquitto\.conf|acl|certificates\.sh)$/;
     assert.deepEqual(
       files.filter((name) => !known.test(name)),
@@ -78,13 +78,13 @@ describe('The packed package', function () {
     }
   });
 
-  it('has an SBOM that holds against the schema of CycloneDX 1.5', async () => {
+  it('has an SBOM that is valid against the CycloneDX 1.5 schema', async () => {
     const sbom = json(folder, 'sbom.cdx.json');
     const library = await tool('@cyclonedx/cyclonedx-library', '10.3.0');
     const schema = (name: string) =>
       json(library, '@cyclonedx', 'cyclonedx-library', 'res', 'schema', `${name}.SNAPSHOT.schema.json`);
     const { default: Ajv } = require(join(await tool('ajv', '8.17.1'), 'ajv'));
-    // What the schema's formats are about, addresses and moments, this SBOM has none of.
+    // This SBOM contains none of what the schema's formats concern: addresses and times.
     const ajv = new Ajv({ strict: false, validateFormats: false, allErrors: true });
     for (const name of ['spdx', 'jsf-0.82']) {
       ajv.addSchema(schema(name), `http://cyclonedx.org/schema/${name}.SNAPSHOT.schema.json`);
@@ -98,7 +98,7 @@ describe('The packed package', function () {
     assert.equal(validate({ ...sbom, components: [misnamed, ...others] }), false);
   });
 
-  it('has in the SBOM what the lock file has for users, in the same versions, each with its licence', () => {
+  it('lists in the SBOM what the lock file has for users, in the same versions, each with its licence', () => {
     const sbom = json(folder, 'sbom.cdx.json');
     const components: Component[] = sbom.components;
     const expected = forUsers.map(([path, { version }]) => `${path.replace('node_modules/', '')}@${version}`);
@@ -114,7 +114,7 @@ describe('The packed package', function () {
 });
 
 describe('The lock file', () => {
-  it('binds no package to an address, and each to its content', () => {
+  it('ties no package to an address, and each to its content', () => {
     assert.deepEqual(
       locked.filter(([, { resolved }]) => resolved !== undefined).map(([path]) => path),
       [],
@@ -128,7 +128,7 @@ describe('The lock file', () => {
     );
   });
 
-  it('has no package for users that runs something when it is installed', () => {
+  it('has no package for users that runs anything when it is installed', () => {
     assert.ok(forUsers.length > 10);
     assert.deepEqual(
       forUsers.filter(([, { hasInstallScript }]) => hasInstallScript).map(([path]) => path),
@@ -138,13 +138,13 @@ describe('The lock file', () => {
 });
 
 describe('The licences', () => {
-  it('of the whole tree are known, and let it be used as it is', () => {
+  it('of the whole tree are known, and permit its use', () => {
     const packages = licensed(root);
     assert.equal(packages.length, locked.length);
     assert.deepEqual(licenceFaults(packages), []);
   });
 
-  it('that are not, are named, and stricter for what users get', () => {
+  it('that do not are named, with stricter rules for what users get', () => {
     const one = (licence: string, isTool: boolean) => licenceFaults([{ name: 'x', version: '1.0.0', licence, isTool }]);
     assert.deepEqual(one('(GPL-2.0 OR MIT)', false), []);
     assert.deepEqual(one('MPL-2.0', true), []);
@@ -158,12 +158,12 @@ describe('The licences', () => {
   });
 });
 
-/** As npm 11 prints it. */
+/** As printed by npm 11. */
 const REFUSED = { message: '405 Method Not Allowed - POST https://…/bulk', statusCode: 405, error: { summary: '' } };
 const UNREACHED = { error: { code: 'ENOTFOUND', summary: 'request to https://…/root.json failed' } };
 
 describe('The audit', () => {
-  it('is clean only where npm says so', () => {
+  it('is clean only if npm says so', () => {
     const clean = [
       advisoriesIn(JSON.stringify({ auditReportVersion: 2, vulnerabilities: {}, metadata: {} })),
       signaturesIn(JSON.stringify({ invalid: [], missing: [] })),
@@ -198,7 +198,7 @@ describe('The audit', () => {
     ['says something else', '<html>', '<html>'],
     ['says something that is neither', '{}', '{}'],
   ] as const) {
-    it(`is not clean where the registry ${what}`, () => {
+    it(`is not clean if the registry ${what}`, () => {
       assert.deepEqual(auditFaults([advisoriesIn(printed), signaturesIn(printed)]), [
         `npm audit --omit=dev was not answered (${said}), so nothing is known.`,
         `npm audit signatures was not answered (${said}), so nothing is known.`,

@@ -8,8 +8,8 @@ import { portRanges } from '../../../firewall/rules/ports';
 import { type Family, makeRule, type Rule } from '../../../firewall/rules/rule';
 import { canonicalFile, formatRuleFile, parseRuleFile, rulesOf, withRules } from '../../../firewall/rules/rule-file';
 import { parseTuple } from '../../../firewall/rules/tuple';
+import { addressSet } from '../../../firewall/verdicts/boxes';
 import {
-  addressSet,
   boxesOf,
   chainOfRules,
   decide,

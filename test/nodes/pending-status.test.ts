@@ -1,18 +1,18 @@
-/** Changes that wait, and the way back, as the nodes show and send them. */
+/** Pending changes and undoing changes, as the nodes show and send them. */
 import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import type { Node, NodeAPI } from 'node-red';
 import { check } from '../../firewall/messages';
 import { backupReport, type ChangeResult, confirmation } from '../../firewall/results';
 import type { Device } from '../../nodes/device';
-import { waitingOf } from '../../nodes/waiting';
+import { pendingStatus } from '../../nodes/pending-status';
 import { devices, send, start, stop, watchStatus } from './bench';
 
 const TOGGLE = { id: 'toggle', type: 'toggle-service', action: 'close', confirmWithin: '90' };
 const CONFIRM = { id: 'confirm', type: 'confirm-change' };
 const RING = { fill: 'yellow', shape: 'ring' };
 
-describe('a change that waits', () => {
+describe('a pending change', () => {
   afterEach(stop);
 
   const begin = async () => {
@@ -23,7 +23,7 @@ describe('a change that waits', () => {
     return { sent, shown };
   };
 
-  it('is asked for with the seconds of the form, and shown below its node', async () => {
+  it('is requested with the seconds of the form, and shown below its node', async () => {
     const { sent, shown } = await begin();
     assert.deepEqual(
       devices.map(({ requests }) => (requests[0] as { confirmWithin?: number }).confirmWithin),
@@ -38,17 +38,17 @@ describe('a change that waits', () => {
     const node = new EventEmitter();
     const device = { observe: () => () => undefined } as unknown as Device;
     const pending = { confirmBy: new Date(Date.now() + 90_000).toISOString(), guard: 'node-red' };
-    const told = await new Promise<unknown[]>((resolve) => {
+    const shown = await new Promise<unknown[]>((resolve) => {
       const texts: unknown[] = [];
-      // The timer and the clock need not agree on when a second is over.
+      // The timer and the clock need not agree on when a second has passed.
       const show = (_outcome: string, text: unknown) => texts.push(text) && (text as number) < 90 && resolve(texts);
-      waitingOf(RED, node as Node, show)(device, { id: '1', pending } as ChangeResult);
+      pendingStatus(RED, node as Node, show)(device, { id: '1', pending } as ChangeResult);
     });
     node.emit('close');
-    assert.equal(told[0], 90);
+    assert.equal(shown[0], 90);
   });
 
-  it('is confirmed by its id, by any other not', async () => {
+  it('is confirmed by its id, but not by another', async () => {
     const { shown } = await begin();
     for (const payload of [{ id: 'another' }, { id: 7 }, { id: ['1'] }, { id: null }]) {
       const { caught } = await send('confirm', { payload });
@@ -62,7 +62,7 @@ describe('a change that waits', () => {
     assert.equal((await send('confirm', {})).caught?.error.code, 'NOTHING_PENDING');
   });
 
-  it('is confirmed by a message about nothing', async () => {
+  it('is confirmed by a message without an id', async () => {
     for (const payload of [undefined, null, 'now', 1234, {}]) {
       await begin();
       assert.equal((await send('confirm', { payload })).sent?.payload.confirmed, true, String(payload));
@@ -70,15 +70,15 @@ describe('a change that waits', () => {
     }
   });
 
-  it('shows that it waits no longer when it has gone back', async () => {
+  it('is shown as no longer pending once it has been reverted', async () => {
     const { shown } = await begin();
     const [device] = devices;
     assert.ok(device);
     device.see({});
     assert.equal(shown.slice(-1)[0]?.fill ?? 'yellow', 'yellow');
     device.pending = null;
-    device.see({ said: ['The change was not confirmed and was taken back.'] });
-    // The test helper tells of a status in a later tick.
+    device.see({ said: ['The change was not confirmed and has been reverted.'] });
+    // The test helper reports a status in a later tick.
     await new Promise(setImmediate);
     assert.deepEqual(shown.slice(-1), [{ fill: 'grey', shape: 'dot', text: 'status.over' }]);
   });
@@ -93,7 +93,7 @@ describe('restore-firewall', () => {
     assert.deepEqual(devices[0]?.requests, [{}]);
   });
 
-  it('restores the backup that the message names, and judges nothing itself', async () => {
+  it('restores the backup that the message names, and validates nothing itself', async () => {
     await start([
       { id: 'restore', type: 'restore-firewall', action: 'restore', backup: 'payload.backup', backupType: 'msg' },
     ]);

@@ -1,18 +1,22 @@
-/** A change that waits to be confirmed, as its node shows it: a countdown, until it is over one way or the other. */
+/** How its node shows a pending change: as a countdown, until it is either confirmed or reverted. */
 import type { Node, NodeAPI } from 'node-red';
 import type { Device } from './device';
 import type { ShowStatus } from './status';
 
 const SECOND_MS = 1000;
 
-/** A change, and until when it waits; null where it does not. */
-interface Waiting {
+/** A change, and until when it is pending; null if it is not. */
+interface PendingChange {
   id: string;
   pending: { confirmBy: string } | null;
 }
 
-/** Shows the countdown of each change it is given, the last one's only. */
-export function waitingOf(RED: NodeAPI, node: Node, show: ShowStatus): (device: Device, change: Waiting) => void {
+/** Returns a function that shows the countdown of a change, in place of that of the change before. */
+export function pendingStatus(
+  RED: NodeAPI,
+  node: Node,
+  show: ShowStatus,
+): (device: Device, change: PendingChange) => void {
   let stop = (): void => undefined;
   node.on('close', () => stop());
   return (device, { id, pending }) => {

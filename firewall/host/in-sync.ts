@@ -1,0 +1,48 @@
+/**
+ * Whether the kernel holds what ufw's files say. What ufw itself writes is compared as text; where that differs, iptables is
+ * asked what the files mean.
+ */
+import { fromBytes } from '../printable';
+import type { Family } from '../rules/rule';
+import type { Table } from '../rules/tables';
+import { filesDifference, isActive, type Kernel, meantText, rulesDifference } from '../state/kernel';
+import type { Snapshot } from '../state/snapshot';
+import { inScratch } from './scratch';
+
+/**
+ * Where the kernel does not hold the rules and policies of the files (what a change loads, and nothing around it), in
+ * words; null where it does.
+ */
+export async function missingRules(snapshot: Snapshot, kernel: Kernel): Promise<string | null> {
+  if (!isActive(snapshot, kernel)) return "ufw's chains are not in place";
+  const said = await Promise.all(
+    snapshot.families.map(async ({ family }) => {
+      const difference = await settled(rulesDifference, snapshot, kernel, family);
+      return difference && `${family}, ${fromBytes(difference)}`;
+    }),
+  );
+  return said.find((one) => one !== null) ?? null;
+}
+
+/** Whether the kernel holds all that ufw's files would load, in every chain of ufw's and every built-in one. */
+export async function isInSync(snapshot: Snapshot, kernel: Kernel): Promise<boolean> {
+  if (!snapshot.settings.enabled) return !isActive(snapshot, kernel);
+  const found = await Promise.all(kernel.map(({ family }) => settled(filesDifference, snapshot, kernel, family)));
+  return found.every((difference) => difference === null);
+}
+
+type Comparison = (snapshot: Snapshot, kernel: Kernel, family: Family, meant?: Table | null) => Promise<string | null>;
+
+/** What a comparison says of the texts; where they differ, what it says of what iptables makes of them. */
+async function settled(
+  compare: Comparison,
+  snapshot: Snapshot,
+  kernel: Kernel,
+  family: Family,
+): Promise<string | null> {
+  const difference = await compare(snapshot, kernel, family);
+  if (difference === null) return null;
+  const asked = await inScratch(family, meantText(snapshot, kernel, family));
+  if (asked.kind === 'loaded') return compare(snapshot, kernel, family, asked.filter);
+  return `${difference}, and iptables could not be asked: ${asked.reason}`;
+}

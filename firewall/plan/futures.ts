@@ -1,0 +1,37 @@
+/** What a state leads to by itself: each lease ends, and an unconfirmed change is taken back, whenever that is. */
+import type { Checkpoint } from '../state/checkpoint';
+import { type Snapshot, withWanted } from '../state/snapshot';
+import { planLeaseEnd } from './lease-end';
+import { planUndo } from './restore';
+
+export interface Future {
+  snapshot: Snapshot;
+  /** The services whose leases have ended by then, in order. */
+  ended: readonly string[];
+  /** The change has been reverted by then, because nobody confirmed it. */
+  isReverted: boolean;
+}
+
+/**
+ * The state itself, and all that follow from it.
+ * @param checkpoint of the change that leads to the state
+ */
+export async function futuresOf(after: Snapshot, checkpoint: Checkpoint): Promise<Future[]> {
+  const futures: Future[] = [];
+  const follow = async (future: Future): Promise<void> => {
+    futures.push(future);
+    const { leases, pending } = future.snapshot.schedule;
+    const [soonest] = [...leases].sort((a, b) => a.deadline.at - b.deadline.at);
+    if (soonest) {
+      const snapshot = await withWanted(future.snapshot, planLeaseEnd(future.snapshot, soonest));
+      await follow({ ...future, snapshot, ended: [...future.ended, soonest.service] });
+    }
+    // At its deadline, or at a boot before.
+    if (pending?.id === checkpoint.id) {
+      const snapshot = await withWanted(future.snapshot, await planUndo(future.snapshot, checkpoint));
+      await follow({ ...future, snapshot, isReverted: true });
+    }
+  };
+  await follow({ snapshot: after, ended: [], isReverted: false });
+  return futures;
+}
