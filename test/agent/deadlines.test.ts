@@ -136,7 +136,7 @@ describeAsRoot('A deadline', function () {
 
   it('of a lease is kept across a power cut, and met after it', async () => {
     const before = await everything(device);
-    await ask('toggleService', { service: '9100/tcp', action: 'open', duration: 8 });
+    await ask('toggleService', { service: '9100/tcp', action: 'open', duration: 6 });
     await device.powerCut();
     await device.boot();
     assert.equal(await probe(9100), 'in');

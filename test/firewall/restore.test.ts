@@ -256,10 +256,13 @@ describe('The way back', function () {
       const before = await state();
       await engine.changeWebPorts({ https: 1443, confirmWithin: 600 });
       await device.ok('nginx', '-s', 'stop');
-      await engine.clock.advance(601);
-      assert.equal((await engine.read()).pending, null);
-      assert.deepEqual(await state(), before);
-      await device.startNginx();
+      try {
+        await engine.clock.advance(601);
+        assert.equal((await engine.read()).pending, null);
+        assert.deepEqual(await state(), before);
+      } finally {
+        await device.startNginx();
+      }
     });
 
     it('stays when it is confirmed', async () => {
