@@ -3,6 +3,7 @@
 import { ask } from './ask';
 import { stopped } from './errors';
 import type { FleetDone, Limits } from './fleet/fleet';
+import { time } from './host/clock';
 import {
   type Call,
   changeWebPortsRequest,
@@ -54,7 +55,8 @@ const SEEN: { [M in Method]: (answer: Answers[M]) => Seen | null } = {
 export class Firewall {
   readonly #settings: Settings;
   readonly #observers = new Set<(seen: Seen) => void>();
-  #timer: NodeJS.Timeout | undefined;
+  /** Cancels the wake-up that is on its way. */
+  #cancelWake: (() => void) | undefined;
   #wakesAt = 0;
   #isClosed = false;
   #watch: Watch | undefined;
@@ -161,7 +163,7 @@ export class Firewall {
    * begun, and later ones, are rejected with STOPPED; what has begun is finished.
    */
   close(): void {
-    clearTimeout(this.#timer);
+    this.#cancelWake?.();
     this.#watch?.close();
     this.#isClosed = true;
     QUEUE.cancel(this);
@@ -196,18 +198,19 @@ export class Firewall {
     if (deadlines.length === 0 || this.#isClosed) return;
     const next = Math.min(...deadlines.map((text) => Date.parse(text)));
     // One that is overdue could not end just now: it is not tried again at once.
-    const at = next > Date.now() ? next + WAKE_MS : Date.now() + RETRY_MS;
+    const now = time.wall();
+    const at = next > now ? next + WAKE_MS : now + RETRY_MS;
     // A wake-up that is on its way is not put off by whoever looks meanwhile.
-    if (this.#timer && this.#wakesAt <= at) return;
-    clearTimeout(this.#timer);
+    if (this.#cancelWake && this.#wakesAt <= at) return;
+    this.#cancelWake?.();
     this.#wakesAt = at;
     // The clock may be set meanwhile; what is due is decided by the machine's uptime.
-    this.#timer = setTimeout(() => this.#wake({ leases, pending }), at - Date.now()).unref();
+    this.#cancelWake = time.wake(at - now, () => this.#wake({ leases, pending }));
   }
 
   #wake(last: Pick<State, 'leases' | 'pending'>): void {
-    this.#timer = undefined;
+    this.#cancelWake = undefined;
     // What prevents a deadline from being met now may be gone later; it is also reported with the next result.
-    this.resume().catch(() => setTimeout(() => this.#awaitDeadline(last), RETRY_MS).unref());
+    this.resume().catch(() => time.wake(RETRY_MS, () => this.#awaitDeadline(last)));
   }
 }

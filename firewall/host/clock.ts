@@ -1,13 +1,35 @@
-/** The machine's clocks. */
+/** The machine's clocks: the one place where the engine reads what deadlines are measured by, and has itself woken. */
 import { readFile } from 'node:fs/promises';
 import { type Clock, type Deadline, deadlineIn } from '../state/clock';
 
+/**
+ * Where the time comes from. One object, through which its functions are called at each use: a test puts those of a clock
+ * of its own in their place, in the process it has started for the engine. As plain exports they would have called each
+ * other's originals, and handed down as a parameter the clock would go through every request, for the tests alone. Nothing
+ * that a message, a setting or the environment says gets here.
+ */
+export const time = {
+  /** The id of the boot. */
+  boot: async (): Promise<string> => (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim(),
+  /** Seconds since that boot. */
+  uptime: async (): Promise<number> => Number((await readFile('/proc/uptime', 'utf8')).split(' ')[0]),
+  /** Ms since 1970. */
+  wall: (): number => Date.now(),
+  /** Ms, from some moment on, that no change of the clock touches. */
+  monotonic: (): number => Number(process.hrtime.bigint() / BigInt(1_000_000)),
+  /**
+   * Makes the call when so many ms have passed, and keeps no process from ending until then.
+   * @returns what cancels it.
+   */
+  wake: (ms: number, call: () => void): (() => void) => {
+    const timer = setTimeout(call, ms).unref();
+    return () => clearTimeout(timer);
+  },
+};
+
 export async function readClock(): Promise<Clock> {
-  const [boot, uptime] = await Promise.all([
-    readFile('/proc/sys/kernel/random/boot_id', 'utf8'),
-    readFile('/proc/uptime', 'utf8'),
-  ]);
-  return { boot: boot.trim(), uptime: Number(uptime.split(' ')[0]), wall: Date.now() };
+  const [boot, uptime] = await Promise.all([time.boot(), time.uptime()]);
+  return { boot, uptime, wall: time.wall() };
 }
 
 /** @param seconds from now; 0 for none */

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import execa from 'execa';
 import { FirewallError, notPermitted, say } from '../errors';
 import type { Settings } from '../messages';
+import { time } from './clock';
 import { ENVIRONMENT, notFound } from './run';
 
 /** Where ufw has kept its lock since 0.36. Before, it had none: then this one is made, and in nobody's way. */
@@ -88,16 +89,16 @@ export function startHolder(settings: Pick<Settings, 'etcUfw'>): Holder {
     await ended;
   };
   const take = async (timeoutMs: number): Promise<Lock> => {
-    let timer: NodeJS.Timeout | undefined;
+    let stopWaiting = (): void => undefined;
     holder.stdin?.write('\n');
     const answer = await Promise.race([
       new Promise<'held'>((resolve) => holder.stdout?.once('data', () => resolve('held'))),
       new Promise<'late'>((resolve) => {
-        timer = setTimeout(resolve, timeoutMs, 'late');
+        stopWaiting = time.wake(timeoutMs, () => resolve('late'));
       }),
       ended,
     ]);
-    clearTimeout(timer);
+    stopWaiting();
     if (answer === 'held') {
       held = true;
       return { isHeld: () => held, release };

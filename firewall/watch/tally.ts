@@ -3,7 +3,7 @@
  * Sources can be forged, by the thousand in a second: so many are kept apart, and all others are counted together.
  */
 
-import { now } from '../monotonic';
+import { time } from '../host/clock';
 import type { Blocked } from '../results';
 import type { Packet } from './blocked-packet';
 
@@ -14,7 +14,7 @@ interface Entry {
   about: Omit<Blocked, 'count'>;
   /** Since the last message. */
   count: number;
-  /** When the next message may come, in ms of `now`. */
+  /** When the next message may come, in ms of `time.monotonic`. */
   due: number;
 }
 
@@ -28,7 +28,8 @@ export class Tally {
   readonly #tell: (blocked: Blocked) => void;
   /** In the order in which they are due: each is moved to the end when it is reported. */
   readonly #entries = new Map<string, Entry>();
-  #timer: NodeJS.Timeout | undefined;
+  /** Cancels the next look at what is due. */
+  #cancel: (() => void) | undefined;
 
   constructor(everySeconds: number, tell: (blocked: Blocked) => void) {
     this.#everyMs = everySeconds * 1000;
@@ -42,7 +43,10 @@ export class Tally {
     const about = key === '' ? OTHERS : packet;
     const known = this.#entries.get(key);
     if (known) this.#entries.set(key, { ...known, about, count: known.count + 1 });
-    else this.#say(key, { about, count: 1, due: 0 });
+    else {
+      this.#say(key, { about, count: 1, due: 0 });
+      this.#wait();
+    }
   }
 
   /** How many entries it holds. */
@@ -51,27 +55,31 @@ export class Tally {
   }
 
   close(): void {
-    clearTimeout(this.#timer);
+    this.#cancel?.();
     this.#entries.clear();
   }
 
   #say(key: string, { about, count }: Entry): void {
     this.#entries.delete(key);
-    this.#entries.set(key, { about, count: 0, due: now() + this.#everyMs });
-    this.#timer ??= setTimeout(() => this.#come(), this.#everyMs);
+    this.#entries.set(key, { about, count: 0, due: time.monotonic() + this.#everyMs });
     this.#tell({ ...about, count });
   }
 
   /** Tells of those that are due, and forgets those that nothing has come from since. */
   #come(): void {
-    this.#timer = undefined;
+    this.#cancel = undefined;
+    const now = time.monotonic();
     for (const [key, entry] of this.#entries) {
-      if (entry.due > now()) {
-        this.#timer ??= setTimeout(() => this.#come(), entry.due - now());
-        return;
-      }
+      if (entry.due > now) break;
       if (entry.count > 0) this.#say(key, entry);
       else this.#entries.delete(key);
     }
+    this.#wait();
+  }
+
+  /** Looks when the first of them is due. */
+  #wait(): void {
+    const [first] = this.#entries.values();
+    if (first) this.#cancel ??= time.wake(first.due - time.monotonic(), () => this.#come());
   }
 }

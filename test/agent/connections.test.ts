@@ -1,34 +1,22 @@
 /** `cutConnections` and `systemService`, with the real sshd, observed from the neighbour. */
 import { strict as assert } from 'node:assert';
-import { after, before, beforeEach, it } from 'mocha';
+import { beforeEach, it } from 'mocha';
 import type { ChangeResult } from '../../firewall/results';
-import { Engine } from '../device/engine';
-import { describeAsRoot } from '../device/systemd/suite';
-import { SystemdDevice } from '../device/systemd/systemd-device';
-import { everything, restore } from '../firewall/stable';
+import { useEngine, useShared } from '../device/suite';
+import { describeAsRoot, useSystemdDevice } from '../device/systemd/suite';
+import { everything, reset } from '../firewall/stable';
 import { until } from '../firewall/until';
+
+/** There when a session need not wait any longer. */
+const OVER = '/run/session-is-over';
 
 describeAsRoot('A session over SSH', function () {
   this.timeout(120_000);
-  let device: SystemdDevice;
-  let engine: Engine;
-  let factory: Record<string, string>;
+  const device = useSystemdDevice();
+  const engine = useEngine(device);
+  const factory = useShared(() => everything(device));
 
-  before(async () => {
-    device = await SystemdDevice.open();
-    engine = await Engine.start(device);
-    factory = await everything(device);
-  });
-
-  after(async () => {
-    await engine?.stop();
-    await device?.close();
-  });
-
-  beforeEach(async () => {
-    await device.remove('/var/lib/smartserver-firewall');
-    await restore(device, factory);
-  });
+  beforeEach(() => reset(device, factory));
 
   const count = async () => Number(await device.ok('sh', '-c', "ss -Htn state established '( sport = :22 )' | wc -l"));
   const sshd = async () =>
@@ -38,11 +26,13 @@ describeAsRoot('A session over SSH', function () {
       ),
     );
 
-  /** How a session that is open during a change ends, once its input ends. */
+  /** How a session that is open during a change ends, which outlives the change if it may. */
   const during = async (change: () => Promise<ChangeResult>) => {
-    const session = device.ssh('echo ready; sleep 4; echo done');
+    await device.remove(OVER);
+    const session = device.ssh(`echo ready; while [ ! -e ${OVER} ]; do sleep 0.1; done; echo done`);
     await until(async () => (await count()) === 1);
     const result = await change();
+    await device.write(OVER, '');
     return { result, session: await session };
   };
 
@@ -66,12 +56,12 @@ describeAsRoot('A session over SSH', function () {
   });
 
   it('is unreachable, now and after a boot, when its server is stopped with the rule; and back when the lease ends', async () => {
-    const request = { action: 'close', systemService: true, duration: 3 };
+    const request = { action: 'close', systemService: true, duration: 600 };
     const closed = await engine.toggleService(request);
     assert.equal(closed.changed, true);
     assert.deepEqual(await sshd(), ['disabled', 'inactive']);
-    await until(async () => (await engine.read()).leases.length === 0);
-    await engine.resume();
+    await engine.clock.advance(601);
+    assert.deepEqual((await engine.read()).leases, []);
     assert.deepEqual(await sshd(), ['enabled', 'active']);
     assert.equal((await device.ssh('true')).code, 0);
     assert.deepEqual(await everything(device), factory);

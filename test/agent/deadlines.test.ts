@@ -4,40 +4,27 @@
  */
 import { strict as assert } from 'node:assert';
 import { join } from 'node:path';
-import { after, before, beforeEach, it } from 'mocha';
+import { before, beforeEach, it } from 'mocha';
 import type { Answers, BackupReport, ChangeResult, State } from '../../firewall/results';
-import { describeAsRoot } from '../device/systemd/suite';
-import { SystemdDevice } from '../device/systemd/systemd-device';
+import { useShared } from '../device/suite';
+import { describeAsRoot, useSystemdDevice } from '../device/systemd/suite';
 import { project } from '../device/systemd/tree';
-import { everything, restore } from '../firewall/stable';
+import { everything, everythingAndSite, reset, STATE } from '../firewall/stable';
 import { until } from '../firewall/until';
 import { askAgent, COMMAND, requestOf, setUp } from './as-apollo';
 
-const SITE = '/etc/nginx/sites-available/apollo.conf';
-const STATE = '/var/lib/smartserver-firewall';
 const DAY = 24 * 3600;
+/** The kernel tells its uptime in hundredths of a second; one more than that. */
+const UPTIME_MS = 20;
 
 describeAsRoot('A deadline', function () {
   this.timeout(240_000);
-  let device: SystemdDevice;
-  let factory: Record<string, string>;
+  const device = useSystemdDevice();
+  before(() => setUp(device));
+  const factory = useShared(() => everythingAndSite(device));
+  beforeEach(() => reset(device, factory));
 
-  before(async () => {
-    device = await SystemdDevice.open();
-    await setUp(device);
-    factory = await state();
-  });
-
-  after(() => device?.close());
-
-  beforeEach(async () => {
-    await device.write(SITE, factory.site as string);
-    await device.remove(STATE);
-    await device.ok('nginx', '-s', 'reload');
-    await restore(device, factory);
-  });
-
-  const state = async () => ({ ...(await everything(device)), site: await device.read(SITE) });
+  const state = () => everythingAndSite(device);
   const ask = async <Answer = ChangeResult>(method: string, request: unknown = {}): Promise<Answer> => {
     const { stdout, stderr } = await askAgent(device, requestOf(method, request));
     const { result, error } = JSON.parse(stdout) as { result?: Answers[keyof Answers]; error?: { message: string } };
@@ -51,6 +38,10 @@ describeAsRoot('A deadline', function () {
       const { pending, leases } = await ask<State>('read');
       return pending === null && leases.length === 0 && !(await device.exists(`${STATE}/journal.json`));
     });
+  /** The units that the package has had systemd make, timers among them. */
+  const units = () => device.ok('systemctl', 'list-units', '--all', '--plain', '--no-legend', 'smartserver-firewall-*');
+  /** Waits until a deadline has come, as its text has it. */
+  const passed = (deadline = '') => until(async () => Date.now() > Date.parse(deadline) + UPTIME_MS);
   /** The result of `settle` with another clock; systemd's own clock is left alone. */
   const settleAt = (offset: string) =>
     device.run([COMMAND, 'settle'], {
@@ -99,7 +90,8 @@ describeAsRoot('A deadline', function () {
   it('of a change that was confirmed passes without effect', async () => {
     const { id } = await ask('toggleService', { action: 'close', confirmWithin: 3 });
     await ask('confirm', { id });
-    await new Promise((resolve) => setTimeout(resolve, 5000));
+    assert.match(await units(), /\.timer /);
+    await until(async () => (await units()) === '');
     assert.equal(await probe(22), 'filtered');
     assert.equal((await device.run(['systemctl', '--failed', '--no-legend', '--plain'])).stdout, '');
   });
@@ -144,7 +136,7 @@ describeAsRoot('A deadline', function () {
 
   it('of a lease is kept across a power cut, and met after it', async () => {
     const before = await everything(device);
-    await ask('toggleService', { service: '9100/tcp', action: 'open', duration: 8 });
+    await ask('toggleService', { service: '9100/tcp', action: 'open', duration: 6 });
     await device.powerCut();
     await device.boot();
     assert.equal(await probe(9100), 'in');
@@ -154,9 +146,9 @@ describeAsRoot('A deadline', function () {
   });
 
   it('of a lease that passed while the device was off is met at boot', async () => {
-    await ask('toggleService', { service: '9100/tcp', action: 'open', duration: 1 });
+    const { state: leased } = await ask('toggleService', { service: '9100/tcp', action: 'open', duration: 2 });
     await device.powerCut();
-    await new Promise((resolve) => setTimeout(resolve, 1500));
+    await passed(leased.leases[0]?.until);
     await device.boot();
     assert.equal(await probe(9100), 'filtered');
   });
@@ -176,9 +168,9 @@ describeAsRoot('A deadline', function () {
   it('is met although the clock has jumped by a day, forward or back', async () => {
     await device.ok('systemctl', 'mask', '--runtime', '--now', 'smartserver-firewall.service');
     for (const offset of [`+${DAY}s`, `-${DAY}s`]) {
-      await ask('toggleService', { service: '9100/tcp', action: 'open', duration: 1 });
+      const { state: leased } = await ask('toggleService', { service: '9100/tcp', action: 'open', duration: 2 });
       await device.ok('systemctl', 'stop', 'smartserver-firewall-*.timer');
-      await new Promise((resolve) => setTimeout(resolve, 1200));
+      await passed(leased.leases[0]?.until);
       assert.equal(await probe(9100), 'in');
       assert.equal((await settleAt(offset)).code, 0);
       assert.equal(await probe(9100), 'filtered');
@@ -210,15 +202,7 @@ describeAsRoot('A deadline', function () {
   });
 
   it('leaves no unit behind', async () => {
-    const units = await device.ok(
-      'systemctl',
-      'list-units',
-      '--all',
-      '--plain',
-      '--no-legend',
-      'smartserver-firewall-*',
-    );
-    assert.equal(units, '');
+    assert.equal(await units(), '');
   });
 });
 

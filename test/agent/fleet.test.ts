@@ -1,14 +1,13 @@
 /** An operator's requests where Node-RED is an unprivileged user, across a reboot, and with a clock that jumps. */
 import { strict as assert } from 'node:assert';
-import { after, afterEach, before, it } from 'mocha';
+import { afterEach, before, it } from 'mocha';
 import { Engine } from '../device/engine';
+import { useShared } from '../device/suite';
 import { makeClock } from '../device/systemd/clock';
-import { describeAsRoot } from '../device/systemd/suite';
-import { SystemdDevice } from '../device/systemd/systemd-device';
-import { everything, restore } from '../firewall/stable';
+import { describeAsRoot, useSystemdDevice } from '../device/systemd/suite';
+import { everything, reset } from '../firewall/stable';
 import { setUp } from './as-apollo';
 
-const STATE = '/var/lib/smartserver-firewall';
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 
@@ -21,21 +20,15 @@ const ssh = (action: string, issued: number, options: object = {}) => ({
 
 describeAsRoot('An operator’s request', function () {
   this.timeout(240_000);
-  let device: SystemdDevice;
-  let factory: Record<string, string>;
+  const device = useSystemdDevice();
   let engine: Engine | undefined;
 
-  before(async () => {
-    device = await SystemdDevice.open();
-    await setUp(device);
-    factory = await everything(device);
-  });
-  after(() => device?.close());
+  before(() => setUp(device));
+  const factory = useShared(() => everything(device));
   afterEach(async () => {
     await engine?.stop();
     engine = undefined;
-    await device.remove(STATE);
-    await restore(device, factory);
+    await reset(device, factory);
   });
 
   const asApollo = async (): Promise<Engine> => {

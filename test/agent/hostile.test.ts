@@ -5,11 +5,10 @@
  */
 import { strict as assert } from 'node:assert';
 import fc from 'fast-check';
-import { after, before, describe, it } from 'mocha';
+import { before, describe, it } from 'mocha';
 import { requestOf as checkedRequest } from '../../agent/program';
 import type { FirewallError } from '../../firewall/errors';
-import { describeAsRoot } from '../device/systemd/suite';
-import { SystemdDevice } from '../device/systemd/systemd-device';
+import { describeAsRoot, useSystemdDevice } from '../device/systemd/suite';
 import { everything } from '../firewall/stable';
 import { AGENT, askAgent, requestOf, setUp } from './as-apollo';
 
@@ -123,15 +122,12 @@ describe('The agent’s validation', function () {
 
 describeAsRoot('A hostile flow', function () {
   this.timeout(1_800_000);
-  let device: SystemdDevice;
+  const device = useSystemdDevice();
 
   before(async () => {
-    device = await SystemdDevice.open();
     await setUp(device);
     await device.write('/root/secret', SECRET, 0o600);
   });
-
-  after(() => device?.close());
 
   const outside = async () =>
     device.ok(

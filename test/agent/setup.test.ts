@@ -1,9 +1,8 @@
 /** `setup` on a device with systemd and sudo: what it installs, what it refuses, and who may do what with it. */
 import { strict as assert } from 'node:assert';
-import { after, before, beforeEach, it } from 'mocha';
+import { beforeEach, it } from 'mocha';
 import { Engine } from '../device/engine';
-import { describeAsRoot } from '../device/systemd/suite';
-import { SystemdDevice } from '../device/systemd/systemd-device';
+import { describeAsRoot, useSystemdDevice } from '../device/systemd/suite';
 import { everything } from '../firewall/stable';
 import { AGENT, askAgent, COMMAND, packaged, requestOf, setUp } from './as-apollo';
 
@@ -16,17 +15,9 @@ const HOOKS = '/home/apollo/confd/scripts/reset.d';
 
 describeAsRoot('setup', function () {
   this.timeout(180_000);
-  let device: SystemdDevice;
+  const device = useSystemdDevice();
 
-  before(async () => {
-    device = await SystemdDevice.open();
-  });
-
-  after(() => device?.close());
-
-  beforeEach(async () => {
-    await setUp(device, '--remove');
-  });
+  beforeEach(() => setUp(device, '--remove'));
 
   const installed = async () => {
     const paths = [...OWN, AGENT, `${INSTALLED}/smartserver-firewall`, SUDOERS, UNIT, COMMAND];

@@ -1,38 +1,26 @@
 /** A watch by an unprivileged user, on a device with systemd: what root did without it, and the log it may or may not read. */
 import { strict as assert } from 'node:assert';
-import { after, afterEach, before, beforeEach, it } from 'mocha';
+import { afterEach, before, beforeEach, it } from 'mocha';
 import type { ChangeResult, WatchEvent } from '../../firewall/results';
 import { Engine } from '../device/engine';
-import { describeAsRoot } from '../device/systemd/suite';
-import { SystemdDevice } from '../device/systemd/systemd-device';
-import { everything, restore } from '../firewall/stable';
+import { useShared } from '../device/suite';
+import { describeAsRoot, useSystemdDevice } from '../device/systemd/suite';
+import { everything, reset, STATE } from '../firewall/stable';
 import { until } from '../firewall/until';
 import { tcp } from '../firewall/watch/log-lines';
 import { askAgent, COMMAND, requestOf, setUp } from './as-apollo';
 
-const STATE = '/var/lib/smartserver-firewall';
 /** On the engine's search path before the real one. */
 const STAND_IN = '/usr/sbin/journalctl';
 
 describeAsRoot('A watch by an unprivileged user', function () {
   this.timeout(240_000);
-  let device: SystemdDevice;
-  let factory: Record<string, string>;
+  const device = useSystemdDevice();
   let engine: Engine;
 
-  before(async () => {
-    device = await SystemdDevice.open();
-    await setUp(device);
-    factory = await everything(device);
-  });
-
-  after(() => device?.close());
-
-  beforeEach(async () => {
-    await device.remove(STATE);
-    await restore(device, factory);
-  });
-
+  before(() => setUp(device));
+  const factory = useShared(() => everything(device));
+  beforeEach(() => reset(device, factory));
   afterEach(() => engine?.stop());
 
   const begin = async (options: unknown = {}, gid: number = device.account.gid): Promise<void> => {

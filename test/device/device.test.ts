@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Device, type EmbeddedOptions } from './device';
 import type { Family, Target } from './protocol';
+import { useDevice } from './suite';
 
 const fixtures = join(__dirname, '..', '..', '..', 'test', 'fixtures');
 const families: Family[] = ['ipv4', 'ipv6'];
@@ -47,74 +48,68 @@ describe('The test device', function () {
   after(() => Device.closeAll());
 
   describe('in the factory state', () => {
+    const device = useDevice();
+
     it('lists the rules of the vendor with the web ports where they were before', async () => {
       const vendor = await readFile(join(fixtures, 'ufw-status-numbered.txt'), 'utf8');
       const wanted = rows(vendor.replace(/\b1443\b/g, '443').replace(/\b1780\b/g, '80')).map((row) =>
         row.split(/ {2,}/),
       );
       const unique = [...new Set(wanted.map((cells) => cells.join('|')))];
-      await withDevice({ ipv6: false }, async (device) => {
-        const listing = rows(await device.ufw('status', 'numbered')).map((row) => row.split(/ {2,}/).join('|'));
+      await withDevice({ ipv6: false }, async (bare) => {
+        const listing = rows(await bare.ufw('status', 'numbered')).map((row) => row.split(/ {2,}/).join('|'));
         assert.deepEqual(listing, unique);
       });
     });
 
     it('has the IPv6 twins that ufw makes, and denies both ways', async () => {
-      await withDevice({}, async (device) => {
-        const listing = rows(await device.ufw('status', 'numbered'));
-        // All but `deny from 127.0.0.0/8` have one.
-        assert.equal(listing.filter((row) => row.includes('(v6)')).length, 22);
-        assert.match(await device.ufw('status', 'verbose'), /Default: deny \(incoming\), deny \(outgoing\)/);
-      });
+      const listing = rows(await device.ufw('status', 'numbered'));
+      // All but `deny from 127.0.0.0/8` have one.
+      assert.equal(listing.filter((row) => row.includes('(v6)')).length, 22);
+      assert.match(await device.ufw('status', 'verbose'), /Default: deny \(incoming\), deny \(outgoing\)/);
     });
 
     it('has in the kernel what ufw itself would load', async () => {
-      await withDevice({}, async (device) => {
-        const before = [await device.save('ipv4'), await device.save('ipv6')];
-        await device.ufw('reload');
-        assert.deepEqual([await device.save('ipv4'), await device.save('ipv6')], before);
-      });
+      const before = [await device.save('ipv4'), await device.save('ipv6')];
+      await device.ufw('reload');
+      assert.deepEqual([await device.save('ipv4'), await device.save('ipv6')], before);
     });
 
     it('can have another ufw and another iptables than the machine', async () => {
-      await withDevice({ ufw: '0.36', iptables: 'legacy' }, async (device) => {
-        assert.match(await device.ufw('version'), /^ufw 0\.36\n/);
+      await withDevice({ ufw: '0.36', iptables: 'legacy' }, async (old) => {
+        assert.match(await old.ufw('version'), /^ufw 0\.36\n/);
         for (const program of ['iptables', 'ip6tables-save']) {
-          assert.match(await device.ok(program, '--version'), /\(legacy\)/);
+          assert.match(await old.ok(program, '--version'), /\(legacy\)/);
         }
-        assert.match(await device.ok('cat', '/proc/net/ip_tables_names'), /^filter$/m);
+        assert.match(await old.ok('cat', '/proc/net/ip_tables_names'), /^filter$/m);
       });
     });
 
     for (const family of families) {
       it(`lets ${family} knocks in on open ports only`, async () => {
-        await withDevice({}, async (device) => {
-          const targets: Target[] = [
-            { proto: 'tcp', port: 22, family },
-            { proto: 'tcp', port: 23, family },
-            { proto: 'udp', port: 5353, family },
-            { proto: 'udp', port: 5354, family },
-            { proto: 'tcp', port: 1883, family },
-            { proto: 'udp', port: 1883, family },
-            { proto: 'tcp', port: 1883, family, interface: 'eth1' },
-            { proto: 'udp', port: 1883, family, interface: 'eth1' },
-          ];
-          const answers = await device.neighbour.knock(targets);
-          assert.deepEqual(answers, ['in', 'filtered', 'in', 'filtered', 'in', 'in', 'filtered', 'filtered']);
-        });
+        const targets: Target[] = [
+          { proto: 'tcp', port: 22, family },
+          { proto: 'tcp', port: 23, family },
+          { proto: 'udp', port: 5353, family },
+          { proto: 'udp', port: 5354, family },
+          { proto: 'tcp', port: 1883, family },
+          { proto: 'udp', port: 1883, family },
+          { proto: 'tcp', port: 1883, family, interface: 'eth1' },
+          { proto: 'udp', port: 1883, family, interface: 'eth1' },
+        ];
+        const answers = await device.neighbour.knock(targets);
+        assert.deepEqual(answers, ['in', 'filtered', 'in', 'filtered', 'in', 'in', 'filtered', 'filtered']);
       });
 
       it(`lets ${family} knocks out on open ports only`, async () => {
-        await withDevice({}, async (device) => {
-          const targets: Target[] = [
-            { proto: 'tcp', port: 25, family },
-            { proto: 'tcp', port: 26, family },
-            { proto: 'udp', port: 123, family },
-            { proto: 'udp', port: 124, family },
-            { proto: 'udp', port: 124, family, interface: 'ip70' },
-          ];
-          assert.deepEqual(await device.outward(targets), ['out', 'filtered', 'out', 'filtered', 'out']);
-        });
+        const targets: Target[] = [
+          { proto: 'tcp', port: 25, family },
+          { proto: 'tcp', port: 26, family },
+          { proto: 'udp', port: 123, family },
+          { proto: 'udp', port: 124, family },
+          { proto: 'udp', port: 124, family, interface: 'ip70' },
+        ];
+        assert.deepEqual(await device.outward(targets), ['out', 'filtered', 'out', 'filtered', 'out']);
       });
     }
   });

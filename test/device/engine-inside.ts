@@ -9,6 +9,7 @@ import { settings as settingsSchema } from '../../firewall/messages';
 import { added, inserted, removed } from '../../firewall/plan/rule-list';
 import type { WatchEvent } from '../../firewall/results';
 import type { Rule } from '../../firewall/rules/rule';
+import { EngineClock } from './engine-clock';
 
 /** One step of ufw's own vocabulary: add (at the end or in place), insert before a position (1-based), delete. */
 export interface Edit {
@@ -20,7 +21,7 @@ export interface Edit {
 export interface EngineCall {
   id: number;
   method:
-    | ('read' | 'backups' | 'resume' | 'edit' | 'watch' | 'unwatch' | 'fleet')
+    | ('read' | 'backups' | 'resume' | 'edit' | 'watch' | 'unwatch' | 'fleet' | 'advance' | 'setWall')
     | Exclude<AgentRequest['call']['method'], 'settle' | 'news'>;
   request: unknown;
 }
@@ -44,6 +45,7 @@ export interface EngineTold {
 
 const settings = JSON.parse(process.argv[2] ?? '{}') as Record<string, unknown>;
 const firewall = new Firewall(settings);
+const clock = EngineClock.install();
 
 function edited(list: readonly Rule[], { kind, rule, position }: Edit): readonly Rule[] {
   switch (kind) {
@@ -90,6 +92,7 @@ async function perform({ method, request }: EngineCall): Promise<unknown> {
   if (method === 'edit') return edit(request as Edit[]);
   if (method === 'watch') return watch(request);
   if (method === 'unwatch') return unwatch();
+  if (method === 'advance' || method === 'setWall') return clock[method](request as number);
   if (method === 'fleet') {
     const { envelope, limits } = request as { envelope: unknown; limits?: Limits };
     return (await firewall.fleet(envelope, limits)).result;

@@ -31,6 +31,14 @@ export class Engine {
   readonly said: string[] = [];
   /** How often the watch has read the firewall. */
   readings = 0;
+  /**
+   * The clock of this engine, as EngineClock has it; not that of other programs it starts, nor of systemd. What is asked of
+   * the engine afterwards comes after whatever this has woken it for.
+   */
+  readonly clock = {
+    advance: (seconds: number) => this.call({ method: 'advance', request: seconds }) as Promise<void>,
+    setWall: (seconds: number) => this.call({ method: 'setWall', request: seconds }) as Promise<void>,
+  };
 
   /** Starts the engine in the device with the given settings of the node `smartserver`. */
   static async start(
@@ -39,10 +47,7 @@ export class Engine {
     options: RunOptions = {},
   ): Promise<Engine> {
     const compiled = (name: string) => device.inside(join(__dirname, name));
-    // Each is for what the environment names.
-    const preloads = { STEP: 'steps.js', SKEW: 'skew.js' };
-    const asked = Object.entries(preloads).filter(([name]) => options.env?.[name] !== undefined);
-    const preload = asked.flatMap(([, file]) => ['-r', compiled(file)]);
+    const preload = options.env?.STEP === undefined ? [] : ['-r', compiled('steps.js')];
     const argv = [device.node, ...preload, compiled('engine-inside.js'), JSON.stringify(settings)];
     return new Engine(await device.spawn(argv, options));
   }

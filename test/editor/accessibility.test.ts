@@ -6,8 +6,9 @@ import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Page } from 'playwright-core';
+import { useShared } from '../device/suite';
 import { Editor } from './browser';
-import { type NodeRed, putFlows, startNodeRed } from './node-red';
+import { putFlows, startNodeRed } from './node-red';
 
 const root = resolve(__dirname, '..', '..', '..');
 const PICTURES = join(root, 'dist', 'pictures');
@@ -98,22 +99,21 @@ const STATES: [name: string, type: string, prepare: (page: Page, editor: Editor)
 
 describe('the dialog', function () {
   this.timeout(60_000);
-  let red: NodeRed;
-  let editor: Editor;
+  const red = useShared(startNodeRed, (one) => one.stop());
+  const editor = useShared(
+    async () => {
+      await putFlows(red.url, [{ id: 'tab', type: 'tab', label: 'Flow 1', disabled: false, info: '' }]);
+      return Editor.open(red.url);
+    },
+    (one) => one.close(),
+  );
   let page: Page;
 
   before(async () => {
     mkdirSync(PICTURES, { recursive: true });
-    red = await startNodeRed();
-    await putFlows(red.url, [{ id: 'tab', type: 'tab', label: 'Flow 1', disabled: false, info: '' }]);
-    editor = await Editor.open(red.url);
     ({ page } = editor);
     // Each dialog as a whole, without scrolling.
     await page.setViewportSize({ width: 1400, height: 1700 });
-  });
-  after(async () => {
-    await editor?.close();
-    await red?.stop();
   });
   afterEach(() => assert.deepEqual(editor.takeComplaints(), []));
 

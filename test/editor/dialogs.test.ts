@@ -1,8 +1,9 @@
 /** The edit dialogs in a real browser: each opens, takes values, and keeps them across a deploy and a reload. */
 import assert from 'node:assert/strict';
 import type { Page } from 'playwright-core';
+import { useShared } from '../device/suite';
 import { Editor } from './browser';
-import { type NodeRed, putFlows, startNodeRed } from './node-red';
+import { putFlows, startNodeRed } from './node-red';
 
 const TAB = { id: 'tab', type: 'tab', label: 'Flow 1', disabled: false, info: '' };
 /** A configuration that adds a port, a service and a profile. */
@@ -65,20 +66,17 @@ const UNUSUAL = [
 
 describe('the dialogs', function () {
   this.timeout(120_000);
-  let red: NodeRed;
-  let editor: Editor;
+  const red = useShared(startNodeRed, (one) => one.stop());
+  const editor = useShared(
+    () => Editor.open(red.url),
+    (one) => one.close(),
+  );
   let page: Page;
 
-  before(async () => {
-    red = await startNodeRed();
-    editor = await Editor.open(red.url);
+  before(() => {
     ({ page } = editor);
   });
   beforeEach(() => start([TAB]));
-  after(async () => {
-    await editor?.close();
-    await red?.stop();
-  });
   afterEach(() => {
     assert.deepEqual(editor.takeComplaints(), []);
   });

@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { AlarmList, alarmsLike } from '../device/alarm-list';
 import { Engine } from '../device/engine';
 import { cables } from '../device/network';
+import { useFresh } from '../device/suite';
 import { until } from '../firewall/until';
 import { Client } from '../fleet/client';
 import { Office, TESTER } from '../fleet/office';
@@ -30,13 +31,11 @@ const fillIn = `(id, variables) => {
 
 describe('the example', function () {
   this.timeout(90_000);
-  let desk: Desk;
+  const desk = useFresh(
+    () => Desk.open([]),
+    (one) => one.close(),
+  );
   let flow: ExampleNode[];
-
-  beforeEach(async () => {
-    desk = await Desk.open([]);
-  });
-  afterEach(() => desk?.close());
 
   /** Imports an example from the menu, fills in the variables of its tab, and deploys it. */
   async function start(name: string, variables: Record<string, string> = {}): Promise<void> {

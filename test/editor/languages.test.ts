@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { after, before, describe, it } from 'mocha';
-import { Device } from '../device/device';
+import { describe, it } from 'mocha';
 import { startNodeRed } from '../device/node-red';
+import { useDevice, useShared } from '../device/suite';
 import { NODES } from '../sets';
 import { Editor } from './browser';
 
@@ -35,20 +35,17 @@ const SENTENCES: Readonly<Record<string, RegExp>> = {
 for (const language of ['de', 'ja']) {
   describe(`in the language ${language}`, function () {
     this.timeout(120_000);
-    let device: Device;
-    let editor: Editor;
+    const device = useDevice();
     let url: string;
 
-    before(async () => {
-      device = await Device.open();
-      await startNodeRed(device, FLOW, { lang: language });
-      url = `http://127.0.0.1:${(await device.forward(1880)).port}/`;
-      editor = await Editor.open(url, language);
-    });
-    after(async () => {
-      await editor?.close();
-      await device?.close();
-    });
+    const editor = useShared(
+      async () => {
+        await startNodeRed(device, FLOW, { lang: language });
+        url = `http://127.0.0.1:${(await device.forward(1880)).port}/`;
+        return Editor.open(url, language);
+      },
+      (one) => one.close(),
+    );
 
     it('an error says what happened, and the status below the node what state it is in', async () => {
       const response = await fetch(`${url}toggle`, {

@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { useShared } from '../device/suite';
 import { NODES, SETS } from '../sets';
 import { http } from './http';
-import { type NodeRed, OPENED, startNodeRed } from './node-red';
+import { OPENED, startNodeRed } from './node-red';
 
 const root = resolve(__dirname, '..', '..', '..');
 const NAME = '@smartserver/node-red-firewall';
@@ -13,12 +14,7 @@ describe('Node-RED', function () {
   /** The flows of the examples, as deployed. */
   let flows: { type: string; credentials?: unknown }[] = [];
   this.timeout(90_000);
-  let red: NodeRed;
-
-  before(async () => {
-    red = await startNodeRed();
-  });
-  after(() => red?.stop());
+  const red = useShared(startNodeRed, (one) => one.stop());
 
   const get = (path: string, accept = '*/*') => http('GET', red.url + path, { accept });
   const getJson = async (path: string) => JSON.parse((await get(path, 'application/json')).body);

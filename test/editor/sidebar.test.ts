@@ -1,10 +1,10 @@
 /** The sidebar in a real browser, served by a real Node-RED on the embedded device with the real ufw. */
 import assert from 'node:assert/strict';
 import { join, resolve } from 'node:path';
-import { after, afterEach, before, describe, it } from 'mocha';
+import { afterEach, before, describe, it } from 'mocha';
 import type { Page } from 'playwright-core';
-import { Device } from '../device/device';
 import { example, startNodeRed } from '../device/node-red';
+import { useDevice, useShared } from '../device/suite';
 import { Editor } from './browser';
 
 /** Where to put pictures for review and for the README; unset, none are taken. */
@@ -76,22 +76,21 @@ const OTHER = {
 
 describe('the sidebar', function () {
   this.timeout(120_000);
-  let device: Device;
-  let editor: Editor;
+  const device = useDevice();
   let page: Page;
   let url: string;
 
+  const editor = useShared(
+    async () => {
+      await startNodeRed(device, [TAB, READ, ...ACTING]);
+      url = `http://127.0.0.1:${(await device.forward(1880)).port}/`;
+      return Editor.open(url);
+    },
+    (one) => one.close(),
+  );
   before(async () => {
-    device = await Device.open();
-    await startNodeRed(device, [TAB, READ, ...ACTING]);
-    url = `http://127.0.0.1:${(await device.forward(1880)).port}/`;
-    editor = await Editor.open(url);
     page = editor.page;
     await showSidebar();
-  });
-  after(async () => {
-    await editor?.close();
-    await device?.close();
   });
   afterEach(() => assert.deepEqual(editor.takeComplaints(), []));
 

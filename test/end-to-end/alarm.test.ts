@@ -1,11 +1,11 @@
 /** A real Node-RED on the device, its flows driven over HTTP and MQTT, the result verified by probes. */
 import { strict as assert } from 'node:assert';
-import { after, before, describe, it } from 'mocha';
+import { before, describe, it } from 'mocha';
 import type { ChangeResult, State } from '../../firewall/results';
-import { Device } from '../device/device';
 import { knockOnAll } from '../device/doors';
 import type { InsideProcess } from '../device/inside-process';
 import { example, startNodeRed } from '../device/node-red';
+import { useDevice } from '../device/suite';
 
 const node = (id: string, type: string, fields: Record<string, unknown>, ...wires: string[]) => ({
   id,
@@ -74,12 +74,11 @@ const flows = [
 ];
 
 describe('Flows in a real Node-RED on the device', () => {
-  let device: Device;
+  const device = useDevice();
   let nodeRed: InsideProcess;
   let url: string;
 
   before(async () => {
-    device = await Device.open();
     await device.startMosquitto();
     nodeRed = await startNodeRed(device, [
       ...flows,
@@ -89,8 +88,6 @@ describe('Flows in a real Node-RED on the device', () => {
     await nodeRed.until(/Connected to broker/);
     url = `http://127.0.0.1:${(await device.forward(1880)).port}`;
   });
-
-  after(() => device?.close());
 
   const post = async <Body>(path: string, body: unknown): Promise<{ status: number; body: Body }> => {
     const response = await fetch(url + path, {

@@ -1,11 +1,11 @@
 /** Two Node-RED processes that change one firewall two hundred times concurrently, while ufw commands change other rules. */
 import { strict as assert } from 'node:assert';
 import { join } from 'node:path';
-import { after, before, describe, it } from 'mocha';
+import { before, describe, it } from 'mocha';
 import type { ChangeResult } from '../../firewall/results';
-import { Device } from '../device/device';
 import { fetch } from '../device/fetch';
 import { startNodeRed } from '../device/node-red';
+import { useDevice } from '../device/suite';
 import { assertReloadChangesNothing } from '../firewall/stable';
 
 /**
@@ -42,11 +42,10 @@ setInterval(() => {
 
 describe('Two Node-RED processes at one firewall', function () {
   this.timeout(400_000);
-  let device: Device;
+  const device = useDevice();
   const ports: number[] = [];
 
   before(async () => {
-    device = await Device.open();
     for (const [at, port] of [1880, 1881].entries()) {
       const home = join(device.account.home, `second-${at}`);
       await device.ok('mkdir', '-p', home);
@@ -54,8 +53,6 @@ describe('Two Node-RED processes at one firewall', function () {
       ports.push((await device.forward(port)).port);
     }
   });
-
-  after(() => device?.close());
 
   /** Opens this many ports from `first` on, alternating between both processes, all requested concurrently. */
   const open = async (first: number, count: number): Promise<void> => {

@@ -1,9 +1,9 @@
 /** The example daily-drift-report in a real Node-RED on the device: what it prints and serves when the firewall drifts. */
 import { strict as assert } from 'node:assert';
-import { after, before, describe, it } from 'mocha';
-import { Device } from '../device/device';
+import { before, describe, it } from 'mocha';
 import type { InsideProcess } from '../device/inside-process';
 import { example, startNodeRed } from '../device/node-red';
+import { useDevice } from '../device/suite';
 
 interface FlowNode {
   id: string;
@@ -12,20 +12,17 @@ interface FlowNode {
 
 describe('The example daily-drift-report', function () {
   this.timeout(90_000);
-  let device: Device;
+  const device = useDevice();
   let nodeRed: InsideProcess;
   let url: string;
   let flow: FlowNode[];
 
   before(async () => {
-    device = await Device.open();
     await device.startNginx();
     flow = (await example('daily-drift-report')) as FlowNode[];
     nodeRed = await startNodeRed(device, flow);
     url = `http://127.0.0.1:${(await device.forward(1880)).port}`;
   });
-
-  after(() => device?.close());
 
   const press = async (name: string): Promise<void> => {
     const id = flow.find((node) => node.name === name)?.id;

@@ -3,13 +3,12 @@
  * real sshd: an address with failed log-ons is blocked, and no other.
  */
 import { strict as assert } from 'node:assert';
-import { after, before, it } from 'mocha';
+import { before, it } from 'mocha';
 import { setUp } from '../agent/as-apollo';
 import type { InsideProcess } from '../device/inside-process';
 import { cables } from '../device/network';
 import { example, startNodeRed } from '../device/node-red';
-import { describeAsRoot } from '../device/systemd/suite';
-import { SystemdDevice } from '../device/systemd/systemd-device';
+import { describeAsRoot, useSystemdDevice } from '../device/systemd/suite';
 import { until } from '../firewall/until';
 
 interface FlowNode {
@@ -21,18 +20,15 @@ interface FlowNode {
 
 describeAsRoot('The example block-after-failed-logons', function () {
   this.timeout(240_000);
-  let device: SystemdDevice;
+  const device = useSystemdDevice();
   let nodeRed: InsideProcess;
 
   before(async () => {
-    device = await SystemdDevice.open();
     await setUp(device);
     // sshd asks for a password, and the neighbour has the wrong one.
     await device.write('/etc/ssh/sshd_config.d/password.conf', 'PasswordAuthentication yes\nMaxAuthTries 20\n');
     await device.ok('systemctl', 'restart', 'ssh');
   });
-
-  after(() => device?.close());
 
   /** Node-RED with the example, which blocks for this many seconds, and never blocks this address. */
   const start = async (seconds: number, never = ''): Promise<void> => {

@@ -4,10 +4,11 @@
  * correct.
  */
 import { strict as assert } from 'node:assert';
-import { after, afterEach, before, beforeEach, describe, it } from 'mocha';
+import { after, before, beforeEach, describe, it } from 'mocha';
 import { fleetResult, fleetState } from '../../firewall/fleet/answer';
 import { check } from '../../firewall/messages';
 import { ensurePackages } from '../device/packages';
+import { useFresh, useShared } from '../device/suite';
 import { assertReloadChangesNothing, everything } from '../firewall/stable';
 import { until } from '../firewall/until';
 import { Client } from '../fleet/client';
@@ -27,28 +28,30 @@ const envelope = (id: string, profile: string, { issued = Date.now(), seconds = 
 
 describe('A fleet of devices', function () {
   this.timeout(120_000);
-  let office: Office;
-  let tester: Client;
   const members = {} as Record<Name, Member>;
+  // What is opened later has to be closed first, so the devices go before their broker.
+  after(() => Promise.all(Object.values(members).map(({ device }) => device.close())));
 
-  before(async () => {
-    await ensurePackages('fleet');
-    office = await Office.open(NAMES, clockOff('-3d'));
-    await Promise.all([
+  const office = useShared(
+    async () => {
+      await ensurePackages('fleet');
+      return Office.open(NAMES, clockOff('-3d'));
+    },
+    ({ device }) => device.close(),
+  );
+  before(() =>
+    Promise.all([
       office.startNodeRed(),
       ...NAMES.map(async (name) => {
         members[name] = await Member.open(office, name, GROUPS[name]);
       }),
-    ]);
-  });
-  beforeEach(async () => {
-    tester = await Client.open(office, TESTER);
-    await tester.subscribe('smartserver/device/+/firewall/result');
-  });
-  afterEach(() => tester.close());
-  after(async () => {
-    await Promise.all([office?.device.close(), ...Object.values(members).map(({ device }) => device.close())]);
-  });
+    ]),
+  );
+  const tester = useFresh(
+    () => Client.open(office, TESTER),
+    (client) => client.close(),
+  );
+  beforeEach(() => tester.subscribe('smartserver/device/+/firewall/result'));
 
   /** Waits until the table shows this for each of these devices. */
   const untilRows = async (wanted: Partial<Row>, names: readonly Name[] = NAMES) => {

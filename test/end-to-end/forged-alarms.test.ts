@@ -3,15 +3,14 @@
  * Whatever they are, no packet gets through afterwards that did not before, and Node-RED keeps running.
  */
 import { strict as assert } from 'node:assert';
-import { after, before, describe, it } from 'mocha';
+import { before, describe, it } from 'mocha';
 import type { State } from '../../firewall/results';
 import { parseRuleFile, rulesOf } from '../../firewall/rules/rule-file';
 import { parseSettings } from '../../firewall/rules/ufw-settings';
-import { Device } from '../device/device';
 import { OUTSIDE, targetsOf } from '../device/doors';
-import { Engine } from '../device/engine';
 import type { InsideProcess } from '../device/inside-process';
 import { example, startNodeRed } from '../device/node-red';
+import { useDevice, useEngine } from '../device/suite';
 import { everything, restore } from '../firewall/stable';
 import { type Side, widening } from '../firewall/tuple-widening';
 
@@ -89,22 +88,15 @@ const RETAINED: Event = [ALARMS, '{"cat":"alarm","retained":true}', '-r'];
 
 describe('Forged alarms', function () {
   this.timeout(120_000);
-  let device: Device;
-  let engine: Engine;
+  const device = useDevice();
+  const engine = useEngine(device);
   let nodeRed: InsideProcess;
   let url: string;
   let published = 0;
 
   before(async () => {
-    device = await Device.open();
-    engine = await Engine.start(device);
     await device.startMosquitto();
     await start();
-  });
-
-  after(async () => {
-    await engine?.stop();
-    await device?.close();
   });
 
   async function start(): Promise<void> {

@@ -1,10 +1,10 @@
 /** The example that polls the device's alarms, in a real Node-RED, against a stand-in for the device's list over TLS. */
 import { strict as assert } from 'node:assert';
-import { after, before, beforeEach, describe, it } from 'mocha';
+import { before, beforeEach, describe, it } from 'mocha';
 import { AlarmList, alarmsLike } from '../device/alarm-list';
-import { Device } from '../device/device';
 import type { InsideProcess } from '../device/inside-process';
 import { example, startNodeRed } from '../device/node-red';
+import { useDevice, useShared } from '../device/suite';
 import { everything, restore } from '../firewall/stable';
 
 interface FlowNode {
@@ -27,16 +27,14 @@ const printer = {
 };
 
 describe('Alarms polled from the device', () => {
-  let device: Device;
+  const device = useDevice();
+  const factory = useShared(() => everything(device));
   let list: AlarmList;
   let nodeRed: InsideProcess;
   let url: string;
   let inject: string;
-  let factory: Record<string, string>;
 
   before(async () => {
-    device = await Device.open();
-    factory = await everything(device);
     list = await AlarmList.start(device);
     const flow = (await example('lockdown-on-polled-alarms')) as FlowNode[];
     inject = flow.find(({ type }) => type === 'inject')?.id ?? '';
@@ -54,8 +52,6 @@ describe('Alarms polled from the device', () => {
   });
 
   beforeEach(() => restore(device, factory));
-
-  after(() => device?.close());
 
   /** Presses the button of the inject node, and returns the profile once the response has taken effect. */
   const poll = async (said: RegExp): Promise<string | null> => {

@@ -1,10 +1,10 @@
 /** A thousand alarms a second: one lockdown, and a Node-RED that continues its other work. STORM_SECONDS: how long. */
 import { strict as assert } from 'node:assert';
-import { after, before, describe, it } from 'mocha';
+import { before, describe, it } from 'mocha';
 import { quantile } from '../../bench/figures';
-import { Device } from '../device/device';
 import { Engine } from '../device/engine';
 import { type Storm, StormySite } from '../device/storm';
+import { useDevice } from '../device/suite';
 
 const SECONDS = Number(process.env.STORM_SECONDS ?? 6);
 const PER_SECOND = 1000;
@@ -15,19 +15,16 @@ const MOST_GROWTH = 3;
 
 describe('A storm of alarms', function () {
   this.timeout(120_000 + SECONDS * 10_000);
-  let device: Device;
+  const device = useDevice();
   let storm: Storm;
 
   before(async () => {
-    device = await Device.open();
     const site = await StormySite.start(device);
     storm = await site.storm({ seconds: SECONDS, perSecond: PER_SECOND });
     const [p50, p99] = [quantile(storm.ms, 0.5), quantile(storm.ms, 0.99)];
     const summary = `${storm.received} of ${storm.published} alarms received, page p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms`;
     process.stdout.write(`    ${summary}, longest block ${storm.blockMs.toFixed(1)} ms\n`);
   });
-
-  after(() => device?.close());
 
   it('makes one change and one backup, and locks the device down', async () => {
     assert.equal(storm.published, SECONDS * PER_SECOND);

@@ -1,10 +1,10 @@
 /** ufw of other ages: rule files of any layout in a real kernel, and a ufw that keeps its lock elsewhere or has none. */
 import { strict as assert } from 'node:assert';
-import { after, before, describe, it } from 'mocha';
+import { describe, it } from 'mocha';
 import { makeRule } from '../../firewall/rules/rule';
 import { AGES } from '../device/ages';
-import { Device } from '../device/device';
 import { Engine } from '../device/engine';
+import { useDevice, useEngine, useShared } from '../device/suite';
 import { LAYOUTS } from './layouts';
 import { everything, restore } from './stable';
 
@@ -16,20 +16,9 @@ const BOOT = ['/lib/ufw/ufw-init', 'force-reload'];
 // The first and the last: each ufw and each iptables once, and every second layout on each.
 for (const [at, { name: age, ufw, iptables }] of ([AGES[0], AGES[3]] as (typeof AGES)[number][]).entries()) {
   describe(`With ${age}`, () => {
-    let device: Device;
-    let engine: Engine;
-    let factory: Record<string, string>;
-
-    before(async () => {
-      device = await Device.open({ ufw, iptables });
-      engine = await Engine.start(device);
-      factory = await everything(device);
-    });
-
-    after(async () => {
-      await engine?.stop();
-      await device?.close();
-    });
+    const device = useDevice({ ufw, iptables });
+    const engine = useEngine(device);
+    const factory = useShared(() => everything(device));
 
     const texts = async () => ({ ipv4: await device.read(RULES.ipv4), ipv6: await device.read(RULES.ipv6) });
     const assertBootChangesNothing = async (): Promise<void> => {
@@ -91,13 +80,7 @@ for (const [at, { name: age, ufw, iptables }] of ([AGES[0], AGES[3]] as (typeof 
 }
 
 describe('A ufw with another lock', () => {
-  let device: Device;
-
-  before(async () => {
-    device = await Device.open({ iptables: 'nft' });
-  });
-
-  after(() => device?.close());
+  const device = useDevice({ iptables: 'nft' });
 
   const HOLD =
     'import fcntl, sys; f = open(sys.argv[1], "w"); fcntl.lockf(f, fcntl.LOCK_EX); print(1, flush=True); sys.stdin.read()';

@@ -1,31 +1,21 @@
 /** Changes as a whole: the same twice, dry runs, inactive firewalls, other programs at the same time. */
 import { strict as assert } from 'node:assert';
-import { after, afterEach, before, describe, it } from 'mocha';
+import { afterEach, describe, it } from 'mocha';
 import { check } from '../../firewall/messages';
 import { changeResult } from '../../firewall/results';
 import { Device } from '../device/device';
 import { Engine } from '../device/engine';
-import { assertReloadChangesNothing, everything, putBack, UFW_FILES } from './stable';
+import { useDevice, useEngine, useShared } from '../device/suite';
+import { assertReloadChangesNothing, everything, restore, UFW_FILES } from './stable';
 
 describe('A change', () => {
-  let device: Device;
-  let engine: Engine;
-  let factory: Record<string, string>;
-
-  before(async () => {
-    device = await Device.open();
-    factory = await everything(device);
-    engine = await Engine.start(device);
-  });
-
-  after(async () => {
-    await engine?.stop();
-    await device?.close();
-  });
+  const device = useDevice();
+  const factory = useShared(() => everything(device));
+  const engine = useEngine(device);
 
   afterEach(async () => {
     await assertReloadChangesNothing(device);
-    await putBack(device, factory);
+    await restore(device, factory);
   });
 
   it('reports what it did, in the shape the schema promises', async () => {

@@ -1,39 +1,20 @@
 /** A change that dies or fails at any of its steps: what was there before is there again, or what was wanted is, entirely. */
 import { strict as assert } from 'node:assert';
-import { after, before, describe, it } from 'mocha';
+import { before, describe, it } from 'mocha';
 import type { State } from '../../firewall/results';
-import { Device } from '../device/device';
 import { Engine, type EngineError } from '../device/engine';
+import { useDevice, useShared } from '../device/suite';
 import { DYING } from './dying';
-import { assertReloadChangesNothing, everything, restore } from './stable';
-
-const SITE = '/etc/nginx/sites-available/apollo.conf';
-const STATE = '/var/lib/smartserver-firewall';
+import { assertReloadChangesNothing, everythingAndSite, reset, STATE } from './stable';
 
 describe('A change that dies at any step', function () {
   this.timeout(1_800_000);
-  let device: Device;
-  let old: Record<string, string>;
+  const device = useDevice();
+  before(() => device.startNginx());
+  const old = useShared(() => everythingAndSite(device));
 
-  const state = async (): Promise<Record<string, string>> => ({
-    ...(await everything(device)),
-    site: await device.read(SITE),
-  });
-  const reset = async () => {
-    await device.write(SITE, old.site as string);
-    await device.remove(STATE);
-    await device.ok('nginx', '-s', 'reload');
-    await restore(device, old);
-  };
+  const state = (): Promise<Record<string, string>> => everythingAndSite(device);
   const dead = (engine: Engine) => engine.process.exited.then(({ signal }) => signal);
-
-  before(async () => {
-    device = await Device.open();
-    await device.startNginx();
-    old = await state();
-  });
-
-  after(() => device?.close());
 
   for (const { name, change, moments } of DYING) {
     describe(name, () => {
@@ -49,7 +30,7 @@ describe('A change that dies at any step', function () {
         carriedOut = (await engine.read()).lastRequest;
         await engine.stop();
         wanted = await state();
-        await reset();
+        await reset(device, old);
         assert.ok(steps > 15, `${steps} steps`);
       });
 
@@ -86,7 +67,7 @@ describe('A change that dies at any step', function () {
             const { status } = await device.neighbour.fetch(`https://192.0.2.1:${webPorts?.https}/`);
             assert.equal(status, 200, `the pages after ${moment} at step ${step}`);
             outcomes[isNew ? 'new' : 'old']++;
-            await reset();
+            await reset(device, old);
           }
           assert.ok(outcomes.old > 5, JSON.stringify(outcomes));
         });
@@ -115,7 +96,7 @@ describe('A change that dies at any step', function () {
             } else {
               // A step that starts a program, or only tidies up, does not fail the change.
               await assertReloadChangesNothing(device);
-              await reset();
+              await reset(device, old);
             }
           }
           assert.ok(failed > 8, `${failed} steps failed with ${codes}`);

@@ -1,9 +1,8 @@
 /** Command sequences through the real `ufw` on one device, and through the engine on its twin: the same bytes, the same kernel. */
 import { strict as assert } from 'node:assert';
-import { after, before, describe, it } from 'mocha';
+import { before, describe, it } from 'mocha';
 import { AGES } from '../device/ages';
-import { Device } from '../device/device';
-import { Engine } from '../device/engine';
+import { useDevice, useEngine } from '../device/suite';
 import { APPLICATION_FILE, type Command, command, PORTLESS, Random, WITHOUT_VRRP } from './commands';
 
 const SEQUENCES = Number(process.env.DIFFERENTIAL_SEQUENCES ?? 300);
@@ -21,27 +20,19 @@ for (const [at, age] of AGES.entries()) {
 }
 
 function suite({ ufw, iptables }: (typeof AGES)[number], seeds: readonly number[]): void {
-  let withUfw: Device;
-  let withEngine: Device;
-  let engine: Engine;
+  const withUfw = useDevice({ rules: 'none', ufw, iptables });
+  const withEngine = useDevice({ rules: 'none', ufw, iptables });
   let empty: Map<string, string>;
 
   before(async () => {
-    const open = () => Device.open({ rules: 'none', ufw, iptables });
-    [withUfw, withEngine] = await Promise.all([open(), open()]);
     for (const device of [withUfw, withEngine]) {
       await device.write('/etc/ufw/applications.d/tests', APPLICATION_FILE, 0o644);
       // Debian ships user6.rules without the limit chains' lines; they are loaded from the second start on.
       await device.ufw('reload');
     }
     empty = new Map(await Promise.all(FILES.map(async (path) => [path, await withUfw.read(path)] as const)));
-    engine = await Engine.start(withEngine);
   });
-
-  after(async () => {
-    await engine?.stop();
-    await Promise.all([withUfw?.close(), withEngine?.close()]);
-  });
+  const engine = useEngine(withEngine);
 
   /** Has the kernel hold what the rule files say, as ufw does after most changes. */
   const loadFiles = () =>

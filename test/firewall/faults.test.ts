@@ -1,32 +1,23 @@
 /** What a change needs and does not get, on a device whose programs can really be missing: an error, and the old state. */
 import { strict as assert } from 'node:assert';
 import { basename } from 'node:path';
-import { after, afterEach, before, beforeEach, it } from 'mocha';
-import { Engine } from '../device/engine';
-import { describeAsRoot } from '../device/systemd/suite';
-import { SystemdDevice } from '../device/systemd/systemd-device';
+import { afterEach, beforeEach, it } from 'mocha';
+import { useEngine, useShared } from '../device/suite';
+import { describeAsRoot, useSystemdDevice } from '../device/systemd/suite';
 import { everything } from './stable';
+import { until } from './until';
 
 const HOLD =
   "import fcntl,time; f=open('/run/ufw.lock','w'); fcntl.lockf(f,fcntl.LOCK_EX); print(1,flush=True); time.sleep(600)";
 const AWAY = '.away';
+/** In what the kernel tells of locks: somebody waits for one that another holds. */
+const WAITS_FOR_LOCK = /^\d+: -> POSIX/m;
 
 describeAsRoot('A change that does not get what it needs', () => {
-  let device: SystemdDevice;
-  let engine: Engine;
-  let old: Record<string, string>;
+  const device = useSystemdDevice();
+  const engine = useEngine(device);
+  const old = useShared(() => everything(device));
   let moved: string[] = [];
-
-  before(async () => {
-    device = await SystemdDevice.open();
-    engine = await Engine.start(device);
-    old = await everything(device);
-  });
-
-  after(async () => {
-    await engine?.stop();
-    await device?.close();
-  });
 
   beforeEach(() => {
     moved = [];
@@ -59,7 +50,10 @@ describeAsRoot('A change that does not get what it needs', () => {
   it('says that the lock is held, where somebody holds it for ever', async () => {
     const holder = await device.spawn(['python3', '-c', HOLD]);
     await holder.until(/^1$/m);
-    await assert.rejects(engine.toggleService({ action: 'close' }), { code: 'BUSY' });
+    const refused = assert.rejects(engine.toggleService({ action: 'close' }), { code: 'BUSY' });
+    await until(async () => WAITS_FOR_LOCK.test(await device.read('/proc/locks')));
+    await engine.clock.advance(31);
+    await refused;
     await holder.kill('SIGKILL');
   });
 

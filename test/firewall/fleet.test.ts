@@ -1,42 +1,37 @@
 /** What an operator asks of many devices, on one of them: done once, in the order of issue, in time, and never in half. */
 import { strict as assert } from 'node:assert';
-import { after, afterEach, before, beforeEach, describe, it } from 'mocha';
+import { afterEach, beforeEach, describe, it } from 'mocha';
 import { type FleetResult, fleetResult, fleetState } from '../../firewall/fleet/answer';
 import { check } from '../../firewall/messages';
-import { Device } from '../device/device';
 import { Engine } from '../device/engine';
-import { assertReloadChangesNothing, everything, restore } from './stable';
+import { useDevice, useShared } from '../device/suite';
+import { assertReloadChangesNothing, everything, reset, STATE } from './stable';
 
-const STATE = '/var/lib/smartserver-firewall';
 const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
 
 describe('A request to a fleet', function () {
   this.timeout(120_000);
-  let device: Device;
+  const device = useDevice();
+  const factory = useShared(() => everything(device));
   let engine: Engine;
-  let factory: Record<string, string>;
   let running: Engine[] = [];
 
+  /** An engine whose clock is wrong by so many ms. */
   const begin = async (skewMs = 0): Promise<Engine> => {
-    const started = await Engine.start(device, {}, { env: { SKEW: String(skewMs / 1000) } });
+    const started = await Engine.start(device);
     running.push(started);
+    await started.clock.setWall(skewMs / 1000);
     return started;
   };
 
-  before(async () => {
-    device = await Device.open();
-    factory = await everything(device);
-  });
-  after(() => device?.close());
   beforeEach(async () => {
     engine = await begin();
   });
   afterEach(async () => {
     for (const one of running) await one.stop();
     running = [];
-    await device.remove(STATE);
-    await restore(device, factory);
+    await reset(device, factory);
   });
 
   /** What lies on disk and in the kernel, with every file of the state. */

@@ -1,9 +1,9 @@
 /** Bad input gets the contract's error, in a sentence, and changes not one byte. */
 import { strict as assert } from 'node:assert';
-import { after, before, describe, it } from 'mocha';
+import { describe, it } from 'mocha';
 import { check, setProfileRequest, settings, toggleServiceRequest } from '../../firewall/messages';
-import { Device } from '../device/device';
 import { Engine, type EngineError } from '../device/engine';
+import { useDevice, useEngine } from '../device/suite';
 import { everything } from './stable';
 
 const BIG = 'x'.repeat(10 * 1024 * 1024);
@@ -154,18 +154,8 @@ const cases: Case[] = [
 ];
 
 describe('Bad input', () => {
-  let device: Device;
-  let engine: Engine;
-
-  before(async () => {
-    device = await Device.open();
-    engine = await Engine.start(device);
-  });
-
-  after(async () => {
-    await engine?.stop();
-    await device?.close();
-  });
+  const device = useDevice();
+  const engine = useEngine(device);
 
   it(`in ${cases.length} requests is refused by code and changes nothing`, async () => {
     const before = await everything(device);

@@ -1,13 +1,13 @@
 /** What the report says is held against packets: a neighbour knocks on every port of every service, both protocols and families. */
 import { strict as assert } from 'node:assert';
-import { after, afterEach, before, describe, it } from 'mocha';
+import { afterEach, describe, it } from 'mocha';
 import type { State } from '../../firewall/results';
 import { CATALOGUE } from '../../firewall/services/catalogue';
 import { AGES } from '../device/ages';
-import { Device } from '../device/device';
+import type { Device } from '../device/device';
 import { OUTSIDE, targetsOf } from '../device/doors';
-import { Engine } from '../device/engine';
 import type { Target } from '../device/protocol';
+import { useDevice, useEngine } from '../device/suite';
 import { assertReloadChangesNothing } from './stable';
 
 for (const [at, age] of AGES.entries()) {
@@ -17,19 +17,9 @@ for (const [at, age] of AGES.entries()) {
 }
 
 function suite({ ufw, iptables }: (typeof AGES)[number], isTried: (index: number) => boolean): void {
-  let device: Device;
-  let engine: Engine;
-
-  before(async () => {
-    device = await Device.open({ ufw, iptables });
-    engine = await Engine.start(device, {
-      customServices: [{ id: 'weather', label: 'Weather station', ports: ['9100/tcp', '9200:9203/udp'] }],
-    });
-  });
-
-  after(async () => {
-    await engine?.stop();
-    await device?.close();
+  const device = useDevice({ ufw, iptables });
+  const engine = useEngine(device, {
+    customServices: [{ id: 'weather', label: 'Weather station', ports: ['9100/tcp', '9200:9203/udp'] }],
   });
 
   afterEach(() => assertReloadChangesNothing(device));

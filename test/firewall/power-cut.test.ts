@@ -4,27 +4,23 @@
  */
 import { strict as assert } from 'node:assert';
 import { join } from 'node:path';
-import { after, before, it } from 'mocha';
+import { before, it } from 'mocha';
 import { requestOf, setUp } from '../agent/as-apollo';
+import { useShared } from '../device/suite';
 import { powerCutAtStep } from '../device/systemd/power';
-import { describeAsRoot } from '../device/systemd/suite';
-import { SystemdDevice } from '../device/systemd/systemd-device';
+import { describeAsRoot, useSystemdDevice } from '../device/systemd/suite';
 import { POWER_CUTS, type PowerCut } from './power-cuts';
-import { everything, restore } from './stable';
+import { everythingAndSite, reset, STATE } from './stable';
 
-const SITE = '/etc/nginx/sites-available/apollo.conf';
-const STATE = '/var/lib/smartserver-firewall';
 const SCHEDULE = `${STATE}/schedule.json`;
 
 describeAsRoot('Power lost in the midst of', function () {
   this.timeout(1_200_000);
-  let device: SystemdDevice;
-  let factory: Record<string, string>;
+  const device = useSystemdDevice();
+  before(() => setUp(device));
+  const factory = useShared(() => everythingAndSite(device));
 
-  const state = async (): Promise<Record<string, string>> => ({
-    ...(await everything(device)),
-    site: await device.read(SITE),
-  });
+  const state = (): Promise<Record<string, string>> => everythingAndSite(device);
   const program = (): string => join(device.packageFolder, 'dist/agent/agent.js');
   const make = async ({ method, request, order }: PowerCut['change']) => {
     const input = requestOf(method, request, {}, order);
@@ -34,25 +30,14 @@ describeAsRoot('Power lost in the midst of', function () {
   /** Whether an operator's request counts as carried out. */
   const isRemembered = async () =>
     (await device.exists(SCHEDULE)) && /"lastRequest": \{\s*"id": "request-1"/.test(await device.read(SCHEDULE));
-  const reset = async (first: PowerCut['first']) => {
-    await device.write(SITE, factory.site as string);
-    await device.remove(STATE);
-    await device.ok('nginx', '-s', 'reload');
-    await restore(device, factory);
+  const begin = async (first: PowerCut['first']) => {
+    await reset(device, factory);
     if (first) await make(first);
   };
 
-  before(async () => {
-    device = await SystemdDevice.open();
-    await setUp(device);
-    factory = await state();
-  });
-
-  after(() => device?.close());
-
   for (const { name, first, change } of POWER_CUTS) {
     it(`${name} leaves the old or the new state`, async () => {
-      await reset(first);
+      await begin(first);
       const old = await state();
       await make(change);
       const wanted = await state();
@@ -60,7 +45,7 @@ describeAsRoot('Power lost in the midst of', function () {
       const outcomes = { old: 0, new: 0 };
       const input = requestOf(change.method, change.request, {}, change.order);
       for (let step = 1; ; step++) {
-        await reset(first);
+        await begin(first);
         if (!(await powerCutAtStep(device, [program()], step, { input }))) break;
         await device.boot();
         const now = await state();

@@ -8,6 +8,8 @@ import { type AgentRequest, agentRequest } from '../../firewall/messages';
 import { precisely } from '../../firewall/monotonic';
 import { Queue } from '../../firewall/queue';
 import type { Answers } from '../../firewall/results';
+import { EngineClock } from '../device/engine-clock';
+import { useFresh } from '../device/suite';
 
 type Call = AgentRequest['call'];
 type Result = Answers[keyof Answers];
@@ -82,6 +84,11 @@ const outcomes = async (answers: Promise<{ run: number }>[]): Promise<(number | 
   (await Promise.allSettled(answers)).map((one) => (one.status === 'fulfilled' ? one.value.run : one.reason.code));
 
 describe('Requests that wait', () => {
+  const clock = useFresh(
+    async () => EngineClock.install(),
+    (installed) => installed.remove(),
+  );
+
   const shared: [what: string, calls: Call[], runs: (number | string)[]][] = [
     ['share a run where they ask for the same', [LOCKDOWN, LOCKDOWN, READ, READ], [0, 0, 1, 1]],
     ['share it across readings', [ENHANCED, READ, ENHANCED, READ, callOf('backups')], [0, 1, 0, 1, 2]],
@@ -191,7 +198,8 @@ describe('Requests that wait', () => {
     const bench = new Bench();
     const all = Array.from({ length: 20 }, () => bench.ask(READ));
     // It rests for as long as the run took.
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    while (bench.runs.length === 0) await new Promise(setImmediate);
+    clock.advance(0.3);
     await bench.end();
     await Promise.all(all);
     const same = bench.ask(READ);

@@ -1,27 +1,18 @@
 /** Reading is judged on tuples and the kernel, never on what `ufw status` prints. */
 import { strict as assert } from 'node:assert';
-import { after, afterEach, before, describe, it } from 'mocha';
+import { afterEach, before, describe, it } from 'mocha';
 import { check } from '../../firewall/messages';
 import { state as stateSchema } from '../../firewall/results';
 import { Device } from '../device/device';
 import { Engine } from '../device/engine';
+import { useDevice, useEngine } from '../device/suite';
 import { APPLICATION_FILE } from './commands';
 import { everything } from './stable';
 
 describe('Reading the firewall', () => {
-  let device: Device;
-  let engine: Engine;
-
-  before(async () => {
-    device = await Device.open();
-    await device.write('/etc/ufw/applications.d/tests', APPLICATION_FILE, 0o644);
-    engine = await Engine.start(device);
-  });
-
-  after(async () => {
-    await engine?.stop();
-    await device?.close();
-  });
+  const device = useDevice();
+  before(() => device.write('/etc/ufw/applications.d/tests', APPLICATION_FILE, 0o644));
+  const engine = useEngine(device);
 
   afterEach(() => engine.setProfile({ profile: 'enhanced', ownRules: 'remove' }));
 

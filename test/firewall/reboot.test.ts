@@ -2,13 +2,13 @@
 import { strict as assert } from 'node:assert';
 import { it } from 'mocha';
 import { Engine } from '../device/engine';
-import { describeAsRoot } from '../device/systemd/suite';
-import { SystemdDevice } from '../device/systemd/systemd-device';
+import { describeAsRoot, useSystemdDevice } from '../device/systemd/suite';
 import { assertReloadChangesNothing } from './stable';
 
 describeAsRoot('Moving the web ports with a restart', () => {
+  const device = useSystemdDevice();
+
   it('restarts the device, and the pages answer on the new ports', async () => {
-    const device = await SystemdDevice.open();
     const engine = await Engine.start(device);
     const booted = device.nextBoot();
     // The engine may be ended before it has answered.
@@ -25,6 +25,5 @@ describeAsRoot('Moving the web ports with a restart', () => {
     assert.deepEqual([webPorts?.https, webPorts?.consistent, inSync], [1443, true, true]);
     await again.stop();
     await assertReloadChangesNothing(device);
-    await device.close();
   });
 });

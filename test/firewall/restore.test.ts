@@ -1,54 +1,23 @@
 /** The way back: undo, backups, confirmation, leases. Where a way in is cut, it is a real one, seen from the neighbour. */
 import { strict as assert } from 'node:assert';
-import { after, afterEach, before, beforeEach, describe, it } from 'mocha';
+import { afterEach, before, beforeEach, describe, it } from 'mocha';
 import { check } from '../../firewall/messages';
 import { backupReport, changeResult, confirmation } from '../../firewall/results';
-import { Device } from '../device/device';
 import { Engine } from '../device/engine';
 import { page } from '../device/site';
-import { assertReloadChangesNothing, everything, putBack, UFW_FILES } from './stable';
-import { until } from './until';
-
-const SITE = '/etc/nginx/sites-available/apollo.conf';
-const STATE = '/var/lib/smartserver-firewall';
+import { useDevice, useFreshEngine, useShared } from '../device/suite';
+import { assertReloadChangesNothing, everything, everythingAndSite, reset, STATE, UFW_FILES } from './stable';
 
 describe('The way back', function () {
   this.timeout(120_000);
-  let device: Device;
-  let engine: Engine;
-  let factory: Record<string, string>;
-  let factorySite: string;
-
-  before(async () => {
-    device = await Device.open();
-    await device.startNginx();
-    factory = await everything(device);
-    factorySite = await device.read(SITE);
-  });
-
-  after(async () => {
-    await device?.close();
-  });
-
-  beforeEach(async () => {
-    engine = await Engine.start(device);
-  });
-
-  afterEach(async () => {
-    await engine.stop();
-    await device.write(SITE, factorySite);
-    await device.remove(STATE);
-    await device.ok('nginx', '-s', 'reload');
-    await putBack(device, factory);
-  });
+  const device = useDevice();
+  before(() => device.startNginx());
+  const factory = useShared(() => everythingAndSite(device));
+  const engine = useFreshEngine(device);
+  afterEach(() => reset(device, factory));
 
   const knock = async (port: number) => (await device.neighbour.knock([{ proto: 'tcp', port, family: 'ipv4' }]))[0];
-  /** Waits for an answer, and then for the whole change: files and rules have changed when the next request is made. */
-  const becomes = async (port: number, answer: string) => {
-    await until(async () => (await knock(port)) === answer);
-    await engine.resume();
-  };
-  const state = async () => ({ ...(await everything(device)), site: await device.read(SITE) });
+  const state = () => everythingAndSite(device);
   const rulesOf = () => device.ufw('status');
 
   describe('undo', () => {
@@ -254,12 +223,16 @@ describe('The way back', function () {
     it('goes back by itself: the way in that it cut is there again', async () => {
       assert.equal(await knock(443), 'in');
       const before = await state();
-      const result = await engine.toggleService({ service: 'https', action: 'close', force: true, confirmWithin: 3 });
+      const result = await engine.toggleService({ service: 'https', action: 'close', force: true, confirmWithin: 600 });
       assert.equal(result.pending?.guard, 'node-red');
-      assert.ok(Date.parse(result.pending?.confirmBy ?? '') <= Date.now() + 3000);
+      assert.ok(Date.parse(result.pending?.confirmBy ?? '') <= Date.now() + 600_000);
       assert.equal(result.state.pending?.id, result.id);
+      await engine.clock.advance(500);
+      assert.equal((await engine.read()).pending?.id, result.id);
       assert.equal(await knock(443), 'filtered');
-      await becomes(443, 'in');
+      await engine.clock.advance(101);
+      assert.equal((await engine.read()).pending, null);
+      assert.equal(await knock(443), 'in');
       assert.deepEqual(await state(), before);
       assert.deepEqual(
         (await engine.backups()).map(({ reason }) => reason),
@@ -270,29 +243,35 @@ describe('The way back', function () {
 
     it('takes the web server back too', async () => {
       const before = await state();
-      await engine.changeWebPorts({ http: 1780, https: 1443, confirmWithin: 3 });
+      await engine.changeWebPorts({ http: 1780, https: 1443, confirmWithin: 600 });
       assert.deepEqual([await knock(443), await knock(1443)], ['filtered', 'in']);
-      await becomes(443, 'in');
+      await engine.clock.advance(601);
+      assert.equal((await engine.read()).pending, null);
+      assert.equal(await knock(443), 'in');
       assert.deepEqual(await state(), before);
       assert.equal((await device.neighbour.fetch('https://192.0.2.1/')).body, page);
     });
 
     it('goes back although the web server does not run', async () => {
       const before = await state();
-      await engine.changeWebPorts({ https: 1443, confirmWithin: 3 });
+      await engine.changeWebPorts({ https: 1443, confirmWithin: 600 });
       await device.ok('nginx', '-s', 'stop');
-      await until(async () => (await engine.read()).pending === null);
-      assert.deepEqual(await state(), before);
-      await device.startNginx();
+      try {
+        await engine.clock.advance(601);
+        assert.equal((await engine.read()).pending, null);
+        assert.deepEqual(await state(), before);
+      } finally {
+        await device.startNginx();
+      }
     });
 
     it('stays when it is confirmed', async () => {
-      const { id } = await engine.toggleService({ action: 'close', confirmWithin: 2 });
+      const { id } = await engine.toggleService({ action: 'close', confirmWithin: 600 });
       await assert.rejects(engine.confirm({ id: 'another' }), { code: 'NOTHING_PENDING' });
       const said = check(confirmation, await engine.confirm({ id }));
       assert.deepEqual([said.id, said.action, said.state.pending], [id, 'toggle-service close ssh', null]);
       await assert.rejects(engine.confirm(), { code: 'NOTHING_PENDING' });
-      await new Promise((resolve) => setTimeout(resolve, 2500));
+      await engine.clock.advance(601);
       assert.deepEqual(await engine.resume(), []);
       assert.equal(await knock(22), 'filtered');
     });
@@ -333,11 +312,15 @@ describe('The way back', function () {
 
     it('goes back although a lease has ended meanwhile and somebody has called ufw', async () => {
       const single = await Engine.start(device, { keepBackups: 1 });
-      await single.toggleService({ service: '9100/tcp', action: 'open', duration: 2 });
-      await single.toggleService({ service: 'https', action: 'close', force: true, confirmWithin: 4 });
+      await single.toggleService({ service: '9100/tcp', action: 'open', duration: 600 });
+      await single.toggleService({ service: 'https', action: 'close', force: true, confirmWithin: 1200 });
       await device.ufw('allow', '9200/tcp');
-      await until(async () => (await single.read()).leases.length === 0);
-      await becomes(443, 'in');
+      await single.clock.advance(601);
+      assert.deepEqual((await single.read()).leases, []);
+      assert.equal(await knock(443), 'filtered');
+      await single.clock.advance(600);
+      assert.equal((await single.read()).pending, null);
+      assert.equal(await knock(443), 'in');
       const status = await rulesOf();
       assert.match(status, /9200/);
       assert.doesNotMatch(status, /9100/);
@@ -345,12 +328,20 @@ describe('The way back', function () {
     });
 
     it('is tried again when it could not go back', async () => {
-      await engine.toggleService({ service: 'https', action: 'close', force: true, confirmWithin: 2 });
-      const lock = await device.spawn(['python3', '-c', HOLD]);
-      await until(async () => (await engine.read()).pending !== null && (await overdue()));
-      assert.equal(await knock(443), 'filtered');
-      lock.kill('SIGKILL');
-      await becomes(443, 'in');
+      await engine.toggleService({ service: 'https', action: 'close', force: true, confirmWithin: 600 });
+      await device.ok('mount', '--bind', '/etc/ufw', '/etc/ufw');
+      try {
+        // A file that cannot be replaced: the way back fails, and is put back itself.
+        await device.ok('mount', '-o', 'remount,bind,ro', '/etc/ufw');
+        await engine.clock.advance(601);
+        assert.notEqual((await engine.read()).pending, null);
+        assert.equal(await knock(443), 'filtered');
+      } finally {
+        await device.ok('umount', '/etc/ufw');
+      }
+      await engine.clock.advance(11);
+      assert.equal((await engine.read()).pending, null);
+      assert.equal(await knock(443), 'in');
     });
 
     it('cannot go with a restart of the device', async () => {
@@ -359,43 +350,44 @@ describe('The way back', function () {
     });
   });
 
-  const HOLD = "import fcntl,time; f=open('/run/ufw.lock','w'); fcntl.lockf(f,fcntl.LOCK_EX); time.sleep(600)";
-  const overdue = async () => Date.parse((await engine.read()).pending?.confirmBy ?? '') <= Date.now() + 50;
-
   describe('a lease', () => {
     it('ends by itself, and the rules are what they were', async () => {
       const before = await everything(device);
-      const { state: leased } = await engine.toggleService({ service: 'ssh', action: 'close', duration: 3 });
+      const { state: leased } = await engine.toggleService({ service: 'ssh', action: 'close', duration: 600 });
       assert.deepEqual(
         leased.leases.map(({ service }) => service),
         ['ssh'],
       );
       assert.equal(await knock(22), 'filtered');
-      await becomes(22, 'in');
-      assert.deepEqual(await everything(device), before);
+      await engine.clock.advance(601);
       assert.deepEqual((await engine.read()).leases, []);
+      assert.equal(await knock(22), 'in');
+      assert.deepEqual(await everything(device), before);
     });
 
     it('asked for again lasts from then on, without another backup', async () => {
       const before = await everything(device);
-      const first = await engine.toggleService({ service: '9100/tcp', action: 'open', duration: 2 });
-      const again = await engine.toggleService({ service: '9100/tcp', action: 'open', duration: 600 });
+      const first = await engine.toggleService({ service: '9100/tcp', action: 'open', duration: 600 });
+      const again = await engine.toggleService({ service: '9100/tcp', action: 'open', duration: 1200 });
       assert.deepEqual([first.changed, again.changed, again.state.leases.length], [true, false, 1]);
       assert.equal((await engine.backups()).length, 1);
-      await new Promise((resolve) => setTimeout(resolve, 2500));
+      await engine.clock.advance(601);
       await engine.resume();
       assert.equal(await knock(9100), 'in');
-      await engine.toggleService({ service: '9100/tcp', action: 'open', duration: 1 });
-      await becomes(9100, 'filtered');
+      await engine.toggleService({ service: '9100/tcp', action: 'open', duration: 60 });
+      await engine.clock.advance(61);
+      assert.deepEqual((await engine.read()).leases, []);
+      assert.equal(await knock(9100), 'filtered');
       assert.deepEqual(await everything(device), before);
     });
 
     it('under another of the same service gives way to it, and what comes back is what was before both', async () => {
       const before = await everything(device);
       await engine.toggleService({ service: '9100/tcp', action: 'open', duration: 600 });
-      const { state: now } = await engine.toggleService({ service: '9100/tcp', action: 'limit', duration: 2 });
+      const { state: now } = await engine.toggleService({ service: '9100/tcp', action: 'limit', duration: 60 });
       assert.equal(now.leases.length, 1);
-      await until(async () => (await engine.read()).leases.length === 0);
+      await engine.clock.advance(61);
+      assert.deepEqual((await engine.read()).leases, []);
       assert.deepEqual(await everything(device), before);
     });
 
@@ -422,9 +414,10 @@ describe('The way back', function () {
     });
 
     it('that came back with a backup after its time ends at once', async () => {
-      await engine.toggleService({ service: '9100/tcp', action: 'open', duration: 2 });
+      await engine.toggleService({ service: '9100/tcp', action: 'open', duration: 600 });
       const { backup } = await engine.toggleService({ action: 'close' });
-      await until(async () => (await engine.read()).leases.length === 0);
+      await engine.clock.advance(601);
+      assert.deepEqual((await engine.read()).leases, []);
       await engine.restore({ action: 'restore', backup });
       assert.deepEqual((await engine.read()).leases, []);
       assert.equal(await knock(9100), 'filtered');
@@ -432,22 +425,23 @@ describe('The way back', function () {
     });
 
     it('ends as well where somebody has changed its rules by hand', async () => {
-      await engine.toggleService({ service: '9100/tcp', action: 'open', duration: 2 });
+      await engine.toggleService({ service: '9100/tcp', action: 'open', duration: 600 });
       await device.ufw('delete', 'allow', '9100/tcp');
       await device.ufw('deny', '9100/tcp');
-      await until(async () => (await engine.read()).leases.length === 0);
+      await engine.clock.advance(601);
+      assert.deepEqual((await engine.read()).leases, []);
       assert.match(await rulesOf(), /9100\/tcp +DENY/);
     });
 
     it('that ran out while nobody was there ends when flows start', async () => {
-      await engine.toggleService({ service: '9100/tcp', action: 'open', duration: 1 });
-      engine.process.kill('SIGKILL');
-      await engine.process.exited;
-      await new Promise((resolve) => setTimeout(resolve, 1200));
-      engine = await Engine.start(device);
-      assert.equal((await engine.read()).leases.length, 1);
-      await engine.resume();
+      await engine.toggleService({ service: '9100/tcp', action: 'open', duration: 600 });
+      await engine.process.kill('SIGKILL');
+      const next = await Engine.start(device);
+      await next.clock.advance(601);
+      assert.equal((await next.read()).leases.length, 1);
+      await next.resume();
       assert.equal(await knock(9100), 'filtered');
+      await next.stop();
     });
   });
 

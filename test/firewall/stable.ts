@@ -2,12 +2,20 @@
 import { strict as assert } from 'node:assert';
 import type { Machine } from '../device/machine';
 
+/** nginx's site, and the package's own folder. */
+export const SITE = '/etc/nginx/sites-available/apollo.conf';
+export const STATE = '/var/lib/smartserver-firewall';
 export const UFW_FILES = ['/etc/ufw/user.rules', '/etc/ufw/user6.rules', '/etc/default/ufw', '/etc/ufw/ufw.conf'];
 
 /** ufw's files and the kernel's tables, as one value to compare. */
 export async function everything(device: Machine): Promise<Record<string, string>> {
   const files = await Promise.all(UFW_FILES.map(async (path) => [path, await device.read(path)] as const));
   return { ...Object.fromEntries(files), ipv4: await device.save('ipv4'), ipv6: await device.save('ipv6') };
+}
+
+/** The same with nginx's site. */
+export async function everythingAndSite(device: Machine): Promise<Record<string, string> & { site: string }> {
+  return { ...(await everything(device)), site: await device.read(SITE) };
 }
 
 export async function assertReloadChangesNothing(device: Machine): Promise<void> {
@@ -25,6 +33,16 @@ export async function restore(device: Machine, state: Record<string, string>): P
   ] as const) {
     assert.equal((await device.run([program], { input })).code, 0);
   }
+}
+
+/** Has the device as if the package had never been there: its own folder is gone, and all else is as `state` tells. */
+export async function reset(device: Machine, state: Record<string, string>): Promise<void> {
+  await device.remove(STATE);
+  if (state.site !== undefined) {
+    await device.write(SITE, state.site);
+    await device.ok('nginx', '-s', 'reload');
+  }
+  await restore(device, state);
 }
 
 /** Puts the state back that `everything` told, ufw's way: the files, then a reload. */

@@ -1,49 +1,24 @@
 /** What a watch tells on the real device, whoever changes its firewall. */
 import { strict as assert } from 'node:assert';
-import { after, afterEach, before, beforeEach, describe, it } from 'mocha';
+import { afterEach, before, describe, it } from 'mocha';
 import { check } from '../../firewall/messages';
 import { type WatchEvent, watchEvent } from '../../firewall/results';
-import { Device } from '../device/device';
-import { Engine } from '../device/engine';
-import { everything, putBack } from './stable';
+import { useDevice, useFreshEngine, useShared } from '../device/suite';
+import { everythingAndSite, reset, SITE, STATE } from './stable';
 import { until } from './until';
-
-const SITE = '/etc/nginx/sites-available/apollo.conf';
-const STATE = '/var/lib/smartserver-firewall';
 
 type Topic = WatchEvent['topic'];
 type Payload<T extends Topic> = Extract<WatchEvent, { topic: T }>['payload'];
 
 describe('A watch', function () {
   this.timeout(120_000);
-  let device: Device;
-  let watching: Engine;
+  const device = useDevice();
+  before(() => device.startNginx());
+  const factory = useShared(() => everythingAndSite(device));
+  const watching = useFreshEngine(device);
   /** Another process: what it does is this package's doing too. */
-  let acting: Engine;
-  let factory: Record<string, string>;
-  let site: string;
-
-  before(async () => {
-    device = await Device.open();
-    await device.startNginx();
-    factory = await everything(device);
-    site = await device.read(SITE);
-  });
-
-  after(() => device?.close());
-
-  beforeEach(async () => {
-    [watching, acting] = [await Engine.start(device), await Engine.start(device)];
-  });
-
-  afterEach(async () => {
-    await watching.stop();
-    await acting.stop();
-    await device.write(SITE, site);
-    await device.remove(STATE);
-    await device.ok('nginx', '-s', 'reload');
-    await putBack(device, factory);
-  });
+  const acting = useFreshEngine(device);
+  afterEach(() => reset(device, factory));
 
   const begin = async (options: unknown = {}): Promise<void> => {
     await watching.watch(options);
@@ -148,10 +123,11 @@ describe('A watch', function () {
 
   it('tells that a change waits, and that it went back, by itself or undone', async () => {
     await begin();
-    const { id, action, pending } = await acting.toggleService({ action: 'close', confirmWithin: 1 });
+    const { id, action, pending } = await acting.toggleService({ action: 'close', confirmWithin: 600 });
     const waiting = await first('pending');
     assert.deepEqual({ id: waiting.id, action: waiting.action }, { id, action });
     assert.ok(Math.abs(Date.parse(waiting.confirmBy) - Date.parse(pending?.confirmBy ?? '')) < 1000);
+    await acting.clock.advance(601);
     const reverted = await first('reverted');
     assert.deepEqual({ id: reverted.id, action: reverted.action }, { id, action });
     assert.equal(told('changed').filter(({ reason, who }) => reason === 'unconfirmed' && who === 'self').length, 1);
@@ -174,7 +150,8 @@ describe('A watch', function () {
 
   it('tells that what was open for a while is closed', async () => {
     await begin();
-    await acting.toggleService({ service: '9100/tcp', action: 'open', duration: 1 });
+    await acting.toggleService({ service: '9100/tcp', action: 'open', duration: 600 });
+    await acting.clock.advance(601);
     assert.equal((await first('lease-ended')).service, '9100/tcp');
     assert.deepEqual(
       told('changed').map(({ who, reason }) => [who, reason]),
@@ -223,7 +200,7 @@ describe('A watch', function () {
 
   it('tells when nginx and the rules disagree', async () => {
     await begin();
-    await device.write(SITE, site.replace('443 ssl', '1443 ssl'));
+    await device.write(SITE, factory.site.replace('443 ssl', '1443 ssl'));
     const { consistent, problems } = await first('web-ports');
     assert.equal(consistent, false);
     assert.ok(problems.length > 0);
@@ -233,8 +210,9 @@ describe('A watch', function () {
     await acting.setProfile({ profile: 'enhanced' });
     await begin();
     await watching.unwatch();
-    const { id } = await acting.toggleService({ action: 'close', confirmWithin: 1 });
-    await until(async () => (await acting.read()).pending === null);
+    const { id } = await acting.toggleService({ action: 'close', confirmWithin: 600 });
+    await acting.clock.advance(601);
+    assert.equal((await acting.read()).pending, null);
     await device.ufw('delete', 'allow', '443/tcp');
     await acting.toggleService({ service: '9100/tcp', action: 'open', confirmWithin: 600 });
     await watching.watch({});
@@ -252,8 +230,9 @@ describe('A watch', function () {
   });
 
   it('tells nothing that lay there before anybody ever watched', async () => {
-    await acting.toggleService({ action: 'close', confirmWithin: 1 });
-    await until(async () => (await acting.read()).pending === null);
+    await acting.toggleService({ action: 'close', confirmWithin: 600 });
+    await acting.clock.advance(601);
+    assert.equal((await acting.read()).pending, null);
     await begin();
     assert.deepEqual(watching.events, []);
   });
@@ -264,9 +243,9 @@ describe('A watch', function () {
     await device.ok('mv', '/etc/nginx/sites-available', '/etc/nginx/elsewhere');
     await until(async () => watching.readings > 1);
     await device.ok('mkdir', '/etc/nginx/sites-available');
-    await device.write(SITE, site);
+    await device.write(SITE, factory.site);
     await nextReading();
-    await device.write(SITE, site.replace('443 ssl', '1443 ssl'));
+    await device.write(SITE, factory.site.replace('443 ssl', '1443 ssl'));
     await first('web-ports');
     await device.ok(
       'sh',

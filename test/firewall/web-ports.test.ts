@@ -1,47 +1,23 @@
 /** nginx and ufw move together, or not at all: seen from the neighbour, with the real nginx. */
 import { strict as assert } from 'node:assert';
-import { after, afterEach, before, beforeEach, describe, it } from 'mocha';
-import { Device } from '../device/device';
+import { afterEach, before, describe, it } from 'mocha';
 import { Engine, type EngineError } from '../device/engine';
 import { page } from '../device/site';
-import { assertReloadChangesNothing, everything, putBack } from './stable';
-
-const SITE = '/etc/nginx/sites-available/apollo.conf';
+import { useDevice, useFreshEngine, useShared } from '../device/suite';
+import { assertReloadChangesNothing, everythingAndSite, putBack, reset, SITE } from './stable';
 
 describe('Moving the web ports', () => {
-  let device: Device;
-  let engine: Engine;
-  let factory: Record<string, string>;
-  let factorySite: string;
-
-  before(async () => {
-    device = await Device.open();
-    await device.startNginx();
-    factory = await everything(device);
-    factorySite = await device.read(SITE);
-  });
-
-  after(async () => {
-    await device?.close();
-  });
-
-  beforeEach(async () => {
-    engine = await Engine.start(device);
-  });
-
-  afterEach(async () => {
-    await engine.stop();
-    await device.write(SITE, factorySite);
-    await device.remove('/var/lib/smartserver-firewall/schedule.json');
-    await device.ok('nginx', '-s', 'reload');
-    await putBack(device, factory);
-  });
+  const device = useDevice();
+  before(() => device.startNginx());
+  const factory = useShared(() => everythingAndSite(device));
+  const engine = useFreshEngine(device);
+  afterEach(() => reset(device, factory));
 
   const answers = (url: string) =>
     device.neighbour.fetch(url).then(({ status, headers, body }) => ({ status, location: headers.location, body }));
   const knock = (...ports: number[]) =>
     device.neighbour.knock(ports.map((port) => ({ proto: 'tcp', port, family: 'ipv4' })));
-  const state = async () => ({ ...(await everything(device)), site: await device.read(SITE) });
+  const state = () => everythingAndSite(device);
 
   it('takes pages, redirect and rules along, and leaves nothing behind', async () => {
     const result = await engine.changeWebPorts({ http: 1780, https: 1443 });
@@ -57,7 +33,7 @@ describe('Moving the web ports', () => {
     const redirect = await answers('http://192.0.2.1:1780/config');
     assert.deepEqual([redirect.status, redirect.location], [301, 'https://192.0.2.1:1443/config']);
     assert.deepEqual(await knock(80, 443, 1780, 1443), ['filtered', 'filtered', 'in', 'in']);
-    assert.equal(await device.read(`${SITE}.old`), factorySite);
+    assert.equal(await device.read(`${SITE}.old`), factory.site);
     assert.deepEqual(
       result.state.rules
         .filter(({ family, to }) => family === 'ipv4' && /^(80|443|1780|1443)$/.test(to.port))
@@ -80,7 +56,7 @@ describe('Moving the web ports', () => {
   it('comes back to the vendor’s ports with the vendor’s file, byte for byte', async () => {
     await engine.changeWebPorts({ http: 1780, https: 1443 });
     const { state: back } = await engine.changeWebPorts({ http: 80, https: 443 });
-    assert.equal(await device.read(SITE), factorySite);
+    assert.equal(await device.read(SITE), factory.site);
     assert.equal(back.profile.name, 'enhanced');
     assert.deepEqual(await knock(80, 443, 1780, 1443), ['in', 'in', 'filtered', 'filtered']);
     assert.equal((await answers('https://192.0.2.1/')).status, 200);
@@ -120,7 +96,7 @@ describe('Moving the web ports', () => {
     const probes = await Promise.all(
       [443, 1443].map((port) => device.neighbour.probe({ proto: 'tcp', port, family: 'ipv4', everyMs: 2 })),
     );
-    const { state: during } = await engine.changeWebPorts({ http: 1780, https: 1443, keepOldOpen: 2 });
+    const { state: during } = await engine.changeWebPorts({ http: 1780, https: 1443, keepOldOpen: 600 });
     assert.equal(during.leases.length, 1);
     const bodies = await Promise.all(['https://192.0.2.1/', 'https://192.0.2.1:1443/'].map(answers));
     assert.deepEqual(
@@ -128,14 +104,8 @@ describe('Moving the web ports', () => {
       [200, 200],
     );
     assert.equal((await answers('http://192.0.2.1/x')).location, 'https://192.0.2.1:1443/x');
-    const closed = await new Promise<boolean>((resolve) => {
-      const look = async (): Promise<void> => {
-        if ((await engine.read()).leases.length === 0) resolve(true);
-        else setTimeout(() => void look(), 100);
-      };
-      void look();
-    });
-    assert.equal(closed, true);
+    await engine.clock.advance(601);
+    assert.deepEqual((await engine.read()).leases, []);
     assert.deepEqual(await knock(80, 443, 1780, 1443), ['filtered', 'filtered', 'in', 'in']);
     const [old, fresh] = await Promise.all(probes.map((probe) => probe.stop()));
     const firstNew = fresh?.times.find(({ answered }) => answered)?.at ?? Number.NaN;
@@ -174,7 +144,7 @@ describe('Moving the web ports', () => {
   it('mends the redirect that the vendor’s recipe leaves broken', async () => {
     await device.write(
       SITE,
-      factorySite.replace(/:80 /g, ':1780 ').replace(' 80 ', ' 1780 ').replace('443 ssl', '1443 ssl'),
+      factory.site.replace(/:80 /g, ':1780 ').replace(' 80 ', ' 1780 ').replace('443 ssl', '1443 ssl'),
     );
     await device.ok('nginx', '-s', 'reload');
     const { state: mended } = await engine.changeWebPorts({ mode: 'repair' });
@@ -243,7 +213,7 @@ describe('Moving the web ports', () => {
   ];
   for (const [name, spoil] of spoiled) {
     it(`refuses a site file ${name}`, async () => {
-      await device.write(SITE, spoil(factorySite), undefined);
+      await device.write(SITE, spoil(factory.site), undefined);
       const before = await state();
       await assert.rejects(engine.changeWebPorts({ https: 1443 }), (error: EngineError) => {
         assert.equal(error.code, 'NGINX_CONFIG', error.message);

@@ -1,6 +1,7 @@
 /** The broker's configuration in docs/fleet, in a real mosquitto: who may read and write what, and what it retains. */
 import { strict as assert } from 'node:assert';
-import { after, afterEach, before, describe, it } from 'mocha';
+import { describe, it } from 'mocha';
+import { useFresh, useShared } from '../device/suite';
 import { until } from '../firewall/until';
 import { Client } from './client';
 import { Office, TESTER } from './office';
@@ -9,14 +10,14 @@ const own = (name: string, what: string) => `smartserver/device/${name}/firewall
 const ALL = 'smartserver/all/firewall/request';
 
 describe('The broker of a fleet', () => {
-  let office: Office;
-  const clients: Client[] = [];
-
-  before(async () => {
-    office = await Office.open(['one', 'two']);
-  });
-  afterEach(() => Promise.all(clients.splice(0).map((client) => client.close())));
-  after(() => office?.device.close());
+  const office = useShared(
+    () => Office.open(['one', 'two']),
+    ({ device }) => device.close(),
+  );
+  const clients = useFresh(
+    async (): Promise<Client[]> => [],
+    (all) => Promise.all(all.map((client) => client.close())),
+  );
 
   const open = async (...args: Parameters<typeof Client.open> extends [unknown, ...infer Rest] ? Rest : never) => {
     const client = await Client.open(office, ...args);

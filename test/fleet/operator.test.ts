@@ -1,6 +1,7 @@
 /** The example fleet-operator in a real Node-RED, with a real broker; the test plays the devices. */
 import { strict as assert } from 'node:assert';
-import { after, before, describe, it } from 'mocha';
+import { before, describe, it } from 'mocha';
+import { useShared } from '../device/suite';
 import { until } from '../firewall/until';
 import { Client, type Received } from './client';
 import { Office, type Row, TESTER } from './office';
@@ -19,9 +20,15 @@ interface Envelope {
 
 describe('The operator of a fleet', function () {
   this.timeout(90_000);
-  let office: Office;
+  const office = useShared(
+    () => Office.open(NAMES),
+    ({ device }) => device.close(),
+  );
+  const clients = useShared(
+    async (): Promise<Client[]> => [],
+    (all) => Promise.all(all.map((client) => client.close())),
+  );
   let devices: Client[];
-  const clients: Client[] = [];
 
   const open = async (name: string, will = false): Promise<Client> => {
     const last = { topic: own(name, 'state'), payload: Buffer.from('{"online":false}'), qos: 1, retain: true } as const;
@@ -53,15 +60,10 @@ describe('The operator of a fleet', function () {
   };
 
   before(async () => {
-    office = await Office.open(NAMES);
     devices = await Promise.all(NAMES.map((name) => open(name, true)));
     await Promise.all(devices.map((device) => device.subscribe(ALL)));
     await publishState('one', { group: 'north', lastRequest: null });
     await office.startNodeRed();
-  });
-  after(async () => {
-    await Promise.all(clients.map((client) => client.close()));
-    await office?.device.close();
   });
 
   it('knows from the start what the broker has retained, and then what is published', async () => {

@@ -1,21 +1,16 @@
 import { strict as assert } from 'node:assert';
 import { join } from 'node:path';
-import { before, it } from 'mocha';
+import { it } from 'mocha';
 import { check } from '../processes';
 import type { Target } from '../protocol';
 import { powerCutAtStep } from './power';
-import { describeAsRoot } from './suite';
-import { SystemdDevice } from './systemd-device';
+import { describeAsRoot, useSystemdDevice } from './suite';
 
 const ssh: Target[] = (['ipv4', 'ipv6'] as const).map((family) => ({ proto: 'tcp', port: 22, family }));
 const journal = '/var/lib/smartserver-firewall/journal.json';
 
 describeAsRoot('A power cut at a step', () => {
-  let device: SystemdDevice;
-
-  before(async () => {
-    device = await SystemdDevice.open();
-  });
+  const device = useSystemdDevice();
 
   it('comes before the step is done, or after', async () => {
     const path = '/home/apollo/made';

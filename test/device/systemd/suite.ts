@@ -1,6 +1,7 @@
 /** Suites of tests on devices with systemd. */
 import { strict as assert } from 'node:assert';
 import { after, describe, it, type Suite } from 'mocha';
+import { useShared } from '../suite';
 import { SystemdDevice } from './systemd-device';
 
 /**
@@ -23,3 +24,10 @@ export function describeAsRoot(title: string, tests: (this: Suite) => void): voi
     tests.call(this);
   });
 }
+
+/** A device with systemd for all tests of the suite this is called in. */
+export const useSystemdDevice = (): SystemdDevice =>
+  useShared(
+    () => SystemdDevice.open(),
+    (device) => device.close(),
+  );

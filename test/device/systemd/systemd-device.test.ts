@@ -13,7 +13,7 @@ import { NODE_RED_PORT, startNodeRed } from '../node-red';
 import type { Family, Target } from '../protocol';
 import { page } from '../site';
 import { makeClock } from './clock';
-import { describeAsRoot } from './suite';
+import { describeAsRoot, useSystemdDevice } from './suite';
 import { SystemdDevice } from './systemd-device';
 import { project } from './tree';
 
@@ -67,13 +67,7 @@ async function leftovers(folder: string): Promise<string[]> {
 
 describeAsRoot('The test device with systemd', () => {
   describe('once booted', () => {
-    let device: SystemdDevice;
-
-    before(async () => {
-      device = await SystemdDevice.open();
-    });
-
-    after(() => device.close());
+    const device = useSystemdDevice();
 
     it('has started all its units, and keeps a journal', async () => {
       assert.equal(await device.ok('systemctl', '--failed', '--no-legend', '--plain'), '');

@@ -3,11 +3,10 @@
  * them, because the kernel logs no packets of a network namespace other than the machine's own.
  */
 import { strict as assert } from 'node:assert';
-import { after, afterEach, before, beforeEach, describe, it } from 'mocha';
+import { afterEach, describe, it } from 'mocha';
 import { check } from '../../../firewall/messages';
 import { type Blocked, blocked } from '../../../firewall/results';
-import { Device } from '../../device/device';
-import { Engine } from '../../device/engine';
+import { useDevice, useFreshEngine } from '../../device/suite';
 import { until } from '../until';
 import { HEADS, KERNEL, OTHERS, tcp } from './log-lines';
 
@@ -16,23 +15,9 @@ const KERN_LOG = '/var/log/kern.log';
 
 describe('Blocked packets', function () {
   this.timeout(60_000);
-  let device: Device;
-  let engine: Engine;
-
-  before(async () => {
-    device = await Device.open();
-  });
-
-  after(() => device?.close());
-
-  beforeEach(async () => {
-    engine = await Engine.start(device);
-  });
-
-  afterEach(async () => {
-    await engine.stop();
-    await device.ok('sh', '-c', `rm -f ${UFW_LOG}* ${KERN_LOG}*`);
-  });
+  const device = useDevice();
+  const engine = useFreshEngine(device);
+  afterEach(() => device.ok('sh', '-c', `rm -f ${UFW_LOG}* ${KERN_LOG}*`));
 
   const line = (text: string): string => `${HEADS.traditional}${text}\n`;
   /** As a writer that keeps the file open does. */
