@@ -48,6 +48,10 @@ export class FakeFirewall implements Device {
   readonly requests: unknown[] = [];
   /** The actions of the changes that were made. */
   readonly changes: string[] = [];
+  /** The requests that have begun. */
+  readonly begun: Call[] = [];
+  /** How many turns of the event loop each request takes. */
+  static turns = 0;
   /** The maximum number of concurrent requests. */
   overlap = 0;
   /** What the next request fails with, instead of being carried out. */
@@ -240,7 +244,9 @@ export class FakeFirewall implements Device {
     const run = async (): Promise<Answer> => {
       this.#atWork += 1;
       this.overlap = Math.max(this.overlap, this.#atWork);
+      this.begun.push(call);
       try {
+        for (let left = FakeFirewall.turns; left > 0; left--) await new Promise(setImmediate);
         await this.#gate;
         if (this.failure !== undefined) throw this.failure;
         return work();
