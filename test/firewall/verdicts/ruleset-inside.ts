@@ -1,6 +1,6 @@
 /** Reads the kernel's whole ruleset as the engine does, inside a device, and prints what it is and what that took. */
 import { save } from '../../../firewall/host/iptables';
-import { readRuleset } from '../../../firewall/host/ruleset';
+import { nftTables, readRuleset } from '../../../firewall/host/ruleset';
 import { FAMILIES } from '../../../firewall/rules/rule';
 import type { Ruleset } from '../../../firewall/verdicts/ruleset';
 
@@ -20,8 +20,8 @@ export function unpacked(text: string): Ruleset {
 }
 
 async function main(): Promise<void> {
-  const saves = await Promise.all(FAMILIES.map(async (family) => ({ family, text: (await save(family)).text })));
-  process.stdout.write(packed(await readRuleset(saves)));
+  const saves = await Promise.all(FAMILIES.map(async (family) => ({ family, text: await save(family) })));
+  process.stdout.write(packed(await readRuleset(saves, await nftTables())));
 }
 
 if (require.main === module) void main();
