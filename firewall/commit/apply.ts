@@ -22,6 +22,8 @@ export interface Step {
   id: string;
   intent: Pick<Checkpoint, 'action' | 'reason'> & { repairs?: boolean };
   before: Snapshot;
+  /** What it held before. */
+  kernel: Kernel;
   after: Snapshot;
   files: readonly FileText[];
   plan: Plan;
@@ -58,7 +60,7 @@ export async function apply(settings: Settings, step: Step): Promise<{ kernel: K
       await follow(web).catch((error: Error) => warnings.push(error.message));
     }
     if (starts) await beforeStart(settings, before);
-    let kernel = stops ? await stop(after) : await load(after, loads.texts);
+    let kernel = stops ? await stop(after) : await load(after, loads.texts, step.kernel);
     if (starts) await afterStart(settings, before);
     if (intent.repairs) kernel = await removeTestChains(after, kernel);
     if (unit) await setUnit(unit.name, unit.to);

@@ -74,15 +74,18 @@ export const loadsOf = ({ families, settings }: Snapshot, present: Kernel | null
     .map(({ family }) => ({ family, text: IPV6_OFF_LOAD })),
 ];
 
-/** Loads, and proves that the kernel holds what was loaded. */
-export async function load(after: Snapshot, loads: readonly FamilyText[]): Promise<Kernel> {
+/**
+ * Loads, and proves that the kernel holds what was loaded.
+ * @param known what the kernel held a moment ago, where that was read
+ */
+export async function load(after: Snapshot, loads: readonly FamilyText[], known?: Kernel): Promise<Kernel> {
   // Not both at once: two commits at the same time make one of them start again.
   for (const one of loads) await restore(one);
-  let kernel = await readKernel(after);
+  let kernel = await readKernel(after, known);
   if (!after.settings.enabled || (await missingRules(after, kernel)) === null) return kernel;
   // Somebody has changed the kernel since it was read, or flushed ufw's chains: load everything once more.
   for (const one of loadsOf(after, isActive(after, kernel) ? null : kernel)) await restore(one);
-  kernel = await readKernel(after);
+  kernel = await readKernel(after, known);
   const missing = await missingRules(after, kernel);
   if (missing === null) return kernel;
   throw new FirewallError('VERIFY_FAILED', {

@@ -14,9 +14,10 @@ type Managed = Pick<Snapshot, 'families'>;
  * Of a family that ufw does not manage, what iptables cannot read is not there: ufw-init leaves it alone for the same
  * reason.
  * @param managed tells which families ufw manages; only waited for where a family cannot be read
+ * @param known what was read a moment ago: which tables nftables has besides is not asked again
  * @throws FirewallError NOT_PERMITTED, UFW_NOT_FOUND, TIMEOUT, INTERNAL
  */
-export async function readKernel(managed: Managed | Promise<Managed>): Promise<Kernel> {
+export async function readKernel(managed: Managed | Promise<Managed>, known?: Kernel): Promise<Kernel> {
   const hasIpv6 = await exists('/proc/sys/net/ipv6');
   const saving = FAMILIES.filter((family) => family === 'ipv4' || hasIpv6).map((family) =>
     save(family).then(
@@ -28,7 +29,8 @@ export async function readKernel(managed: Managed | Promise<Managed>): Promise<K
       },
     ),
   );
-  const [saved, nft] = await Promise.all([Promise.all(saving), nftTables()]);
+  const listed = known?.[0] ? known[0].nftTables : nftTables();
+  const [saved, nft] = await Promise.all([Promise.all(saving), listed]);
   const there = saved.filter((one): one is { family: Family; text: string } => one !== null);
   const rulesets = await readRuleset(
     there.map(({ family, text }) => ({ family, text: timeless(text) })),
@@ -36,7 +38,7 @@ export async function readKernel(managed: Managed | Promise<Managed>): Promise<K
   );
   return there.flatMap(({ family, text }) => {
     const ruleset = rulesets.find((one) => one.family === family);
-    return ruleset ? [{ family, text, ruleset, filter: filterOf(ruleset) }] : [];
+    return ruleset ? [{ family, text, ruleset, nftTables: nft, filter: filterOf(ruleset) }] : [];
   });
 }
 

@@ -16,6 +16,8 @@ export interface FamilyKernel {
   family: Family;
   /** All that decides about its packets. */
   ruleset: FamilyRuleset;
+  /** The tables that nftables has, iptables' own included, as `FAMILY NAME`; null where that is not known. */
+  nftTables: readonly string[] | null;
   filter: Table;
   /** All tables, as `iptables-save` prints them; bytes as latin1, as those of ufw's files. */
   text: string;

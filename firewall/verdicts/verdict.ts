@@ -63,8 +63,7 @@ const verdicts = new WeakMap<FamilyRuleset, Map<string, Verdict>>();
 export function verdictOn(rules: FamilyRuleset, asked: Asked): Verdict {
   const known = verdicts.get(rules) ?? new Map<string, Verdict>();
   verdicts.set(rules, known);
-  const { direction, ports, scope } = asked;
-  const key = JSON.stringify([direction, ports, scope.interface, scope.from]);
+  const key = keyOf(asked);
   const before = known.get(key);
   if (before) return before;
   const verdict = judge(rules, asked);
@@ -240,7 +239,23 @@ export interface Named {
 }
 
 /** The interfaces and remote addresses that the filter table's rules name which can be about the packets asked about. */
-export function namedFor(rules: FamilyRuleset, { direction, ports, scope }: Asked): Named {
+export function namedFor(rules: FamilyRuleset, asked: Asked): Named {
+  const memory = named.get(rules) ?? new Map<string, Named>();
+  named.set(rules, memory);
+  const key = keyOf(asked);
+  const before = memory.get(key);
+  if (before) return before;
+  const found = namesIn(rules, asked);
+  memory.set(key, found);
+  return found;
+}
+
+const named = new WeakMap<FamilyRuleset, Map<string, Named>>();
+
+const keyOf = ({ direction, ports, scope }: Asked): string =>
+  JSON.stringify([direction, ports, scope.interface, scope.from]);
+
+function namesIn(rules: FamilyRuleset, { direction, ports, scope }: Asked): Named {
   const { family } = rules;
   const isIn = direction === 'in';
   const [interfaces, sources] = [new Set<string>(), new Set<string>()];
