@@ -57,7 +57,7 @@ function parsed(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new FirewallError('INVALID_INPUT', { what: say`the request is no JSON.` }, error);
+    throw new FirewallError('INVALID_INPUT', { what: say`the request is not valid JSON.` }, error);
   }
 }
 
@@ -67,7 +67,7 @@ function refuseOtherPlaces(asked: Settings): void {
   for (const place of ['etcUfw', 'defaultUfw', 'webSite', 'stateDir'] as const) {
     if (asked[place] === standard[place]) continue;
     throw new FirewallError('INVALID_INPUT', {
-      what: say`${place}: through sudo only the usual place, ${standard[place]}, can be used.`,
+      what: say`${place}: through sudo only the default path, ${standard[place]}, can be used.`,
       remedy: say`Leave it empty in the configuration node, or run Node-RED as root.`,
     });
   }

@@ -1,6 +1,6 @@
 import { printable } from './printable';
 
-/** The codes an error of this package carries. The README's troubleshooting table tells of each that occurs. */
+/** The codes an error of this package carries. The README's troubleshooting table explains each that occurs. */
 export const ERROR_CODES = [
   'INVALID_INPUT',
   'UNKNOWN_SERVICE',
@@ -70,7 +70,7 @@ interface Explanation {
 
 const UNCHANGED = say`The firewall was not changed.`;
 
-/** The message of an error, whatever language it has been told in since. */
+/** The message of an error, whatever language it has been translated to since. */
 export const inEnglish = ({ code, said }: Pick<FirewallError, 'code' | 'said'>): string =>
   [`${code}:`, ...said.map((sentence) => rendered(sentence))].join(' ');
 
@@ -98,7 +98,7 @@ export class FirewallError extends Error {
 
 /** The error for what this user may not do. `what` is one sentence. */
 export function notPermitted(what: Sentence, cause?: unknown): FirewallError {
-  const remedy = say`Run "sudo npx smartserver-firewall setup" once on the device, in the folder where Node-RED has this package (~/.node-red).`;
+  const remedy = say`Run "sudo npx smartserver-firewall setup" once on the device, in the folder where this package is installed for Node-RED (~/.node-red).`;
   return new FirewallError('NOT_PERMITTED', { what, remedy }, cause);
 }
 
@@ -115,8 +115,8 @@ export function asFirewallError(cause: unknown): FirewallError {
   return new FirewallError(
     'INTERNAL',
     {
-      what: say`this should not happen: ${printable(messageOf(cause))}.`,
-      state: say`What state the firewall is in is not known.`,
+      what: say`an unexpected error occurred: ${printable(messageOf(cause))}.`,
+      state: say`The state of the firewall is unknown.`,
       remedy: say`Read the firewall before changing anything, and report this error.`,
     },
     cause,

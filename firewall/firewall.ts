@@ -59,7 +59,7 @@ export class Firewall {
   #watch: Watch | undefined;
   /** Whether the program that timers start, and those who are not root, was compared with this package's. */
   #isCompared = false;
-  /** What observers have not been told yet, in sentences. */
+  /** What has not been reported to observers yet, in sentences. */
   #unsaid: readonly string[] = [];
 
   /** @throws FirewallError INVALID_INPUT, naming the setting. */
@@ -192,7 +192,7 @@ export class Firewall {
 
   #wake(last: Pick<State, 'leases' | 'pending'>): void {
     this.#timer = undefined;
-    // What keeps a deadline from being met now may not do so in a while; it is also told with the next result.
+    // What prevents a deadline from being met now may be gone later; it is also reported with the next result.
     this.resume().catch(() => setTimeout(() => this.#awaitDeadline(last), RETRY_MS).unref());
   }
 }

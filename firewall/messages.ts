@@ -21,7 +21,10 @@ const someText = text.check(z.minLength(1));
 const name = z
   .string()
   .check(
-    z.regex(/^[a-z][a-z0-9-]{0,40}$/, phrase`must start with a letter and hold only small letters, digits and dashes`),
+    z.regex(
+      /^[a-z][a-z0-9-]{0,40}$/,
+      phrase`must start with a lowercase letter and contain only lowercase letters, digits and hyphens`,
+    ),
   );
 
 const PORT_HELP = phrase`must be a port 1 to 65535 or a range like 1628:1645, with or without /tcp or /udp`;
@@ -66,9 +69,9 @@ const absolutePath = z.string().check(
   ),
 );
 
-const MOMENT_HELP = phrase`must be a moment like 2026-11-23T16:09:43Z`;
+const MOMENT_HELP = phrase`must be a time like 2026-11-23T16:09:43Z`;
 
-/** There is no 30 February, though a date can be made of it. */
+/** Rejects 30 February, which Date would accept. */
 function isMoment(value: string): boolean {
   const date = new Date(value);
   return !Number.isNaN(date.getTime()) && date.toISOString().startsWith(value.slice(0, 19));
@@ -124,7 +127,7 @@ export type CustomProfile = z.infer<typeof customProfile>;
 /** Seconds; a week at most, so that no rule is forgotten. */
 const duration = z.int().check(z.minimum(0), z.maximum(7 * 24 * 3600));
 
-/** What every change can be told. */
+/** The options of every change. */
 const changeOptions = {
   /** Plan and report, change nothing. */
   dryRun: z._default(z.boolean(), false),
@@ -206,7 +209,7 @@ export type NewsRequest = z.infer<typeof newsRequest>;
 export const watchTopic = z.enum(['changed', 'drift', 'web-ports', 'blocked', 'pending', 'reverted', 'lease-ended']);
 export type WatchTopic = z.infer<typeof watchTopic>;
 
-/** What is told to whom: the node `watch-firewall`. */
+/** What is reported to a watcher: the node `watch-firewall`. */
 export const watchOptions = z.strictObject({
   topics: z._default(
     z.array(watchTopic),
@@ -272,7 +275,7 @@ export type Call<M extends Method = Method> = {
 /** A request with nothing said that has a default. */
 export type AgentQuestion = z.input<typeof agentRequest>;
 
-/** A sentence of an error as the agent tells it, see errors.ts. */
+/** A sentence of an error as the agent reports it, see errors.ts. */
 const sentence: z.ZodMiniType<Sentence> = z.strictObject({
   template: z.string(),
   get values() {
@@ -287,7 +290,8 @@ export const saidByAgent = z.array(sentence).check(z.maxLength(3));
  */
 export function check<Schema extends z.ZodMiniType>(schema: Schema, value: unknown): z.output<Schema> {
   const trap = prototypeKey(value);
-  if (trap !== null) throw new FirewallError('INVALID_INPUT', { what: say`${trap}: no property may have this name.` });
+  if (trap !== null)
+    throw new FirewallError('INVALID_INPUT', { what: say`${trap}: properties with this name are not allowed.` });
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];

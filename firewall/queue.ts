@@ -16,7 +16,7 @@ const MOST_CALLERS = 10_000;
 /** So many callers of one run make a storm. */
 const STORM = 10;
 const LONGEST_REST_MS = 1000;
-/** So many callers are answered before others get their turn. */
+/** How many callers are answered before yielding to the event loop. */
 const AT_ONCE = 10;
 
 /** Who waits: what gives him his answer, or the promise of one. */
@@ -36,7 +36,7 @@ export class Queue {
   readonly #places: Place[] = [];
   #callers = 0;
   #isRunning = false;
-  /** When the answers there are have been told. */
+  /** Resolves when all answers have been delivered. */
   #told: Promise<void> = Promise.resolve();
   /** After the runs of which request it rests, and what ends that. */
   #resting: { key: string | null; end(): void } | null = null;
@@ -113,7 +113,7 @@ export class Queue {
   }
 
   /**
-   * A storm of one request takes half of the device's time at most, telling the answers included. Whoever asks for
+   * A storm of one request takes half of the device's time at most, delivering the answers included. Whoever asks for
    * something else ends the rest.
    */
   async #rest(key: string | null, begun: number): Promise<void> {
@@ -140,7 +140,7 @@ async function tell<Answer>(callers: Caller<Answer>[], answer: () => Answer | Pr
 
 /** Gives the answer, and then copies of it: what a flow does with its answer is not to change what others get. */
 function answers<Answer>(answer: Answer, count: number): () => Answer {
-  // The first one's flow may have changed it when the others are told.
+  // The first one's flow may have modified it by the time the others are answered.
   const original = count > 1 ? copyOf(answer) : answer;
   let isGiven = false;
   return () => {
@@ -175,6 +175,6 @@ const isLockdown = (call: Call): boolean => call.method === 'setProfile' && call
 
 const tooMany = (callers: number): FirewallError =>
   new FirewallError('BUSY', {
-    what: say`too many requests wait for the firewall already (${callers}).`,
-    remedy: say`Send fewer messages at a time, and this one again when those are answered.`,
+    what: say`too many requests are already waiting for the firewall (${callers}).`,
+    remedy: say`Send fewer messages at a time, and send this one again once the others have been answered.`,
   });

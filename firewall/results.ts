@@ -1,5 +1,5 @@
 /**
- * The shape of what the engine answers and tells. The engine itself makes it and checks none of it: these schemas are for
+ * The shape of what the engine answers and reports. The engine itself makes it and checks none of it: these schemas are for
  * their types, for tests and for documents, and nothing that runs on the device loads them.
  */
 import * as z from 'zod';
@@ -38,6 +38,16 @@ export const difference = z.strictObject({
 });
 export type Difference = z.infer<typeof difference>;
 
+/** A rule of the kernel's that decides about packets, or the policy of its chain. */
+export const decider = z.strictObject({
+  /** With the table in front where that is not `filter`: `raw PREROUTING`. */
+  chain: z.string(),
+  /** As `iptables-save` prints it; null for the policy. */
+  rule: z.string().nullable(),
+  /** `ufw`, `ufw base rules`, `policy`, the name of another program, or `other`. */
+  owner: z.string(),
+});
+
 export const serviceReport = z.strictObject({
   id: z.string(),
   label: z.string(),
@@ -46,6 +56,10 @@ export const serviceReport = z.strictObject({
   out: openness,
   /** The same, per address family; a family ufw does not manage is left out. */
   families: z.array(z.strictObject({ family: z.enum(['ipv4', 'ipv6']), in: openness, out: openness })),
+  /** What lets packets in or out where it is open, what blocks them where it is closed, and both where it is partial. */
+  decidedBy: z.strictObject({ in: z.array(decider), out: z.array(decider) }),
+  /** Where a rule decides whose effect cannot be known: `partial` for that reason, perhaps. */
+  undecided: z.array(direction),
   /** Interfaces and remote addresses that rules which can decide about this service are limited to. */
   interfaces: z.array(z.string()),
   sources: z.array(z.string()),
@@ -99,7 +113,7 @@ export const state = z.strictObject({
     .nullable(),
   pending: pendingReport.nullable(),
   leases: z.array(z.strictObject({ service: z.string(), until: z.string() })),
-  /** The operator's request that was done last; `undone` where the change it made was taken back since. */
+  /** The operator's request that was carried out last; `undone` if its change has been undone since. */
   lastRequest: z.strictObject({ id: z.string(), issued: z.string(), undone: z.boolean() }).nullable(),
   /** What a killed ufw left behind; restore-firewall puts it right. */
   leftovers: z.array(z.string()),
@@ -183,18 +197,18 @@ const effect = {
   logging: z.strictObject({ from: logLevel, to: logLevel }).nullable(),
 };
 
-/** A change that this package made, in whichever process, as its backup tells of it. */
+/** A change that this package made, in whichever process, as recorded in its backup. */
 const ownChange = z.strictObject({
   ...backupReport.pick({ id: true, at: true, action: true, reason: true }).shape,
   ...effect,
   /** The unconfirmed change it took back. */
   reverted: z.strictObject({ id: z.string(), action: z.string() }).nullable(),
-  /** What was so for a while, and is over with it. */
+  /** What was temporary, and has ended with it. */
   ended: z.array(z.string()),
 });
 export type OwnChange = z.infer<typeof ownChange>;
 
-/** What somebody who watches is told: how things are, and what this package has done since the last time. */
+/** What is reported to a watcher: the present state, and what this package has done since the last time. */
 export const news = z.strictObject({
   state,
   /** The profile that was set last with what differs from it; null where none was. */
@@ -226,7 +240,7 @@ export const blocked = z.strictObject({
 });
 export type Blocked = z.infer<typeof blocked>;
 
-/** What a watch tells: the messages of the node `watch-firewall`. */
+/** What a watch reports: the messages of the node `watch-firewall`. */
 export const watchEvent = z.discriminatedUnion('topic', [
   z.strictObject({
     topic: z.literal('changed'),
@@ -246,7 +260,7 @@ export const watchEvent = z.discriminatedUnion('topic', [
   z.strictObject({ topic: z.literal('pending'), payload: pendingReport }),
   z.strictObject({
     topic: z.literal('reverted'),
-    /** The change that went back, and when. */
+    /** The change that was reverted, and when. */
     payload: z.strictObject({ id: z.string(), action: z.string(), at: z.string() }),
   }),
   z.strictObject({

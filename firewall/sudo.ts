@@ -9,14 +9,14 @@ import type { Answers } from './results';
 
 /** Where `setup` puts the agent. */
 const INSTALLED_AGENT = join(INSTALLED, 'agent');
-/** The package's own programs, beside this file's folder. */
+/** The package's own programs, next to this file's folder. */
 const PACKAGED = join(__dirname, '..', 'agent');
 /** A change waits for ufw's lock and for late ufw commands; beyond this something hangs. */
 const TIMEOUT_MS = 120_000;
 
 /**
  * Has the agent make a request and gives its answer.
- * @throws FirewallError as the agent reports it; NOT_PERMITTED where sudo refuses, INTERNAL where the answer is none.
+ * @throws FirewallError as the agent reports it; NOT_PERMITTED if sudo refuses, INTERNAL if there is no valid answer.
  */
 export async function remote<M extends Method>(request: { settings: Settings; call: Call<M> }): Promise<Answers[M]> {
   const program = (await exists(INSTALLED_AGENT)) ? [INSTALLED_AGENT] : [process.execPath, join(PACKAGED, 'agent.js')];
@@ -32,22 +32,24 @@ export async function remote<M extends Method>(request: { settings: Settings; ca
   if (answer?.error) throw toError(answer.error);
   if (/^sudo:/m.test(stderr)) throw notPermitted(say`sudo refused (${firstLine(stderr)}).`);
   throw new FirewallError('INTERNAL', {
-    what: say`the agent ended with code ${code} and no answer (${firstLine(stderr)}).`,
+    what: say`the privileged program exited with code ${code} without a response (${firstLine(stderr)}).`,
     state: say`Read the firewall to see its state.`,
   });
 }
 
-/** What to tell where the program that `setup` installed is not this package's: it was updated since. */
+/** What to report if the program installed by `setup` is not this package's, because the package was updated since. */
 export async function outdated(): Promise<readonly string[]> {
   try {
     const installed = await readText(join(INSTALLED, 'program.js'));
     const own = installed && (await readText(join(PACKAGED, 'program.js')));
     if (!own || installed.text === own.text) return [];
   } catch (error) {
-    return [`Whether ${INSTALLED} has the program of this package could not be told: ${(error as Error).message}`];
+    return [
+      `Whether ${INSTALLED} contains the program of this package could not be determined: ${(error as Error).message}`,
+    ];
   }
   return [
-    `The program in ${INSTALLED} is of another version than this package. Run "sudo npx smartserver-firewall setup" again, in the folder where Node-RED has the package (~/.node-red).`,
+    `The program in ${INSTALLED} is of another version than this package. Run "sudo npx smartserver-firewall setup" again, in the folder where this package is installed for Node-RED (~/.node-red).`,
   ];
 }
 

@@ -90,8 +90,8 @@ function deviceOf(RED: NodeAPI, configId: string | undefined): Device {
   const config = RED.nodes.getNode(configId) as DeviceNode | null;
   if (config?.type !== 'smartserver') {
     throw new FirewallError('INVALID_INPUT', {
-      what: say`device: the SmartServer configuration this node was given is missing or disabled.`,
-      remedy: say`Choose one in the node, or none for a factory device.`,
+      what: say`device: the SmartServer configuration of this node is missing or disabled.`,
+      remedy: say`Select one in the node, or none for a device with factory settings.`,
     });
   }
   return config.device();

@@ -30,12 +30,12 @@ export function upToDate<Def extends Stored>(stored: Def, migrations = MIGRATION
   const known = versionOf(type, migrations);
   if (!Number.isInteger(version) || Number(version) < 1) {
     throw new FirewallError('INVALID_INPUT', {
-      what: say`version: must be a whole number from 1 (got ${printable(version)}).`,
+      what: say`version: must be a whole number of at least 1 (got ${printable(version)}).`,
     });
   }
   if (Number(version) > known) {
     throw new FirewallError('INVALID_INPUT', {
-      what: say`version: this node was saved by a newer version of the package (${version}; this one knows up to ${known}), and is not used.`,
+      what: say`version: this node was saved by a newer version of the package (${version}; this one supports up to ${known}), and is not used.`,
       remedy: say`Update @smartserver/node-red-firewall, or replace the node with a new one.`,
     });
   }

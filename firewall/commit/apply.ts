@@ -93,16 +93,16 @@ export function refused(error: unknown): never {
   if (error instanceof FirewallError) throw error;
   const [code, message] = [codeOf(error), messageOf(error)];
   if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') throw notPermitted(say`${message}.`, error);
-  throw new FirewallError('INTERNAL', { what: say`${message}.`, state: say`The firewall is as it was.` }, error);
+  throw new FirewallError('INTERNAL', { what: say`${message}.`, state: say`The firewall is unchanged.` }, error);
 }
 
 function stuck(first: unknown, second: unknown): FirewallError {
   return new FirewallError(
     'VERIFY_FAILED',
     {
-      what: say`the change failed (${messageOf(first)}) and could not be taken back (${messageOf(second)}).`,
-      state: say`The state of the firewall is not known.`,
-      remedy: say`What it was is in the journal; the next change takes it back first. Or run "ufw reload" on the device.`,
+      what: say`the change failed (${messageOf(first)}) and could not be rolled back (${messageOf(second)}).`,
+      state: say`The state of the firewall is unknown.`,
+      remedy: say`The previous state is in the journal, and the next change rolls back to it first; or run "ufw reload" on the device.`,
     },
     second,
   );

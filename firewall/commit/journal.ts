@@ -1,7 +1,7 @@
 /**
- * What makes a change safe to die in: before the first byte of a file changes, everything needed to take the change back
+ * What makes a change safe to die in: before the first byte of a file changes, everything needed to roll the change back
  * is on disk as the journal. When the change is done the journal becomes its backup, in one rename. A journal that is
- * found at the start of a run is the trace of a change that died.
+ * found at the start of a run is the trace of an interrupted change.
  */
 import { lstat, mkdir, readdir, rename, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -41,7 +41,7 @@ export async function writeNote(place: Place, path: string, text: string): Promi
 
 /**
  * Has everybody who watches notice that something has changed here. Not everybody may look into the folder; but all may
- * watch the one it lies in, where the kernel tells that its times were set.
+ * watch the one it lies in, where the kernel reports that its times were set.
  */
 async function leaveTrace({ stateDir }: Place): Promise<void> {
   const now = new Date();
@@ -70,13 +70,13 @@ async function makeFolders(place: Place): Promise<void> {
   for (const folder of [place.stateDir, backupsOf(place)]) {
     const { uid, mode } = await lstat(folder).then((found) => (found.isDirectory() ? found : { uid: -1, mode: 0 }));
     if (uid === process.getuid?.() && (mode & 0o022) === 0) continue;
-    throw notPermitted(say`${folder} must be a folder, no link, which belongs to root and only root can write to.`);
+    throw notPermitted(say`${folder} must be a folder, not a link, that is owned by root and writable only by root.`);
   }
 }
 
 /**
  * The change is done: its journal is from now on its backup. The oldest backups beyond `keepBackups` go, but not `needed`,
- * the one that an unconfirmed change goes back to.
+ * the one that an unconfirmed change is reverted to.
  */
 export async function finish(place: Place, { id }: Checkpoint, needed: string | undefined): Promise<void> {
   const backup = pathOf(place, id);
@@ -95,7 +95,8 @@ const pathOf = (place: Place, id: string): string => join(backupsOf(place), `${i
 export async function backupIds(place: Place): Promise<string[]> {
   const names = await readdir(backupsOf(place)).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [];
-    if (error.code === 'EACCES') throw notPermitted(say`this user may not read ${backupsOf(place)}.`, error);
+    if (error.code === 'EACCES')
+      throw notPermitted(say`this user does not have permission to read ${backupsOf(place)}.`, error);
     throw error;
   });
   return names
@@ -110,11 +111,11 @@ export async function readBackup(place: Place, id: string): Promise<Checkpoint> 
   if (checkpoint) return checkpoint;
   throw new FirewallError('UNKNOWN_BACKUP', {
     what: say`there is no backup ${printable(id)}.`,
-    remedy: say`List the backups, and use one of their ids.`,
+    remedy: say`List the backups and use one of their ids.`,
   });
 }
 
-/** The change was taken back. */
+/** The change was rolled back. */
 export async function drop(place: Place): Promise<void> {
   await removeIfThere(asideOf(journalOf(place)));
   if ((await readText(journalOf(place))) === null) return;
@@ -124,7 +125,7 @@ export async function drop(place: Place): Promise<void> {
 }
 
 /**
- * The checkpoint of a change that died, or null.
+ * The checkpoint of an interrupted change, or null.
  * @throws FirewallError INTERNAL where the journal cannot be read: then nobody knows what was going on.
  */
 export const unfinished = (place: Place): Promise<Checkpoint | null> => read(journalOf(place));

@@ -21,7 +21,7 @@ export interface Loads {
  * Makes the texts: where the kernel holds what the files say, line by line, what differs; else everything, which iptables
  * first has to try without effect. They stay good while the files do: ufw changes the kernel together with them, and what somebody
  * else does to it is seen after loading.
- * @param anew everything is loaded, whatever the kernel holds and the old files say
+ * @param anew everything is loaded, whatever the kernel contains and the old files say
  */
 export async function prepareLoads(before: Snapshot, after: Snapshot, kernel: Kernel, anew = false): Promise<Loads> {
   const present = before.settings.enabled && !anew ? null : kernel;
@@ -80,14 +80,14 @@ export async function load(after: Snapshot, loads: readonly FamilyText[]): Promi
   for (const one of loads) await restore(one);
   let kernel = await readKernel(after);
   if (!after.settings.enabled || (await missingRules(after, kernel)) === null) return kernel;
-  // Somebody has changed the kernel since it was looked at, or flushed ufw's chains: everything, once more.
+  // Somebody has changed the kernel since it was read, or flushed ufw's chains: load everything once more.
   for (const one of loadsOf(after, isActive(after, kernel) ? null : kernel)) await restore(one);
   kernel = await readKernel(after);
   const missing = await missingRules(after, kernel);
   if (missing === null) return kernel;
   throw new FirewallError('VERIFY_FAILED', {
-    what: say`the kernel does not hold the rules that were loaded (${missing}).`,
-    state: say`The firewall was put back as it was.`,
+    what: say`the kernel does not contain the rules that were loaded (${missing}).`,
+    state: say`The firewall was restored to its previous state.`,
     remedy: say`Look for another program that changes iptables, then try again.`,
   });
 }
@@ -99,8 +99,8 @@ export async function stop(after: Snapshot): Promise<Kernel> {
   const kernel = await readKernel(after);
   if (!isActive(after, kernel)) return kernel;
   throw new FirewallError('VERIFY_FAILED', {
-    what: say`the kernel still filters after the firewall was switched off.`,
-    state: say`The firewall was put back as it was.`,
+    what: say`the kernel is still filtering after the firewall was switched off.`,
+    state: say`The firewall was restored to its previous state.`,
     remedy: say`Look for another program that changes iptables, then try again.`,
   });
 }

@@ -1,4 +1,4 @@
-/** The way back: of a change that failed, and of one that died. */
+/** The way back: of a change that failed, and of one that was interrupted. */
 import { asideOf, readText, removeIfThere, replace } from '../host/files';
 import { replaceTable } from '../host/iptables';
 import { readSnapshot } from '../host/snapshot';
@@ -54,7 +54,7 @@ async function reload(settings: Settings): Promise<void> {
 }
 
 /**
- * Takes back a change that died half-way. Files that somebody else has written since are theirs and stay.
+ * Rolls back an interrupted change. Files that somebody else has written since are theirs and stay.
  * @returns warnings for the next result.
  */
 export async function recover(settings: Settings): Promise<string[]> {
@@ -73,7 +73,7 @@ export async function recover(settings: Settings): Promise<string[]> {
       checkpoint,
       paths.map((path) => ({ path })),
     );
-    return [`The change "${checkpoint.action}" of ${checkpoint.at} had not finished and was taken back.`];
+    return [`The change "${checkpoint.action}" of ${checkpoint.at} was interrupted and has been rolled back.`];
   }
   await tidy(checkpoint);
   await reload(settings);

@@ -1,6 +1,6 @@
 /**
- * Which changes those who watch were told of, kept on disk: what went back at boot, before anybody watched, is told when
- * somebody does.
+ * Which changes have been reported to watchers, kept on disk: what was reverted at boot, before anybody watched, is
+ * reported when somebody does.
  */
 import { join } from 'node:path';
 import { readText } from '../host/files';
@@ -9,7 +9,7 @@ import { writeNote } from './journal';
 
 const fileOf = ({ stateDir }: Settings): string => join(stateDir, 'told');
 
-/** The ids; null where nobody was ever told anything. */
+/** The ids; null if nothing was ever reported to anybody. */
 export async function readReported(place: Settings): Promise<string[] | null> {
   const file = await readText(fileOf(place));
   return file ? file.text.split('\n').filter(Boolean) : null;

@@ -118,9 +118,9 @@ async function untilItHolds(
   for (let round = 1; await isUndone(settings, intent, id, done); round++) {
     if (round === ROUNDS) {
       throw new FirewallError('BUSY', {
-        what: say`ufw commands that run all the time have undone this change ${ROUNDS} times.`,
+        what: say`other ufw commands keep running and have undone this change ${ROUNDS} times.`,
         state: say`The change is not in effect.`,
-        remedy: say`Find what calls ufw in a loop, stop it, and try again.`,
+        remedy: say`Find the program that keeps calling ufw, stop it, and try again.`,
       });
     }
     done = await underLock(settings, intent, id);

@@ -24,7 +24,7 @@ export async function refuseBusy({ listening }: WebMove): Promise<void> {
   });
 }
 
-/** Lets the new web ports in beside the old ones, in the kernel only: the journal tells of it until the files do. */
+/** Lets the new web ports in next to the old ones, in the kernel only: the journal records it until the files do. */
 export async function openBetween(before: Snapshot, { between }: WebMove): Promise<void> {
   if (!before.settings.enabled) return;
   const { policies, enabled } = before.settings;
@@ -43,5 +43,7 @@ export async function follow({ listening, left, pages }: WebMove): Promise<void>
 export async function reboot(): Promise<void> {
   const { code, stderr } = await run('systemctl', ['reboot']);
   if (code === 0) return;
-  throw new FirewallError('VERIFY_FAILED', { what: say`the device did not restart (${stderr.trim().slice(0, 200)}).` });
+  throw new FirewallError('VERIFY_FAILED', {
+    what: say`the device could not be restarted (${stderr.trim().slice(0, 200)}).`,
+  });
 }

@@ -5,9 +5,9 @@ import { FLEET_ACTIONS } from './envelope';
 
 const pending = z
   .strictObject({
-    id: z.string().meta({ description: 'The change that waits, for “confirm-change”.' }),
+    id: z.string().meta({ description: 'The pending change, for “confirm-change”.' }),
     action: z.string(),
-    confirmBy: z.string().meta({ description: 'When it goes back, by the device’s clock.' }),
+    confirmBy: z.string().meta({ description: 'When it is reverted, by the device’s clock.' }),
   })
   .nullable();
 
@@ -17,19 +17,22 @@ const online = z.strictObject({
   at: z.string().meta({ description: 'When the firewall was read, by the device’s clock.' }),
   version: z.string().meta({ description: 'The version of this package on the device.' }),
   active: state.shape.active.meta({ description: 'Whether the kernel filters.' }),
-  profile: z.string().nullable().meta({ description: 'The profile that holds, or null where none does in full.' }),
-  closest: z.string().meta({ description: 'The profile it is nearest to.' }),
-  differences: z.int().meta({ description: 'How much differs from that.' }),
-  inSync: state.shape.inSync.meta({ description: 'Whether the kernel holds what ufw’s files say.' }),
+  profile: z
+    .string()
+    .nullable()
+    .meta({ description: 'The profile that the firewall matches, or null if it matches none completely.' }),
+  closest: z.string().meta({ description: 'The most similar profile.' }),
+  differences: z.int().meta({ description: 'The number of differences from it.' }),
+  inSync: state.shape.inSync.meta({ description: 'Whether the rules in the kernel match ufw’s files.' }),
   pending,
   webPorts: state.shape.webPorts.unwrap().pick({ http: true, https: true, consistent: true }).nullable(),
-  exposedInternal: state.shape.exposedInternal.meta({ description: 'Internal services that something lets in.' }),
+  exposedInternal: state.shape.exposedInternal.meta({ description: 'Internal services reachable from outside.' }),
   group: z.string().max(64).optional().meta({
-    description: 'The group whose requests it takes, where its flow has one; “read-firewall” does not know.',
+    description: 'The group whose requests it takes, if its flow sets one; “read-firewall” does not know it.',
   }),
   lastRequest: state.shape.lastRequest.meta({
     description:
-      'The last request that was carried out; “undone” where the change it made was taken back since, by hand or because it was not confirmed.',
+      'The last request carried out; “undone” if its change has since been undone, by hand or because it was not confirmed.',
   }),
 });
 
@@ -42,20 +45,20 @@ const fleetOutcome = z.enum(['changed', 'unchanged', 'dry-run', 'confirmed', 're
 
 /** What a device answers: the payload on `…/firewall/result`. */
 export const fleetResult = z.strictObject({
-  id: z.string().nullable().meta({ description: 'The request’s; null where it has no valid one.' }),
+  id: z.string().nullable().meta({ description: 'That of the request; null if it has no valid one.' }),
   action: z.enum(FLEET_ACTIONS).nullable(),
   at: z.string().meta({ description: 'When it was answered, by the device’s clock.' }),
   outcome: fleetOutcome.meta({
     description:
-      '“unchanged”: all was so already. “repeated”: it was the last request that was carried out, and was not again.',
+      '“unchanged”: everything was already as requested. “repeated”: it was the last request carried out, and was not carried out again.',
   }),
   error: z
     .strictObject({ code: z.string(), message: z.string() })
     .nullable()
     .meta({ description: 'Why it failed; the codes are those of the nodes.' }),
-  backup: z.string().nullable().meta({ description: 'The backup that “restore-firewall” takes the change back with.' }),
-  pending: pending.meta({ description: 'The change waits to be confirmed; without that it goes back.' }),
-  profile: z.string().nullable().meta({ description: 'The profile that holds now, or null.' }),
+  backup: z.string().nullable().meta({ description: 'The backup with which “restore-firewall” undoes the change.' }),
+  pending: pending.meta({ description: 'The change has to be confirmed; otherwise it is reverted.' }),
+  profile: z.string().nullable().meta({ description: 'The profile now in effect, or null.' }),
   warnings: z.array(z.string()),
   state: online.omit({ version: true }).nullable().meta({ description: 'With “read-firewall”.' }),
   durationMs: z.number(),

@@ -1,6 +1,6 @@
 /**
  * What an operator asks of devices over a broker. `docs/fleet.schema.json` is made of this and of results.ts. The agent loads
- * none of it: it is told the change, and the order that it belongs to.
+ * none of it: it receives the change, and its place in the order.
  */
 import * as z from 'zod/mini';
 import { phrase } from '../errors';
@@ -20,17 +20,15 @@ const LONGEST_MS = 7 * 24 * 3600 * 1000;
 
 const common = {
   id: requestId.check(
-    z.describe('Names the request, and no other one: the same id again is answered and not carried out a second time.'),
+    z.describe('Identifies the request uniquely: a repeated id is answered, but not carried out a second time.'),
   ),
   issued: moment.check(
     z.describe(
-      'When the operator issued it, UTC. A device refuses a request that was issued no later than the last one it has carried out (SUPERSEDED), or more than two days ahead of its own clock.',
+      'When the operator issued it, UTC. A device refuses a request issued no later than the last one it has carried out (SUPERSEDED), or more than two days ahead of its own clock.',
     ),
   ),
   expires: moment.check(
-    z.describe(
-      'Until when it may be carried out, UTC, by the device’s clock (EXPIRED): later than “issued”, by seven days at most.',
-    ),
+    z.describe('When it expires, UTC, by the device’s clock (EXPIRED): later than “issued”, by at most seven days.'),
   ),
 };
 
@@ -71,7 +69,7 @@ export const fleetRequest = action.check(
       const lasts = Date.parse(expires) - Date.parse(issued);
       return lasts > 0 && lasts <= LONGEST_MS;
     },
-    { path: ['expires'], message: phrase`must be later than "issued", by seven days at most` },
+    { path: ['expires'], message: phrase`must be later than "issued", by at most seven days` },
   ),
 );
 export type FleetRequest = z.infer<typeof fleetRequest>;

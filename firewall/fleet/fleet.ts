@@ -72,7 +72,7 @@ function parsed(envelope: unknown): unknown {
   try {
     return JSON.parse(envelope.toString());
   } catch (error) {
-    throw new FirewallError('INVALID_INPUT', { what: say`the request is no JSON.` }, error);
+    throw new FirewallError('INVALID_INPUT', { what: say`the request is not valid JSON.` }, error);
   }
 }
 
@@ -87,7 +87,7 @@ function namesOf(value: unknown): Pick<FleetResult, 'id' | 'action'> {
 
 type End = Pick<FleetResult, 'outcome'> & Partial<FleetResult>;
 
-/** @throws FirewallError EXPIRED, INVALID_INPUT for a reading; of a change the engine decides, when its turn has come. */
+/** @throws FirewallError EXPIRED, INVALID_INPUT for a reading; of a change the engine decides, when it is carried out. */
 async function carriedOut(envelope: FleetRequest, ask: Ask, { onlyTighten = false }: Limits): Promise<End> {
   const { id, issued, expires } = envelope;
   const order = { id, issued, expires };
@@ -120,7 +120,7 @@ function afterConfirmation(answer: Confirmation | Repetition): End {
 }
 
 function afterRepetition({ state, warnings }: Repetition): End {
-  const undone = state.lastRequest?.undone ? ['The change it made was taken back since.'] : [];
+  const undone = state.lastRequest?.undone ? ['Its change has been undone since.'] : [];
   return { outcome: 'repeated', profile: state.profile.name, warnings: [...undone, ...warnings] };
 }
 

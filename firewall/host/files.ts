@@ -17,8 +17,8 @@ export async function readText(path: string): Promise<FileText | null> {
     const { mode, uid, gid, size } = await stat(path);
     if ((mode & constants.S_IFMT) !== constants.S_IFREG || size > MAX_SIZE) {
       throw new FirewallError('UFW_FILES_UNREADABLE', {
-        what: say`${path} is not a file of at most ${MAX_SIZE / 1024 / 1024} MB.`,
-        state: say`Nothing was touched.`,
+        what: say`${path} is not a regular file of at most ${MAX_SIZE / 1024 / 1024} MB.`,
+        state: say`Nothing was changed.`,
       });
     }
     // A link keeps pointing at its file: what is replaced later is the file itself.
@@ -26,7 +26,8 @@ export async function readText(path: string): Promise<FileText | null> {
   } catch (error) {
     const code = codeOf(error);
     if (code === 'ENOENT' || code === 'ENOTDIR') return null;
-    if (code === 'EACCES' || code === 'EPERM') throw notPermitted(say`this user may not read ${path}.`, error);
+    if (code === 'EACCES' || code === 'EPERM')
+      throw notPermitted(say`this user does not have permission to read ${path}.`, error);
     throw error;
   }
 }
@@ -34,7 +35,7 @@ export async function readText(path: string): Promise<FileText | null> {
 /** The name under which a replacement is prepared. One name, so that what a crash leaves behind is known. */
 export const asideOf = (path: string): string => `${path}.smartserver-new`;
 
-/** Writes a replacement beside the file, on disk and with the file's owner and mode, but not yet in its place. */
+/** Writes a replacement next to the file, on disk and with the file's owner and mode, but not yet in its place. */
 export async function writeAside({ path, text, mode, uid, gid }: FileText): Promise<void> {
   const aside = asideOf(path);
   await removeIfThere(aside);

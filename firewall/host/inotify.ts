@@ -1,5 +1,5 @@
 /**
- * Who changes a file is told by the kernel, through the folder it lies in: files are replaced by rename, and may not be
+ * The kernel reports changes to a file through the folder it lies in: files are replaced by rename, and may not be
  * there yet. Folders may vanish and come back, so each folder above is watched too. Nothing is asked for again and again.
  */
 import { type FSWatcher, watch } from 'node:fs';
@@ -54,7 +54,7 @@ export function watchPaths(named: readonly string[], { changed, failed }: PathOb
   const happened = (folder: string, kind: string, name: string | null): void => {
     const path = name === null ? folder : join(folder, name);
     if (name !== null && paths.includes(path)) changed(path);
-    // A folder that vanishes tells so itself, by its own name.
+    // A folder that vanishes is reported by itself, under its own name.
     const moved = folders.includes(path) ? path : name === basename(folder) ? folder : null;
     if (kind !== 'rename' || moved === null) return;
     for (const one of folders.filter((other) => isWithin(other, moved))) drop(one);
@@ -85,8 +85,8 @@ function unwatched(folder: string, error: unknown): FirewallError {
     isFull || code !== 'EACCES' ? 'INTERNAL' : 'NOT_PERMITTED',
     {
       what: say`${folder} cannot be watched (${messageOf(error)}).`,
-      state: say`Changes there are not noticed.`,
-      remedy: isFull ? say`Allow more: sudo sysctl fs.inotify.max_user_watches=65536` : undefined,
+      state: say`Changes there go unnoticed.`,
+      remedy: isFull ? say`Raise the limit: sudo sysctl fs.inotify.max_user_watches=65536` : undefined,
     },
     error,
   );

@@ -1,9 +1,7 @@
 /** The kernel's packet filter, through iptables' own save and restore programs: one call reads or swaps a whole table. */
 import { FirewallError, notPermitted, say } from '../errors';
 import type { Family } from '../rules/rule';
-import { restored } from '../rules/tables';
 import type { FamilyText } from '../state/checkpoint';
-import type { FamilyKernel } from '../state/kernel';
 import { run } from './run';
 
 const PREFIX: Readonly<Record<Family, string>> = { ipv4: 'iptables', ipv6: 'ip6tables' };
@@ -13,10 +11,7 @@ const TRIES = 20;
 const PAUSE_MS = 50;
 
 /** @throws FirewallError NOT_PERMITTED, UFW_NOT_FOUND, INTERNAL */
-export async function save(family: Family): Promise<FamilyKernel> {
-  const text = await call(`${PREFIX[family]}-save`, []);
-  return { family, filter: restored(text), text };
-}
+export const save = (family: Family): Promise<string> => call(`${PREFIX[family]}-save`, []);
 
 /**
  * Swaps what the text declares, in one commit of the kernel per table; the rest stays (`-n`).
@@ -45,7 +40,7 @@ async function call(program: string, args: readonly string[], input?: string): P
       continue;
     }
     if (/Permission denied|must be root/.test(stderr)) {
-      throw notPermitted(say`this user may not run ${program}.`);
+      throw notPermitted(say`this user does not have permission to run ${program}.`);
     }
     const reason = stderr.trim().split('\n')[0] ?? '';
     throw new FirewallError('INTERNAL', {

@@ -12,7 +12,7 @@ import { ENVIRONMENT, notFound } from './run';
 /** Where ufw has kept its lock since 0.36. Before, it had none: then this one is made, and in nobody's way. */
 const LOCK_FILE = '/run/ufw.lock';
 
-/** The lock of the ufw whose settings these are: one that is told of another data folder (`--datadir`) keeps it in there. */
+/** The lock of the ufw whose settings these are: one run with another data folder (`--datadir`) keeps it in there. */
 function lockFile({ etcUfw }: Pick<Settings, 'etcUfw'>): string {
   const state = join(etcUfw, '..', '..', 'lib', 'ufw');
   return etcUfw !== '/etc/ufw' && existsSync(state) ? join(state, 'ufw.lock') : LOCK_FILE;
@@ -59,7 +59,7 @@ export function startHolder(settings: Pick<Settings, 'etcUfw'>): Holder {
   holder.stderr?.on('data', (chunk) => {
     errors += String(chunk).slice(0, 2000);
   });
-  // A holder that has died cannot be told anything; why it died is seen by its end.
+  // A holder that has died cannot receive anything; why it died shows in how it ended.
   holder.stdin?.on('error', () => undefined);
   let held = false;
   const ended = holder.then((result) => {
@@ -90,11 +90,12 @@ export function startHolder(settings: Pick<Settings, 'etcUfw'>): Holder {
       await ended;
       throw new FirewallError('BUSY', {
         what: say`another program has held ufw's lock for more than ${Math.round(timeoutMs / 1000)} seconds.`,
-        remedy: say`Look for a ufw command that does not end (ps aux | grep ufw) and try again.`,
+        remedy: say`Look for a ufw command that does not finish (ps aux | grep ufw), and try again.`,
       });
     }
     if ((answer as { code?: string }).code === 'ENOENT') throw notFound('python3');
-    if (/PermissionError/.test(errors)) throw notPermitted(say`this user may not take ufw's lock ${path}.`);
+    if (/PermissionError/.test(errors))
+      throw notPermitted(say`this user does not have permission to take ufw's lock ${path}.`);
     throw new FirewallError('INTERNAL', {
       what: say`ufw's lock could not be taken (${errors.trim().split('\n').pop()}).`,
     });

@@ -44,12 +44,12 @@ export async function run(program: string, args: readonly string[], options: Run
   }, options.timeoutMs ?? TIMEOUT_MS);
   const result = await child;
   clearTimeout(timer);
-  if (isLate) throw new FirewallError('TIMEOUT', { what: say`${program} did not end in time.`, state: null });
+  if (isLate) throw new FirewallError('TIMEOUT', { what: say`${program} did not finish in time.`, state: null });
   if (result.exitCode !== undefined) return { code: result.exitCode, stdout: result.stdout, stderr: result.stderr };
   const code = codeOf(result);
-  // A program that is not there cannot read its input either, and which of the two is told first is chance.
+  // A program that does not exist cannot read its input either, and which of the two is reported first is chance.
   if (code === 'ENOENT' || (code === 'EPIPE' && child.pid === undefined)) throw notFound(program);
-  const what = result.signal ? say`${program} was ended by ${result.signal}.` : say`${program} could not be run.`;
+  const what = result.signal ? say`${program} was terminated by ${result.signal}.` : say`${program} could not be run.`;
   throw new FirewallError('INTERNAL', { what, state: null }, result);
 }
 
@@ -77,7 +77,7 @@ export function follow(program: string, args: readonly string[], tell: (bytes: B
 /** The error for a program of ufw's that is not there. */
 export function notFound(program: string): FirewallError {
   return new FirewallError('UFW_NOT_FOUND', {
-    what: say`${program}, which ufw needs, was not found.`,
+    what: say`${program}, which ufw requires, was not found.`,
     remedy: say`Install ufw on the device: sudo apt-get install ufw`,
   });
 }

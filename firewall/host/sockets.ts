@@ -43,7 +43,7 @@ export function parseProcNet(
     const [, address, port, state, uid, inode] = ROW.exec(row) ?? [];
     if (!address || !port) {
       throw new FirewallError('INTERNAL', {
-        what: say`A row of the kernel's ${protocol} socket table was not understood.`,
+        what: say`A row of the kernel's ${protocol} socket table could not be parsed.`,
       });
     }
     if (state !== WAITING[protocol]) return [];

@@ -46,6 +46,6 @@ async function systemd(program: string, args: readonly string[]): Promise<void> 
   if (/Access denied|authentication required/i.test(reason)) throw notPermitted(say`systemd refused (${reason}).`);
   throw new FirewallError('VERIFY_FAILED', {
     what: say`"${program} ${args.join(' ')}" failed with code ${code} (${reason}).`,
-    state: say`Everything was put back as it was.`,
+    state: say`Everything was rolled back to its previous state.`,
   });
 }

@@ -1,6 +1,6 @@
 /**
  * What is appended to a log file, across its rotation: by rename, where the writer goes on in the old file until it is
- * told of the new one, and by copying and truncating.
+ * notified of the new one, and by copying and truncating.
  */
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { Lines } from './lines';

@@ -8,7 +8,7 @@ export interface Future {
   snapshot: Snapshot;
   /** The services whose leases have ended by then, in order. */
   ended: readonly string[];
-  /** The change was taken back by then, because nobody confirmed it. */
+  /** The change has been reverted by then, because nobody confirmed it. */
   isReverted: boolean;
 }
 

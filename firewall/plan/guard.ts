@@ -1,4 +1,4 @@
-/** What no change may do, whatever was asked: open more than it was allowed to, or close the way back. */
+/** What no change may do, whatever was requested: open more than permitted, or close the last way in. */
 
 import { FirewallError, type Sentence, say } from '../errors';
 import type { Policies } from '../results';
@@ -11,7 +11,7 @@ import type { Snapshot } from '../state/snapshot';
 import { chainFor, opennessOf, regionOf, scopeFits } from '../verdicts/openness';
 import { widening } from '../verdicts/widening';
 
-/** Refuses what the request's own limits, or the way back to the device, forbid. */
+/** Refuses what the request's own limits, or the last way in to the device, forbid. */
 export function guarded(
   snapshot: Snapshot,
   plan: Plan,
@@ -36,7 +36,7 @@ export function guarded(
   const { managementFrom } = registry;
   if (managementFrom !== '' && isLost({ interface: '', from: managementFrom })) {
     throw new FirewallError('LOCKOUT', {
-      what: say`this would close the web pages to ${managementFrom}, which is to reach them whatever happens.`,
+      what: say`this would close the web pages to ${managementFrom}, which must always be able to reach them (managementFrom).`,
       remedy: say`Leave https open for that address, or use force if you can reach the USB console.`,
     });
   }
@@ -55,8 +55,8 @@ function refuseWidening(snapshot: Snapshot, plan: Plan): void {
     throw new FirewallError('WOULD_OPEN', {
       what:
         typeof found === 'string'
-          ? say`the change may only tighten, but the default policy for ${found} packets would let more through.`
-          : say`the change may only tighten, but ${describe(found)} would let more through.`,
+          ? say`onlyTighten is set, but the default policy for ${found} packets would allow more traffic.`
+          : say`onlyTighten is set, but ${describe(found)} would allow more traffic.`,
     });
   }
 }

@@ -1,4 +1,4 @@
-/** What was opened or closed for a while, taken out of the rules again. */
+/** What was opened or closed temporarily, taken out of the rules again. */
 import { type FamilyRules, rulesIn } from '../state/family-rules';
 import { unpatched } from '../state/patch';
 import type { Lease } from '../state/schedule';

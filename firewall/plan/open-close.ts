@@ -1,4 +1,4 @@
-/** Opening and closing one service in one family's rules: the smallest change that makes it true. */
+/** Opening and closing one service in one family's rules: the smallest change that achieves it. */
 
 import { isSameList } from '../lists';
 import type { Policies } from '../results';

@@ -15,7 +15,7 @@ import type { Texts } from '../state/wanted';
 
 /**
  * The files as a backup has them: before its change, or as the change left them. Of ufw's defaults only the policies go
- * back; whether ufw manages IPv6 is not the firewall's history. Leases go back too: a service that was open for an hour
+ * back; whether ufw manages IPv6 is not the firewall's history. Leases are restored too: a service that was open for an hour
  * is not open for ever. Which request was done last does not: old requests may come again.
  */
 export async function planRestore(snapshot: Snapshot, checkpoint: Checkpoint, to: 'before' | 'after'): Promise<Plan> {
@@ -39,7 +39,7 @@ export async function planRestore(snapshot: Snapshot, checkpoint: Checkpoint, to
 }
 
 /**
- * The change taken back. Where nothing has changed since, the very bytes are back; else what it did is taken out of the
+ * The change undone. Where nothing has changed since, the original bytes are restored; else its effect is taken out of the
  * rules as they are now, and a site file it wrote is as it was before it.
  */
 export async function planUndo(snapshot: Snapshot, checkpoint: Checkpoint): Promise<Plan> {
@@ -71,8 +71,10 @@ export async function planUndo(snapshot: Snapshot, checkpoint: Checkpoint): Prom
     enabled: snapshot.settings.enabled && (was.settings.enabled || !became.settings.enabled),
     ...(oldSite === undefined ? {} : { site: oldSite, web: webMove(snapshot, was, 'if-running') }),
     warnings: [
-      'The rules had changed since, so only what that change did was taken back.',
-      ...(isForeign ? ['The site file had been edited since; the edited one is in the backup of this change.'] : []),
+      'The rules have changed since, so only the effect of that change was undone.',
+      ...(isForeign
+        ? ['The site file has been edited since; the edited version is in the backup of this change.']
+        : []),
     ],
   };
 }

@@ -18,7 +18,7 @@ import { withoutLeases } from './lease';
 import { opened, type Target, withoutRulesOf } from './open-close';
 
 /**
- * A profile says what every service is to be, so what was open or closed for a while no longer goes back.
+ * A profile says what every service is to be, so temporary openings and closings end with it.
  * @throws FirewallError UNKNOWN_PROFILE, INVALID_INPUT, LOCKOUT, WOULD_OPEN
  */
 export async function planProfile(snapshot: Snapshot, registry: Registry, request: SetProfileRequest): Promise<Plan> {
@@ -29,7 +29,7 @@ export async function planProfile(snapshot: Snapshot, registry: Registry, reques
   return {
     ...plan,
     schedule: { ...snapshot.schedule, leases },
-    warnings: [...plan.warnings, `The profile now decides about what was open or closed for a while: ${services}.`],
+    warnings: [...plan.warnings, `The profile ended temporary openings or closings: ${services}.`],
   };
 }
 
@@ -40,7 +40,9 @@ async function underProfile(snapshot: Snapshot, registry: Registry, request: Set
   for (const { family, rules: old } of snapshot.families) {
     rules.push({ family, rules: await rulesUnder(old, { family, profile, policies, registry, request }) });
   }
-  const warnings = snapshot.settings.enabled ? [] : ['The firewall was off and is now on, also after the next boot.'];
+  const warnings = snapshot.settings.enabled
+    ? []
+    : ['The firewall was off and is now on, and will be on after the next boot.'];
   return guarded(snapshot, { rules, policies, enabled: true, warnings }, registry, request);
 }
 

@@ -1,4 +1,4 @@
-/** Opening and closing a service, for good or for a while. Pure: a snapshot in, a plan or a refusal out. */
+/** Opening and closing a service, permanently or temporarily. Pure: a snapshot in, a plan or a refusal out. */
 
 import { FirewallError, type Sentence, say } from '../errors';
 import { isSameList } from '../lists';
@@ -34,7 +34,7 @@ export interface While {
 }
 
 /**
- * A toggle, for good or for a while. An earlier lease of the same service is replaced: what this one goes back to is what was
+ * A toggle, permanent or temporary. An earlier lease of the same service is replaced: what this one returns to is what was
  * before both. When another lease ends, what is asked here still holds, as long as it is to last.
  * @throws FirewallError UNKNOWN_SERVICE, INVALID_INPUT, INTERNAL_SERVICE, LOCKOUT, WOULD_OPEN
  */
@@ -46,7 +46,7 @@ export async function planToggle(
 ): Promise<Plan> {
   const { service, directions, scope } = toggle;
   if (!snapshot.families.some(({ family }) => scopeFits(scope, family)))
-    throw invalid(say`from: ${scope.from} is an IPv6 address, and IPv6 is off in ufw.`);
+    throw invalid(say`from: ${scope.from} is an IPv6 address, but IPv6 is disabled in ufw.`);
   const key = [service.id, directions.join('+'), scope.interface, scope.from].join(' ');
   const isEverywhere = scope.interface === '' && scope.from === '';
   const { base, ended, leases } = withoutLeases(
@@ -148,7 +148,7 @@ export function resolveToggle(snapshot: Snapshot, registry: Registry, request: T
         ? DIRECTIONS
         : [request.direction];
   if (OWN_INTERFACES.some((own) => matches(request.interface, own))) {
-    throw invalid(say`interface: ${request.interface} is the device's own; rules about it must stay as they are.`);
+    throw invalid(say`interface: ${request.interface} is internal to the device; its rules must not be changed.`);
   }
   const from = request.from && normalAddress(request.from);
   const scope: Scope = { interface: request.interface, from };
@@ -180,7 +180,7 @@ function refuseInternal(plan: Plan, snapshot: Snapshot, { service, action, force
   );
   if (!adds) return plan;
   throw new FirewallError('INTERNAL_SERVICE', {
-    what: say`${service.label} is used only inside the device and must get no rule: ${service.consequence}`,
+    what: say`${service.label} is used only within the device and must not have a rule: ${service.consequence}`,
     remedy: say`Use force if you know better.`,
   });
 }
@@ -199,9 +199,9 @@ function warningsOf(
           .flatMap(({ rules }) => rules)
           .filter((rule) => abouts.some((isAbout) => isAbout(rule)) && !isForAnyone(rule) && isBlock(rule));
   const addresses = [...new Set(blocks.map(remoteOf))];
-  if (addresses.length > 0) warnings.push(`Still blocked by rules of their own: ${addresses.join(', ')}.`);
+  if (addresses.length > 0) warnings.push(`Still blocked by separate rules: ${addresses.join(', ')}.`);
   if (action === 'close' && service.id === 'mdns') {
-    warnings.push("ufw's own before.rules still accept multicast mDNS (224.0.0.251).");
+    warnings.push("ufw's own before.rules still accepts multicast mDNS (224.0.0.251).");
   }
   if (action === 'close' && service.internal) warnings.push(service.consequence);
   if (!snapshot.settings.enabled) warnings.push('The firewall is off: the rules are stored, but nothing is filtered.');

@@ -1,4 +1,4 @@
-/** Moving the web ports: what the site file and the rules shall say, and what they say while both are in use. */
+/** Moving the web ports: the new contents of the site file and the rules, and those while both are in use. */
 import { FirewallError, say } from '../errors';
 import { isSameList } from '../lists';
 import type { ChangeWebPortsRequest, Settings } from '../messages';
@@ -11,7 +11,7 @@ import { overlaps, type Registry, registryOf } from '../services/registry';
 import type { FamilyRules } from '../state/family-rules';
 import type { Plan } from '../state/plan';
 import type { Snapshot } from '../state/snapshot';
-import { FACTORY, letsIn } from '../state/web-problems';
+import { FACTORY } from '../state/web-problems';
 import { chainFor, opennessOf, regionOf } from '../verdicts/openness';
 import { changePorts, dropOldPorts, listenOnBoth, type PortMove, type WebPortChange } from '../web/edit';
 import { siteRefusal } from '../web/refusal';
@@ -94,7 +94,7 @@ function warningsOf(oldPorts: readonly number[], waits: boolean): string[] {
   return [
     'CMS Export may still use the old port: check its settings.',
     ...(waits
-      ? ['nginx was not reloaded: it stays on the old ports, which stay open. After the reload run mode "repair".']
+      ? ['nginx was not reloaded: it stays on the old ports, which remain open. After reloading it, run mode "repair".']
       : []),
   ];
 }
@@ -103,7 +103,7 @@ function readable({ web }: Snapshot): { site: Site; http: number | null; https: 
   if (!web) {
     throw new FirewallError('NGINX_NOT_FOUND', {
       what: say`the nginx site file of the web pages was not found.`,
-      remedy: say`Name it in the configuration node (webSite), or use this node on the device itself.`,
+      remedy: say`Specify it in the configuration node (webSite), or use this node on the device itself.`,
     });
   }
   if (!web.site) throw siteRefusal(web.refusal ?? say`The nginx site file cannot be read.`);
@@ -133,8 +133,8 @@ function repairOf(snapshot: Snapshot, { repairTo, fixRedirect }: ChangeWebPortsR
   };
   if (repairTo === 'firewall' && !letsIn(snapshot, FACTORY.https)) {
     throw new FirewallError('INVALID_INPUT', {
-      what: say`repairTo: the rules do not let port ${FACTORY.https} in, so nginx cannot follow them there.`,
-      remedy: say`Use repairTo "nginx", or change the ports by number.`,
+      what: say`repairTo: the rules do not allow port ${FACTORY.https}, so nginx cannot be moved there.`,
+      remedy: say`Use repairTo "nginx", or set the port numbers explicitly.`,
     });
   }
   return { http: move('http', http), https: move('https', https), fixRedirect };
@@ -236,4 +236,12 @@ function stillLetIn(
     opennessOf([regionOf(family, 'in', `${port}/tcp`, ANY_SCOPE)], chainFor(rules, policies, 'in'));
   if (state(old, from) === 'closed' || state(list, to) !== 'closed') return list;
   return opened(list, target(family, 'in', to, policies), 'allow');
+}
+
+/** Whether the rules let anybody in to a TCP port, by either family. */
+function letsIn(snapshot: Snapshot, port: number): boolean {
+  return snapshot.families.some(({ family, rules }) => {
+    const chain = chainFor(rules, snapshot.settings.policies, 'in');
+    return opennessOf([regionOf(family, 'in', `${port}/tcp`, ANY_SCOPE)], chain) !== 'closed';
+  });
 }

@@ -19,7 +19,7 @@ export async function changeWebPorts(
 ): Promise<ChangeResult | Repetition> {
   if (request.reload === 'reboot' && request.confirmWithin > 0) {
     throw new FirewallError('INVALID_INPUT', {
-      what: say`confirmWithin: a restart of the device takes an unconfirmed change back, so it cannot go with reload "reboot".`,
+      what: say`confirmWithin: a restart of the device reverts an unconfirmed change, so this cannot be combined with reload "reboot".`,
       remedy: say`Use reload "reload", which needs no restart.`,
     });
   }
@@ -57,5 +57,5 @@ async function refuseLink(path: string): Promise<void> {
       throw error;
     },
   );
-  if (isLink) throw siteRefusal(say`${path} is a symbolic link; name the file it leads to.`);
+  if (isLink) throw siteRefusal(say`${path} is a symbolic link; specify the file it points to.`);
 }

@@ -26,7 +26,7 @@ interface Asked extends Omit<Intent, 'reason'> {
   wanted?: WantedProfile;
 }
 
-/** What every change is told. */
+/** The options of every change. */
 type Options = Pick<SetProfileRequest, 'dryRun' | 'confirmWithin' | 'cutConnections'>;
 
 /** Makes the change, cuts what it closed, and reports. @throws FirewallError, see the contract. */
@@ -96,8 +96,8 @@ const changesAnything = async (snapshot: Snapshot, plan: Plan): Promise<boolean>
 /** The error for a change that another one is in the way of. */
 function waits({ id, action, deadline }: Pending, clock: Clock): FirewallError {
   return new FirewallError('PENDING_CHANGE', {
-    what: say`the change "${action}" (${id}) waits to be confirmed until ${deadlineText(deadline, clock)}.`,
-    remedy: say`Confirm it, or undo it; the profile lockdown takes it back by itself.`,
+    what: say`the change "${action}" (${id}) is waiting for confirmation until ${deadlineText(deadline, clock)}.`,
+    remedy: say`Confirm or undo it; the profile lockdown reverts it automatically.`,
   });
 }
 
@@ -107,11 +107,11 @@ async function pendingOf({ id, after }: Committed): Promise<ChangeResult['pendin
   return { confirmBy: deadlineText(pending.deadline, await readClock()), guard: pending.guard };
 }
 
-/** Lines that are no rules are kept by this package, and not by ufw. */
+/** Lines that are not rules are kept by this package, but not by ufw. */
 function foreignLines({ unreadable }: State): string[] {
   if (unreadable.length === 0) return [];
   return [
-    `Lines that are no rules of ufw's were kept, but ufw drops them when it next writes: ${unreadable.join('; ')}`,
+    `Lines that are not ufw rules were kept, but ufw will drop them when it next writes: ${unreadable.join('; ')}`,
   ];
 }
 

@@ -21,9 +21,9 @@ export async function confirm(
     if (!pending || (meant !== undefined && meant !== pending.id && meant !== pending.request)) {
       throw new FirewallError('NOTHING_PENDING', {
         what: pending
-          ? say`the change that waits is ${pending.id}, not that one.`
-          : say`no change waits to be confirmed.`,
-        remedy: pending ? undefined : say`It may have gone back already, because it was not confirmed in time.`,
+          ? say`the pending change is ${pending.id}, not the one named.`
+          : say`no change is waiting for confirmation.`,
+        remedy: pending ? undefined : say`It may have been reverted already because it was not confirmed in time.`,
       });
     }
     confirmed.push(pending);

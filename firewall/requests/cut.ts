@@ -22,9 +22,12 @@ export async function cutClosed(before: Snapshot, after: Snapshot): Promise<Cut>
     });
     const count = unwanted.length === 0 ? 0 : await endConnections(unwanted);
     const left = unwanted.length - count;
-    return { count, warnings: left === 0 ? [] : [`${left} connections could not be ended: this kernel cannot.`] };
+    return {
+      count,
+      warnings: left === 0 ? [] : [`${left} connections could not be terminated: this kernel does not support it.`],
+    };
   } catch (error) {
-    return { count: 0, warnings: [`Connections could not be ended: ${(error as Error).message}`] };
+    return { count: 0, warnings: [`Connections could not be terminated: ${(error as Error).message}`] };
   }
 }
 

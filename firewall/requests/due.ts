@@ -18,7 +18,7 @@ interface Ended {
   failed: boolean;
 }
 
-/** What comes before any request: an interrupted change is taken back, and what has come due is ended. */
+/** What comes before any request: an interrupted change is rolled back, and what has come due is ended. */
 export async function catchUp(settings: Settings): Promise<Ended> {
   const recovered = await takeBackInterrupted(settings);
   const { warnings, failed } = await endDue(settings);
@@ -44,28 +44,30 @@ export async function endDue(settings: Settings): Promise<Ended> {
     );
   };
   if (pending && isDue(pending, clock)) {
-    await attempt('A change that was not confirmed could not be taken back', () => revert(settings, pending));
+    await attempt('A change that was not confirmed could not be reverted', () => revert(settings, pending));
   }
   const over = leases.filter(({ deadline }) => secondsLeft(deadline, clock) <= 0);
-  for (const lease of over) await attempt('A lease that is over could not end', () => endLease(settings, lease));
+  for (const lease of over)
+    await attempt('A temporary opening or closing could not be ended', () => endLease(settings, lease));
   const others = leases.filter(({ deadline }) => secondsLeft(deadline, clock) > 0 && deadline.boot !== clock.boot);
-  if (others.length > 0) await attempt('Leases have no timer', () => inNewBoot(settings, others, clock));
+  if (others.length > 0)
+    await attempt('Temporary openings or closings have no timer', () => inNewBoot(settings, others, clock));
   return { warnings, failed };
 }
 
-/** A boot takes back what nobody confirmed, however much time is left: somebody may have switched the device off for it. */
+/** A boot reverts what nobody confirmed, however much time is left: somebody may have switched the device off for it. */
 const isDue = ({ deadline }: Pending, clock: Clock): boolean =>
   deadline.boot !== clock.boot || secondsLeft(deadline, clock) <= 0;
 
-/** Takes an unconfirmed change back. */
+/** Reverts an unconfirmed change. */
 export async function revert(settings: Settings, { id, action }: Pending): Promise<readonly string[]> {
   const checkpoint = await readBackup(settings, id);
   const plan = async (snapshot: Snapshot): Promise<Plan> =>
-    // Somebody else may have confirmed it, or taken it back, while the lock was waited for.
+    // Somebody else may have confirmed or undone it while this was waiting for the lock.
     snapshot.schedule.pending?.id === id ? planUndo(snapshot, checkpoint) : unchanged(snapshot);
   const intent = { action: `not confirmed: ${action}`, reason: 'unconfirmed' as const, plan, movesWeb: true };
   const { changed, warnings } = await transact(settings, intent, false);
-  return changed ? [`The change "${action}" was not confirmed and was taken back.`, ...warnings] : warnings;
+  return changed ? [`The change "${action}" was not confirmed and has been reverted.`, ...warnings] : warnings;
 }
 
 /** Ends a lease, in a transaction of its own. */

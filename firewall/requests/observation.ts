@@ -35,7 +35,7 @@ const UFW_MS = 2000;
 export async function observe(settings: Settings, { known }: NewsRequest, look: () => Promise<Reading>): Promise<News> {
   const { ids, reading, recovered } = await lookBetweenChanges(settings, look);
   const reported = await readReported(settings);
-  // Where nobody was ever told anything, what lies there is history.
+  // If nothing was ever reported to anybody, existing backups are history.
   const old = new Set(known ?? reported ?? ids);
   const changes: OwnChange[] = [];
   for (const id of ids.filter((one) => !old.has(one))) {
@@ -49,13 +49,13 @@ export async function observe(settings: Settings, { known }: NewsRequest, look: 
 }
 
 const notKept = (error: Error): string[] => [
-  `What was told could not be kept, so it is told again after a restart: ${error.message}`,
+  `What was reported could not be recorded, so it will be reported again after a restart: ${error.message}`,
 ];
 
 /**
  * A reading that no change of this package's was under way in, and the ids of all that were made before it. Only so can it
  * be said whose doing a rule is. A `ufw` command is waited for too: it writes one family after the other, and what is there
- * in between nobody wants to be told of.
+ * in between is not to be reported.
  */
 async function lookBetweenChanges(
   settings: Settings,
@@ -64,7 +64,7 @@ async function lookBetweenChanges(
   const recovered: string[] = [];
   let hanging = new Set<string>();
   for (let left = ROUNDS; left > 0; left--) {
-    // Waits for the end of a change that is under way, and takes back one that died.
+    // Waits for the end of a change that is under way, and rolls back an interrupted one.
     recovered.push(...(await takeBackInterrupted(settings)));
     const running = await ufwProcesses();
     const isOver = await ended(
@@ -79,7 +79,7 @@ async function lookBetweenChanges(
     // Where somebody calls ufw all the time, what it leaves in between has to do.
     if (left === 1 || (await ufwProcesses()).every((key) => hanging.has(key))) return { ids, reading, recovered };
   }
-  throw new FirewallError('BUSY', { what: say`the firewall is being changed all the time.`, state: null });
+  throw new FirewallError('BUSY', { what: say`the firewall keeps being changed.`, state: null });
 }
 
 /** What the files said at one end of a change. */
@@ -114,7 +114,7 @@ function endOf({ families, sources }: Snapshot, texts: Texts): End {
   return {
     rules: families.flatMap(({ family }) => {
       const { path } = sources[family];
-      // What a change has mended was no rule file before.
+      // What a change has repaired was not a rule file before.
       return isRuleFile(textOf(path), family) ? rulesOf(parseRuleFile(textOf(path), family, path)) : [];
     }),
     settings: parseSettings(textOf(sources.defaultUfw.path), textOf(sources.ufwConf.path)),

@@ -21,20 +21,20 @@ export function isCarriedOut({ id, issued, expires }: Order, last: LastRequest |
   const here = new Date(wall).toISOString();
   if (wall > Date.parse(expires)) {
     throw new FirewallError('EXPIRED', {
-      what: say`this request was to be carried out until ${expires}, and by this device's clock it is ${here}.`,
-      remedy: say`Send a new request if it is still wanted; if the clock is wrong, set it.`,
+      what: say`this request expired at ${expires}, and by this device's clock it is now ${here}.`,
+      remedy: say`Send a new request if it is still needed; if the clock is wrong, set it.`,
     });
   }
   if (Date.parse(issued) > wall + AHEAD_MS) {
     throw new FirewallError('INVALID_INPUT', {
-      what: say`issued: ${issued} is more than two days ahead of this device's clock, which says ${here}.`,
-      remedy: say`Set the clock that is wrong, and send a new request.`,
+      what: say`issued: ${issued} is more than two days ahead of this device's clock, which shows ${here}.`,
+      remedy: say`Correct the clock that is wrong, and send a new request.`,
     });
   }
   if (last && Date.parse(issued) <= Date.parse(last.issued)) {
     throw new FirewallError('SUPERSEDED', {
-      what: say`this request was issued at ${issued}, and one of ${last.issued} (${last.id}) was carried out already.`,
-      remedy: say`Send a new request if it is still wanted.`,
+      what: say`this request was issued at ${issued}, but one issued at ${last.issued} (${last.id}) has already been carried out.`,
+      remedy: say`Send a new request if it is still needed.`,
     });
   }
   return false;

@@ -48,7 +48,7 @@ async function lastBackup(settings: Settings, requested: boolean): Promise<Check
     const checkpoint = await readBackup(settings, id);
     if (!requested || checkpoint.reason === 'requested') return checkpoint;
   }
-  throw new FirewallError('UNKNOWN_BACKUP', { what: say`there is no backup: nothing was changed yet.` });
+  throw new FirewallError('UNKNOWN_BACKUP', { what: say`there is no backup: nothing has been changed yet.` });
 }
 
 /** The backups there are, the newest first. @throws FirewallError NOT_PERMITTED */

@@ -47,13 +47,13 @@ async function takenBack(snapshot: Snapshot, action: string, waiting: Checkpoint
     const undone = await planUndo(snapshot, waiting);
     return {
       ...undone,
-      warnings: [`The change "${action}" was not confirmed and was taken back.`, ...undone.warnings],
+      warnings: [`The change "${action}" was not confirmed and has been reverted.`, ...undone.warnings],
     };
   }
   const why = typeof waiting === 'string' ? waiting : 'it was made just now';
   return {
     ...unchanged(snapshot),
     schedule: { ...snapshot.schedule, pending: null },
-    warnings: [`The change "${action}" was not confirmed, and could not be taken back: ${why}`],
+    warnings: [`The change "${action}" was not confirmed, and could not be reverted: ${why}`],
   };
 }

@@ -8,7 +8,7 @@ import type { UnitChange } from '../state/unit';
 import { change } from './change';
 import { registryFor } from './read';
 
-/** Opens, closes or limits a service, for good or for a while. */
+/** Opens, closes or limits a service, permanently or temporarily. */
 export async function toggleService(
   settings: Settings,
   { request, order }: Call<'toggleService'>,
@@ -35,11 +35,11 @@ export async function toggleService(
 async function unitChange({ service, action }: ResolvedToggle): Promise<UnitChange | undefined> {
   if (service.id !== 'ssh' || service.unit === null) {
     throw new FirewallError('INVALID_INPUT', {
-      what: say`systemService: only the program of ssh can be started and stopped, not that of ${service.id}.`,
+      what: say`systemService: only the SSH server can be started and stopped, not that of ${service.id}.`,
     });
   }
   if (!(await hasSystemd())) {
-    throw new FirewallError('INVALID_INPUT', { what: say`systemService: systemd does not run on this machine.` });
+    throw new FirewallError('INVALID_INPUT', { what: say`systemService: systemd is not running on this machine.` });
   }
   const from = await unitState(service.unit);
   const on = action !== 'close';

@@ -60,7 +60,7 @@ function isThere(line: string, present: Table | null): boolean {
 
 /**
  * Lets everything through, at once. As when ufw itself stops, its primary chains and the jumps to them stay, empty, and
- * its others go: by those `ufw status` tells that it is off.
+ * its others go: by those `ufw status` recognises that it is off.
  */
 export function stopLoad(family: Family, present: Table): string {
   const prefix = chainPrefix(family);

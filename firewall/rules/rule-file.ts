@@ -15,7 +15,7 @@ export interface Item {
   rule: Rule;
   /** The rule's text, from the empty line before the tuple to its last line, with line ends. */
   raw: string;
-  /** Lines between this rule and the next that are no rule of ufw's: kept where they are. */
+  /** Lines between this rule and the next that are not ufw rules: kept where they are. */
   foreign: string;
 }
 
@@ -167,7 +167,7 @@ const chainsBeside = (rule: Rule): string[] => [
   ...(rule.action === 'limit' ? ['user-limit', 'user-limit-accept'] : []),
 ];
 
-/** What in a file's items is no rule of ufw's, in words: lines of their own, and lines that do not follow from their tuple. */
+/** What in a file's items is not a ufw rule, in words: separate lines, and lines that do not follow from their tuple. */
 export function unreadableLines(file: RuleFile, name: string): readonly string[] {
   const known = unreadableByFile.get(file) ?? linesUnread(file, name);
   unreadableByFile.set(file, known);
@@ -221,13 +221,13 @@ function faultOf(lines: readonly string[], rulesAt: number, family: Family): Sen
   if (lines.length === 1 && lines[0] === '') return say`it is empty`;
   const first = lines.find((line) => line.trim() !== '' && !line.startsWith('#'));
   if (first?.trim() !== '*filter') return say`it does not start with *filter`;
-  if (rulesAt < 0) return say`it has no line ${RULES_MARK}`;
+  if (rulesAt < 0) return say`it lacks the line ${RULES_MARK}`;
   if (!lines.some((line) => line.split(/\s/)[0] === `:${chainPrefix(family)}-user-input`)) {
     return say`it does not declare the chain ${chainPrefix(family)}-user-input`;
   }
   let last = lines.length - 1;
   while (last > 0 && lines[last]?.trim() === '') last--;
-  if (lines[last] !== 'COMMIT') return say`it is cut off: its last line is not COMMIT`;
+  if (lines[last] !== 'COMMIT') return say`it is truncated: its last line is not COMMIT`;
   return null;
 }
 
@@ -273,8 +273,8 @@ function parseItems(lines: readonly string[], family: Family): Pick<RuleFile, 'l
 /** The error for a rule file that ufw would not have written. `fault` says why, beginning with "it". */
 export function unreadable(path: string, fault: Sentence): FirewallError {
   return new FirewallError('UFW_FILES_UNREADABLE', {
-    what: say`${path} is not a rule file that ufw writes: ${fault}.`,
-    state: say`Nothing was touched.`,
-    remedy: say`restore-firewall with the backup "latest" puts back what the last change left; without a backup, run "ufw reset" on the device and set the profile again.`,
+    what: say`${path} is not a valid ufw rule file: ${fault}.`,
+    state: say`Nothing was changed.`,
+    remedy: say`Use restore-firewall with the backup "latest" to return to the state after the last change; without a backup, run "ufw reset" on the device and apply the profile again.`,
   });
 }

@@ -34,7 +34,7 @@ function edits(chain: string, old: readonly string[], next: readonly string[]): 
       at++;
       continue;
     }
-    // A line that comes again further on waits for its turn.
+    // A line that occurs again further on is handled there.
     if (gone === undefined) lines.push(`-A ${chain} ${spec}`);
     else if (gone !== spec) lines.push(`-I ${chain} ${place + 1} ${spec}`);
     else at++;

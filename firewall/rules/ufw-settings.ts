@@ -33,8 +33,8 @@ export function parseSettings(defaultUfw: string, ufwConf: string): UfwSettings 
     const value = POLICY_OF[values.get(option.toLowerCase()) ?? ''];
     if (value) return value;
     throw new FirewallError('UFW_FILES_UNREADABLE', {
-      what: say`ufw's settings name no valid ${option}.`,
-      state: say`Nothing was touched.`,
+      what: say`ufw's settings do not contain a valid ${option}.`,
+      state: say`Nothing was changed.`,
       remedy: say`Set it in /etc/default/ufw to ACCEPT, DROP or REJECT.`,
     });
   };

@@ -86,7 +86,7 @@ export const HTTPS: Service = incoming({
   // The table blocks outgoing 443 for nginx, but allows it in the row of the licences: that direction is `licensing`.
   out: null,
   consequence:
-    'The Configuration pages, the CMS, custom pages, IAP/REST and the Node-RED editor cannot be reached; what is left is the USB console.',
+    'The Configuration pages, the CMS, custom pages, IAP/REST and the Node-RED editor can no longer be reached; only the USB console is left.',
 });
 
 export const CATALOGUE: readonly Service[] = [
@@ -96,7 +96,7 @@ export const CATALOGUE: readonly Service[] = [
     opens: ['22/tcp'],
     daemon: 'sshd',
     unit: 'ssh.service',
-    consequence: 'Nobody can log on with SSH or copy files with SCP; the web pages still work.',
+    consequence: 'Nobody can log on with SSH or copy files with SCP any more; the web pages still work.',
   }),
   HTTPS,
   incoming({
@@ -107,7 +107,7 @@ export const CATALOGUE: readonly Service[] = [
     unit: 'nginx.service',
     // The table blocks incoming 80; the device's own rules allow it. Outgoing 80 is `cms-update`.
     out: null,
-    consequence: 'Whoever types the address without https:// gets no answer instead of a redirect.',
+    consequence: 'An address typed without https:// gets no response, instead of being redirected.',
   }),
   incoming({
     id: 'mdns',
@@ -118,14 +118,14 @@ export const CATALOGUE: readonly Service[] = [
     // The table blocks outgoing 5353 under Enhanced; the device's own rules allow it.
     directions: ['in', 'out'],
     out: OPEN,
-    consequence: 'The device is no longer found as HOSTNAME.local; its address must be typed.',
+    consequence: 'The device is no longer found as HOSTNAME.local; its address must be entered instead.',
   }),
   incoming({
     id: 'dhcp',
     label: 'DHCP server (dnsmasq)',
     opens: ['67/udp'],
     daemon: 'dnsmasq',
-    consequence: 'It cannot be closed: the base rules of the firewall (/etc/ufw/before.rules) always let port 67 in.',
+    consequence: 'It cannot be closed: the base rules of the firewall (/etc/ufw/before.rules) always allow port 67.',
   }),
   incoming({
     id: 'bacnet',
@@ -134,7 +134,7 @@ export const CATALOGUE: readonly Service[] = [
     opens: ['47808/udp', '41797/udp'],
     daemon: 'echbacnet',
     optional: true,
-    consequence: 'BACnet devices and workstations on the network lose contact with this device.',
+    consequence: 'BACnet devices and workstations on the network lose their connection to this device.',
   }),
   outgoing({
     id: 'bacnet-ephemeral',
@@ -143,7 +143,7 @@ export const CATALOGUE: readonly Service[] = [
     daemon: 'echbacnet',
     in: null,
     optional: true,
-    consequence: 'This device cannot poll BACnet devices as a client.',
+    consequence: 'This device can no longer poll BACnet devices as a client.',
   }),
   incoming({
     id: 'lon',
@@ -156,7 +156,7 @@ export const CATALOGUE: readonly Service[] = [
     out: OPEN,
     optional: true,
     consequence:
-      'LON devices behind IP-852 routers and remote network interfaces lose contact; heating and lighting points may go stale.',
+      'LON devices behind IP-852 routers and remote network interfaces (RNI) lose their connection; heating and lighting data points may become stale.',
   }),
   incoming({
     id: 'lon-ip70',
@@ -167,7 +167,7 @@ export const CATALOGUE: readonly Service[] = [
     directions: ['in', 'out'],
     daemon: 'echlte',
     out: OPEN,
-    consequence: 'The LON tunnel stops; the vendor keeps this port always open.',
+    consequence: 'The LON tunnel stops working; the vendor always keeps this port open.',
   }),
   incoming({
     id: 'mqtt',
@@ -177,7 +177,7 @@ export const CATALOGUE: readonly Service[] = [
     unit: 'mosquitto.service',
     optional: true,
     consequence:
-      'Programs on other machines cannot read or write data points over MQTT; programs on the device still can.',
+      'Programs on other machines can no longer read or write data points over MQTT; programs on the device still can.',
   }),
   incoming({
     id: 'mqtts',
@@ -188,7 +188,8 @@ export const CATALOGUE: readonly Service[] = [
     // Outgoing 8883 is `remote-cms`.
     out: null,
     optional: true,
-    consequence: 'Programs and SmartServers that use MQTT with a certificate lose contact with this device.',
+    consequence:
+      'Programs and other SmartServers that use MQTT with certificates lose their connection to this device.',
   }),
   incoming({
     id: 'opcua',
@@ -196,14 +197,14 @@ export const CATALOGUE: readonly Service[] = [
     opens: ['55000/tcp'],
     daemon: 'echopcua',
     optional: true,
-    consequence: 'OPC UA clients lose contact with this device.',
+    consequence: 'OPC UA clients lose their connection to this device.',
   }),
   outgoing({
     id: 'smtp',
     label: 'E-mail (SMTP)',
     opens: ['25/tcp'],
     daemon: 'SMTP',
-    consequence: 'Alarm e-mails and password e-mails are not sent.',
+    consequence: 'Alarm and password e-mails are no longer sent.',
   }),
   outgoing({
     id: 'dns',
@@ -213,7 +214,7 @@ export const CATALOGUE: readonly Service[] = [
     closesToo: ['53/tcp'],
     in: null,
     daemon: 'DNS',
-    consequence: 'Servers given by name instead of by address are not found: e-mail, time and updates may stop.',
+    consequence: 'Host names are no longer resolved: e-mail, time and update servers specified by name are not found.',
   }),
   outgoing({
     id: 'cms-update',
@@ -221,7 +222,7 @@ export const CATALOGUE: readonly Service[] = [
     opens: ['80/tcp'],
     in: null,
     daemon: 'CMS',
-    consequence: 'Updates of the CMS over HTTP fail.',
+    consequence: 'CMS updates over HTTP fail.',
   }),
   outgoing({
     id: 'ntp',
@@ -243,7 +244,7 @@ export const CATALOGUE: readonly Service[] = [
     opens: ['443/tcp'],
     in: null,
     daemon: 'licensing',
-    consequence: 'Certificates and licences are not renewed.',
+    consequence: 'Certificates and licences are no longer renewed.',
   }),
   outgoing({
     id: 'remote-cms',
@@ -254,11 +255,11 @@ export const CATALOGUE: readonly Service[] = [
     unit: 'mosquitto.service',
     // The listing, made with Enhanced Security and without Remote CMS, has no such rule.
     optional: true,
-    consequence: 'This device no longer reaches its remote CMS.',
+    consequence: 'This device can no longer reach its remote CMS.',
   }),
   internal({
     id: 'dnsmasq',
-    label: 'Name server of the device (dnsmasq)',
+    label: 'The device’s name server (dnsmasq)',
     opens: ['53/tcp', '53/udp'],
     daemon: 'dnsmasq',
   }),
@@ -271,5 +272,5 @@ export const CATALOGUE: readonly Service[] = [
   internal({ id: 'cms-jetty', label: 'Local CMS (Jetty)', opens: ['8181/tcp'], daemon: 'CMS' }),
   internal({ id: 'supervisor', label: 'Supervisor', opens: ['9001/tcp'], daemon: 'python' }),
   internal({ id: 'reboot-manager', label: 'Reboot Manager', opens: ['9090/tcp'], daemon: 'python3' }),
-  internal({ id: 'lon-ip70-internal', label: 'LON tunnel, inside (IP-70)', opens: ['1629/udp'], daemon: 'echlte' }),
+  internal({ id: 'lon-ip70-internal', label: 'LON tunnel, internal (IP-70)', opens: ['1629/udp'], daemon: 'echlte' }),
 ];

@@ -78,7 +78,7 @@ function vendorProfile(
   return { name, policies: { incoming: 'deny', outgoing }, removesOwnRules: false, expectations };
 }
 
-/** What the device's own buses and the way back need, and nothing else. */
+/** What the device's own buses and a way back in need, and nothing else. */
 function lockdown(registry: Registry): Profile {
   const { managementFrom } = registry;
   const toOperator = servicesToOperator(registry);

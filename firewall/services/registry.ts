@@ -19,7 +19,7 @@ export interface Registry {
   managementTo: string;
 }
 
-/** The settings that tell what services and profiles there are. */
+/** The settings that define what services and profiles there are. */
 type RegistrySettings = Pick<
   Settings,
   'servicePorts' | 'customServices' | 'customProfiles' | 'managementFrom' | 'managementTo'
@@ -30,13 +30,12 @@ export function registryOf(settings: RegistrySettings, web: WebPortNumbers | nul
   const ports = new Map(Object.entries(settings.servicePorts));
   for (const id of ports.keys()) {
     const known = CATALOGUE.find((service) => service.id === id);
-    if (!known || known.internal)
-      throw invalid(say`servicePorts.${id}: there is no service of that name to set a port for.`);
+    if (!known || known.internal) throw invalid(say`servicePorts.${id}: there is no service with this name.`);
   }
   const vendor = CATALOGUE.map((service) => withPort(withWebPort(service, web), ports.get(service.id)));
   const custom = settings.customServices.map((own): Service => {
     if (CATALOGUE.some(({ id }) => id === own.id))
-      throw invalid(say`customServices: ${own.id} is a service of the device already.`);
+      throw invalid(say`customServices: ${own.id} is already a service of the device.`);
     return {
       id: own.id,
       label: own.label,
@@ -91,7 +90,7 @@ export function serviceNamed({ services }: Registry, reference: string): Service
     out: null,
     optional: false,
     internal: services.some(({ internal, opens }) => internal && opens.some((ports) => overlaps(ports, reference))),
-    consequence: owner?.consequence ?? `Nothing on port ${reference} can be reached.`,
+    consequence: owner?.consequence ?? `Nothing on port ${reference} can be reached any more.`,
   };
 }
 

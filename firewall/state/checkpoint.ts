@@ -12,13 +12,13 @@ export interface Checkpoint {
   at: string;
   /** What was asked: `set-profile lockdown`. */
   action: string;
-  /** Why: somebody asked for it, nobody confirmed the change it takes back, or a lease was over. */
+  /** Why: somebody requested it, nobody confirmed the change it reverts, or a lease has ended. */
   reason: BackupReport['reason'];
   /** How many rules there were. */
   rules: number;
   /** All files a change may write, as they were. */
   before: readonly FileText[];
-  /** What the change makes of the files it writes, by path: tells its own half-done work from somebody else's. */
+  /** What the change makes of the files it writes, by path: distinguishes its own partial work from somebody else's. */
   after: Readonly<Record<string, Splice>>;
   /** The files that an undo makes otherwise than they were: of a change that took another one back, or ended it, first. */
   base?: Readonly<Record<string, Splice>>;

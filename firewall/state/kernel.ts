@@ -1,8 +1,12 @@
 /** What the kernel holds, compared with what ufw's files would make it hold. */
+import type { Policy } from '../messages';
+import type { Policies } from '../results';
 import { chainPrefix } from '../rules/lines';
 import { IPV6_OFF_TABLE } from '../rules/load-text';
+import { type ChainName, POLICY_OF } from '../rules/policies';
 import type { Family } from '../rules/rule';
 import { firstDifference, type Table } from '../rules/tables';
+import type { FamilyRuleset, Ruleset } from '../verdicts/ruleset';
 import { yieldToEventLoop } from '../yield';
 import { expectedTable, fullLoadOf, userTable } from './expected';
 import type { Snapshot } from './snapshot';
@@ -10,6 +14,8 @@ import type { Snapshot } from './snapshot';
 /** What the kernel holds of one family. */
 export interface FamilyKernel {
   family: Family;
+  /** All that decides about its packets. */
+  ruleset: FamilyRuleset;
   filter: Table;
   /** All tables, as `iptables-save` prints them; bytes as latin1, as those of ufw's files. */
   text: string;
@@ -17,6 +23,9 @@ export interface FamilyKernel {
 
 /** The families the kernel has, whether ufw manages them or not. */
 export type Kernel = readonly FamilyKernel[];
+
+/** All that decides about packets, of every family. */
+export const rulesetIn = (kernel: Kernel): Ruleset => kernel.map(({ ruleset }) => ruleset);
 
 const NO_TABLE: Table = { chains: new Map(), policies: new Map() };
 
@@ -35,6 +44,19 @@ export function isActive({ families }: Snapshot, kernel: Kernel): boolean {
         chains.get(`${prefix}-before-${chain}`)?.includes(`-j ${prefix}-user-${chain}`) === true,
     );
   });
+}
+
+/** The default policies as packets meet them: one that accepts in any family ufw manages is `allow`, whatever the files say. */
+export function policiesInForce({ families, settings }: Snapshot, kernel: Kernel): Policies {
+  const inForce = (chain: ChainName): Policy => {
+    const set = settings.policies[POLICY_OF[chain]];
+    const accepts = families.some(
+      ({ family }) => filterOf(kernel, family).policies.get(chain.toUpperCase()) === 'ACCEPT',
+    );
+    if (accepts) return 'allow';
+    return set === 'allow' ? 'deny' : set;
+  };
+  return { incoming: inForce('input'), outgoing: inForce('output'), routed: inForce('forward') };
 }
 
 /**
@@ -90,7 +112,7 @@ const isUfws = (chain: string): boolean => /^ufw6?-/.test(chain);
 /** Lines compared before the event loop gets its turn. */
 const SLICE = 400;
 
-/** The first place where the actual table is not what is expected, in words; null where there is none. */
+/** The first place where the actual table differs from the expected one, in words; null if there is none. */
 async function differenceOf(expected: Table, actual: Table): Promise<string | null> {
   for (const [name, policy] of expected.policies) {
     if (actual.policies.get(name) !== policy)
@@ -113,7 +135,7 @@ async function differenceOf(expected: Table, actual: Table): Promise<string | nu
 }
 
 /**
- * The table without what other programs add beside ufw's jumps: fail2ban and Docker jump from the built-in chains to
+ * The table without what other programs add next to ufw's jumps: fail2ban and Docker jump from the built-in chains to
  * chains of their own, and Docker puts rules of its own into FORWARD. Those are reported as other owners. A verdict
  * put into INPUT or OUTPUT by hand stays, and makes the difference that it is. A rule of a built-in chain in ufw's files is
  * there once more after each reload, because no reload takes it out: it counts once.

@@ -11,12 +11,14 @@ export function leftovers(snapshot: Snapshot, kernel: Kernel): string[] {
   const chains = [...new Set(testChains(kernel).map(({ chain }) => chain))];
   return [
     ...(!snapshot.settings.enabled && holdsRules(kernel)
-      ? ['The firewall is to be off at the next boot, but the kernel still holds its rules: a ufw command was killed.']
+      ? [
+          'The firewall will be off at the next boot, but the kernel still contains its rules: a ufw command was killed.',
+        ]
       : []),
     ...(snapshot.settings.enabled && !isActive(snapshot, kernel)
       ? ["ufw.conf says that the firewall is on, but ufw's chains in the kernel are empty: nothing is filtered."]
       : []),
-    ...chains.map((chain) => `A chain ${chain} is left in the kernel: a ufw command was killed.`),
+    ...chains.map((chain) => `The chain ${chain} was left in the kernel: a ufw command was killed.`),
   ];
 }
 
@@ -26,7 +28,7 @@ export const testChains = (kernel: Kernel): { family: Family; chain: string }[] 
     [...filter.chains.keys()].filter((chain) => TEST_CHAIN.test(chain)).map((chain) => ({ family, chain })),
   );
 
-/** A firewall that was stopped in good order has no rules of the user's left in the kernel. */
+/** A firewall that was stopped properly leaves no user rules in the kernel. */
 const holdsRules = (kernel: Kernel): boolean =>
   kernel.some(({ filter: { chains } }) =>
     [...chains].some(([name, lines]) => /^ufw6?-user-input$/.test(name) && lines.length > 0),

@@ -34,7 +34,7 @@ export const patchOf = (before: readonly FamilyRules[], after: readonly FamilyRu
 
 /**
  * The lists without what the patch did. What somebody has decided since stays: a rule that is gone is not missed, and one
- * whose identity is taken is not put back.
+ * whose identity is taken is not restored.
  */
 export const unpatched = (lists: readonly FamilyRules[], patch: Patch): FamilyRules[] =>
   lists.map(({ family, rules }) => {

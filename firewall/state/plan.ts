@@ -17,9 +17,9 @@ export interface Plan extends Wanted {
 export interface WebMove {
   /** The rules while it moves: old and new ports are let in. */
   between: readonly FamilyRules[];
-  /** `if-running`: on the way back, which must not fail for an nginx that does not run or a page that does not answer. */
+  /** `if-running`: for a rollback, which must not fail because nginx is not running or a page does not respond. */
   reload: 'reload' | 'if-running' | 'reboot' | 'none';
-  /** The ports nginx shall listen on afterwards, and those it shall have left. */
+  /** The ports nginx has to listen on afterwards, and those it has to have left. */
   listening: readonly number[];
   left: readonly number[];
   /** The ports whose pages are asked for. */

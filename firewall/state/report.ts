@@ -2,19 +2,21 @@
 
 import { fromBytes } from '../printable';
 import type { ChangeResult, Difference, News, Openness, Policies, RuleReport, ServiceReport, State } from '../results';
-import { otherOwners } from '../rules/other-owners';
 import { differingPolicies } from '../rules/policies';
 import { commentText, type Family, numbered, type Rule } from '../rules/rule';
 import { unreadableLines } from '../rules/rule-file';
-import { interfaceOf, isForAnyone, remoteOf } from '../services/about';
+import { interfaceOf } from '../services/about';
 import type { Service } from '../services/catalogue';
 import { ANY_SCOPE, allProfiles, type Profile, profileNamed } from '../services/profiles';
 import { partsOf, type Registry } from '../services/registry';
-import { chainFor, combined, DIRECTIONS, type Direction, openness, POLICY_OF, regionOf } from '../verdicts/openness';
-import { type Chain, levelOf, within } from '../verdicts/packets';
+import { DIRECTIONS, type Direction, POLICY_OF } from '../verdicts/openness';
+import { otherOwners } from '../verdicts/other-owners';
+import type { DecidedBy } from '../verdicts/owner';
+import { type ServiceVerdict, serviceVerdict } from '../verdicts/service';
+import { namedFor, verdictOn } from '../verdicts/verdict';
 import { yieldToEventLoop } from '../yield';
 import { type Clock, deadlineText } from './clock';
-import { isActive, type Kernel } from './kernel';
+import { isActive, type Kernel, policiesInForce, rulesetIn } from './kernel';
 import { leftovers } from './leftovers';
 import type { Snapshot } from './snapshot';
 import type { ListeningSocket } from './socket';
@@ -39,10 +41,9 @@ export interface Facts {
 export async function report(facts: Facts): Promise<State> {
   const { snapshot, kernel, inSync, registry, sockets, nginx, clock } = facts;
   const active = isActive(snapshot, kernel);
-  const chains = chainsOf(snapshot, active);
   const services: ServiceReport[] = [];
   for (const service of registry.services) {
-    services.push(serviceReport(service, chains, sockets));
+    services.push(serviceReport(service, snapshot, kernel, sockets));
     await yieldToEventLoop();
   }
   const rules = ruleReports(allRules(snapshot));
@@ -60,15 +61,15 @@ export async function report(facts: Facts): Promise<State> {
     enabledAtBoot: snapshot.settings.enabled,
     ipv6: snapshot.families.some(({ family }) => family === 'ipv6'),
     logging: snapshot.settings.logging,
-    policies: snapshot.settings.policies,
-    profile: profileReport(registry, snapshot, services, active),
+    policies: active ? policiesInForce(snapshot, kernel) : snapshot.settings.policies,
+    profile: profileReport(registry, snapshot, kernel, services, active),
     services,
     rules,
     exposedInternal: services.filter((service) => service.internal && isOpen(service)).map(({ id }) => id),
     openUnused: services.filter((service) => service.listening === false && isOpen(service)).map(({ id }) => id),
-    otherOwners: kernel.flatMap(({ family, text }) => otherOwners(text, family)).map(fromBytes),
+    otherOwners: rulesetIn(kernel).flatMap(otherOwners).map(fromBytes),
     unreadable: unreadable.map(fromBytes),
-    webPorts: webReport(snapshot, nginx),
+    webPorts: webReport(snapshot, kernel, nginx),
     pending: pending && {
       ...{ id: pending.id, action: pending.action },
       confirmBy: deadlineText(pending.deadline, clock),
@@ -86,10 +87,14 @@ export async function report(facts: Facts): Promise<State> {
   };
 }
 
-function webReport(snapshot: Snapshot, nginx: readonly ListeningSocket[]): State['webPorts'] {
+function webReport(snapshot: Snapshot, kernel: Kernel, nginx: readonly ListeningSocket[]): State['webPorts'] {
   if (!snapshot.web) return null;
   const { http, https, redirectsTo } = snapshot.web.ports;
-  const problems = webProblems(snapshot, new Set(nginx.map(({ port }) => port)));
+  const letsIn = (port: number): boolean =>
+    rulesetIn(kernel).some(
+      (rules) => verdictOn(rules, { direction: 'in', ports: [`${port}/tcp`], scope: ANY_SCOPE }).most !== 'closed',
+    );
+  const problems = webProblems(snapshot, letsIn, new Set(nginx.map(({ port }) => port)));
   return { http, https, redirectsTo, consistent: problems.length === 0, problems };
 }
 
@@ -120,40 +125,34 @@ function ruleReport(rule: Rule, number: number): RuleReport {
 const routedInterfaces = ({ interfaceIn, interfaceOut }: Rule): string | null =>
   interfaceIn || interfaceOut ? `${interfaceIn}>${interfaceOut}` : null;
 
-type Chains = readonly { family: Family; chains: Record<Direction, Chain> }[];
-
-/** What decides per family. A firewall that is off lets everything through, whatever its files say. */
-function chainsOf({ families, settings }: Snapshot, active: boolean): Chains {
-  return families.map(({ family, rules }) => {
-    const list = active ? rules : [];
-    const policies = active ? settings.policies : ALLOW_ALL;
-    return { family, chains: { in: chainFor(list, policies, 'in'), out: chainFor(list, policies, 'out') } };
-  });
-}
-
-function serviceReport(service: Service, byFamily: Chains, sockets: readonly ListeningSocket[]): ServiceReport {
-  const [interfaces, sources] = [new Set<string>(), new Set<string>()];
-  const families = byFamily.map(({ family, chains }) => {
-    const state = (direction: Direction): Openness =>
-      openness(
-        service.opens.map((spec) => {
-          const verdict = verdictOn(spec, chains[direction], family, direction);
-          for (const name of verdict.interfaces) interfaces.add(name);
-          for (const source of verdict.sources) sources.add(source);
-          return verdict.level;
-        }),
-      );
-    return { family, in: state('in'), out: state('out') };
-  });
+function serviceReport(
+  service: Service,
+  snapshot: Snapshot,
+  kernel: Kernel,
+  sockets: readonly ListeningSocket[],
+): ServiceReport {
+  const managed = snapshot.families.map(({ family }) => family);
+  const verdict = (direction: Direction) => serviceVerdict(rulesetIn(kernel), managed, service, direction);
+  const [into, out] = [verdict('in'), verdict('out')];
+  const named = kernel.flatMap(({ ruleset }) =>
+    DIRECTIONS.map((direction) => namedFor(ruleset, { direction, ports: service.opens, scope: ANY_SCOPE })),
+  );
+  const families = managed.map((family) => ({
+    family,
+    in: stateIn(into, family),
+    out: stateIn(out, family),
+  }));
   return {
     id: service.id,
     label: service.label,
     ports: [...service.opens],
-    in: combined(families.map((family) => family.in)),
-    out: combined(families.map((family) => family.out)),
+    in: into.state,
+    out: out.state,
     families,
-    interfaces: [...interfaces],
-    sources: [...sources],
+    decidedBy: { in: into.decidedBy.map(asRead), out: out.decidedBy.map(asRead) },
+    undecided: [...(into.isCertain ? [] : (['in'] as const)), ...(out.isCertain ? [] : (['out'] as const))],
+    interfaces: [...new Set(named.flatMap(({ interfaces }) => interfaces))],
+    sources: [...new Set(named.flatMap(({ sources }) => sources))],
     optional: service.optional,
     internal: service.internal,
     listening: service.directions.includes('in') ? isListening(service, sockets) : null,
@@ -161,32 +160,10 @@ function serviceReport(service: Service, byFamily: Chains, sockets: readonly Lis
   };
 }
 
-interface Verdict {
-  level: ReturnType<typeof levelOf>;
-  /** Named by the rules that decide. */
-  interfaces: readonly string[];
-  sources: readonly string[];
-}
+const asRead = (by: DecidedBy): DecidedBy => ({ ...by, rule: by.rule && fromBytes(by.rule) });
 
-/** What a chain says of a port stays true as long as the chain is there, and readings follow each other. */
-const verdicts = new WeakMap<Chain, Map<string, Verdict>>();
-
-function verdictOn(spec: string, chain: Chain, family: Family, direction: Direction): Verdict {
-  const known = verdicts.get(chain) ?? new Map<string, Verdict>();
-  verdicts.set(chain, known);
-  const before = known.get(spec);
-  if (before) return before;
-  const region = regionOf(family, direction, spec, ANY_SCOPE);
-  const here = within(region, chain);
-  const rules = here.deciders.map(({ rule }) => rule);
-  const verdict = {
-    level: levelOf(region, here),
-    interfaces: [...new Set(rules.map(interfaceOf).filter(Boolean))],
-    sources: [...new Set(rules.filter((rule) => !isForAnyone(rule)).map(remoteOf))],
-  };
-  known.set(spec, verdict);
-  return verdict;
-}
+const stateIn = ({ families }: ServiceVerdict, family: Family): Openness =>
+  families.find((one) => one.family === family)?.state ?? 'closed';
 
 /** Whether something other than loopback is listened on. */
 function isListening({ opens }: Service, sockets: readonly ListeningSocket[]): boolean {
@@ -205,11 +182,12 @@ function isListening({ opens }: Service, sockets: readonly ListeningSocket[]): b
 function profileReport(
   registry: Registry,
   snapshot: Snapshot,
+  kernel: Kernel,
   services: readonly ServiceReport[],
   active: boolean,
 ): State['profile'] {
   const states = new Map(services.map((service) => [service.id, service]));
-  const policies = active ? snapshot.settings.policies : ALLOW_ALL;
+  const policies = active ? policiesInForce(snapshot, kernel) : ALLOW_ALL;
   const compared = allProfiles(registry).map((profile) => ({
     name: profile.name,
     differences: differencesTo(profile, policies, states),

@@ -1,4 +1,4 @@
-/** How two lists of rules differ, told by what ufw stores of a rule; its number is only where it stands. */
+/** How two lists of rules differ, compared by what ufw stores of a rule; its number is only its position. */
 
 import type { RuleReport } from '../results';
 import { stayed } from './patch';

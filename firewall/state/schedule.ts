@@ -1,6 +1,6 @@
 /**
  * What is to happen later without anybody asking: an unconfirmed change is taken back, a lease ends. And which profile is to
- * hold. Kept in one file beside the backups and written in the same transaction as the change it belongs to.
+ * hold. Kept in one file next to the backups and written in the same transaction as the change it belongs to.
  */
 import { FirewallError, say } from '../errors';
 import type { SetProfileRequest } from '../messages';

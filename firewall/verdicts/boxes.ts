@@ -237,7 +237,7 @@ export function overlap(a: Range, b: Range): Range | null {
   return low <= high ? [low, high] : null;
 }
 
-/** Whether there are addresses in both; those of almost all pairs are told apart without a big number. */
+/** Whether there are addresses in both; almost all pairs are distinguished without a big number. */
 export const agree = (a: Addresses, b: Addresses): boolean =>
   a === ALL_ADDRESSES || b === ALL_ADDRESSES || ((a.value ^ b.value) & a.mask & b.mask) === 0n;
 

@@ -1,11 +1,11 @@
-/** From two readings to what is worth telling. Pure. */
+/** From two readings to what is worth reporting. Pure. */
 import type { News, OwnChange, State, WatchEvent } from '../results';
 import { POLICY_KEYS } from '../rules/policies';
 import { ruleChanges, without } from '../state/rule-changes';
 
 type Changed = Extract<WatchEvent, { topic: 'changed' }>['payload'];
 
-/** @param before the reading before; null for the first one, where what holds already is told too. */
+/** @param before the reading before; null for the first one, for which existing conditions are reported too. */
 export function eventsOf(before: News | null, now: News): WatchEvent[] {
   return [...now.changes.flatMap(eventsOfChange), ...(before ? byOthers(before, now) : []), ...holding(before, now)];
 }
@@ -37,7 +37,7 @@ function byOthers({ state: then }: News, { state: now, changes }: News): WatchEv
   }
   return changed({
     ...{ who: 'other', id: null, action: null, reason: null },
-    // A rule that an own change moved is not told apart from one that stayed.
+    // A rule moved by an own change is not distinguished from one that stayed.
     ...(changes.length === 0 ? whole : without(whole, changes)),
     policies,
     enabled: foreignStep(

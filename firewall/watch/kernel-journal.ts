@@ -1,4 +1,4 @@
-/** The kernel's messages in systemd's journal, as they come, from journalctl: started again when it dies. */
+/** The kernel's messages in systemd's journal, as they come, from journalctl: restarted when it dies. */
 import { readdir } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
@@ -58,7 +58,7 @@ export class Journal {
       // A right comes with a new login, so there is no second try.
       if (isRefused) return this.#fail(mayNotRead(say`the journal`, 'systemd-journal'));
       if (!this.#isHeard)
-        this.#fail(noLog(say`the journal has nothing of the kernel, and no syslog daemon writes a log`));
+        this.#fail(noLog(say`the journal contains nothing from the kernel, and no syslog daemon writes a log`));
       this.#follow();
     } catch (error) {
       if (this.#isClosed) return;
@@ -126,16 +126,16 @@ function messageOf(line: string): string | null {
 
 const noLog = (why: Sentence): FirewallError =>
   new FirewallError('NO_LOG', {
-    what: say`blocked packets cannot be told of: ${why}.`,
-    state: say`Everything else is watched.`,
-    remedy: say`Install rsyslog, or switch the journal on.`,
+    what: say`blocked packets cannot be reported: ${why}.`,
+    state: say`Everything else is being watched.`,
+    remedy: say`Install rsyslog, or enable the journal.`,
   });
 
 export function mayNotRead(log: Sentence, group: string): FirewallError {
   return new FirewallError('NOT_PERMITTED', {
-    what: say`blocked packets cannot be told of: this user may not read ${log}.`,
-    state: say`Everything else is watched.`,
-    remedy: say`Let it, and restart Node-RED: sudo usermod -aG ${group} ${userName()}`,
+    what: say`blocked packets cannot be reported: this user does not have permission to read ${log}.`,
+    state: say`Everything else is being watched.`,
+    remedy: say`Grant it and restart Node-RED: sudo usermod -aG ${group} ${userName()}`,
   });
 }
 

@@ -13,7 +13,7 @@ import { Journal, mayNotRead } from './kernel-journal';
 
 /** The best first: the rsyslog of Ubuntu has a file for ufw alone. */
 const FILES = ['/var/log/ufw.log', '/var/log/kern.log'] as const;
-/** The name that logrotate gives a file first; until the writer is told, it goes on in it. */
+/** The name that logrotate gives a file first; until the writer is notified, it continues to write to it. */
 const ROTATED = FILES.map((path) => `${path}.1`);
 
 type Source = (typeof FILES)[number] | 'journal';
@@ -30,7 +30,7 @@ export class KernelLog {
   readonly #tails = new Map<Source, Tail>();
   #source: Source | null = null;
   #journal: Journal | null = null;
-  /** Packets that a file told of in this round. */
+  /** Packets that a file reported in this round. */
   #heard = 0;
   #isClosed = false;
   /** What is at work: one round at a time, and after it one more for all that happened meanwhile. */
@@ -76,7 +76,7 @@ export class KernelLog {
     const [before, now] = [this.#source, await sourceAfter(this.#source)];
     this.#heard = 0;
     if (before !== null) await this.#tails.get(before)?.catchUp();
-    // What the source before has told of, the better one that takes its place is not to tell again.
+    // What the previous source has reported must not be reported again by the better one that replaces it.
     const isTold = this.#heard > 0 || (before === 'journal' && this.#journal?.isHeard);
     for (const [path, tail] of this.#tails) {
       if (path !== now || (path !== before && isTold)) await tail.skip();
@@ -110,7 +110,9 @@ export class KernelLog {
 
   #fail(error: Error): void {
     const what = say`the kernel's log cannot be read (${error.message}).`;
-    this.#observer.trouble(new FirewallError('INTERNAL', { what, state: say`Everything else is watched.` }, error));
+    this.#observer.trouble(
+      new FirewallError('INTERNAL', { what, state: say`Everything else is being watched.` }, error),
+    );
   }
 }
 

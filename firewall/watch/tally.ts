@@ -1,5 +1,5 @@
 /**
- * Counts blocked packets. The first one of a source and port is told at once, those that follow once in so many seconds.
+ * Counts blocked packets. The first one of a source and port is reported at once, those that follow once in so many seconds.
  * Sources can be forged, by the thousand in a second: so many are kept apart, and all others are counted together.
  */
 
@@ -26,7 +26,7 @@ const OTHERS: Omit<Blocked, 'count'> = {
 export class Tally {
   readonly #everyMs: number;
   readonly #tell: (blocked: Blocked) => void;
-  /** In the order in which they are due: each is put at the end when it is told. */
+  /** In the order in which they are due: each is moved to the end when it is reported. */
   readonly #entries = new Map<string, Entry>();
   #timer: NodeJS.Timeout | undefined;
 

@@ -12,11 +12,11 @@ import { eventsOf } from './events';
 import { KernelLog } from './kernel-log';
 import { Tally } from './tally';
 
-/** Who watches. Whatever it throws is told to it as trouble. */
+/** A watcher. Whatever it throws is reported to it as trouble. */
 export interface WatchObserver {
-  /** Something that it asked to be told of. */
+  /** An event of a topic that it asked for. */
   event(event: WatchEvent): void;
-  /** What keeps it from being told; null when nothing does any more. */
+  /** What prevents events from being reported; null when nothing does any more. */
   trouble(error: FirewallError | null): void;
   /** Each reading, whether anything differs or not. */
   state?(state: State): void;
@@ -50,7 +50,7 @@ export class Watch {
   #files: PathWatch | null = null;
   /** The last reading; null before the first. */
   #last: News | null = null;
-  /** What was found to have happened before anybody watched who wants to be told. */
+  /** What was found to have happened before the first watcher that asked for it. */
   #untold: News['changes'] = [];
   #timer: NodeJS.Timeout | undefined;
   #isReading = false;
@@ -142,13 +142,13 @@ export class Watch {
     for (const watcher of [...this.#watchers]) watcher.tell(events, news.state);
   }
 
-  /** As flows start, one may have watched for readings only, and another comes a little later who wants to be told. */
+  /** As flows start, one may watch for readings only, and another that asks for events may follow shortly. */
   #tellLate(watcher: Watcher, last: News): void {
     watcher.tell(eventsOf(null, { ...last, changes: watcher.isCurious ? this.#untold : [] }), last.state);
     if (watcher.isCurious) this.#untold = [];
   }
 
-  /** A file that is being written is half there: only a second failure is told. */
+  /** A file that is being written is incomplete: only a second failure is reported. */
   #fail(error: Error): void {
     this.#failures += 1;
     if (this.#failures > 1) this.#trouble('reading', withCode(error));
@@ -182,7 +182,7 @@ class Watcher {
     });
   }
 
-  /** Whether it wants to be told of anything, and not only of readings. */
+  /** Whether it asked for any events, and not only for readings. */
   get isCurious(): boolean {
     return this.#options.topics.length > 0;
   }
@@ -229,7 +229,7 @@ const withCode = (error: unknown): FirewallError =>
 
 const loggingOff = (): FirewallError =>
   new FirewallError('NO_LOG', {
-    what: say`blocked packets cannot be told of: the logging of ufw is off.`,
-    state: say`Everything else is watched.`,
-    remedy: say`Switch it on: sudo ufw logging low`,
+    what: say`blocked packets cannot be reported: ufw's logging is off.`,
+    state: say`Everything else is being watched.`,
+    remedy: say`Enable it: sudo ufw logging low`,
   });

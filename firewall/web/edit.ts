@@ -15,7 +15,7 @@ export interface WebPortChange {
   /** Left out: stays. */
   http?: PortMove;
   https?: PortMove;
-  /** Redirects to HTTPS on this device follow it; those that lead to a port where no HTTPS listens are mended. */
+  /** Redirects to HTTPS on this device follow it; those that lead to a port without HTTPS are repaired. */
   fixRedirect: boolean;
 }
 

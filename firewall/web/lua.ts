@@ -4,7 +4,7 @@ import { siteRefusal } from './refusal';
 const OPENING = /--\[(=*)\[|--|\[(=*)\[|["'{}]/g;
 
 /**
- * Where the block of a `…_by_lua_block` directive ends. Such a block holds Lua, which is no nginx syntax: it has no `;`,
+ * Where the block of a `…_by_lua_block` directive ends. Such a block holds Lua, which is not nginx syntax: it has no `;`,
  * and a brace in a Lua string or comment does not count. The Lua module reads it with a lexer of its own, so does this.
  * @param start just behind the opening brace
  * @returns the offset of the closing brace
@@ -49,6 +49,6 @@ function endsWith(text: string, closing: string, from: number, line: number): nu
 
 function unending(line: number) {
   return siteRefusal(
-    say`In the nginx site file, the Lua block that begins in line ${line} holds a text that does not end.`,
+    say`In the nginx site file, the Lua block that begins in line ${line} contains an unterminated string.`,
   );
 }

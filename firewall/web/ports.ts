@@ -48,7 +48,7 @@ function redirectOfHttp(site: Site): KnownRedirect | undefined {
 }
 
 function problemsOf(site: Site, https: number | null, otherHttps: number[]): string[] {
-  if (site.servers.length === 0) return ['The nginx site file has no server, so it serves no page.'];
+  if (site.servers.length === 0) return ['The nginx site file has no server, so it serves no pages.'];
   return [
     ...publicProblems(site, https),
     ...site.servers.flatMap((server) => redirectProblems(server, https, otherHttps)),
@@ -68,13 +68,13 @@ function redirectProblems({ redirects }: Server, https: number | null, otherHttp
     if (redirect.understood) {
       if (https === null || alive.includes(redirect.port)) return [];
       return [
-        `The redirect in line ${redirect.line} leads to port ${redirect.port}, but HTTPS listens on port ${https}: browsers that follow it find no page.`,
+        `The redirect in line ${redirect.line} leads to port ${redirect.port}, but HTTPS listens on port ${https}: browsers that follow it reach no page.`,
       ];
     }
     // Without a port of its own a redirect leads to 443, whatever its form.
     if (https === HTTPS_PORT) return [];
     return [
-      `The redirect in line ${redirect.line} was not understood: ${redirect.reason}. It may lead to a port where no page is.`,
+      `The redirect in line ${redirect.line} was not understood: ${redirect.reason}. It may lead to a port without a page.`,
     ];
   });
 }
@@ -84,7 +84,7 @@ function listenProblems({ otherListens }: Server): string[] {
     .filter(({ kind }) => kind !== 'unix')
     .map(({ kind, line }) =>
       kind === 'range'
-        ? `The "listen" in line ${line} names a range of ports; its ports are not changed.`
+        ? `The "listen" in line ${line} specifies a range of ports; its ports are not changed.`
         : `The "listen" in line ${line} was not understood; its port is not changed.`,
     );
 }

@@ -48,7 +48,7 @@ export function readRedirect(text: string, statement: Statement, serverNames: Re
   if (!address) return null;
   const raw = text.slice(start, end);
   const unknown = (reason: string): UnknownRedirect => ({ understood: false, reason, raw, line });
-  if (words[0]?.text !== 'return') return unknown('only "return" is');
+  if (words[0]?.text !== 'return') return unknown('only "return" directives are');
   if (!isReturn(words, address)) return null;
   // An escape would shift the offsets.
   const match = address.text.length === address.end - address.start ? TO_HTTPS.exec(address.text) : null;

@@ -39,21 +39,21 @@ export async function testAside(site: FileText): Promise<void> {
     const { code, stderr } = await nginx(['-t', '-q', '-c', asideOf(copy.path)]);
     if (code === 0) return;
     const reason = stderr.split('\n').find((line) => line.includes('[emerg]')) ?? stderr;
-    throw siteRefusal(say`nginx refuses the new site file: ${reason.trim().slice(0, 300)}.`);
+    throw siteRefusal(say`nginx rejects the new site file: ${reason.trim().slice(0, 300)}.`);
   } finally {
     await removeCheck();
     await removeIfThere(asideOf(site.path));
   }
 }
 
-/** Removes the copy that a check which died has left. */
+/** Removes the copy left behind by an interrupted check. */
 export const removeCheck = (): Promise<void> => removeIfThere(asideOf(CHECK));
 
 /** The main configuration's text with the live site's place taken by another file. */
 async function including(text: string, live: string, instead: string): Promise<string> {
   let found = false;
   let result = text;
-  // From the end, so that earlier offsets stay true.
+  // From the end, so that earlier offsets stay valid.
   for (const { path, start, end } of [...parseSite(Buffer.from(text, 'latin1')).includes].reverse()) {
     const files = await globbed(path.startsWith('/') ? path : join(dirname(MAIN), path));
     const real = await Promise.all(files.map(async (file) => ({ file, target: await realpath(file) })));
@@ -72,13 +72,13 @@ export async function reload(): Promise<void> {
   if (code === 0) return;
   throw new FirewallError('VERIFY_FAILED', {
     what: say`nginx could not be reloaded (${stderr.trim().split('\n')[0]?.slice(0, 200)}).`,
-    state: say`Everything was put back as it was.`,
-    remedy: say`Check that nginx runs (systemctl status nginx), then try again.`,
+    state: say`Everything was rolled back to its previous state.`,
+    remedy: say`Check that nginx is running (systemctl status nginx), then try again.`,
   });
 }
 
 /**
- * Waits until nginx listens on the ports it shall listen on, and no longer on those it shall leave.
+ * Waits until nginx listens on its new ports, and no longer on those it has to leave.
  * @throws FirewallError VERIFY_FAILED
  */
 export async function settled(ports: { listening: readonly number[]; left: readonly number[] }): Promise<void> {
@@ -92,10 +92,10 @@ export async function settled(ports: { listening: readonly number[]; left: reado
       throw new FirewallError('VERIFY_FAILED', {
         what:
           missing.length > 0
-            ? say`after the reload nginx does not listen on port ${missing.join(', ')}.`
-            : say`after the reload nginx still listens on port ${lingering.join(', ')}.`,
-        state: say`Everything was put back as it was.`,
-        remedy: say`Look into /var/log/nginx/error.log; another program may have taken the port.`,
+            ? say`nginx is not listening on port ${missing.join(', ')} after the reload.`
+            : say`nginx is still listening on port ${lingering.join(', ')} after the reload.`,
+        state: say`Everything was rolled back to its previous state.`,
+        remedy: say`Check /var/log/nginx/error.log; another program may have taken the port.`,
       });
     }
     await new Promise((resolve) => setTimeout(resolve, 20));
@@ -142,9 +142,9 @@ async function page(url: string): Promise<{ status: number; location: string }> 
     const fail = (reason: string): void =>
       reject(
         new FirewallError('VERIFY_FAILED', {
-          what: say`the page ${url} does not answer (${reason}).`,
-          state: say`Everything was put back as it was.`,
-          remedy: say`Look into /var/log/nginx/error.log, then try again.`,
+          what: say`the page ${url} does not respond (${reason}).`,
+          state: say`Everything was rolled back to its previous state.`,
+          remedy: say`Check /var/log/nginx/error.log, then try again.`,
         }),
       );
     // The certificate is the device's own and names no address; who answers on loopback is the device.
@@ -168,6 +168,6 @@ async function nginx(args: readonly string[]): ReturnType<typeof run> {
 function nginxNotFound(): FirewallError {
   return new FirewallError('NGINX_NOT_FOUND', {
     what: say`nginx, which serves the web pages, was not found here.`,
-    remedy: say`This node is for the device itself, whose web server is nginx.`,
+    remedy: say`This node only works on the device itself, whose web server is nginx.`,
   });
 }

@@ -28,7 +28,7 @@ const FLOW = [
 ];
 
 const SENTENCES: Readonly<Record<string, RegExp>> = {
-  de: /^UNKNOWN_SERVICE: Es gibt keinen Dienst "nix"\. Die Firewall wurde nicht verändert\. Verwenden Sie einen von ssh, /,
+  de: /^UNKNOWN_SERVICE: Es gibt keinen Dienst "nix"\. Die Firewall wurde nicht geändert\. Verwenden Sie einen von ssh, /,
   ja: /^UNKNOWN_SERVICE: サービス "nix" はありません。 ファイアウォールは変更していません。 次のいずれか/,
 };
 

@@ -298,7 +298,7 @@ describe('A change', () => {
         [state.active, state.enabledAtBoot, state.inSync, state.profile.name],
         [true, true, true, 'enhanced'],
       );
-      assert.deepEqual(warnings, ['The firewall was off and is now on, also after the next boot.']);
+      assert.deepEqual(warnings, ['The firewall was off and is now on, and will be on after the next boot.']);
       await assertReloadChangesNothing(device);
     }
   });

@@ -165,7 +165,7 @@ describe('A request to a fleet', function () {
     assert.deepEqual(await lastRequest(), { id: second.id, issued: second.issued, undone: true });
     const undone = await everything(device);
     const again = await ask(second);
-    assert.deepEqual([again.outcome, again.warnings], ['repeated', ['The change it made was taken back since.']]);
+    assert.deepEqual([again.outcome, again.warnings], ['repeated', ['Its change has been undone since.']]);
     assert.equal(await outcome(first), 'SUPERSEDED');
     assert.deepEqual(await everything(device), undone);
     const undo = request('restore-firewall', { action: 'undo' }, -MINUTE);
@@ -210,7 +210,7 @@ describe('A request to a fleet', function () {
       assert.equal(await outcome(envelope), 'changed');
       const later = await begin();
       await device.write(`${STATE}/schedule.json`, overdue(await device.read(`${STATE}/schedule.json`)), 0o600);
-      assert.match((await later.resume()).join(), /was not confirmed and was taken back/);
+      assert.match((await later.resume()).join(), /was not confirmed and has been reverted/);
       assert.deepEqual(await everything(device), factory);
       assert.deepEqual(await lastRequest(), { id: envelope.id, issued: envelope.issued, undone: true });
       assert.equal(await outcome(envelope), 'repeated');

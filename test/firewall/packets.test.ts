@@ -114,7 +114,7 @@ function suite({ ufw, iptables }: (typeof AGES)[number], isTried: (index: number
     );
     const { changed, warnings } = await engine.toggleService({ service: 'ssh', action: 'open' });
     assert.equal(changed, false);
-    assert.deepEqual(warnings, ['Still blocked by rules of their own: 192.0.2.2.']);
+    assert.deepEqual(warnings, ['Still blocked by separate rules: 192.0.2.2.']);
     assert.deepEqual(await knock('ipv4', 'eth0'), ['filtered']);
     await engine.toggleService({ service: 'ssh', action: 'open', from: '192.0.2.2' });
     assert.deepEqual(await knock('ipv4', 'eth0'), ['in']);

@@ -286,7 +286,7 @@ describe('Reading the firewall', () => {
     assert.deepEqual((await engine.read()).unreadable, [`user.rules: ${first}`, `user.rules: ${last}`]);
     await device.write(path, text.replace('\n### END RULES ###', `\n${malformed}\n${odd}\n\n### END RULES ###`));
     const { warnings } = await engine.toggleService({ service: 'ssh', action: 'close' });
-    assert.match(warnings.join(), /ufw drops them when it next writes: .*--dport 4711/);
+    assert.match(warnings.join(), /ufw will drop them when it next writes: .*--dport 4711/);
     const after = await device.read(path);
     assert.ok(after.includes(odd) && after.includes(malformed));
     assert.match(await device.save('ipv4'), /--dport 4711 -j ACCEPT/);

@@ -86,7 +86,7 @@ describe('The way back', function () {
       assert.match(status, /^22\/tcp +ALLOW/m);
       assert.match(status, /9100\/tcp/);
       assert.doesNotMatch(status, /^123\/udp/m);
-      assert.match(warnings.join(), /had changed since/);
+      assert.match(warnings.join(), /have changed since/);
       await assertReloadChangesNothing(device);
     });
 

@@ -29,7 +29,7 @@ describe('The operator of a fleet', function () {
     clients.push(client);
     return client;
   };
-  const tell = (name: string, state: object) =>
+  const publishState = (name: string, state: object) =>
     devices[NAMES.indexOf(name)]?.publish(
       own(name, 'state'),
       { online: true, profile: 'enhanced', ...state },
@@ -56,7 +56,7 @@ describe('The operator of a fleet', function () {
     office = await Office.open(NAMES);
     devices = await Promise.all(NAMES.map((name) => open(name, true)));
     await Promise.all(devices.map((device) => device.subscribe(ALL)));
-    await tell('one', { group: 'north', lastRequest: null });
+    await publishState('one', { group: 'north', lastRequest: null });
     await office.startNodeRed();
   });
   after(async () => {
@@ -66,15 +66,15 @@ describe('The operator of a fleet', function () {
 
   it('knows from the start what the broker has retained, and then what is published', async () => {
     await untilRow('one', { online: true, since: null, group: 'north', profile: 'enhanced', status: 'nothing' });
-    await tell('two', {});
+    await publishState('two', {});
     await untilRow('two', { online: true });
     assert.ok((await row('two'))?.since);
     devices[1]?.cut();
     await untilRow('two', { online: false, profile: 'enhanced' });
     devices[1] = await open('two', true);
     await devices[1].subscribe(ALL);
-    await tell('two', {});
-    await tell('three', {});
+    await publishState('two', {});
+    await publishState('three', {});
   });
 
   it('sends a request that is retained until it expires, and a reading that is not', async () => {
@@ -109,17 +109,17 @@ describe('The operator of a fleet', function () {
     await answer('one', { id: older.id, action: 'set-profile', outcome: 'done', error: null });
     await answer('one', failed);
     await untilRow('one', { status: 'failed', why: 'BUSY: <i>ufw</i>' });
-    await tell('two', { lastRequest: { id, issued } });
+    await publishState('two', { lastRequest: { id, issued } });
     await answer('two', { id: older.id, action: 'set-profile', outcome: 'failed', error: null });
     await untilRow('two', { status: 'done' });
     // What it carried out is not what is wanted.
-    await tell('three', { lastRequest: { id: older.id, issued: older.issued } });
+    await publishState('three', { lastRequest: { id: older.id, issued: older.issued } });
     await untilRow('three', { status: 'waiting' });
-    await tell('three', {
+    await publishState('three', {
       lastRequest: { id: 'from another', issued: new Date(Date.parse(issued) + 1).toISOString() },
     });
     await untilRow('three', { status: 'done', why: 'by a later request' });
-    await tell('one', { lastRequest: { id, issued } });
+    await publishState('one', { lastRequest: { id, issued } });
     await untilRow('one', { status: 'done', why: '' });
     const { counts } = await office.table();
     assert.deepEqual([counts.devices, counts.online, counts.done, counts.failed], [3, 3, 3, 0]);
@@ -140,7 +140,7 @@ describe('The operator of a fleet', function () {
     for (const text of hostile) await answer('one', text as unknown as object);
     for (const text of ['{', 'null', '[1]', '"online"']) await devices[1]?.publish(own('two', 'state'), text);
     await devices[3]?.publish(own('<b>bold', 'state'), { online: true });
-    await tell('one', { profile: '<script>alert(1)</script>', group: 'x'.repeat(5000), lastRequest: 'none' });
+    await publishState('one', { profile: '<script>alert(1)</script>', group: 'x'.repeat(5000), lastRequest: 'none' });
     await untilRow('one', { profile: '<script>alert(1)</script>', group: 'x'.repeat(300) });
     const table = await office.table();
     assert.deepEqual(
@@ -180,7 +180,7 @@ describe('The operator of a fleet', function () {
     devices[0] = late;
     await late.subscribe(ALL);
     await late.until(({ text }) => text !== '' && JSON.parse(text).id === id);
-    await tell('one', {});
+    await publishState('one', {});
     await untilRow('one', { online: true });
     await untilRow('two', { status: 'unknown' });
   });

@@ -37,7 +37,7 @@ function open({ username, password }: Simulated['accounts'][number]): void {
   });
   let profile = 'enhanced';
   let lastRequest: Pick<Envelope, 'id' | 'issued'> | null = null;
-  const tell = (): Promise<unknown> => {
+  const publishState = (): Promise<unknown> => {
     const state = {
       online: true,
       at: new Date().toISOString(),
@@ -50,7 +50,7 @@ function open({ username, password }: Simulated['accounts'][number]): void {
   };
   client.on('connect', async () => {
     await client.subscribeAsync(['smartserver/all/firewall/request', `${own}/request`], { qos: 1 });
-    await tell();
+    await publishState();
     ready += 1;
     if (ready === accounts.length) process.stdout.write('ready\n');
   });
@@ -61,7 +61,7 @@ function open({ username, password }: Simulated['accounts'][number]): void {
       lastRequest = { id, issued };
       const result = { id, action, at: new Date().toISOString(), outcome: 'done', error: null, changed: true, profile };
       await client.publishAsync(`${own}/result`, JSON.stringify(result), { qos: 1 });
-      await tell();
+      await publishState();
       answered += 1;
       process.stdout.write(`answered ${answered}\n`);
     }, Math.random() * delayMs);

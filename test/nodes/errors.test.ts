@@ -79,7 +79,7 @@ describe('an error', () => {
   it('says the same in another language, with its code and its values', () => {
     const error = translated(speaking('de'), make('x'));
     assert.equal(error.code, 'UNKNOWN_SERVICE');
-    assert.match(error.message, /^UNKNOWN_SERVICE: Es gibt keinen Dienst x\. Die Firewall wurde nicht verändert\./);
+    assert.match(error.message, /^UNKNOWN_SERVICE: Es gibt keinen Dienst x\. Die Firewall wurde nicht geändert\./);
     assert.equal(String(error), error.message);
     assert.match(translated(speaking('ja'), make('x')).message, /^UNKNOWN_SERVICE: サービス x はありません。/);
   });
@@ -93,12 +93,12 @@ describe('an error', () => {
   });
 
   it('translates a sentence inside a sentence too', () => {
-    const sentence = say`${'a'} is not a rule file that ufw writes: ${say`it is empty`}.`;
-    assert.equal(rendered(sentence), 'a is not a rule file that ufw writes: it is empty.');
+    const sentence = say`${'a'} is not a valid ufw rule file: ${say`it is empty`}.`;
+    assert.equal(rendered(sentence), 'a is not a valid ufw rule file: it is empty.');
     const error = new FirewallError('UFW_FILES_UNREADABLE', { what: sentence, state: null });
     assert.equal(
       translated(speaking('de'), error).message,
-      'UFW_FILES_UNREADABLE: a ist keine Regeldatei, wie ufw sie schreibt: sie ist leer.',
+      'UFW_FILES_UNREADABLE: a ist keine gültige ufw-Regeldatei: sie ist leer.',
     );
   });
 });

@@ -136,7 +136,7 @@ export class FakeFirewall implements Device {
     return this.#queued(() => {
       const waiting = this.pending;
       if (!waiting || (id !== undefined && id !== waiting.id)) {
-        throw new FirewallError('NOTHING_PENDING', { what: say`no change waits to be confirmed.` });
+        throw new FirewallError('NOTHING_PENDING', { what: say`no change is waiting for confirmation.` });
       }
       this.pending = null;
       this.see({ confirmed: waiting.id });
@@ -205,7 +205,7 @@ export class FakeFirewall implements Device {
   }
 
   /** Notifies those who watch for it of an event. */
-  tell(event: WatchEvent): void {
+  notify(event: WatchEvent): void {
     for (const { asked, listener } of this.watchers) if (asked.topics.includes(event.topic)) listener.event(event);
   }
 
@@ -254,6 +254,8 @@ export class FakeFirewall implements Device {
         in: openness(id),
         out: 'closed',
         families: [{ family: 'ipv4', in: openness(id), out: 'closed' }],
+        decidedBy: { in: [], out: [] },
+        undecided: [],
         interfaces: [],
         sources: [],
         optional,

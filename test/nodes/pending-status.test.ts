@@ -77,7 +77,7 @@ describe('a pending change', () => {
     device.see({});
     assert.equal(shown.slice(-1)[0]?.fill ?? 'yellow', 'yellow');
     device.pending = null;
-    device.see({ said: ['The change was not confirmed and was taken back.'] });
+    device.see({ said: ['The change was not confirmed and has been reverted.'] });
     // The test helper reports a status in a later tick.
     await new Promise(setImmediate);
     assert.deepEqual(shown.slice(-1), [{ fill: 'grey', shape: 'dot', text: 'status.over' }]);

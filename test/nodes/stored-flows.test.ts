@@ -190,7 +190,10 @@ describe('a stored definition', () => {
     assert.deepEqual(upToDate(stored(1), migrations), { ...stored(3), name: '23' });
     assert.deepEqual(upToDate(stored(2), migrations), { ...stored(3), name: '3' });
     assert.deepEqual(upToDate(stored(3), migrations), stored(3));
-    assert.throws(() => upToDate(stored(4), migrations), /newer version of the package \(4; this one knows up to 3\)/);
+    assert.throws(
+      () => upToDate(stored(4), migrations),
+      /newer version of the package \(4; this one supports up to 3\)/,
+    );
   });
 
   it('without a version is one of the first', () => {

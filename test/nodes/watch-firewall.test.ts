@@ -38,7 +38,7 @@ describe('watch-firewall', () => {
     await start([WATCH]);
     const statuses = watchStatus('watch');
     const sent = once(arrivals, 'out');
-    device().tell(lease);
+    device().notify(lease);
     const [{ topic, payload }] = await sent;
     assert.deepEqual({ topic, payload }, lease);
     await new Promise(setImmediate);
@@ -62,7 +62,7 @@ describe('watch-firewall', () => {
       { topic: 'reverted', payload: { ...waiting, at: '2026-01-01T00:00:00.000Z' } },
       lease,
     ];
-    for (const event of events) device().tell(event);
+    for (const event of events) device().notify(event);
     await new Promise(setImmediate);
     assert.deepEqual(
       statuses.map(({ text }) => text),

@@ -214,7 +214,7 @@ describe('a site file', () => {
   });
 
   it('is refused at 5 MB, at once', () => {
-    refuses(Buffer.alloc(5 * 1024 * 1024, 'a;'), /over 1 MB/);
+    refuses(Buffer.alloc(5 * 1024 * 1024, 'a;'), /larger than 1 MB/);
   });
 
   it('is refused with unbalanced braces, naming the line', () => {

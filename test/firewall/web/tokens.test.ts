@@ -81,8 +81,8 @@ describe('the statements of an nginx file', () => {
     refuses('a}', /ends inside the directive that begins in line 1\./);
     refuses('a "b" }', /unexpected "\}" in line 1\./);
     refuses('a b\\', /ends inside the directive/);
-    refuses('x_by_lua_block { "', /Lua block that begins in line 1 holds a text that does not end/);
-    refuses('x_by_lua_block { --[[ }', /holds a text that does not end/);
+    refuses('x_by_lua_block { "', /Lua block that begins in line 1 contains an unterminated string/);
+    refuses('x_by_lua_block { --[[ }', /contains an unterminated string/);
     refuses('x_by_lua_block { {} ', /ends inside the Lua block/);
   });
 
