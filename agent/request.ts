@@ -12,10 +12,14 @@ import { perform } from '../firewall/requests/perform';
 /** In bytes. No valid request comes near this size; settings with a hundred services are a few kilobytes. */
 const MAX_REQUEST = 1024 * 1024;
 
+/** The signals that end a program when its caller goes away. What has begun is finished. */
+const ENDING = ['SIGHUP', 'SIGINT', 'SIGTERM'] as const;
+
 /** Reads a request, carries it out, responds. */
 export async function agent(): Promise<void> {
   try {
     const { settings, call } = requestOf(await input());
+    for (const signal of ENDING) process.on(signal, () => undefined);
     process.stdout.write(JSON.stringify({ result: await perform(settings, call) }));
   } catch (error) {
     process.stdout.write(JSON.stringify({ error: errorReport(error) }));

@@ -66,8 +66,8 @@ async function install(user: string | undefined, dryRun: boolean): Promise<Setup
     { path: PROGRAM, mode: 0o644, text: await readFile(join(__dirname, 'program.js'), 'latin1') },
     { path: LOAD, mode: 0o644, text: await readFile(join(__dirname, 'load.js'), 'latin1') },
     { path: COMMAND_LINE, mode: 0o644, text: await readFile(join(__dirname, 'command-line.js'), 'latin1') },
-    { path: AGENT, mode: 0o755, text: `#!${node}\nrequire('${LOAD}').program.agent();\n` },
-    { path: COMMAND, mode: 0o755, text: `#!${node}\nrequire('${COMMAND_LINE}').commandLine(process.argv);\n` },
+    { path: AGENT, mode: 0o755, text: script([APART, LIMITED], node, `require('${LOAD}').program.agent()`) },
+    { path: COMMAND, mode: 0o755, text: script([APART], node, `require('${COMMAND_LINE}').commandLine(process.argv)`) },
     ...(sudo ? [{ path: SUDOERS, mode: 0o440, text: sudoers(name) }] : []),
     ...(systemd ? [{ path: UNIT, mode: 0o644, text: BOOT_UNIT }] : []),
     ...(hooks ? [{ path: join(hooks, HOOK), mode: 0o755, text: RESET_HOOK }] : []),
@@ -209,6 +209,20 @@ const exists = (path: string): Promise<boolean> =>
     () => true,
     () => false,
   );
+
+/**
+ * Starts a program in a session of its own, so that whoever has the terminal cannot stop it while it holds ufw's lock: by
+ * Ctrl-Z, or by a terminal that accepts no more output. The exit code is still passed on.
+ */
+const APART = '/usr/bin/setsid -w';
+/** Kills a program and what it has started after this many seconds, sooner than the caller gives up (sudo.ts). */
+const LIMITED = '/usr/bin/timeout -s KILL 110';
+
+/** A file that is a shell script, which starts Node.js with the same file, and a program for Node.js. */
+const script = (start: readonly string[], node: string, code: string): string => `#!/bin/sh
+':' //; exec ${start.join(' ')} '${node.replace(/'/g, "'\\''")}' "$0" "$@"
+${code};
+`;
 
 const READING: AgentQuestion = { settings: {}, call: { method: 'read', request: {} } };
 

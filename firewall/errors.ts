@@ -10,6 +10,7 @@ export const ERROR_CODES = [
   'UFW_NOT_FOUND',
   'UFW_FILES_UNREADABLE',
   'BUSY',
+  'STOPPED',
   'LOCKOUT',
   'WOULD_OPEN',
   'INTERNAL_SERVICE',
@@ -100,6 +101,23 @@ export class FirewallError extends Error {
 export function notPermitted(what: Sentence, cause?: unknown): FirewallError {
   const remedy = say`Run "sudo npx smartserver-firewall setup" once on the device, in the folder where this package is installed for Node-RED (~/.node-red).`;
   return new FirewallError('NOT_PERMITTED', { what, remedy }, cause);
+}
+
+/** The error for a request whose flow was stopped before its turn. */
+export function stopped(): FirewallError {
+  return new FirewallError('STOPPED', {
+    what: say`the flow that sent this request was stopped before its turn.`,
+    remedy: say`Send the message again if it is still wanted.`,
+  });
+}
+
+/** The error for a change that a later lockdown has overruled, before it was made or as soon as it was. */
+export function overruled(): FirewallError {
+  return new FirewallError('SUPERSEDED', {
+    what: say`a lockdown that was requested later overrules this request.`,
+    state: say`The lockdown is in effect.`,
+    remedy: say`Send the message again if it is still wanted.`,
+  });
 }
 
 /** The code of whatever was thrown: this class's, or the system's (`ENOENT`); undefined where it has none. */

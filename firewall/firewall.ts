@@ -1,6 +1,7 @@
-/** The front door of the engine. One object per device; it makes one request at a time, see queue.ts. */
+/** The front door of the engine. However many of them there are, one request is made at a time, see queue.ts. */
 
 import { ask } from './ask';
+import { stopped } from './errors';
 import type { FleetDone, Limits } from './fleet/fleet';
 import {
   type Call,
@@ -15,7 +16,7 @@ import {
   toggleServiceRequest,
   watchOptions,
 } from './messages';
-import { Queue } from './queue';
+import { type Asking, isRequestedChange, QUEUE } from './queue';
 import { isRepetition, made } from './requests/order';
 import type { Answers, BackupReport, ChangeResult, Confirmation, State } from './results';
 import { registryOf } from './services/registry';
@@ -49,10 +50,10 @@ const SEEN: { [M in Method]: (answer: Answers[M]) => Seen | null } = {
   backups: () => null,
 };
 
+/** Each request can say who sends it, so that `leave` can cancel it, and since when it has been wanted. */
 export class Firewall {
   readonly #settings: Settings;
   readonly #observers = new Set<(seen: Seen) => void>();
-  readonly #queue = new Queue();
   #timer: NodeJS.Timeout | undefined;
   #wakesAt = 0;
   #isClosed = false;
@@ -72,33 +73,33 @@ export class Firewall {
    * The current state; changes nothing.
    * @throws FirewallError UFW_NOT_FOUND, UFW_FILES_UNREADABLE, NOT_PERMITTED
    */
-  read(): Promise<State> {
-    return this.#ask({ method: 'read', request: {} });
+  read(asking?: Asking): Promise<State> {
+    return this.#ask({ method: 'read', request: {} }, asking);
   }
 
   /** Applies a profile. @throws FirewallError, see the contract. */
-  async setProfile(request: unknown = {}): Promise<ChangeResult> {
-    return made(await this.#ask({ method: 'setProfile', request: check(setProfileRequest, request) }));
+  async setProfile(request: unknown = {}, asking?: Asking): Promise<ChangeResult> {
+    return made(await this.#ask({ method: 'setProfile', request: check(setProfileRequest, request) }, asking));
   }
 
   /** Opens or closes a service. @throws FirewallError, see the contract. */
-  async toggleService(request: unknown = {}): Promise<ChangeResult> {
-    return made(await this.#ask({ method: 'toggleService', request: check(toggleServiceRequest, request) }));
+  async toggleService(request: unknown = {}, asking?: Asking): Promise<ChangeResult> {
+    return made(await this.#ask({ method: 'toggleService', request: check(toggleServiceRequest, request) }, asking));
   }
 
   /** Moves the web ports, in nginx and in the rules together. @throws FirewallError, see the contract. */
-  async changeWebPorts(request: unknown = {}): Promise<ChangeResult> {
-    return made(await this.#ask({ method: 'changeWebPorts', request: check(changeWebPortsRequest, request) }));
+  async changeWebPorts(request: unknown = {}, asking?: Asking): Promise<ChangeResult> {
+    return made(await this.#ask({ method: 'changeWebPorts', request: check(changeWebPortsRequest, request) }, asking));
   }
 
   /** Lets the change that waits for it stay. @throws FirewallError NOTHING_PENDING, see the contract. */
-  async confirm(request: unknown = {}): Promise<Confirmation> {
-    return made(await this.#ask({ method: 'confirm', request: check(confirmRequest, request) }));
+  async confirm(request: unknown = {}, asking?: Asking): Promise<Confirmation> {
+    return made(await this.#ask({ method: 'confirm', request: check(confirmRequest, request) }, asking));
   }
 
   /** Takes the last change back, or restores a backup. @throws FirewallError UNKNOWN_BACKUP, see the contract. */
-  async restore(request: unknown = {}): Promise<ChangeResult> {
-    return made(await this.#ask({ method: 'restore', request: check(restoreRequest, request) }));
+  async restore(request: unknown = {}, asking?: Asking): Promise<ChangeResult> {
+    return made(await this.#ask({ method: 'restore', request: check(restoreRequest, request) }, asking));
   }
 
   /**
@@ -107,15 +108,15 @@ export class Firewall {
    * @param envelope as it came: an object, JSON or its bytes
    * @param limits what no request may do here
    */
-  async fleet(envelope: unknown, limits?: Limits): Promise<FleetDone> {
+  async fleet(envelope: unknown, limits?: Limits, asking?: Asking): Promise<FleetDone> {
     // Only here: a reading by the agent does not wait for these schemas.
     const { fleet } = require('./fleet/fleet') as typeof import('./fleet/fleet');
-    return fleet(envelope, (call) => this.#ask(call), limits);
+    return fleet(envelope, (call) => this.#ask(call, asking), limits);
   }
 
   /** The backups there are, the newest first. @throws FirewallError NOT_PERMITTED */
-  backups(): Promise<BackupReport[]> {
-    return this.#ask({ method: 'backups', request: {} });
+  backups(asking?: Asking): Promise<BackupReport[]> {
+    return this.#ask({ method: 'backups', request: {} }, asking);
   }
 
   /**
@@ -147,24 +148,38 @@ export class Firewall {
     return this.#watch.add(asked, observer);
   }
 
-  /** Stops watching, and waiting for deadlines; they are kept on disk, and met by the next one to run. */
+  /**
+   * Cancels the requests of this sender that have not begun: they are rejected with STOPPED.
+   * @returns how many they were.
+   */
+  leave(sender: object): number {
+    return QUEUE.cancel(sender);
+  }
+
+  /**
+   * Stops watching, and waiting for deadlines; they are kept on disk, and met by the next one to run. Requests that have not
+   * begun, and later ones, are rejected with STOPPED; what has begun is finished.
+   */
   close(): void {
     clearTimeout(this.#timer);
     this.#watch?.close();
     this.#isClosed = true;
+    QUEUE.cancel(this);
   }
 
   /** One after the other: what a request sees is what the one before it left. */
-  #ask<M extends Method>(call: Call<M>): Promise<Answers[M]> {
-    // The compiler does not see that one of them is one of all.
-    return this.#queue.add(call as Call, async () => {
+  #ask<M extends Method>(call: Call<M>, asking?: Asking): Promise<Answers[M]> {
+    if (this.#isClosed) return Promise.reject(stopped());
+    const run = async (since: number): Promise<Answers[M]> => {
       if (!this.#isCompared) this.#unsaid = await outdated();
       this.#isCompared = true;
-      const answer = await ask(this.#settings, call);
+      const answer = await ask(this.#settings, isRequestedChange(call) ? { ...call, since } : call);
       const seenIn: { [Each in M]: (answer: Answers[Each]) => Seen | null } = SEEN;
       this.#look(seenIn[call.method](answer));
       return answer;
-    });
+    };
+    // The compiler does not see that one of them is one of all.
+    return QUEUE.add(call as Call, run, this, asking);
   }
 
   #look(seen: Seen | null): void {

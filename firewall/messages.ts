@@ -5,6 +5,7 @@
  */
 import { en } from 'zod/locales';
 import * as z from 'zod/mini';
+import { bounded, property } from './bounded';
 import { FirewallError, phrase, type Sentence, say } from './errors';
 import { printable } from './printable';
 import { isAddress, normalAddress } from './rules/address';
@@ -106,12 +107,24 @@ export const customProfile = z.strictObject({
     .check(z.maxLength(200)),
 });
 
+/** In all profiles together: the settings go with each request. */
+const MOST_OPEN = 1000;
+
 /** What differs from a factory device: the config node `smartserver`. Every property has the contract's default. */
 export const settings = z.strictObject({
   privilege: z._default(z.enum(['auto', 'root', 'sudo']), 'auto'),
   servicePorts: z._default(z.record(name, portSpec), {}),
   customServices: z._default(z.array(customService).check(z.maxLength(100)), []),
-  customProfiles: z._default(z.array(customProfile).check(z.maxLength(50)), []),
+  customProfiles: z._default(
+    z.array(customProfile).check(
+      z.maxLength(50),
+      z.refine(
+        (profiles) => profiles.reduce((sum, { open }) => sum + open.length, 0) <= MOST_OPEN,
+        phrase`must not open more than 1000 services in all profiles together`,
+      ),
+    ),
+    [],
+  ),
   managementFrom: z._default(address, ''),
   /** The port at which lockdown lets the device reach its operator: an MQTT broker's `8883/tcp`. */
   managementTo: z._default(z.union([portSpec, z.literal('')]), ''),
@@ -234,18 +247,23 @@ export const moment = z
 export const order = z.strictObject({ id: requestId, issued: moment, expires: moment });
 export type Order = z.infer<typeof order>;
 
-const orderOf = z.optional(order);
+/** What goes with a change. */
+const terms = {
+  order: z.optional(order),
+  /** When it was requested, so that a later lockdown can overrule it; ms, see `precisely` in monotonic.ts. */
+  since: z.optional(z.number().check(z.minimum(0))),
+};
 
 /** One request to the engine, as the agent gets it on its standard input. */
 export const agentRequest = z.strictObject({
   settings,
   call: z.discriminatedUnion('method', [
     z.strictObject({ method: z.literal('read'), request: readRequest }),
-    z.strictObject({ method: z.literal('setProfile'), request: setProfileRequest, order: orderOf }),
-    z.strictObject({ method: z.literal('toggleService'), request: toggleServiceRequest, order: orderOf }),
-    z.strictObject({ method: z.literal('changeWebPorts'), request: changeWebPortsRequest, order: orderOf }),
-    z.strictObject({ method: z.literal('confirm'), request: confirmRequest, order: orderOf }),
-    z.strictObject({ method: z.literal('restore'), request: restoreRequest, order: orderOf }),
+    z.strictObject({ method: z.literal('setProfile'), request: setProfileRequest, ...terms }),
+    z.strictObject({ method: z.literal('toggleService'), request: toggleServiceRequest, ...terms }),
+    z.strictObject({ method: z.literal('changeWebPorts'), request: changeWebPortsRequest, ...terms }),
+    z.strictObject({ method: z.literal('confirm'), request: confirmRequest, ...terms }),
+    z.strictObject({ method: z.literal('restore'), request: restoreRequest, ...terms }),
     z.strictObject({ method: z.literal('backups'), request: z.strictObject({}) }),
     z.strictObject({ method: z.literal('settle'), request: z.strictObject({}) }),
     z.strictObject({ method: z.literal('news'), request: newsRequest }),
@@ -269,7 +287,7 @@ export type Method = keyof Requests;
 
 /** One question to the engine. @template M which of them it may be */
 export type Call<M extends Method = Method> = {
-  [Each in M]: { method: Each; request: Requests[Each]; order?: Order | undefined };
+  [Each in M]: { method: Each; request: Requests[Each]; order?: Order | undefined; since?: number | undefined };
 }[M];
 
 /** A request with nothing said that has a default. */
@@ -286,48 +304,22 @@ export const saidByAgent = z.array(sentence).check(z.maxLength(3));
 
 /**
  * Checks a value that came from outside.
+ * @returns a copy of it, in which each property was read once.
  * @throws FirewallError INVALID_INPUT, naming the property; the value itself is quoted only in part, as it may be huge or hostile.
  */
 export function check<Schema extends z.ZodMiniType>(schema: Schema, value: unknown): z.output<Schema> {
-  const trap = prototypeKey(value);
-  if (trap !== null)
-    throw new FirewallError('INVALID_INPUT', { what: say`${trap}: properties with this name are not allowed.` });
-  const parsed = schema.safeParse(value);
+  const copy = bounded(schema, value);
+  const parsed = schema.safeParse(copy);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
   const where = issue?.path.length ? issue.path.map(property).join('.') : 'the request';
-  const got = printable(valueAt(value, issue?.path ?? []));
+  const got = printable(valueAt(copy, issue?.path ?? []));
   // Sentences of this file's own are translated; zod's are not.
   const reason = (issue?.message ?? 'not understood').slice(0, 300);
   const said = issue?.code === 'custom' || issue?.code === 'invalid_format' ? { template: reason, values: [] } : reason;
   throw new FirewallError('INVALID_INPUT', {
     what: say`${where}: ${said} (got ${got}).`,
   });
-}
-
-/** Values in all that comes in at once; the largest settings that the schema lets pass have half as many. */
-const MOST_VALUES = 100_000;
-
-/**
- * The path of a property named `__proto__` of the value's own, which JSON.parse makes and schemas do not see. Requests
- * are flat and settings three levels deep; what lies deeper no schema lets pass.
- * @throws FirewallError INVALID_INPUT where there are too many values to look at each, as the schema would
- */
-function prototypeKey(value: unknown, path = '', depth = 0, left = { values: MOST_VALUES }): string | null {
-  // Of a buffer each byte is a property.
-  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value) || depth > 4) return null;
-  left.values -= Array.isArray(value) ? value.length : 0;
-  const keys = left.values < 0 ? [] : Object.keys(value);
-  left.values -= Array.isArray(value) ? 0 : keys.length;
-  if (left.values < 0) {
-    throw new FirewallError('INVALID_INPUT', { what: say`the request has more than ${MOST_VALUES} values.` });
-  }
-  for (const key of keys) {
-    if (key === '__proto__') return `${path}${key}`;
-    const found = prototypeKey((value as Record<string, unknown>)[key], `${path}${property(key)}.`, depth + 1, left);
-    if (found !== null) return found;
-  }
-  return null;
 }
 
 function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
@@ -338,6 +330,3 @@ function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
   }
   return at;
 }
-
-/** A step of a path in words: bare where it is a name. */
-const property = (step: PropertyKey): string => (/^[\w-]{1,60}$/.test(String(step)) ? String(step) : printable(step));

@@ -11,7 +11,7 @@ import type { Answers } from './results';
 const INSTALLED_AGENT = join(INSTALLED, 'agent');
 /** The package's own programs, next to this file's folder. */
 const PACKAGED = join(__dirname, '..', 'agent');
-/** A change waits for ufw's lock and for late ufw commands; beyond this something hangs. */
+/** A change waits for ufw's lock and for late ufw commands; beyond this something hangs. The agent has a limit of its own, which is shorter. */
 const TIMEOUT_MS = 120_000;
 
 /**
@@ -23,6 +23,7 @@ export async function remote<M extends Method>(request: { settings: Settings; ca
   const { code, stdout, stderr } = await run('sudo', ['-n', ...program], {
     input: JSON.stringify(request),
     timeoutMs: TIMEOUT_MS,
+    outlives: true,
   }).catch((error) => {
     if (codeOf(error) === 'UFW_NOT_FOUND') throw notPermitted(say`sudo is not installed here.`, error);
     throw error;

@@ -19,7 +19,7 @@ export = (RED: NodeAPI): void => {
         ...{ mode, fixRedirect, reload },
         ...(repairs ? { repairTo } : { keepOldOpen: asNumber(keepOldOpen) }),
       },
-      apply: (device, request) => device.changeWebPorts(request),
+      apply: (device, request, asking) => device.changeWebPorts(request, asking),
     });
   });
 };

@@ -1,5 +1,6 @@
 /** What all nodes that change the firewall have in common. */
 import type { Node, NodeAPI, NodeDef } from 'node-red';
+import type { Asking } from '../firewall/queue';
 import type { ChangeResult } from '../firewall/results';
 import { type Answer, answerMessages } from './answer';
 import { type Device, resumeDevice, useDevice } from './device';
@@ -16,7 +17,7 @@ interface Change {
   numbers?: readonly string[];
   /** Properties used as they are. */
   fixed: Record<string, unknown>;
-  apply(device: Device, request: Record<string, unknown>): Promise<ChangeResult>;
+  apply(device: Device, request: Record<string, unknown>, asking: Asking): Promise<ChangeResult>;
 }
 
 /** Makes the node apply `change` for each message. */
@@ -27,7 +28,7 @@ export function changingNode(RED: NodeAPI, node: Node, def: ChangingDef, change:
   const { dryRun, onlyTighten, cutConnections, force } = def;
   const options = { dryRun, onlyTighten, cutConnections, force, confirmWithin: asNumber(def.confirmWithin) };
   const outcomeOf = outcomesOf(RED);
-  const show = answerMessages(RED, node, async (msg) => {
+  const show = answerMessages(RED, node, async (msg, asking) => {
     const request: Record<string, unknown> = { ...change.fixed, ...options };
     for (const property of change.typed) {
       const input = {
@@ -36,10 +37,10 @@ export function changingNode(RED: NodeAPI, node: Node, def: ChangingDef, change:
         type: def[`${property}Type`],
         isNumber: change.numbers?.includes(property),
       };
-      request[property] = await evaluate(RED, node, msg, input);
+      request[property] = (await evaluate(RED, node, msg, input)).value;
     }
     const used = device();
-    const result = await change.apply(used, defined(request));
+    const result = await change.apply(used, defined(request), asking);
     // After the response has been sent and shown.
     setImmediate(() => showPending(used, result));
     return { payload: result, ...outcomeOf(result) };

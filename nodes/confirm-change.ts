@@ -1,4 +1,5 @@
 import type { Node, NodeAPI, NodeDef } from 'node-red';
+import { readable } from '../firewall/bounded';
 import { answerMessages } from './answer';
 import { useDevice } from './device';
 import { fromStored } from './migrate';
@@ -8,10 +9,10 @@ export = (RED: NodeAPI): void => {
     const def = fromStored(RED, this, stored);
     if (!def) return;
     const device = useDevice(RED, this, def.device);
-    answerMessages(RED, this, async (msg) => {
+    answerMessages(RED, this, async (msg, asking) => {
       // For a page that was opened, the payload is its query; an id in it must be that of the pending change.
-      const id = (msg.payload as { id?: unknown } | null | undefined)?.id;
-      const payload = await device().confirm(id === undefined ? {} : { id });
+      const id = readable('payload', () => (msg.payload as { id?: unknown } | null | undefined)?.id);
+      const payload = await device().confirm(id === undefined ? {} : { id }, asking);
       return { payload, outcome: 'success', text: RED._('status.confirmed') };
     });
   });

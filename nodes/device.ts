@@ -1,6 +1,6 @@
 /** The firewall a node works with: that of its config node, or the one shared by all nodes without a config node. */
 import type { Node, NodeAPI } from 'node-red';
-import { asFirewallError, FirewallError, say } from '../firewall/errors';
+import { asFirewallError, FirewallError, say, stopped } from '../firewall/errors';
 import type { Firewall } from '../firewall/firewall';
 import { showDevice } from './live';
 import { translated } from './translated';
@@ -19,6 +19,7 @@ export type Device = Pick<
   | 'resume'
   | 'observe'
   | 'watch'
+  | 'leave'
   | 'close'
 >;
 
@@ -62,8 +63,19 @@ export function openDevicesWith(open: Opener): Opener {
   return before;
 }
 
-/** Returns a function that looks up the node's device, to be called for each message; see `deviceOf`. */
+/**
+ * Returns a function that looks up the node's device, to be called for each message; see `deviceOf`. Once the node is closed,
+ * its requests that have not begun are cancelled, and the function throws STOPPED.
+ */
 export function useDevice(RED: NodeAPI, node: Node, configId: string | undefined): () => Device {
+  let used: Device | undefined;
+  let isClosed = false;
+  node.on('close', () => {
+    isClosed = true;
+    // A Catch node of the same flow may be closed by now, and get nothing.
+    const count = used?.leave(node) ?? 0;
+    if (count > 0) node.warn(RED._('log.cancelled', { count }));
+  });
   if (!configId) {
     if (users.size === 0) hide = showDevice(RED, FACTORY, () => deviceOf(RED, undefined));
     users.add(node);
@@ -74,7 +86,11 @@ export function useDevice(RED: NodeAPI, node: Node, configId: string | undefined
       shared = undefined;
     });
   }
-  return () => deviceOf(RED, configId);
+  return () => {
+    if (isClosed) throw stopped();
+    used = deviceOf(RED, configId);
+    return used;
+  };
 }
 
 /**
@@ -112,8 +128,11 @@ export function resumeDevice(RED: NodeAPI, node: Node, device: () => Device): vo
         resumed.delete(opened);
         throw error;
       });
-    } catch (error) {
-      node.warn(translated(RED, asFirewallError(error)).message);
+    } catch (cause) {
+      const error = asFirewallError(cause);
+      // The next flows do it.
+      if (error.code === 'STOPPED') return;
+      node.warn(translated(RED, error).message);
     }
   });
   node.on('close', () => clearImmediate(soon));

@@ -1,4 +1,5 @@
 import type { Node, NodeAPI, NodeDef } from 'node-red';
+import { readable } from '../firewall/bounded';
 import type { FleetResult } from '../firewall/fleet/answer';
 import { type Answer, answerMessages } from './answer';
 import { resumeDevice, useDevice } from './device';
@@ -35,9 +36,10 @@ export = (RED: NodeAPI): void => {
     if (!def) return;
     const device = useDevice(RED, this, def.device);
     resumeDevice(RED, this, device);
-    const show = answerMessages(RED, this, async (msg): Promise<Answer> => {
+    const show = answerMessages(RED, this, async (msg, asking): Promise<Answer> => {
       const used = device();
-      const { result, error } = await used.fleet(msg.payload, { onlyTighten: def.onlyTighten === true });
+      const envelope = readable('payload', () => msg.payload);
+      const { result, error } = await used.fleet(envelope, { onlyTighten: def.onlyTighten === true }, asking);
       const { pending } = result;
       // After the response has been sent and shown.
       if (pending) setImmediate(() => showPending(used, { id: pending.id, pending }));

@@ -35,13 +35,13 @@ export = (RED: NodeAPI): void => {
     if (!def) return;
     const device = useDevice(RED, this, def.device);
     let lastSent: string | undefined;
-    answerMessages(RED, this, async (): Promise<Answer> => {
+    answerMessages(RED, this, async (_, asking): Promise<Answer> => {
       const part = PARTS.get(def.output ?? 'state');
       if (!part) {
         const what = say`output: must be state, services, rules, profile or fleet (got ${printable(def.output)}).`;
         throw new FirewallError('INVALID_INPUT', { what });
       }
-      const state = await device().read();
+      const state = await device().read(asking);
       const payload = part(state);
       if (def.onlyChanges === true) {
         const now = comparable(payload);

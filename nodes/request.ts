@@ -1,5 +1,6 @@
 /** From a node's properties and a message to a request. Nothing is validated here: the engine's schemas do that. */
 import type { Node, NodeAPI, NodeMessageInFlow } from 'node-red';
+import { readable } from '../firewall/bounded';
 import { FirewallError, say } from '../firewall/errors';
 import { printable } from '../firewall/printable';
 
@@ -24,6 +25,11 @@ export interface TypedInput {
   isNumber?: boolean;
 }
 
+/** In an object, since a promise of the value itself would call its method `then`, if it has one. */
+interface Boxed {
+  value: unknown;
+}
+
 /** The types whose value is in the node itself and not in the message, the context or the environment. */
 const FIXED = ['str', 'num', 'bool', 'json'];
 
@@ -32,13 +38,17 @@ const FIXED = ['str', 'num', 'bool', 'json'];
  * @throws FirewallError INVALID_INPUT naming the property, if it cannot be evaluated or what it refers to is missing.
  *   A missing value must never become the engine's default: that would toggle SSH, or let in every address.
  */
-export async function evaluate(RED: NodeAPI, node: Node, msg: NodeMessageInFlow, input: TypedInput): Promise<unknown> {
+export async function evaluate(RED: NodeAPI, node: Node, msg: NodeMessageInFlow, input: TypedInput): Promise<Boxed> {
   const { property, value } = input;
   const type = String(input.type ?? 'str');
-  if (value === undefined) return undefined;
+  if (value === undefined) return { value };
   const source = `${property}: ${type} ${printable(value)}`;
-  const result = await evaluated(RED, node, msg, String(value), type).catch((cause) => {
-    throw new FirewallError('INVALID_INPUT', { what: say`${source} cannot be evaluated (${reason(cause)}).` }, cause);
+  const { value: result } = await evaluated(RED, node, msg, String(value), type).catch((cause) => {
+    throw new FirewallError(
+      'INVALID_INPUT',
+      { what: say`${source} cannot be evaluated (${readable(property, () => reason(cause))}).` },
+      cause,
+    );
   });
   // Node-RED evaluates an environment variable that is not set to an empty string.
   const missing = result === undefined || (type === 'env' && result === '');
@@ -46,13 +56,15 @@ export async function evaluate(RED: NodeAPI, node: Node, msg: NodeMessageInFlow,
     throw new FirewallError('INVALID_INPUT', { what: say`${source} has no value.` });
   }
   // The environment contains only strings.
-  if (type === 'env' && input.isNumber && /^\d+$/.test(String(result))) return Number(result);
-  return result;
+  if (type === 'env' && input.isNumber && /^\d+$/.test(String(result))) return { value: Number(result) };
+  return { value: result };
 }
 
-function evaluated(RED: NodeAPI, node: Node, msg: NodeMessageInFlow, value: string, type: string): Promise<unknown> {
+function evaluated(RED: NodeAPI, node: Node, msg: NodeMessageInFlow, value: string, type: string): Promise<Boxed> {
   return new Promise((resolve, reject) => {
-    RED.util.evaluateNodeProperty(value, type, node, msg, (err, result) => (err ? reject(err) : resolve(result)));
+    RED.util.evaluateNodeProperty(value, type, node, msg, (err, result) =>
+      err ? reject(err) : resolve({ value: result }),
+    );
   });
 }
 

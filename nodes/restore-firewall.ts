@@ -13,13 +13,13 @@ export = (RED: NodeAPI): void => {
       changingNode(RED, this, def, {
         typed,
         fixed: { action: def.action },
-        apply: (device, request) => device.restore(request),
+        apply: (device, request, asking) => device.restore(request, asking),
       });
       return;
     }
     const device = useDevice(RED, this, def.device);
-    answerMessages(RED, this, async () => {
-      const payload = await device().backups();
+    answerMessages(RED, this, async (_, asking) => {
+      const payload = await device().backups(asking);
       return { payload, outcome: 'success', text: RED._('status.backups', { count: payload.length }) };
     });
   });

@@ -9,7 +9,7 @@ export = (RED: NodeAPI): void => {
     changingNode(RED, this, def, {
       typed: ['profile'],
       fixed: { optionalServices: def.optionalServices, ownRules: def.ownRules },
-      apply: (device, request) => device.setProfile(request),
+      apply: (device, request, asking) => device.setProfile(request, asking),
     });
   });
 };

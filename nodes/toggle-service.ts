@@ -15,7 +15,7 @@ export = (RED: NodeAPI): void => {
         interface: def.interface,
         systemService: def.systemService,
       },
-      apply: (device, request) => device.toggleService(request),
+      apply: (device, request, asking) => device.toggleService(request, asking),
     });
   });
 };

@@ -2,7 +2,7 @@ import type { Node, NodeAPI, NodeDef } from 'node-red';
 import { asFirewallError } from '../firewall/errors';
 import type { WatchTopic } from '../firewall/messages';
 import type { WatchEvent } from '../firewall/results';
-import { useDevice } from './device';
+import { type Device, useDevice } from './device';
 import { fromStored } from './migrate';
 import { asNumber, defined } from './request';
 import { statusOf } from './status';
@@ -51,7 +51,10 @@ export = (RED: NodeAPI): void => {
     const device = useDevice(RED, this, def.device);
     const show = statusOf(RED, this);
     let shown = RED._('status.ready');
+    let watched: Device | null = null;
     let stop = (): void => undefined;
+    /** Why it could not start to watch, which is reported once and not for each deploy. */
+    let reported = '';
 
     const fail = (cause: unknown): void => {
       const error = translated(RED, asFirewallError(cause));
@@ -59,10 +62,10 @@ export = (RED: NodeAPI): void => {
       // With a message, so that a Catch node gets it.
       this.error(error, {});
     };
-    const watch = (): void => {
+    const watch = (found: Device): void => {
       const topics = Object.keys(TOPICS).filter((property) => isWatched(def, property));
       const options = { topics: topics.map((property) => TOPICS[property]), blockedEvery: asNumber(def.blockedEvery) };
-      stop = device().watch(defined(options), {
+      stop = found.watch(defined(options), {
         event: (event) => {
           shown = summary(event);
           show('ready', shown);
@@ -72,15 +75,26 @@ export = (RED: NodeAPI): void => {
         trouble: (error) => (error ? fail(error) : show('ready', shown)),
       });
     };
-    // Existing conditions are reported at once, so the receiving nodes must exist by then.
+    /**
+     * Existing conditions are reported at once, so the receiving nodes must exist by then. A later deploy may remove the
+     * node's configuration or bring it back, and leave the node as it is.
+     */
     const start = (): void => {
       try {
-        watch();
+        const found = device();
+        if (found === watched) return;
+        stop();
+        show('ready', shown);
+        watch(found);
+        [watched, reported] = [found, ''];
       } catch (cause) {
-        fail(cause);
+        stop();
+        const { message } = asFirewallError(cause);
+        if (message !== reported) fail(cause);
+        [watched, reported] = [null, message];
       }
     };
-    RED.events.once('flows:started', start);
+    RED.events.on('flows:started', start);
     this.on('close', () => {
       RED.events.removeListener('flows:started', start);
       stop();

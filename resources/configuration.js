@@ -2,15 +2,23 @@
 window.smartserverConfiguration = {
   /** Creates the three lists; returns a function that returns their contents. */
   prepare(node) {
-    const { portList, serviceList, profileList } = window.smartserverConfiguration;
+    const { fillIn, portList, serviceList, profileList } = window.smartserverConfiguration;
+    fillIn(node);
     const ports = portList(node);
     const services = serviceList(node);
     const profiles = profileList(node, services);
     return () => ({ servicePorts: ports(), customServices: services(), customProfiles: profiles() });
   },
 
+  /** A setting missing from a hand-written flow has its default: an empty field would be stored as an empty string. */
+  fillIn(node) {
+    for (const [property, { value }] of Object.entries(node._def.defaults)) {
+      if (node[property] === undefined) $(`#node-config-input-${property}`).val(value);
+    }
+  },
+
   portList(node) {
-    const { listServices, serviceName } = window.smartserverFirewall;
+    const { isRecord, listServices, serviceName, textOf } = window.smartserverFirewall;
     const { asList, select, textField } = window.smartserverConfiguration;
     const list = $('#smartserver-service-ports');
     const isFree = (id, except) =>
@@ -25,16 +33,20 @@ window.smartserverConfiguration = {
       choice.on('focus', () => {
         for (const option of choice.find('option').toArray()) option.disabled = !isFree(option.value, choice[0]);
       });
-      textField(line, 'port', node._('label.port'), node._('placeholder.port')).val(port);
+      textField(line, 'port', node._('label.port'), node._('placeholder.port')).val(textOf(port));
     });
     list.editableList(
       'addItems',
-      Object.entries(node.servicePorts ?? {}).map(([service, port]) => ({ service, port })),
+      Object.entries(isRecord(node.servicePorts) ? node.servicePorts : {}).map(([service, port]) => ({
+        service,
+        port,
+      })),
     );
     return () => Object.fromEntries(collect().map(({ service, port }) => [service, port]));
   },
 
   serviceList(node) {
+    const { records, textOf } = window.smartserverFirewall;
     const { asList, select, textField } = window.smartserverConfiguration;
     const list = $('#smartserver-custom-services');
     const directions = { in: node._('direction.in'), out: node._('direction.out'), both: node._('direction.both') };
@@ -43,13 +55,14 @@ window.smartserverConfiguration = {
       list,
       node._('button.addService'),
       (line, { id = '', label = '', ports = [], direction = 'in' }) => {
-        textField(line, 'label', node._('label.serviceName'), node._('placeholder.serviceName')).val(label);
-        textField(line, 'id', node._('label.id'), node._('placeholder.id')).val(id);
-        textField(line, 'ports', node._('label.ports'), node._('placeholder.ports')).val(ports.join(', '));
-        select(line, 'direction', node._('label.direction'), directions).val(direction);
+        textField(line, 'label', node._('label.serviceName'), node._('placeholder.serviceName')).val(textOf(label));
+        textField(line, 'id', node._('label.id'), node._('placeholder.id')).val(textOf(id));
+        const listed = Array.isArray(ports) ? ports.map(textOf).join(', ') : '';
+        textField(line, 'ports', node._('label.ports'), node._('placeholder.ports')).val(listed);
+        select(line, 'direction', node._('label.direction'), directions).val(textOf(direction));
       },
     );
-    list.editableList('addItems', node.customServices ?? []);
+    list.editableList('addItems', records(node.customServices));
     return () =>
       collect().map(({ id, label, ports, direction }) => ({
         ...{ id, label, direction },
@@ -59,6 +72,7 @@ window.smartserverConfiguration = {
 
   /** `services` returns the custom services as they currently are in the dialog. */
   profileList(node, services) {
+    const { records, textOf } = window.smartserverFirewall;
     const { asList, openList, select, textField } = window.smartserverConfiguration;
     const list = $('#smartserver-custom-profiles');
     const incoming = {
@@ -73,13 +87,13 @@ window.smartserverConfiguration = {
     };
     const collectors = new Map();
     const collect = asList(node, list, node._('button.addProfile'), (line, profile) => {
-      textField(line, 'name', node._('label.profileName'), node._('placeholder.profileName')).val(profile.name ?? '');
-      select(line, 'incoming', node._('label.incoming'), incoming).val(profile.incoming ?? 'deny');
-      select(line, 'outgoing', node._('label.outgoing'), outgoing).val(profile.outgoing ?? 'deny');
-      collectors.set(line[0], openList(node, line, profile.open ?? [], services));
+      textField(line, 'name', node._('label.profileName'), node._('placeholder.profileName')).val(textOf(profile.name));
+      select(line, 'incoming', node._('label.incoming'), incoming).val(textOf(profile.incoming ?? 'deny'));
+      select(line, 'outgoing', node._('label.outgoing'), outgoing).val(textOf(profile.outgoing ?? 'deny'));
+      collectors.set(line[0], openList(node, line, records(profile.open), services));
     });
-    // Anything but a list, as a hand-written flow may have, is invalid, and is lost once the dialog is saved.
-    list.editableList('addItems', Array.isArray(node.customProfiles) ? node.customProfiles : []);
+    // Anything else, as a hand-written flow may have, is invalid, and is lost once the dialog is saved.
+    list.editableList('addItems', records(node.customProfiles));
     return () =>
       collect((line) => ({ open: collectors.get(line)() })).map(({ name, incoming, outgoing, open }) => ({
         ...{ name, incoming, outgoing, open },
@@ -88,7 +102,7 @@ window.smartserverConfiguration = {
 
   /** Within a profile: what it opens. */
   openList(node, profile, open, services) {
-    const { listServices, serviceName } = window.smartserverFirewall;
+    const { listServices, serviceName, textOf } = window.smartserverFirewall;
     const { asList, select, textField } = window.smartserverConfiguration;
     const groups = {
       incoming: node._('group.incoming'),
@@ -109,12 +123,12 @@ window.smartserverConfiguration = {
         if (!isListed) $('<option>').val(chosen).text(chosen).appendTo(choice);
         choice.val(chosen);
       };
-      refill(entry.service ?? 'https');
+      refill(textOf(entry.service ?? 'https'));
       choice.on('focus', () => refill(choice.val()));
-      select(line, 'direction', node._('label.direction'), directions).val(entry.direction ?? 'in');
-      textField(line, 'from', node._('label.from'), node._('placeholder.from')).val(entry.from ?? '');
+      select(line, 'direction', node._('label.direction'), directions).val(textOf(entry.direction ?? 'in'));
+      textField(line, 'from', node._('label.from'), node._('placeholder.from')).val(textOf(entry.from));
       textField(line, 'interface', node._('label.interface'), node._('placeholder.interface')).val(
-        entry.interface ?? '',
+        textOf(entry.interface),
       );
     });
     list.editableList('addItems', open);

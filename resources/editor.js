@@ -179,9 +179,18 @@ window.smartserverFirewall = {
   /** Whether a TypedInput's value is only known, and validated, when a message arrives. */
   isDynamic: (type) => window.smartserverFirewall.dynamicTypes.includes(type),
 
+  /** A field's value as text. A hand-written flow may contain anything; what is not text becomes an invalid string. */
+  textOf(value) {
+    if (value === undefined || value === null) return '';
+    return ['string', 'number'].includes(typeof value) ? String(value) : '\0';
+  },
+  isRecord: (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+  /** The items of a stored list that can be rows; none if it is not a list. */
+  records: (value) => (Array.isArray(value) ? value.filter(window.smartserverFirewall.isRecord) : []),
+
   /** An IPv4 or IPv6 address or a subnet, or nothing. */
   isAddress(value) {
-    const [address, prefix, ...rest] = String(value ?? '').split('/');
+    const [address, prefix, ...rest] = window.smartserverFirewall.textOf(value).split('/');
     if (address === '') return prefix === undefined;
     const isV4 = /^(\d{1,3}\.){3}\d{1,3}$/.test(address) && address.split('.').every((part) => Number(part) <= 255);
     const isNumber = /^(0|[1-9]\d{0,2})$/.test(prefix) && Number(prefix) <= (isV4 ? 32 : 128);
@@ -199,14 +208,28 @@ window.smartserverFirewall = {
       return false;
     }
   },
-  isInterface: (value) => /^[\w\-.+,=%@]{0,15}$/.test(value ?? '') && !['.', '..', '+'].includes(value),
-  isPath: (value) => /^\//.test(value ?? '') && !String(value).split('/').includes('..'),
-  isName: (value) => /^[a-z][a-z0-9-]{0,40}$/.test(value ?? ''),
-  isService: (value) => /^[a-z][a-z0-9-]*$/.test(value ?? '') || window.smartserverFirewall.isPort(value),
+  isInterface(value) {
+    const text = window.smartserverFirewall.textOf(value);
+    return /^[\w\-.+,=%@]{0,15}$/.test(text) && !['.', '..', '+'].includes(text);
+  },
+  /** A path; if it is missing, the factory's is meant. */
+  isPath(value) {
+    const text = window.smartserverFirewall.textOf(value);
+    return value === undefined || (/^\/[^\0]*$/.test(text) && !text.split('/').includes('..'));
+  },
+  isName: (value) => /^[a-z][a-z0-9-]{0,40}$/.test(window.smartserverFirewall.textOf(value)),
+  isService(value) {
+    const { isPort, textOf } = window.smartserverFirewall;
+    return /^[a-z][a-z0-9-]*$/.test(textOf(value)) || isPort(value);
+  },
   /** Whole seconds up to a week, or nothing. */
-  isSeconds: (value) => /^\d{0,6}$/.test(value ?? '') && Number(value ?? 0) <= 604800,
+  isSeconds: (value) => window.smartserverFirewall.isWhole(value, 0, 604800) || (value ?? '') === '',
   /** A port number, or nothing. */
-  isWebPort: (value) =>
-    (value ?? '') === '' || (/^\d{1,5}$/.test(value) && Number(value) >= 1 && Number(value) <= 65535),
+  isWebPort: (value) => window.smartserverFirewall.isWhole(value, 1, 65535) || (value ?? '') === '',
   isPort: (value) => typeof value === 'string' && smartserverFirewallServices.isPortSpec(value),
+  /** A whole number from `least` to `most`. */
+  isWhole(value, least, most) {
+    const text = window.smartserverFirewall.textOf(value);
+    return /^\d{1,6}$/.test(text) && Number(text) >= least && Number(text) <= most;
+  },
 };

@@ -7,9 +7,9 @@ import type { Settings } from '../messages';
 import type { Checkpoint } from '../state/checkpoint';
 import type { FileText } from '../state/file-text';
 import type { Kernel } from '../state/kernel';
+import { checkpointOf } from '../state/new-checkpoint';
 import type { Plan } from '../state/plan';
-import { filesOf, type Snapshot } from '../state/snapshot';
-import { type Splice, spliceOf } from '../state/splice';
+import type { Snapshot } from '../state/snapshot';
 import { socketsOfNginx, testAside } from '../web/server';
 import { begin, finish } from './journal';
 import { type Loads, load, removeTestChains, stop, textsOf } from './load';
@@ -39,7 +39,10 @@ export async function apply(settings: Settings, step: Step): Promise<{ kernel: K
   const warnings: string[] = [];
   if (site && web) await refuseBusy(web);
   if (!lock.isHeld()) throw lockLost();
-  const checkpoint = checkpointOf(step);
+  const checkpoint = checkpointOf({
+    ...{ id, action: intent.action, reason: intent.reason, before, files, plan: step.plan },
+    kernel: loads.present && textsOf(loads.present),
+  });
   try {
     await startTimers(settings, id, after.schedule);
     await begin(settings, checkpoint);
@@ -68,24 +71,6 @@ export async function apply(settings: Settings, step: Step): Promise<{ kernel: K
     });
     return refused(error);
   }
-}
-
-function checkpointOf({ id, intent, before, files, plan: { unit, base }, loads: { present } }: Step): Checkpoint {
-  const old = filesOf(before.sources);
-  const textBefore = new Map(old.map(({ path, text }) => [path, text]));
-  const spliceFor = (path: string, text: string): Splice => spliceOf(textBefore.get(path) ?? '', text);
-  return {
-    ...{ id, action: intent.action, reason: intent.reason, at: new Date().toISOString() },
-    rules: before.families.reduce((sum, { rules }) => sum + rules.length, 0),
-    before: old,
-    after: Object.fromEntries(files.map(({ path, text }) => [path, spliceFor(path, text)])),
-    ...(base
-      ? { base: Object.fromEntries(Object.entries(base).map(([path, text]) => [path, spliceFor(path, text)])) }
-      : {}),
-    site: before.sources.site?.path ?? null,
-    ...(present ? { kernel: textsOf(present) } : {}),
-    ...(unit ? { unit } : {}),
-  };
 }
 
 /** The error for what kept a change from being made, and for which everything was put back. */

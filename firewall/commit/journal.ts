@@ -75,19 +75,26 @@ async function makeFolders(place: Place): Promise<void> {
 }
 
 /**
- * The change is done: its journal is from now on its backup. The oldest backups beyond `keepBackups` go, but not `needed`,
- * the one that an unconfirmed change is reverted to.
+ * The change is done: its journal is from now on its backup. The oldest backups beyond `keepBackups`, or beyond the room for
+ * them, are removed, but not `needed`, the one that an unconfirmed change is reverted to.
  */
 export async function finish(place: Place, { id }: Checkpoint, needed: string | undefined): Promise<void> {
   const backup = pathOf(place, id);
   await rename(journalOf(place), backup);
   await syncFolders([journalOf(place), backup]);
   await leaveTrace(place);
-  const ids = await backupIds(place);
-  for (const old of ids.slice(0, Math.max(0, ids.length - place.keepBackups))) {
-    if (old !== needed) await removeIfThere(pathOf(place, old));
+  const ids = (await backupIds(place)).reverse();
+  const sizes = await Promise.all(ids.map(async (one) => (await lstat(pathOf(place, one))).size));
+  let bytes = 0;
+  for (const [at, old] of ids.entries()) {
+    bytes += sizes[at] as number;
+    const isKept = at < place.keepBackups && (at === 0 || bytes <= MOST_BYTES);
+    if (!isKept && old !== needed) await removeIfThere(pathOf(place, old));
   }
 }
+
+/** Room for all backups together: a thousand of a device with few rules, 30 or more of one with as many as are possible. */
+const MOST_BYTES = 64 * 1024 * 1024;
 
 const pathOf = (place: Place, id: string): string => join(backupsOf(place), `${id}.json`);
 

@@ -30,6 +30,8 @@ export interface Intent {
   repairs?: boolean;
   /** Called again whenever the files have changed since the last call. Pure; throws what refuses the change. */
   plan(snapshot: Snapshot, id: string): Plan | Promise<Plan>;
+  /** Asked of each plan before anything is done for it; throws what refuses the change. */
+  guard(draft: Draft, intent: Intent, id: string): Promise<void>;
 }
 
 export interface Committed {
@@ -71,7 +73,7 @@ export async function transact(settings: Settings, intent: Intent, dryRun: boole
 }
 
 /** A change as it is planned for what the files say at one moment. */
-interface Draft {
+export interface Draft {
   before: Snapshot;
   kernel: Kernel;
   plan: Plan;
@@ -84,7 +86,9 @@ interface Draft {
 async function draftOf(settings: Settings, intent: Intent, id: string): Promise<Draft> {
   const reading = readSnapshot(settings, intent.repairs);
   const [before, kernel] = await Promise.all([reading, readKernel(reading)]);
-  return { before, kernel, ...(await planned(before, intent, id)) };
+  const draft = { before, kernel, ...(await planned(before, intent, id)) };
+  await intent.guard(draft, intent, id);
+  return draft;
 }
 
 async function planned(before: Snapshot, intent: Intent, id: string): Promise<Omit<Draft, 'before' | 'kernel'>> {

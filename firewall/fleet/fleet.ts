@@ -1,5 +1,6 @@
 /** From an operator's request to the engine's calls, and from what comes of them to the answer. */
 
+import { readable } from '../bounded';
 import { asFirewallError, FirewallError, inEnglish, say } from '../errors';
 import { type Call, check, type Method, requestId } from '../messages';
 import { isCarriedOut, isRepetition } from '../requests/order';
@@ -24,7 +25,7 @@ export interface FleetDone {
 }
 
 /** No request comes near this size, in bytes. */
-const MAX_ENVELOPE = 1024 * 1024;
+const MAX_ENVELOPE = 64 * 1024;
 /** Warnings in an answer, and characters in each: they may quote what stands in files. */
 const MOST_WARNINGS = 10;
 const LONGEST_TEXT = 500;
@@ -64,13 +65,15 @@ const short = (text: string): string => text.slice(0, LONGEST_TEXT);
 
 /** @throws FirewallError INVALID_INPUT */
 function parsed(envelope: unknown): unknown {
-  const isText = typeof envelope === 'string' || Buffer.isBuffer(envelope);
-  if (!isText) return envelope;
-  if (Buffer.byteLength(envelope) > MAX_ENVELOPE) {
-    throw new FirewallError('INVALID_INPUT', { what: say`the request is larger than 1 MB.` });
+  const text = readable('the request', () =>
+    typeof envelope === 'string' || Buffer.isBuffer(envelope) ? envelope : null,
+  );
+  if (text === null) return envelope;
+  if (Buffer.byteLength(text) > MAX_ENVELOPE) {
+    throw new FirewallError('INVALID_INPUT', { what: say`the request is larger than ${MAX_ENVELOPE / 1024} KB.` });
   }
   try {
-    return JSON.parse(envelope.toString());
+    return JSON.parse(text.toString());
   } catch (error) {
     throw new FirewallError('INVALID_INPUT', { what: say`the request is not valid JSON.` }, error);
   }
@@ -78,7 +81,10 @@ function parsed(envelope: unknown): unknown {
 
 /** What an answer can say of a request that may not be valid: which one it was. */
 function namesOf(value: unknown): Pick<FleetResult, 'id' | 'action'> {
-  const { id, action } = typeof value === 'object' && value !== null ? (value as Partial<FleetRequest>) : {};
+  const [id, action] = readable('the request', () => {
+    const named = (value ?? {}) as Partial<FleetRequest>;
+    return [named.id, named.action];
+  });
   return {
     id: requestId.safeParse(id).data ?? null,
     action: FLEET_ACTIONS.find((one) => one === action) ?? null,

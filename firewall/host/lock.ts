@@ -18,16 +18,33 @@ function lockFile({ etcUfw }: Pick<Settings, 'etcUfw'>): string {
   return etcUfw !== '/etc/ufw' && existsSync(state) ? join(state, 'ufw.lock') : LOCK_FILE;
 }
 
-/** Waits for a line, then for the lock, then for the end of its input; without a line it never touches the lock. */
+/**
+ * Waits for a line, then for the lock, then for the end of its input; without a line it never touches the lock. It is in a
+ * session of its own, so that no terminal can stop it with the lock in its hand. And the kernel ends it in time: whoever it
+ * holds the lock for may have been stopped, and everybody else waits.
+ */
 const HOLDER = `
-import fcntl, os, sys
+import fcntl, os, signal, sys
+os.setsid()
+limit = int(sys.argv[2])
+signal.alarm(limit)
 if sys.stdin.readline():
     lock = open(sys.argv[1], 'w')
     fcntl.lockf(lock, fcntl.LOCK_EX)
+    signal.alarm(limit)
     print('held', flush=True)
     sys.stdin.read()
 os._exit(0)
 `;
+
+/** How long the lock is held at most, in seconds: longer than a change can take, as each program it starts has a limit. */
+const LONGEST_S = 120;
+
+/** What python3 is started with, to hold this lock. */
+export const holding = (path: string, longestS = LONGEST_S): string[] => [
+  ...['-I', '-S', '-c', HOLDER],
+  ...[path, String(longestS)],
+];
 
 export interface Lock {
   /** False once the holder has ended for whatever reason: nothing may be written any more. */
@@ -49,7 +66,7 @@ export interface Holder {
 /** Starts the holder, which takes about as long as reading ufw's files: both at once, where a change is to be expected. */
 export function startHolder(settings: Pick<Settings, 'etcUfw'>): Holder {
   const path = lockFile(settings);
-  const holder = execa('python3', ['-I', '-S', '-c', HOLDER, path], {
+  const holder = execa('python3', holding(path), {
     env: ENVIRONMENT,
     extendEnv: false,
     reject: false,

@@ -11,6 +11,8 @@ export interface Outcome {
 export interface RunOptions {
   input?: string;
   timeoutMs?: number;
+  /** It is not ended when this process ends, and finishes what it has begun. */
+  outlives?: boolean;
   /** What goes in and comes out are bytes, each as one character; else it is UTF-8. */
   bytes?: boolean;
 }
@@ -33,6 +35,7 @@ export async function run(program: string, args: readonly string[], options: Run
     stripFinalNewline: false,
     maxBuffer: MAX_OUTPUT,
     encoding,
+    cleanup: !options.outlives,
     // Without input there is none to read, so that nothing can wait for an answer.
     ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: Buffer.from(options.input, encoding) }),
   });

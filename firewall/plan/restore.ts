@@ -20,7 +20,7 @@ import type { Texts } from '../state/wanted';
  */
 export async function planRestore(snapshot: Snapshot, checkpoint: Checkpoint, to: 'before' | 'after'): Promise<Plan> {
   const { defaultUfw } = snapshot.sources;
-  const { lastRequest } = snapshot.schedule;
+  const { lastRequest, lockdown } = snapshot.schedule;
   const kept = textsOf(checkpoint, to === 'before' ? 'base' : to);
   const then = await withTexts(snapshot, kept);
   const { policies } = then.settings;
@@ -33,6 +33,7 @@ export async function planRestore(snapshot: Snapshot, checkpoint: Checkpoint, to
     schedule: {
       ...{ pending: null, leases: then.schedule.leases, wanted: then.schedule.wanted },
       lastRequest: to === 'before' ? withoutEffect(lastRequest, checkpoint.id) : lastRequest,
+      lockdown,
     },
     web: webMove(snapshot, then, 'reload'),
   };
@@ -91,7 +92,7 @@ const undonePolicies = (now: Policies, was: Policies, became: Policies): Policie
 
 /** What is to happen later without what the change had put there, and with what it had cancelled. */
 function withoutChange(now: Schedule, was: Schedule, became: Schedule, id: string): Schedule {
-  const { pending, leases, wanted, lastRequest } = now;
+  const { pending, leases, wanted, lastRequest, lockdown } = now;
   const others = leases.filter((lease) => lease.id !== id);
   const cancelled = was.leases.filter(({ key }) => !others.some((lease) => lease.key === key));
   // A profile that was set since is what is wanted now.
@@ -101,6 +102,7 @@ function withoutChange(now: Schedule, was: Schedule, became: Schedule, id: strin
     leases: [...others, ...cancelled],
     wanted: isItsOwn ? was.wanted : wanted,
     lastRequest: withoutEffect(lastRequest, id),
+    lockdown,
   };
 }
 

@@ -13,13 +13,12 @@ import type { Plan } from '../state/plan';
 import type { Snapshot } from '../state/snapshot';
 import { DIRECTIONS, type Direction, scopeFits } from '../verdicts/openness';
 import { yieldToEventLoop } from '../yield';
-import { guarded } from './guard';
 import { withoutLeases } from './lease';
 import { opened, type Target, withoutRulesOf } from './open-close';
 
 /**
  * A profile says what every service is to be, so temporary openings and closings end with it.
- * @throws FirewallError UNKNOWN_PROFILE, INVALID_INPUT, LOCKOUT, WOULD_OPEN
+ * @throws FirewallError UNKNOWN_PROFILE, INVALID_INPUT
  */
 export async function planProfile(snapshot: Snapshot, registry: Registry, request: SetProfileRequest): Promise<Plan> {
   const { base, ended, leases } = withoutLeases(snapshot, () => true);
@@ -43,7 +42,7 @@ async function underProfile(snapshot: Snapshot, registry: Registry, request: Set
   const warnings = snapshot.settings.enabled
     ? []
     : ['The firewall was off and is now on, and will be on after the next boot.'];
-  return guarded(snapshot, { rules, policies, enabled: true, warnings }, registry, request);
+  return { rules, policies, enabled: true, warnings };
 }
 
 interface ProfileTask {

@@ -20,7 +20,6 @@ import { reversed, type UnitChange } from '../state/unit';
 import { matches } from '../verdicts/boxes';
 import { chainFor, combined, DIRECTIONS, type Direction, opennessOf, regionOf, scopeFits } from '../verdicts/openness';
 import { yieldToEventLoop } from '../yield';
-import { guarded } from './guard';
 import { withoutLeases } from './lease';
 import { closed, opened, type Target } from './open-close';
 
@@ -36,11 +35,10 @@ export interface While {
 /**
  * A toggle, permanent or temporary. An earlier lease of the same service is replaced: what this one returns to is what was
  * before both. When another lease ends, what is asked here still holds, as long as it is to last.
- * @throws FirewallError UNKNOWN_SERVICE, INVALID_INPUT, INTERNAL_SERVICE, LOCKOUT, WOULD_OPEN
+ * @throws FirewallError UNKNOWN_SERVICE, INVALID_INPUT, INTERNAL_SERVICE
  */
 export async function planToggle(
   snapshot: Snapshot,
-  registry: Registry,
   toggle: ResolvedToggle,
   { id, deadline, unit }: While,
 ): Promise<Plan> {
@@ -69,7 +67,7 @@ export async function planToggle(
   const next = [...others, ...lease];
   const plan = { rules, policies, enabled, warnings: [...warningsOf(snapshot, rules, toggle), ...warnings] };
   return {
-    ...guarded(snapshot, refuseInternal(plan, snapshot, toggle), registry, toggle),
+    ...refuseInternal(plan, snapshot, toggle),
     ...(acts ? { unit: acts } : {}),
     ...(isSameList(next, snapshot.schedule.leases) ? {} : { schedule: { ...snapshot.schedule, leases: next } }),
   };
@@ -129,7 +127,7 @@ async function toggled(
 }
 
 /** A toggle request with everything decided that depends on the state it was made in. */
-export interface ResolvedToggle extends Pick<ToggleServiceRequest, 'force' | 'onlyTighten' | 'systemService'> {
+export interface ResolvedToggle extends Pick<ToggleServiceRequest, 'force' | 'systemService'> {
   service: Service;
   action: 'open' | 'close' | 'limit';
   directions: readonly Direction[];
@@ -153,8 +151,8 @@ export function resolveToggle(snapshot: Snapshot, registry: Registry, request: T
   const from = request.from && normalAddress(request.from);
   const scope: Scope = { interface: request.interface, from };
   const notes = from && hasHostBits(request.from) ? [`from: ${request.from} was taken as ${from}.`] : [];
-  const { force, onlyTighten, systemService } = request;
-  const base = { service, directions, scope, notes, force, onlyTighten, systemService };
+  const { force, systemService } = request;
+  const base = { service, directions, scope, notes, force, systemService };
   if (request.action !== 'toggle') return { ...base, action: request.action };
   const states = snapshot.families
     .filter(({ family }) => scopeFits(scope, family))

@@ -16,10 +16,9 @@ import { chainFor, opennessOf, regionOf } from '../verdicts/openness';
 import { changePorts, dropOldPorts, listenOnBoth, type PortMove, type WebPortChange } from '../web/edit';
 import { siteRefusal } from '../web/refusal';
 import type { Site } from '../web/site';
-import { guarded } from './guard';
 import { opened, type Target } from './open-close';
 
-/** @throws FirewallError NGINX_CONFIG, NGINX_NOT_FOUND, INVALID_INPUT, PORT_IN_USE, LOCKOUT, WOULD_OPEN */
+/** @throws FirewallError NGINX_CONFIG, NGINX_NOT_FOUND, INVALID_INPUT, PORT_IN_USE */
 export function planWebPorts(
   snapshot: Snapshot,
   settings: Settings,
@@ -64,7 +63,7 @@ export function planWebPorts(
       pages: after,
     },
   };
-  return { ...guarded(snapshot, plan, registry, request, registryOf(settings, after)), change };
+  return { ...plan, change };
 }
 
 /** The end of `keepOldOpen`: nginx and the rules let go of the old ports. */

@@ -15,7 +15,7 @@ import { change } from './change';
 /** Moves the web ports, in nginx and in the rules together. */
 export async function changeWebPorts(
   settings: Settings,
-  { request, order }: Call<'changeWebPorts'>,
+  { request, order, since }: Call<'changeWebPorts'>,
 ): Promise<ChangeResult | Repetition> {
   if (request.reload === 'reboot' && request.confirmWithin > 0) {
     throw new FirewallError('INVALID_INPUT', {
@@ -29,7 +29,7 @@ export async function changeWebPorts(
   return change(
     settings,
     {
-      ...{ action: `change-web-ports ${request.mode} ${ports}`.trim(), movesWeb: true, order },
+      ...{ action: `change-web-ports ${request.mode} ${ports}`.trim(), movesWeb: true, order, since },
       plan: (snapshot, id) => {
         const moved = (base: Snapshot): Plan => {
           const { change: moves, ...planned } = planWebPorts(base, settings, request);

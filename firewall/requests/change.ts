@@ -1,43 +1,51 @@
 /** What all changes have in common: one waits at a time, an operator's order is kept, and the result says what was done. */
+import { backupIds } from '../commit/journal';
 import { guardHere } from '../commit/timers';
 import { type Committed, type Intent, transact } from '../commit/transaction';
-import { FirewallError, say } from '../errors';
+import { FirewallError, overruled, say } from '../errors';
 import { deadlineAfter, readClock } from '../host/clock';
 import type { Order, SetProfileRequest, Settings } from '../messages';
+import { precisely } from '../monotonic';
 import type { ChangeResult, Repetition, State } from '../results';
 import type { Rule } from '../rules/rule';
 import { formatTuple } from '../rules/tuple';
 import { type Clock, deadlineText } from '../state/clock';
+import { type LastLockdown, overrules } from '../state/last-lockdown';
 import { remembered } from '../state/last-request';
 import { type Plan, unchanged } from '../state/plan';
 import { allRules, policyChanges, ruleReports } from '../state/report';
 import type { Pending, WantedProfile } from '../state/schedule';
 import { changedFiles, type Snapshot, withWanted } from '../state/snapshot';
 import { cutClosed } from './cut';
+import { door } from './door';
 import { isCarriedOut } from './order';
 import { readSurroundings, repetition, type Surroundings, stateOf } from './read';
 
-interface Asked extends Omit<Intent, 'reason'> {
+interface Asked extends Omit<Intent, 'reason' | 'guard'> {
   /** It is made although another change waits to be confirmed. */
   overrides?: boolean;
   /** The operator's request that asks for it. */
   order?: Order | undefined;
+  /** When it was requested; ms, see `precisely` in monotonic.ts. */
+  since?: number | undefined;
+  /** It overrules what was requested before it. */
+  isLockdown?: boolean;
   /** The profile that is to hold from now on. */
   wanted?: WantedProfile;
 }
 
 /** The options of every change. */
-type Options = Pick<SetProfileRequest, 'dryRun' | 'confirmWithin' | 'cutConnections'>;
+type Options = Pick<SetProfileRequest, 'dryRun' | 'confirmWithin' | 'cutConnections' | 'force' | 'onlyTighten'>;
 
 /** Makes the change, cuts what it closed, and reports. @throws FirewallError, see the contract. */
 export async function change(
   settings: Settings,
   asked: Asked,
-  { dryRun, confirmWithin, cutConnections }: Options,
+  { dryRun, confirmWithin, cutConnections, force, onlyTighten }: Options,
 ): Promise<ChangeResult | Repetition> {
   const started = process.hrtime.bigint();
-  const [deadline, guard, clock] = await Promise.all([deadlineAfter(confirmWithin), guardHere(), readClock()]);
-  const { order, wanted } = asked;
+  const [deadline, watchedBy, clock] = await Promise.all([deadlineAfter(confirmWithin), guardHere(), readClock()]);
+  const { order, wanted, since, isLockdown = false } = asked;
   let surroundings: Promise<Surroundings> | undefined;
   let isRepeated = false;
   const plan: Intent['plan'] = async (snapshot, id) => {
@@ -47,22 +55,31 @@ export async function change(
       // Where it fails, that is reported when it is awaited, or the change has failed before.
       surroundings.catch(() => undefined);
     }
-    const { pending, lastRequest } = snapshot.schedule;
+    const { pending, lastRequest, lockdown } = snapshot.schedule;
+    if (!isLockdown && !dryRun && overrules(lockdown, since, clock.boot)) throw overruled();
     // A plan that is made again finds the order it has itself written down.
     isRepeated = !!order && lastRequest?.change !== id && isCarriedOut(order, lastRequest, clock.wall);
     if (isRepeated) return unchanged(snapshot);
     if (pending && pending.id !== id && !asked.overrides && !dryRun) throw waits(pending, clock);
     const planned = await asked.plan(snapshot, id);
     const acts = await changesAnything(snapshot, planned);
+    const isLastWord = isLockdown && !dryRun && (acts || !(await isLast(settings, lockdown, clock)));
     const schedule = {
       ...(planned.schedule ?? snapshot.schedule),
       ...(wanted && (acts || !dryRun) ? { wanted } : {}),
-      ...(deadline && acts ? { pending: { id, action: asked.action, deadline, guard, request: order?.id } } : {}),
+      ...(deadline && acts
+        ? { pending: { id, action: asked.action, deadline, guard: watchedBy, request: order?.id } }
+        : {}),
       ...(order && !dryRun ? { lastRequest: remembered(order, id) } : {}),
+      // The caller's clock is this one; it is no later for saying so.
+      ...(isLastWord && since !== undefined
+        ? { lockdown: { id, boot: clock.boot, since: Math.min(since, precisely()) } }
+        : {}),
     };
     return { ...planned, schedule };
   };
-  const done = await transact(settings, { ...asked, plan, reason: 'requested' }, dryRun);
+  const guard = door(settings, { force, onlyTighten });
+  const done = await transact(settings, { ...asked, plan, guard, reason: 'requested' }, dryRun);
   if (isRepeated) return repetition(settings, done.warnings);
   const cut = cutConnections && done.changed && !dryRun ? await cutClosed(done.before, done.after) : NOTHING_CUT;
   const state = await stateOf(
@@ -86,6 +103,15 @@ export async function change(
     state,
     durationMs: Number(process.hrtime.bigint() - started) / 1e6,
   };
+}
+
+/**
+ * Whether nothing was changed since the last lockdown of this boot. One that finds nothing to do then writes nothing either:
+ * the one before overrules what is older than that, and what has been requested since and not begun elsewhere stays.
+ */
+async function isLast(settings: Settings, last: LastLockdown | null, { boot }: Clock): Promise<boolean> {
+  const [newest = ''] = (await backupIds(settings)).reverse();
+  return last?.boot === boot && newest <= last.id;
 }
 
 const NOTHING_CUT = { count: 0, warnings: [] };

@@ -1,8 +1,9 @@
 import { reschedule } from '../commit/transaction';
-import { FirewallError, say } from '../errors';
+import { FirewallError, overruled, say } from '../errors';
 import { readClock } from '../host/clock';
 import type { Call, Settings } from '../messages';
 import type { Confirmation, Repetition } from '../results';
+import { overrules } from '../state/last-lockdown';
 import { remembered } from '../state/last-request';
 import type { Pending } from '../state/schedule';
 import { isCarriedOut } from './order';
@@ -11,12 +12,13 @@ import { currentState, repetition } from './read';
 /** Lets the change that waits for it stay. @throws FirewallError NOTHING_PENDING */
 export async function confirm(
   settings: Settings,
-  { request: { id: meant }, order }: Call<'confirm'>,
+  { request: { id: meant }, order, since }: Call<'confirm'>,
 ): Promise<Confirmation | Repetition> {
-  const { wall } = await readClock();
+  const { wall, boot } = await readClock();
   const confirmed: Pending[] = [];
   await reschedule(settings, ({ schedule }) => {
-    const { pending, lastRequest } = schedule;
+    const { pending, lastRequest, lockdown } = schedule;
+    if (overrules(lockdown, since, boot)) throw overruled();
     if (order && isCarriedOut(order, lastRequest, wall)) return null;
     if (!pending || (meant !== undefined && meant !== pending.id && meant !== pending.request)) {
       throw new FirewallError('NOTHING_PENDING', {

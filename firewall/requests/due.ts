@@ -2,15 +2,17 @@
 import { readBackup } from '../commit/journal';
 import { startTimersAt } from '../commit/timers';
 import { reschedule, takeBackInterrupted, transact } from '../commit/transaction';
+import { codeOf } from '../errors';
 import { readClock } from '../host/clock';
 import { readSchedule } from '../host/snapshot';
 import type { Settings } from '../messages';
-import { planLeaseEnd } from '../plan/lease-end';
+import { planLeaseEnd, withoutLease } from '../plan/lease-end';
 import { planUndo } from '../plan/restore';
 import { type Clock, inThisBoot, secondsLeft } from '../state/clock';
 import { type Plan, unchanged } from '../state/plan';
 import type { Lease, Pending, Schedule } from '../state/schedule';
 import type { Snapshot } from '../state/snapshot';
+import { door } from './door';
 
 interface Ended {
   warnings: string[];
@@ -65,18 +67,46 @@ export async function revert(settings: Settings, { id, action }: Pending): Promi
   const plan = async (snapshot: Snapshot): Promise<Plan> =>
     // Somebody else may have confirmed or undone it while this was waiting for the lock.
     snapshot.schedule.pending?.id === id ? planUndo(snapshot, checkpoint) : unchanged(snapshot);
-  const intent = { action: `not confirmed: ${action}`, reason: 'unconfirmed' as const, plan, movesWeb: true };
+  const guard = door(settings, FREE);
+  const intent = { action: `not confirmed: ${action}`, reason: 'unconfirmed' as const, plan, guard, movesWeb: true };
   const { changed, warnings } = await transact(settings, intent, false);
   return changed ? [`The change "${action}" was not confirmed and has been reverted.`, ...warnings] : warnings;
 }
 
-/** Ends a lease, in a transaction of its own. */
+/**
+ * Ends a lease, in a transaction of its own. It may let in again what was let in before; but it never closes the last way in
+ * to the web pages: then all stays as it is, for good.
+ */
 export async function endLease(settings: Settings, lease: Lease): Promise<readonly string[]> {
-  const plan = (snapshot: Snapshot): Plan =>
-    snapshot.schedule.leases.some(({ id }) => id === lease.id) ? planLeaseEnd(snapshot, lease) : unchanged(snapshot);
-  const intent = { action: `end of lease: ${lease.service}`, reason: 'lease-over' as const, plan, movesWeb: true };
-  return (await transact(settings, intent, false)).warnings;
+  const isThere = ({ schedule }: Snapshot): boolean => schedule.leases.some(({ id }) => id === lease.id);
+  const intent = { action: `end of lease: ${lease.service}`, reason: 'lease-over' as const, movesWeb: true };
+  const ending = {
+    ...intent,
+    plan: (snapshot: Snapshot): Plan => (isThere(snapshot) ? planLeaseEnd(snapshot, lease) : unchanged(snapshot)),
+    guard: door(settings, { force: false, onlyTighten: false }),
+  };
+  const staying = {
+    ...intent,
+    plan: (snapshot: Snapshot): Plan => ({
+      ...unchanged(snapshot),
+      schedule: withoutLease(snapshot.schedule, lease.id),
+    }),
+    guard: door(settings, FREE),
+  };
+  try {
+    return (await transact(settings, ending, false)).warnings;
+  } catch (error) {
+    if (codeOf(error) !== 'LOCKOUT') throw error;
+    const { warnings } = await transact(settings, staying, false);
+    return [
+      `The temporary change of ${lease.service} was to end, but that would close the last way in to the web pages: it stays.`,
+      ...warnings,
+    ];
+  }
 }
+
+/** For what only brings back what was: neither limited nor refused. */
+const FREE = { force: true, onlyTighten: false };
 
 /** systemd forgets its timers at a boot; and what is left of a lease is counted by the clock no longer. */
 async function inNewBoot(settings: Settings, leases: readonly Lease[], clock: Clock): Promise<readonly string[]> {

@@ -2,19 +2,16 @@ import { backupIds, readBackup } from '../commit/journal';
 import { FirewallError, say } from '../errors';
 import { readSchedule } from '../host/snapshot';
 import type { Call, Settings } from '../messages';
-import { guarded } from '../plan/guard';
 import { planRestore, planUndo } from '../plan/restore';
 import type { BackupReport, ChangeResult, Repetition } from '../results';
 import type { Checkpoint } from '../state/checkpoint';
-import { withWanted } from '../state/snapshot';
 import { change } from './change';
 import { endDue } from './due';
-import { registryFor } from './read';
 
 /** Takes the last change back, or restores a backup. @throws FirewallError UNKNOWN_BACKUP, see the contract. */
 export async function restore(
   settings: Settings,
-  { request, order }: Call<'restore'>,
+  { request, order, since }: Call<'restore'>,
 ): Promise<ChangeResult | Repetition> {
   const undoes = request.action === 'undo';
   const isLatest = request.backup === 'latest';
@@ -23,17 +20,12 @@ export async function restore(
   const done = await change(
     settings,
     {
-      ...{ action: undoes ? `undo ${checkpoint.action}` : `restore ${request.backup}`, order },
+      ...{ action: undoes ? `undo ${checkpoint.action}` : `restore ${request.backup}`, order, since },
       ...{ movesWeb: true, repairs: !undoes },
       // An undo of the change that waits is what would happen to it anyway.
       overrides: undoes && pending?.id === checkpoint.id,
-      plan: async (snapshot) => {
-        const planned = undoes
-          ? await planUndo(snapshot, checkpoint)
-          : await planRestore(snapshot, checkpoint, isLatest ? 'after' : 'before');
-        const then = await withWanted(snapshot, planned);
-        return guarded(snapshot, planned, registryFor(settings, snapshot), request, registryFor(settings, then));
-      },
+      plan: (snapshot) =>
+        undoes ? planUndo(snapshot, checkpoint) : planRestore(snapshot, checkpoint, isLatest ? 'after' : 'before'),
     },
     request,
   );

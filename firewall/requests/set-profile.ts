@@ -2,6 +2,7 @@ import { readBackup } from '../commit/journal';
 import { messageOf } from '../errors';
 import { readSchedule } from '../host/snapshot';
 import type { Call, Settings } from '../messages';
+import { withinBounds } from '../plan/bounds';
 import { onTop } from '../plan/on-top';
 import { planUndo } from '../plan/restore';
 import { planProfile } from '../plan/set-profile';
@@ -15,7 +16,7 @@ import { registryFor } from './read';
 /** Applies a profile. A lockdown also takes back the change that waits to be confirmed, if there is one. */
 export async function setProfile(
   settings: Settings,
-  { request, order }: Call<'setProfile'>,
+  { request, order, since }: Call<'setProfile'>,
 ): Promise<ChangeResult | Repetition> {
   const { profile, optionalServices } = request;
   const isLockdown = profile === 'lockdown';
@@ -23,10 +24,14 @@ export async function setProfile(
   return change(
     settings,
     {
-      ...{ action: `set-profile ${profile}`, order, wanted: { profile, optionalServices } },
-      ...{ overrides: isLockdown, movesWeb: waiting !== null },
+      ...{ action: `set-profile ${profile}`, order, since, wanted: { profile, optionalServices } },
+      ...{ isLockdown, overrides: isLockdown, movesWeb: waiting !== null },
       plan: async (snapshot) => {
-        const applied = (base: Snapshot) => planProfile(base, registryFor(settings, base), request);
+        const applied = async (base: Snapshot): Promise<Plan> => {
+          const planned = await planProfile(base, registryFor(settings, base), request);
+          // Nothing must hold up a lockdown.
+          return isLockdown ? planned : withinBounds(base, planned, 'profile');
+        };
         const { pending } = snapshot.schedule;
         if (!isLockdown || !pending) return applied(snapshot);
         return onTop(snapshot, await takenBack(snapshot, pending.action, waiting), applied);

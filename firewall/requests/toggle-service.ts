@@ -2,6 +2,7 @@ import { FirewallError, say } from '../errors';
 import { deadlineAfter } from '../host/clock';
 import { hasSystemd, unitState } from '../host/systemd';
 import type { Call, Settings } from '../messages';
+import { withinBounds } from '../plan/bounds';
 import { planToggle, type ResolvedToggle, resolveToggle } from '../plan/toggle-service';
 import type { ChangeResult, Repetition } from '../results';
 import type { UnitChange } from '../state/unit';
@@ -11,7 +12,7 @@ import { registryFor } from './read';
 /** Opens, closes or limits a service, permanently or temporarily. */
 export async function toggleService(
   settings: Settings,
-  { request, order }: Call<'toggleService'>,
+  { request, order, since }: Call<'toggleService'>,
 ): Promise<ChangeResult | Repetition> {
   const deadline = await deadlineAfter(request.duration);
   // What "toggle" means is decided once: a plan made again must not turn back.
@@ -19,12 +20,11 @@ export async function toggleService(
   return change(
     settings,
     {
-      ...{ action: `toggle-service ${request.action} ${request.service}`, order },
+      ...{ action: `toggle-service ${request.action} ${request.service}`, order, since },
       plan: async (snapshot, id) => {
-        const registry = registryFor(settings, snapshot);
-        resolved = resolved ?? resolveToggle(snapshot, registry, request);
+        resolved = resolved ?? resolveToggle(snapshot, registryFor(settings, snapshot), request);
         const unit = request.systemService ? await unitChange(resolved) : undefined;
-        return planToggle(snapshot, registry, resolved, { id, deadline, unit });
+        return withinBounds(snapshot, await planToggle(snapshot, resolved, { id, deadline, unit }), 'service');
       },
     },
     request,

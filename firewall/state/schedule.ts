@@ -7,6 +7,7 @@ import type { SetProfileRequest } from '../messages';
 import type { Guard } from '../results';
 import type { WebPortChange } from '../web/edit';
 import type { Deadline } from './clock';
+import type { LastLockdown } from './last-lockdown';
 import type { LastRequest } from './last-request';
 import type { Patch } from './patch';
 import type { UnitChange } from './unit';
@@ -50,9 +51,13 @@ export interface Schedule {
   wanted: WantedProfile | null;
   /** Null where no operator ever asked for anything. */
   lastRequest: LastRequest | null;
+  /** Null where there was none. */
+  lockdown: LastLockdown | null;
 }
 
-export const NOTHING_SCHEDULED: Schedule = { pending: null, leases: [], wanted: null, lastRequest: null };
+export const NOTHING_SCHEDULED: Schedule = {
+  ...{ pending: null, leases: [], wanted: null, lastRequest: null, lockdown: null },
+};
 
 /** Whether both ask for the same profile, or neither for any. */
 export const isSameWish = (a: WantedProfile | null, b: WantedProfile | null): boolean =>
@@ -62,7 +67,7 @@ export const isSameWish = (a: WantedProfile | null, b: WantedProfile | null): bo
 export function parseSchedule(text: string, path: string): Schedule {
   if (text.trim() === '') return NOTHING_SCHEDULED;
   try {
-    // A file from before profiles or requests were kept has none.
+    // A file from before profiles, requests or lockdowns were kept has none.
     return { ...NOTHING_SCHEDULED, ...JSON.parse(Buffer.from(text, 'latin1').toString('utf8')) } as Schedule;
   } catch (error) {
     throw new FirewallError(
@@ -75,7 +80,7 @@ export function parseSchedule(text: string, path: string): Schedule {
 
 /** The file's text (UTF-8 as latin1); empty for nothing. */
 export function formatSchedule(schedule: Schedule): string {
-  const { pending, leases, wanted, lastRequest } = schedule;
-  if (pending === null && leases.length === 0 && wanted === null && lastRequest === null) return '';
+  const { leases, ...others } = schedule;
+  if (leases.length === 0 && Object.values(others).every((one) => one === null)) return '';
   return Buffer.from(`${JSON.stringify(schedule, null, 2)}\n`, 'utf8').toString('latin1');
 }

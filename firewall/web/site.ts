@@ -39,8 +39,8 @@ const MAX_BYTES = 1024 * 1024;
  * A listen speaks TLS when it says `ssl` (or `quic`), when its server says `ssl on`, or when it shares its socket with
  * one that does: nginx then answers TLS for every server on that socket.
  *
- * @throws FirewallError NGINX_CONFIG if it is not text (not UTF-8, NUL bytes), over 1 MB, or its braces, strings or
- * directives do not end
+ * @throws FirewallError NGINX_CONFIG if it is not text (NUL bytes), over 1 MB, or its braces, strings or directives do not
+ * end
  */
 export function parseSite(bytes: Buffer): Site {
   const text = siteText(bytes);
@@ -50,11 +50,9 @@ export function parseSite(bytes: Buffer): Site {
   return { text, servers: sharedTls(servers), includes };
 }
 
-/** Reading and writing back what is not text would change it. NUL bytes are what a power cut leaves in a file. */
+/** For nginx as well as here a byte is a byte, in whatever encoding it was typed. A power cut leaves NUL bytes in a file. */
 function siteText(bytes: Buffer): string {
   if (bytes.length > MAX_BYTES) throw siteRefusal(say`The nginx site file is larger than 1 MB.`);
-  if (!Buffer.from(bytes.toString('utf8'), 'utf8').equals(bytes))
-    throw siteRefusal(say`The nginx site file is not UTF-8.`);
   if (bytes.includes(0)) throw siteRefusal(say`The nginx site file contains NUL bytes, so it is damaged.`);
   return bytes.toString('latin1');
 }

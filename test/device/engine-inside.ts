@@ -66,7 +66,7 @@ async function edit(edits: readonly Edit[]): Promise<boolean> {
   };
   const { changed } = await transact(
     settingsSchema.parse(settings),
-    { action: 'edit', reason: 'requested', plan },
+    { action: 'edit', reason: 'requested', plan, guard: async () => undefined },
     false,
   );
   return changed;

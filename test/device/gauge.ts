@@ -6,7 +6,6 @@ import { createServer } from 'node:http';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import type { Call } from '../../firewall/messages';
 import { Queue } from '../../firewall/queue';
 
 export const GAUGE_PORT = 1879;
@@ -33,8 +32,8 @@ loop.enable();
 
 let waiting = 0;
 const { add } = Queue.prototype;
-Queue.prototype.add = function <Answer>(call: Call, run: () => Promise<Answer>): Promise<Answer> {
-  const answer = add.call(this, call, run) as Promise<Answer>;
+Queue.prototype.add = function <Answer>(...asked: Parameters<typeof add<Answer>>): Promise<Answer> {
+  const answer = add.apply(this, asked) as Promise<Answer>;
   waiting = Math.max(waiting, this.length);
   return answer;
 };

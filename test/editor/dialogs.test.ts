@@ -557,6 +557,32 @@ describe('the dialogs', function () {
     await editor.closeWith('#node-dialog-ok');
   });
 
+  it('of a configuration written by hand open with what can be shown of it', async () => {
+    const bare = { id: 'bare', type: 'smartserver', name: 'Bare' };
+    const strange = {
+      ...{ id: 'strange', type: 'smartserver', name: 'Strange', servicePorts: 'opcua', etcUfw: 7 },
+      customServices: [null, { id: 7, ports: 'x' }],
+      customProfiles: [{ name: ['a'], open: [null, { service: { toString: 1 } }] }],
+    };
+    await start([TAB, bare, strange]);
+    const valid = (id: string) => page.evaluate(`RED.nodes.node("${id}").valid`);
+    const toggle = await editor.drop('toggle-service', 500);
+    await editor.edit(toggle);
+    for (const [id, rows, isValid] of [
+      ['bare', 0, true],
+      ['strange', 1, false],
+    ] as const) {
+      await page.selectOption('#node-input-device', id);
+      await page.click('#node-input-btn-device-edit');
+      await editor.dialogOpen('#node-config-dialog-ok');
+      const services = page.locator('#smartserver-custom-services').getByRole('textbox', { name: 'Id in messages' });
+      assert.equal(await services.count(), rows);
+      await editor.closeWith('#node-config-dialog-ok');
+      assert.equal(await valid(id), isValid);
+    }
+    await editor.closeWith('#node-dialog-ok');
+  });
+
   it('offer what the chosen configuration adds: its ports, its services, its profiles', async () => {
     await start([TAB, PLANT]);
     const toggle = await editor.drop('toggle-service', 500);

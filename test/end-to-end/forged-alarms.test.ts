@@ -7,13 +7,13 @@ import { after, before, describe, it } from 'mocha';
 import type { State } from '../../firewall/results';
 import { parseRuleFile, rulesOf } from '../../firewall/rules/rule-file';
 import { parseSettings } from '../../firewall/rules/ufw-settings';
-import { type Side, widening } from '../../firewall/verdicts/widening';
 import { Device } from '../device/device';
 import { OUTSIDE, targetsOf } from '../device/doors';
 import { Engine } from '../device/engine';
 import type { InsideProcess } from '../device/inside-process';
 import { example, startNodeRed } from '../device/node-red';
 import { everything, restore } from '../firewall/stable';
+import { type Side, widening } from '../firewall/tuple-widening';
 
 const TAB = '5afe0a1a00000001';
 const BROKER = '5afe0a1a0000000c';

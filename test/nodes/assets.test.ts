@@ -122,6 +122,78 @@ describe('each node of the package', () => {
   });
 });
 
+/** What a hand-written flow may have stored for any property. */
+const STRANGE: readonly unknown[] = [
+  ...[
+    undefined,
+    null,
+    true,
+    false,
+    0,
+    -1,
+    7.5,
+    '',
+    'x',
+    '/x',
+    '\0',
+    [],
+    {},
+    [null],
+    [7],
+    ['x'],
+    [[]],
+    [{}],
+    { a: null },
+  ],
+  ...[{ a: {} }, { toString: 1 }, [{ toString: 1 }], { opcua: { toString: 1 } }, [{ id: 'a', label: 'A', ports: 'x' }]],
+  ...[[{ id: 'a', label: 'A', ports: [{ toString: 1 }] }], [{ name: 'a', open: 'x' }], [{ name: 'a', open: [null] }]],
+  [{ name: 'a', open: [{ service: 'ssh', from: { toString: 1 } }] }],
+];
+
+describe('the validators', () => {
+  const editor = createContext({ window: {}, URL });
+  for (const script of ['catalogue.js', 'editor.js']) {
+    runInContext(readFileSync(join(root, 'resources', script), 'utf8'), editor);
+  }
+  runInContext('Object.assign(globalThis, window)', editor);
+  const globals = {
+    smartserverFirewall: runInContext('smartserverFirewall', editor),
+    smartserverFirewallCatalogue: runInContext('smartserverFirewallCatalogue', editor),
+  };
+  interface Property {
+    value: unknown;
+    validate?(this: object, value: unknown, opt?: object): unknown;
+  }
+  for (const name of NODES) {
+    const { defaults } = definition(name, globals).definition as { defaults: Record<string, Property> };
+    const judged = Object.entries(defaults).filter(([, { validate }]) => validate);
+    const judge = (stored: object): [string, unknown][] =>
+      judged.map(([property, { validate }]) => {
+        const node = Object.assign({ _: (key: string) => `text of ${key}` }, stored) as Record<string, unknown>;
+        const [reason, mark] = [validate?.call(node, node[property], {}), validate?.call(node, node[property])];
+        assert.ok(reason === true || /^text of /.test(String(reason)), `${property}: ${reason}`);
+        assert.equal(mark, reason === true, property);
+        return [property, reason];
+      });
+
+    it(`of ${name} judge whatever a hand-written flow has stored`, () => {
+      const all = (value: unknown) => Object.fromEntries(Object.keys(defaults).map((property) => [property, value]));
+      const usual = Object.fromEntries(Object.entries(defaults).map(([property, { value }]) => [property, value]));
+      for (const value of STRANGE) {
+        judge(all(value));
+        for (const [property] of judged) judge({ ...usual, [property]: value });
+      }
+    });
+
+    it(`of ${name} accept what is as it was when the node was new, and the configuration’s what is not there`, () => {
+      const usual = Object.fromEntries(Object.entries(defaults).map(([property, { value }]) => [property, value]));
+      for (const stored of name === 'smartserver' ? [usual, {}] : [usual]) {
+        for (const [property, reason] of judge(stored)) assert.equal(reason, true, property);
+      }
+    });
+  }
+});
+
 const languages = readdirSync(join(root, 'nodes', 'locales'));
 
 describe('the labels', () => {

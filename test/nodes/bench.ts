@@ -38,6 +38,9 @@ export type Caught = Message & { error: { message: string; code: string; source:
 export let devices: FakeFirewall[] = [];
 let restore: Parameters<typeof openDevicesWith>[0] | undefined;
 
+/** A node as a flow stores it. */
+export type Stored = { id: string; type: string; [property: string]: unknown };
+
 const TAB = { id: 'flow', type: 'tab', label: 'Flow', env: [{ name: 'SERVICE', value: 'mqtt', type: 'str' }] };
 
 /** What devices opened from now on do when asked to do what is due; null for nothing. */
@@ -47,7 +50,7 @@ export const failResumingWith = (failure: unknown): void => {
 };
 
 /** Starts a flow on fake devices: the given nodes, a Catch node, a Complete node for all, and what they are wired to. */
-export async function start(nodes: { id: string; type: string; [property: string]: unknown }[]): Promise<void> {
+export async function start(nodes: readonly Stored[]): Promise<void> {
   devices = [];
   restore = openDevicesWith((settings) => {
     const device = new FakeFirewall(settings);
@@ -55,10 +58,6 @@ export async function start(nodes: { id: string; type: string; [property: string
     devices.push(device);
     return device;
   });
-  // Node-RED takes a node without a position on the canvas for a config node.
-  const place = { x: 0, y: 0, z: 'flow' };
-  const own = nodes.map((node) => (node.type === 'smartserver' ? node : { ...place, wires: [['out']], ...node }));
-  const scope = nodes.filter(({ type }) => type !== 'smartserver').map(({ id }) => id);
   await helper.load(
     [
       ...[
@@ -74,19 +73,35 @@ export async function start(nodes: { id: string; type: string; [property: string
       ],
       ...coreNodes,
     ],
-    [
-      TAB,
-      ...own,
-      { id: 'out', ...place, type: 'helper', wires: [] },
-      { id: 'catch', ...place, type: 'catch', scope: null, uncaught: false, wires: [['caught']] },
-      { id: 'caught', ...place, type: 'helper', wires: [] },
-      { id: 'complete', ...place, type: 'complete', scope, wires: [['completed']] },
-      { id: 'completed', ...place, type: 'helper', wires: [] },
-    ],
+    flowOf(nodes),
   );
   watchArrivals();
   // The test helper reports a status in a later tick; the first ones belong to the start.
   await new Promise(setImmediate);
+}
+
+/** Deploys other nodes in place of those that run, in one of the editor's three ways, and waits until they run. */
+export async function deploy(nodes: readonly Stored[], type: 'full' | 'flows' | 'nodes'): Promise<void> {
+  const started = once(helper._events, 'flows:started');
+  await helper._redNodes.setFlows(flowOf(nodes), {}, type);
+  await started;
+  watchArrivals();
+}
+
+function flowOf(nodes: readonly Stored[]): object[] {
+  // Node-RED takes a node without a position on the canvas for a config node.
+  const place = { x: 0, y: 0, z: 'flow' };
+  const own = nodes.map((node) => (node.type === 'smartserver' ? node : { ...place, wires: [['out']], ...node }));
+  const scope = nodes.filter(({ type }) => type !== 'smartserver').map(({ id }) => id);
+  return [
+    TAB,
+    ...own,
+    { id: 'out', ...place, type: 'helper', wires: [] },
+    { id: 'catch', ...place, type: 'catch', scope: null, uncaught: false, wires: [['caught']] },
+    { id: 'caught', ...place, type: 'helper', wires: [] },
+    { id: 'complete', ...place, type: 'complete', scope, wires: [['completed']] },
+    { id: 'completed', ...place, type: 'helper', wires: [] },
+  ];
 }
 
 export async function stop(): Promise<void> {
@@ -130,11 +145,19 @@ export async function send(id: string, message: object): Promise<Outcome> {
 /** Emits each message that arrives at the end of the flow: as `out` or `caught`, and `done` when a node has finished. */
 export const arrivals = new EventEmitter();
 
+const watched = new WeakSet<Node>();
+
 function watchArrivals(): void {
-  nodeOf('out').on('input', (msg) => arrivals.emit('out', msg));
-  nodeOf('caught').on('input', (msg) => {
+  const listen = (id: string, arrived: (msg: unknown) => void): void => {
+    const node = nodeOf(id);
+    if (watched.has(node)) return;
+    watched.add(node);
+    node.on('input', arrived);
+  };
+  listen('out', (msg) => arrivals.emit('out', msg));
+  listen('caught', (msg) => {
     arrivals.emit('caught', msg);
     arrivals.emit('done');
   });
-  nodeOf('completed').on('input', () => arrivals.emit('done'));
+  listen('completed', () => arrivals.emit('done'));
 }

@@ -1,11 +1,17 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import type { NodeMessage } from 'node-red';
 import { FirewallError, say } from '../../firewall/errors';
 import { check } from '../../firewall/messages';
 import { changeResult } from '../../firewall/results';
-import { arrivals, devices, failResumingWith, nodeOf, send, start, stop, watchStatus } from './bench';
+import { arrivals, type Caught, devices, failResumingWith, nodeOf, send, start, stop, watchStatus } from './bench';
 
 const TOGGLE = { id: 'toggle', type: 'toggle-service', service: 'ssh', serviceType: 'str', action: 'toggle' };
 const PROFILE = { id: 'profile', type: 'set-profile', profile: 'lockdown', profileType: 'str' };
+
+/** The warnings of a node. */
+const warningsOf = (id: string): unknown[] =>
+  (nodeOf(id) as unknown as { warn: { args: unknown[][] } }).warn.args.map(([text]) => text);
 
 describe('a changing node', () => {
   afterEach(stop);
@@ -17,6 +23,64 @@ describe('a changing node', () => {
     assert.deepEqual(sent?.req, { a: 1 });
     assert.equal(sent?._msgid, 'm1');
     assert.equal(check(changeResult, sent?.payload).changed, true);
+  });
+
+  it('answers in a copy of a message that cannot be written to, and in nothing else than the answer', async () => {
+    const fixed = {
+      topic: 'evening',
+      get payload() {
+        return 'kept';
+      },
+    };
+    const deaf = {
+      topic: 'evening',
+      get payload() {
+        return 'kept';
+      },
+      set payload(_: string) {},
+    };
+    const refusing = {
+      topic: 'evening',
+      set payload(_: unknown) {
+        throw new Error('no');
+      },
+    };
+    for (const msg of [Object.freeze({ topic: 'evening', _msgid: 'm1' }), fixed, deaf, refusing]) {
+      await start([TOGGLE]);
+      const { sent, caught } = await send('toggle', msg);
+      assert.equal(caught, null);
+      assert.deepEqual([sent?.topic, check(changeResult, sent?.payload).changed], ['evening', true]);
+      await stop();
+    }
+  });
+
+  it('answers with the payload alone where the rest of the message cannot be read or copied', async () => {
+    const deep = JSON.parse(`${'['.repeat(20_000)}${']'.repeat(20_000)}`);
+    const hostile = Object.defineProperty({ _msgid: 'm1' }, 'topic', {
+      enumerable: true,
+      get() {
+        throw new Error('no');
+      },
+    });
+    for (const msg of [{ deep, _msgid: 'm1' }, hostile]) {
+      await start([
+        { ...TOGGLE, wires: [['out', 'more']] },
+        { id: 'more', type: 'helper' },
+      ]);
+      let count = 0;
+      const counted = () => {
+        count += 1;
+      };
+      nodeOf('more').on('input', counted);
+      nodeOf('out').on('input', counted);
+      const sent = once(arrivals, 'out');
+      nodeOf('toggle').receive(msg as NodeMessage);
+      const [{ _msgid, payload, ...rest }] = await sent;
+      await new Promise(setImmediate);
+      assert.deepEqual([_msgid, payload.changed, rest, count], ['m1', true, {}, 2]);
+      assert.deepEqual(warningsOf('toggle'), ['log.incomplete']);
+      await stop();
+    }
   });
 
   it('shows at once that it is ready', async () => {
@@ -205,6 +269,90 @@ describe('the queue', () => {
     assert.deepEqual(
       devices.map(({ settings }) => settings.etcUfw),
       ['/etc/ufw', '/srv/other'],
+    );
+  });
+});
+
+describe('what waits', () => {
+  afterEach(stop);
+
+  /** Waits until so many messages are done, and gives the codes of those that failed. */
+  const outcomes = (count: number): Promise<string[]> =>
+    new Promise((resolve) => {
+      const codes: string[] = [];
+      let left = count;
+      const caught = ({ error }: Caught) => codes.push(error.code);
+      const done = () => {
+        left -= 1;
+        if (left > 0) return;
+        arrivals.removeListener('caught', caught).removeListener('done', done);
+        resolve(codes);
+      };
+      arrivals.on('caught', caught).on('done', done);
+    });
+
+  it('of a closed node is dropped and told, and what had begun ends', async () => {
+    await start([TOGGLE, PROFILE, { ...TOGGLE, id: 'other' }]);
+    const [device] = devices;
+    const release = device?.hold();
+    const done = outcomes(4);
+    for (const id of ['toggle', 'toggle', 'toggle', 'other']) nodeOf(id).receive({});
+    await new Promise(setImmediate);
+    await nodeOf('toggle').close(false);
+    assert.deepEqual(warningsOf('toggle'), ['log.cancelled']);
+    release?.();
+    assert.deepEqual(await done, ['STOPPED', 'STOPPED']);
+    assert.equal(device?.changes.length, 2);
+  });
+
+  it('through a configuration that is gone is dropped, though its node is not', async () => {
+    await start([
+      { id: 'device', type: 'smartserver' },
+      { ...TOGGLE, device: 'device' },
+    ]);
+    const [device] = devices;
+    const release = device?.hold();
+    const done = outcomes(2);
+    for (const _ of [1, 2]) nodeOf('toggle').receive({});
+    await new Promise(setImmediate);
+    await nodeOf('device').close(true);
+    release?.();
+    assert.deepEqual(await done, ['STOPPED']);
+    assert.equal(device?.changes.length, 1);
+  });
+
+  it('is not what a node asks for that is closed before it knows what', async () => {
+    await start([{ ...TOGGLE, service: '$flowContext("service")', serviceType: 'jsonata' }]);
+    await new Promise(setImmediate);
+    const done = outcomes(1);
+    nodeOf('toggle').receive({});
+    await nodeOf('toggle').close(false);
+    await done;
+    assert.deepEqual(
+      devices.map(({ requests }) => requests),
+      [[]],
+    );
+  });
+
+  it('is overruled by a lockdown that is asked for later, whoever asks for it', async () => {
+    await start([
+      { id: 'one', type: 'smartserver' },
+      { id: 'two', type: 'smartserver', keepBackups: 5 },
+      { ...TOGGLE, device: 'one' },
+      { ...PROFILE, device: 'two' },
+    ]);
+    const release = devices[0]?.hold();
+    const done = outcomes(4);
+    nodeOf('toggle').receive({});
+    await new Promise(setImmediate);
+    // What the last one asks for takes longer to find out than the lockdown, and counts from when its message came.
+    for (const id of ['toggle', 'toggle', 'profile']) nodeOf(id).receive({});
+    await new Promise(setImmediate);
+    release?.();
+    assert.deepEqual(await done, ['SUPERSEDED', 'SUPERSEDED']);
+    assert.deepEqual(
+      devices.map(({ changes }) => changes),
+      [['toggle-service toggle ssh'], ['set-profile lockdown']],
     );
   });
 });

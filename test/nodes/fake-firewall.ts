@@ -1,4 +1,7 @@
-/** A device without a machine. It obeys the engine's schemas: it refuses what the engine refuses, in the same words. */
+/**
+ * A device without a machine. It obeys the engine's schemas: it refuses what the engine refuses, in the same words; and its
+ * requests wait in the engine's own queue.
+ */
 
 import { FirewallError, say } from '../../firewall/errors';
 import type { Seen } from '../../firewall/firewall';
@@ -17,6 +20,7 @@ import {
   type WatchOptions,
   watchOptions,
 } from '../../firewall/messages';
+import { type Asking, QUEUE } from '../../firewall/queue';
 import { isCarriedOut } from '../../firewall/requests/order';
 import {
   type Answers,
@@ -42,6 +46,8 @@ export class FakeFirewall implements Device {
   readonly settings: typeof DEFAULTS;
   /** Each request as passed by the nodes, before validation. */
   readonly requests: unknown[] = [];
+  /** The actions of the changes that were made. */
+  readonly changes: string[] = [];
   /** The maximum number of concurrent requests. */
   overlap = 0;
   /** What the next request fails with, instead of being carried out. */
@@ -67,7 +73,6 @@ export class FakeFirewall implements Device {
   readonly #closed = new Set<string>();
   #atWork = 0;
   #reads = 0;
-  #last: Promise<unknown> = Promise.resolve();
   #gate: Promise<void> = Promise.resolve();
 
   constructor(settings: unknown) {
@@ -84,28 +89,29 @@ export class FakeFirewall implements Device {
     return release;
   }
 
-  read(): Promise<State> {
-    return this.#queued(() => this.#state());
+  read(asking?: Asking): Promise<State> {
+    return this.#queued({ method: 'read', request: {} }, () => this.#state(), asking);
   }
 
-  async setProfile(request: unknown): Promise<ChangeResult> {
+  async setProfile(request: unknown, asking?: Asking): Promise<ChangeResult> {
     this.requests.push(request);
     const asked = check(setProfileRequest, request);
     const { profile, dryRun } = asked;
     profileNamed(this.#registry, profile, 'keep');
-    return this.#queued(() => {
+    const work = () => {
       const changed = this.profile !== profile && !dryRun;
       if (changed) this.profile = profile;
       return this.#result(`set-profile ${profile}`, changed, asked);
-    });
+    };
+    return this.#queued({ method: 'setProfile', request: asked }, work, asking);
   }
 
-  async toggleService(request: unknown): Promise<ChangeResult> {
+  async toggleService(request: unknown, asking?: Asking): Promise<ChangeResult> {
     this.requests.push(request);
     const asked = check(toggleServiceRequest, request);
     const { service, action, dryRun, duration } = asked;
     serviceNamed(this.#registry, service);
-    return this.#queued(() => {
+    const work = () => {
       const isClosed = this.#closed.has(service);
       const close = action === 'toggle' ? !isClosed : action === 'close';
       const changed = close !== isClosed && !dryRun;
@@ -113,27 +119,30 @@ export class FakeFirewall implements Device {
       if (changed && !close) this.#closed.delete(service);
       this.leases = duration > 0 ? [{ service, until: '2026-01-01T00:30:00.000Z' }] : [];
       return this.#result(`toggle-service ${action} ${service}`, changed, asked);
-    });
+    };
+    return this.#queued({ method: 'toggleService', request: asked }, work, asking);
   }
 
-  async changeWebPorts(request: unknown): Promise<ChangeResult> {
+  async changeWebPorts(request: unknown, asking?: Asking): Promise<ChangeResult> {
     this.requests.push(request);
     const asked = check(changeWebPortsRequest, request);
     const { mode, http, https, dryRun } = asked;
-    return this.#queued(() => {
+    const work = () => {
       const wanted = { http: http ?? this.webPorts.http, https: https ?? this.webPorts.https };
       const differs = wanted.http !== this.webPorts.http || wanted.https !== this.webPorts.https;
       const changed = !dryRun && (mode === 'change' ? differs : this.webProblems?.length !== 0);
       if (changed) this.webPorts = wanted;
       if (changed) this.webProblems = [];
       return this.#result(`change-web-ports ${mode}`, changed, asked);
-    });
+    };
+    return this.#queued({ method: 'changeWebPorts', request: asked }, work, asking);
   }
 
-  async confirm(request: unknown): Promise<Confirmation> {
+  async confirm(request: unknown, asking?: Asking): Promise<Confirmation> {
     this.requests.push(request);
-    const { id } = check(confirmRequest, request);
-    return this.#queued(() => {
+    const asked = check(confirmRequest, request);
+    const { id } = asked;
+    const work = (): Confirmation => {
       const waiting = this.pending;
       if (!waiting || (id !== undefined && id !== waiting.id)) {
         throw new FirewallError('NOTHING_PENDING', { what: say`no change is waiting for confirmation.` });
@@ -141,51 +150,54 @@ export class FakeFirewall implements Device {
       this.pending = null;
       this.see({ confirmed: waiting.id });
       return { id: waiting.id, action: waiting.action, confirmed: true, state: this.#state() };
-    });
+    };
+    return this.#queued({ method: 'confirm', request: asked }, work, asking);
   }
 
-  async restore(request: unknown): Promise<ChangeResult> {
+  async restore(request: unknown, asking?: Asking): Promise<ChangeResult> {
     this.requests.push(request);
     const asked = check(restoreRequest, request);
     const { action, backup, dryRun } = asked;
-    return this.#queued(() => this.#result(`${action} ${backup}`.trim(), !dryRun, asked));
+    const work = () => this.#result(`${action} ${backup}`.trim(), !dryRun, asked);
+    return this.#queued({ method: 'restore', request: asked }, work, asking);
   }
 
   /** With the engine's own rules of what is carried out; only the carrying out is faked. */
-  fleet(envelope: unknown, limits?: Limits): Promise<FleetDone> {
+  fleet(envelope: unknown, limits?: Limits, asking?: Asking): Promise<FleetDone> {
     this.requests.push({ envelope, limits });
-    return fleet(envelope, (call) => this.#ordered(call), limits);
+    return fleet(envelope, (call) => this.#ordered(call, asking), limits);
   }
 
-  async #ordered<M extends Method>(call: Call<M>): Promise<Answers[M]> {
+  async #ordered<M extends Method>(call: Call<M>, asking?: Asking): Promise<Answers[M]> {
     const { order } = call;
     const isDone = order && isCarriedOut(order, this.lastRequest, Date.now());
     const done = await (isDone
-      ? this.#queued(() => ({ repeated: true, warnings: [], state: this.#state() }))
-      : this.#made(call.method, call.request));
+      ? this.#queued(call as Call, () => ({ repeated: true, warnings: [], state: this.#state() }), asking)
+      : this.#made(call.method, call.request, asking));
     if (order && !isDone && !('dryRun' in done && done.dryRun)) this.lastRequest = remembered(order, '1');
     return done as Answers[M];
   }
 
-  #made(method: Method, request: unknown): Promise<Answers[Method]> {
+  #made(method: Method, request: unknown, asking?: Asking): Promise<Answers[Method]> {
     switch (method) {
       case 'setProfile':
       case 'toggleService':
       case 'changeWebPorts':
       case 'confirm':
       case 'restore':
-        return this[method](request);
+        return this[method](request, asking);
       case 'read':
-        return this.read();
+        return this.read(asking);
       default:
         throw new Error(`no operator asks for ${method}`);
     }
   }
 
-  backups(): Promise<BackupReport[]> {
+  backups(asking?: Asking): Promise<BackupReport[]> {
     const id = '20260101T000000000Z-0a1b2c';
     const at = '2026-01-01T00:00:00.000Z';
-    return this.#queued(() => [{ id, at, action: 'set-profile lockdown', reason: 'requested', rules: 45 }]);
+    const kept: BackupReport[] = [{ id, at, action: 'set-profile lockdown', reason: 'requested', rules: 45 }];
+    return this.#queued({ method: 'backups', request: {} }, () => kept, asking);
   }
 
   observe(observer: (seen: Seen) => void): () => void {
@@ -215,12 +227,17 @@ export class FakeFirewall implements Device {
     return [];
   }
 
-  close(): void {
-    this.closed = true;
+  leave(sender: object): number {
+    return QUEUE.cancel(sender);
   }
 
-  #queued<Result>(work: () => Result): Promise<Result> {
-    const run = async () => {
+  close(): void {
+    this.closed = true;
+    QUEUE.cancel(this);
+  }
+
+  #queued<Answer>(call: Call, work: () => Answer, asking?: Asking): Promise<Answer> {
+    const run = async (): Promise<Answer> => {
       this.#atWork += 1;
       this.overlap = Math.max(this.overlap, this.#atWork);
       try {
@@ -231,9 +248,7 @@ export class FakeFirewall implements Device {
         this.#atWork -= 1;
       }
     };
-    const result = this.#last.then(run, run);
-    this.#last = result.catch(() => undefined);
-    return result;
+    return QUEUE.add(call, run, this, asking);
   }
 
   #state(): State {
@@ -304,6 +319,7 @@ export class FakeFirewall implements Device {
     { dryRun, confirmWithin }: Pick<SetProfileRequest, 'dryRun' | 'confirmWithin'>,
   ): ChangeResult {
     const confirmBy = new Date(Date.now() + confirmWithin * 1000).toISOString();
+    if (changed) this.changes.push(action);
     if (changed && confirmWithin > 0) this.pending = { id: '1', action, confirmBy };
     return changeResult.parse({
       id: '1',

@@ -3,6 +3,11 @@ declare module 'node-red-node-test-helper' {
   import type { Node, NodeInitializer } from 'node-red';
 
   interface TestHelper {
+    _events: NodeJS.EventEmitter;
+    /** Node-RED's own, whose promise resolves before flows have started. */
+    _redNodes: {
+      setFlows(flow: object[], credentials: object, type: 'full' | 'flows' | 'nodes'): Promise<unknown>;
+    };
     load(nodes: NodeInitializer[], flow: object[]): Promise<void>;
     unload(): Promise<void>;
     setFlows(flow: object[]): Promise<void>;

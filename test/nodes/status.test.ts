@@ -7,14 +7,15 @@ describe('the status of a node', () => {
   afterEach(stop);
 
   it('is a single one while many messages are in progress, and then the outcome of the last', async () => {
-    await start([{ id: 'profile', type: 'set-profile', profile: 'lockdown' }]);
+    // Each of these is made for itself.
+    await start([{ id: 'web', type: 'change-web-ports', http: '8080', httpType: 'num' }]);
     const release = devices[0]?.hold();
-    const shown = watchStatus('profile');
+    const shown = watchStatus('web');
     const done = new Promise<void>((resolve) => {
       let left = 20;
       arrivals.on('done', () => --left === 0 && resolve());
     });
-    for (let sent = 0; sent < 20; sent++) nodeOf('profile').receive({});
+    for (let sent = 0; sent < 20; sent++) nodeOf('web').receive({});
     release?.();
     await done;
     arrivals.removeAllListeners('done');

@@ -135,6 +135,9 @@ describe('a TypedInput', () => {
     ['a date', new Date(0)],
     ['a truth value', true],
     ['an object whose text throws', { toString: () => assert.fail('read') }],
+    ['nineteen megabytes', Buffer.alloc(19 * 1024 * 1024)],
+    ['a map', new Map([['ssh', 'ssh']])],
+    ['an object that would be a promise', Object.fromEntries([['then', () => assert.fail('called')]])],
   ];
   for (const property of ['service', 'action', 'from', 'profile', 'http', 'https']) {
     for (const [what, value] of hostile) {
@@ -149,6 +152,28 @@ describe('a TypedInput', () => {
         assert.doesNotMatch(caught?.error.message ?? '', /\n/);
       });
     }
+  }
+
+  for (const [type, properties] of [
+    ['toggle-service', { service: 'payload.service', serviceType: 'msg' }],
+    ['set-profile', { profile: '$.payload', profileType: 'jsonata' }],
+    ['confirm-change', {}],
+    ['fleet-request', {}],
+  ] as const) {
+    it(`of a message whose payload throws when it is read is INVALID_INPUT (${type})`, async () => {
+      await start([{ id: 'node', type, ...properties }]);
+      const { caught } = await send('node', {
+        _msgid: 'm1',
+        get payload() {
+          throw new Error('no');
+        },
+      });
+      assert.deepEqual([caught?.error.code, caught?._msgid], ['INVALID_INPUT', 'm1']);
+      assert.deepEqual(
+        devices.flatMap(({ changes }) => changes),
+        [],
+      );
+    });
   }
 
   it('with a list for its type or value, as in a hand-written flow, does no harm', async () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { FirewallError, say } from '../../firewall/errors';
 import { type WatchEvent, watchEvent } from '../../firewall/results';
-import { arrivals, devices, start, stop, watchStatus } from './bench';
+import { arrivals, type Caught, deploy, devices, nodeOf, start, stop, watchStatus } from './bench';
 import type { FakeFirewall } from './fake-firewall';
 
 const WATCH = { id: 'watch', type: 'watch-firewall' };
@@ -100,6 +100,47 @@ describe('watch-firewall', () => {
       assert.deepEqual(watchers(), []);
     });
   }
+
+  it('watches again when its configuration is back, though the deploy leaves it as it is', async () => {
+    const [config, node] = [
+      { id: 'device', type: 'smartserver' },
+      { ...WATCH, device: 'device' },
+    ];
+    await start([config, node]);
+    const caught: string[] = [];
+    const tell = ({ error }: Caught) => caught.push(error.message);
+    arrivals.on('caught', tell);
+    await deploy([node], 'nodes');
+    await deploy([node, { id: 'read', type: 'read-firewall' }], 'nodes');
+    await new Promise(setImmediate);
+    assert.equal(caught.length, 1);
+    assert.match(caught[0] as string, /^INVALID_INPUT: device: /);
+    const same = nodeOf('watch');
+    const statuses = watchStatus('watch');
+    await deploy([config, node], 'nodes');
+    assert.equal(nodeOf('watch'), same);
+    const again = devices.filter(
+      ({ closed, watchers }) => !closed && [...watchers].some(({ asked }) => asked.topics.length),
+    );
+    assert.equal(again.length, 1);
+    const sent = once(arrivals, 'out');
+    again[0]?.notify(lease);
+    const [{ topic }] = await sent;
+    assert.equal(topic, 'lease-ended');
+    await new Promise(setImmediate);
+    assert.deepEqual(
+      statuses.map(({ text }) => text),
+      ['status.ready', 'status.leaseEnded'],
+    );
+    arrivals.removeListener('caught', tell);
+  });
+
+  it('goes on watching through deploys that do not concern it, without being told anything twice', async () => {
+    await start([WATCH]);
+    const before = watchers();
+    await deploy([WATCH, { id: 'read', type: 'read-firewall' }], 'nodes');
+    assert.deepEqual(watchers(), before);
+  });
 
   it('stops watching when it is closed', async () => {
     await start([WATCH, { id: 'other', type: 'read-firewall' }]);

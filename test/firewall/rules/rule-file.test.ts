@@ -18,8 +18,8 @@ import {
   otherwiseDecided,
   within,
 } from '../../../firewall/verdicts/packets';
-import { widening } from '../../../firewall/verdicts/widening';
 import { type Command, command, Random } from '../commands';
+import { widening } from '../tuple-widening';
 
 const SEED = Number(process.env.SEED ?? Date.now() % 1_000_000);
 const RUNS = 300;

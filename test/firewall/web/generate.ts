@@ -157,7 +157,9 @@ export function generateSite(seed: number): GeneratedSite {
   if (whole) segments.push('}');
   else if (chance(0.2)) segments.push('# the end, without a line feed');
 
+  // Whoever typed the comments did it on some machine.
+  const encoding = seed % 3 === 0 ? 'latin1' : 'utf8';
   const withPorts = (now: Ports) =>
-    Buffer.from(segments.map((segment) => (typeof segment === 'string' ? segment : segment(now))).join(''), 'utf8');
+    Buffer.from(segments.map((segment) => (typeof segment === 'string' ? segment : segment(now))).join(''), encoding);
   return { seed, whole, ports, bytes: withPorts(ports), withPorts, explicit };
 }

@@ -207,9 +207,23 @@ describe('a site file', () => {
     assert.deepEqual(parse('\ufeffserver { listen 80; } server { listen 443 ssl; }').servers.length, 1);
   });
 
+  it('may be in Latin-1, or in several encodings at once', () => {
+    const mixed = Buffer.concat([
+      Buffer.from('# Gerät\u00a0in Gebäude 7, geprüft\u00a0\n', 'latin1'),
+      Buffer.from('server { listen 80; add_header X "früh ½"; } # é ä 日本\n', 'utf8'),
+      Buffer.from('server { listen 443 ssl; server_name gerät.example; }', 'latin1'),
+      Buffer.from(Array.from({ length: 255 }, (_, at) => 1 + at)).subarray(0x7f),
+    ]);
+    const { servers, text } = parseSite(Buffer.concat([mixed, Buffer.from(';')]));
+    assert.deepEqual(
+      servers.flatMap(({ listens }) => listens.map(({ port }) => port)),
+      [80, 443],
+    );
+    assert.deepEqual(Buffer.from(text, 'latin1').subarray(0, mixed.length), mixed);
+  });
+
   it('is refused when it is no text', () => {
-    refuses(Buffer.from('server { listen 80; } # \xfc', 'latin1'), /not UTF-8/);
-    refuses(Buffer.from([0xff, 0xfe, 0x73, 0x00]), /not UTF-8/);
+    refuses(Buffer.from('\ufeffserver { listen 80; }', 'utf16le'), /NUL bytes/);
     refuses(Buffer.from('server { listen 80; }\0\0\0'), /NUL bytes/);
   });
 

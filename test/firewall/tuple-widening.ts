@@ -1,7 +1,8 @@
+/** An oracle for widenings: what ufw's own rules say, by their tuples, apart from how the engine judges the kernel's chains. */
 /** Whether new rules let through anything that the old ones do not: compared as sets of packets, never as texts. */
 
-import type { Policies } from '../results';
-import { identity, type Rule } from '../rules/rule';
+import type { Policies } from '../../firewall/results';
+import { identity, type Rule } from '../../firewall/rules/rule';
 import {
   type Box,
   boxesOf,
@@ -12,7 +13,7 @@ import {
   LEVEL,
   levelOfPolicy,
   within,
-} from './packets';
+} from '../../firewall/verdicts/packets';
 
 export interface Side {
   rules: readonly Rule[];

@@ -1,0 +1,38 @@
+/**
+ * The one door that every change goes through, whatever asked for it: what packets meet now is held against what they will
+ * meet then, and after all that follows from it by itself. It is asked before anything is done.
+ */
+import type { Draft, Intent } from '../commit/transaction';
+import { type Sentence, say } from '../errors';
+import type { Settings } from '../messages';
+import { type Future, futuresOf } from '../plan/futures';
+import { type Limits, type Moment, refusalOf } from '../plan/guard';
+import { rulesetIn } from '../state/kernel';
+import { checkpointOf } from '../state/new-checkpoint';
+import { rulesetAfter } from '../state/ruleset-after';
+import { registryFor } from './read';
+
+/** @throws by the function it gives: FirewallError WOULD_OPEN, LOCKOUT */
+export const door =
+  (settings: Settings, limits: Limits) =>
+  async (draft: Draft, intent: Pick<Intent, 'action' | 'reason'>, id: string): Promise<void> => {
+    const { before, kernel, after, files, plan } = draft;
+    const now: Moment = { rules: rulesetIn(kernel), registry: registryFor(settings, before) };
+    const { action, reason } = intent;
+    const checkpoint = checkpointOf({ id, action, reason, before, files, plan, kernel: null });
+    for (const future of await futuresOf(after, checkpoint)) {
+      const then: Moment = {
+        rules: rulesetAfter(kernel, before, future.snapshot),
+        registry: registryFor(settings, future.snapshot),
+      };
+      const refusal = refusalOf(now, then, limits, laterBy(future));
+      if (refusal) throw refusal;
+    }
+  };
+
+/** By what a future comes; null for what the change itself leads to. */
+function laterBy({ ended, isReverted }: Future): Sentence | null {
+  if (isReverted) return say`when the change is not confirmed and is reverted,`;
+  const last = ended[ended.length - 1];
+  return last === undefined ? null : say`when the temporary change of ${last} ends,`;
+}
