@@ -14,6 +14,13 @@ const PAUSE_MS = 50;
 export const save = (family: Family): Promise<string> => call(`${PREFIX[family]}-save`, []);
 
 /**
+ * All tables as the iptables of a kind prints them, which need not be the one that ufw uses.
+ * @throws FirewallError NOT_PERMITTED, UFW_NOT_FOUND (there is no such iptables), INTERNAL
+ */
+export const saveOfKind = (family: Family, kind: 'nft' | 'legacy'): Promise<string> =>
+  call(`${PREFIX[family]}-${kind}-save`, []);
+
+/**
  * Swaps what the text declares, in one commit of the kernel per table; the rest stays (`-n`).
  * @throws FirewallError NOT_PERMITTED, UFW_NOT_FOUND, INTERNAL (the text was refused, nothing of it is in effect)
  */

@@ -5,7 +5,7 @@ import { ALL_ADDRESSES, type Box, EVERYTHING, intersect, LEVEL, type Level, NO_I
 import type { Effect } from './foreign';
 import { type KernelRule, kernelRule, type Target } from './kernel-rule';
 import { type DecidedBy, ownerOf } from './owner';
-import type { FamilyRuleset } from './ruleset';
+import type { FamilyRuleset, Layer } from './ruleset';
 
 export type Direction = 'in' | 'out' | 'forward';
 
@@ -18,7 +18,9 @@ export interface Bound {
 /** One box of a rule in its chain. */
 export interface Entry {
   box: Box;
-  /** Whether it is about every packet of the box. */
+  /** Packets of the box that it is not about. */
+  except: readonly Box[];
+  /** Whether it is about every other packet of the box. */
   sure: boolean;
   aside: number;
   /** Which of the chain's groups it belongs to. */
@@ -76,14 +78,14 @@ export function chainOf(lines: readonly string[], name: string, { family, layer,
     const rule = kernelRule(spec, family);
     if (rule.target.kind === 'pass' || rule.parts.length === 0) continue;
     const said = boundsOf({ chain, rule: spec, owner: ownerOf(chain, spec) });
-    for (const { box, sure, aside, kind } of rule.parts) {
+    for (const { box, except, sure, aside, kind } of rule.parts) {
       let group = byKind.get(kind);
       if (group === undefined) {
         group = groups.length;
         byKind.set(kind, group);
         groups.push({ ...box, src: ALL_ADDRESSES, dst: ALL_ADDRESSES });
       }
-      entries.push({ box, sure, aside, group, rule, ...said });
+      entries.push({ box, except, sure, aside, group, rule, ...said });
     }
   }
   const made = { entries, groups, policy: { chain, rule: null, owner: 'policy' } };
@@ -179,24 +181,28 @@ const chained = (stages: readonly Stage[], last: 'route' | null): Stage | 'route
 function stagesOf({ family, layers }: FamilyRuleset, hooks: readonly (readonly [string, string])[]): Stage[] {
   return hooks.flatMap(([table, name]) =>
     layers.flatMap((layer, at) => {
-      const place = { family, layer: layer.name, table };
+      const place = { family, layer: layerName(layer, at), table };
       const chains: Table = layer.tables.get(table) ?? { chains: new Map(), policies: new Map() };
       const chain = chainOf(chains.chains.get(name) ?? [], name, place);
       const accepts = chains.policies.get(name) !== 'DROP';
       // One is always there, so that something can be said to have decided.
       const isNeeded = table === 'filter' && at === 0;
       if (!isNeeded && accepts && !haveEffect(chain.entries, chains, place)) return [];
-      return [{ name, table, layer: layer.name, chains, chain, accepts, next: null }];
+      return [{ name, table, layer: place.layer, chains, chain, accepts, next: null }];
     }),
   );
 }
 
+/** What chains of a layer are called by; those of the first need no name. */
+export const layerName = ({ through }: Layer, at: number): string => (at === 0 ? '' : (through ?? 'other'));
+
 /** The rules of the nat tables that change where packets go to, or may. */
 export const rewritesOf = ({ family, layers }: FamilyRuleset): Entry[] =>
-  layers.flatMap(({ name: layer, tables }) => {
-    const chains = tables.get('nat')?.chains ?? new Map<string, string[]>();
+  layers.flatMap((layer, at) => {
+    const place = { family, layer: layerName(layer, at), table: 'nat' };
+    const chains = layer.tables.get('nat')?.chains ?? new Map<string, string[]>();
     return [...chains].flatMap(([name, lines]) =>
-      chainOf(lines, name, { family, layer, table: 'nat' }).entries.filter(({ rule: { target } }) =>
+      chainOf(lines, name, place).entries.filter(({ rule: { target } }) =>
         target.kind === 'named' ? !chains.has(target.name) : target.kind === 'rewrite' || target.kind === 'unknown',
       ),
     );
@@ -236,7 +242,7 @@ function foreignEntry({ box, may, by }: Effect, group: number): Entry {
     names: { interfaceIn: '', interfaceOut: '', src: '', dst: '' },
     key: `${by.chain} ${by.rule}`,
   };
-  return { box, sure: false, aside: 0, group, rule, ...boundsOf(by) };
+  return { box, except: [], sure: false, aside: 0, group, rule, ...boundsOf(by) };
 }
 
 /** A region that packets of a direction can be in: those for the device itself leave by no interface, and so on. */

@@ -24,7 +24,6 @@ import {
   overlap,
   protocolBit,
   type Range,
-  subtract,
 } from './boxes';
 
 export interface KernelRule {
@@ -44,7 +43,9 @@ export type Named = 'interfaceIn' | 'interfaceOut' | 'src' | 'dst';
 
 export interface Part {
   box: Box;
-  /** Whether the rule is about every packet of the box; else it may be about some. */
+  /** Packets of the box that the rule is not about. */
+  except: readonly Box[];
+  /** Whether the rule is about every other packet of the box; else it may be about some. */
   sure: boolean;
   /** The box but for its addresses, as a text that is the same for the same. */
   kind: string;
@@ -137,6 +138,7 @@ interface Draft {
   either: readonly Range[] | null;
   srcs: readonly Addresses[];
   dsts: readonly Addresses[];
+  except: Box[];
   interfaceIn: Interfaces;
   interfaceOut: Interfaces;
   dstTypes: number;
@@ -156,7 +158,7 @@ function readRule(spec: string, family: Family): KernelRule {
   const options = optionsOf(spec);
   const draft: Draft = {
     ...{ protocols: ALL_PROTOCOLS, vagueProtocols: 0, dports: [ALL_PORTS], sports: [ALL_PORTS], either: null },
-    ...{ srcs: [ALL_ADDRESSES], dsts: [ALL_ADDRESSES], dstTypes: ALL_TYPES, states: null },
+    ...{ srcs: [ALL_ADDRESSES], dsts: [ALL_ADDRESSES], except: [], dstTypes: ALL_TYPES, states: null },
     ...{ interfaceIn: EVERYTHING.interfaceIn, interfaceOut: EVERYTHING.interfaceOut },
     ...{ vague: false, odd: false, never: false, counts: false, target: null },
     names: { interfaceIn: '', interfaceOut: '', src: '', dst: '' },
@@ -177,7 +179,7 @@ function readRule(spec: string, family: Family): KernelRule {
   const parts = isLost ? [] : partsOf(draft, family);
   const isSure = parts.every(({ sure }) => sure);
   const text = isSure
-    ? parts.map(({ kind, box }) => `${kind} ${addressText(box)}`).join(' | ')
+    ? parts.map(({ kind, box, except }) => `${kind} ${[box, ...except].map(addressText)}`).join(' | ')
     : wordsOf(spec, options);
   return { parts, states, target, counts, names, key: `${family} ${text} ${statesText(states)} ${targetText(target)}` };
 }
@@ -244,8 +246,7 @@ const address =
     const name = text.replace(family === 'ipv4' ? /\/32$/ : /\/128$/, '');
     draft.names[field] = negated ? `! ${name}` : name;
     if (sets.some((set) => set === undefined) || (negated && sets.length > 1)) return false;
-    const wanted = sets as Addresses[];
-    draft[`${field}s`] = both(draft[`${field}s`], negated ? outside(wanted[0] as Addresses, field) : wanted);
+    narrow(draft, field, sets as Addresses[], negated);
     return true;
   };
 
@@ -256,16 +257,15 @@ const addressRange =
     const [low, high, ...more] = text.split('-').map((one) => addressesOf(one, family));
     const full = family === 'ipv4' ? 2n ** 32n - 1n : 2n ** 128n - 1n;
     if (!low || !high || more.length > 0 || low.mask !== full || high.mask !== full) return false;
-    const ranges: [bigint, bigint][] = negated
-      ? [
-          [0n, low.value - 1n],
-          [high.value + 1n, full],
-        ]
-      : [[low.value, high.value]];
-    const sets = ranges.flatMap(([from, to]) => subnets(from, to, full));
-    draft[`${field}s`] = both(draft[`${field}s`], sets);
+    narrow(draft, field, subnets(low.value, high.value, full), negated);
     return true;
   };
+
+/** Keeps the packets from, or to, one of the addresses, or all others. */
+function narrow(draft: Draft, field: 'src' | 'dst', sets: readonly Addresses[], negated: boolean): void {
+  if (negated) draft.except.push(...sets.map((set) => ({ ...EVERYTHING, [field]: set })));
+  else draft[`${field}s`] = both(draft[`${field}s`], sets);
+}
 
 const interfaces =
   (field: 'interfaceIn' | 'interfaceOut'): Reader =>
@@ -461,10 +461,6 @@ const common = (some: readonly Range[], others: readonly Range[]): Range[] =>
 const both = (some: readonly Addresses[], others: readonly Addresses[]): Addresses[] =>
   some.flatMap((one) => others.flatMap((other) => commonAddresses(one, other) ?? []));
 
-/** All addresses but these. */
-const outside = (set: Addresses, field: 'src' | 'dst'): Addresses[] =>
-  subtract(EVERYTHING, { ...EVERYTHING, [field]: set }).map((box) => box[field]);
-
 /** The addresses from one number to another as subnets. */
 function subnets(from: bigint, to: bigint, full: bigint): Addresses[] {
   const found: Addresses[] = [];
@@ -479,7 +475,7 @@ function subnets(from: bigint, to: bigint, full: bigint): Addresses[] {
 
 function partsOf(draft: Draft, family: Family): Part[] {
   const { protocols, vagueProtocols, interfaceIn, interfaceOut, dstTypes, vague, odd, either } = draft;
-  const { dports, sports, srcs, dsts } = draft;
+  const { dports, sports, srcs, dsts, except } = draft;
   if (dstTypes === 0) return [];
   const pairs = portPairs(dports, sports, either);
   const isTooMany = pairs.length * srcs.length * dsts.length > MOST_BOXES;
@@ -494,8 +490,8 @@ function partsOf(draft: Draft, family: Family): Part[] {
     const clear = box.protocols & ~vagueProtocols;
     const rest = box.protocols & vagueProtocols;
     return [
-      ...(clear ? [part({ ...box, protocols: clear }, isSure, family)] : []),
-      ...(rest ? [part({ ...box, protocols: rest }, false, family)] : []),
+      ...(clear ? [part({ ...box, protocols: clear }, except, isSure, family)] : []),
+      ...(rest ? [part({ ...box, protocols: rest }, except, false, family)] : []),
     ];
   });
 }
@@ -514,13 +510,13 @@ function portPairs(
   ];
 }
 
-function part(box: Box, sure: boolean, family: Family): Part {
+function part(box: Box, except: readonly Box[], sure: boolean, family: Family): Part {
   const { protocols, dport, sport, interfaceIn, interfaceOut, dstTypes, src, dst } = box;
   const names = [interfaceIn, interfaceOut].map(({ pattern, except }) => `${pattern}!${except}`).join(' ');
   const isLoopback = holds(LOOPBACK[family], src) || holds(LOOPBACK[family], dst);
   const isForMany = GROUPS[family].some((group) => holds(group, dst));
   return {
-    ...{ box, sure },
+    ...{ box, except, sure },
     kind: `${protocols} ${dport} ${sport} ${dstTypes} ${names}`,
     aside: (isLoopback ? ASIDE.loopback : 0) | (isForMany ? ASIDE.groups : 0),
   };

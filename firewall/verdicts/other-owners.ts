@@ -1,6 +1,6 @@
 /** Rules of others that let packets in before, or past, what ufw decides. */
 import type { Table } from '../rules/tables';
-import { chainOf, type Entry, type Place } from './chains';
+import { chainOf, type Entry, layerName, type Place } from './chains';
 import { ownerOf } from './owner';
 import type { FamilyRuleset } from './ruleset';
 
@@ -16,9 +16,10 @@ const UFWS: readonly string[] = ['ufw', 'ufw base rules', 'policy'];
  * a rule made by hand; and one per chain of nftables that may.
  */
 export function otherOwners({ family, layers, foreign }: FamilyRuleset): string[] {
-  const byIptables = layers.flatMap(({ name: layer, tables }) =>
+  const byIptables = layers.flatMap((one, at) =>
     HOOKS.flatMap(([table, hook]) => {
-      const chains = tables.get(table);
+      const chains = one.tables.get(table);
+      const layer = layerName(one, at);
       const place = { family, layer, table };
       const entries = chains ? chainOf(chains.chains.get(hook) ?? [], hook, place).entries : [];
       return entries

@@ -1,14 +1,10 @@
 /** All that decides about packets in the kernel, parsed from what programs print of it. */
 import type { Family } from '../rules/rule';
-import { savedTables, type Table } from '../rules/tables';
+import { type SavedTables, savedTables, type Table } from '../rules/tables';
 import { type ForeignChain, foreignChains, UNPRINTABLE } from './foreign';
 
-/** The tables that one kind of iptables has put into the kernel, by name: raw, mangle, nat, filter, security. */
-export interface Layer {
-  /** Which kind, where there are two; else empty. */
-  name: '' | 'nft' | 'legacy';
-  tables: ReadonlyMap<string, Table>;
-}
+/** The tables that one kind of iptables has put into the kernel: raw, mangle, nat, filter, security. */
+export type Layer = SavedTables;
 
 /** What decides about the packets of one family. */
 export interface FamilyRuleset {
@@ -27,28 +23,46 @@ export interface FamilyTexts {
   family: Family;
   /** What `iptables-save` (`ip6tables-save`) prints. */
   save: string;
-  /** What that of the other kind prints, legacy or nft; empty where there is none, or it has no tables. */
-  beside: string;
+  /** What that of the other kind prints, legacy or nft; empty where it has no tables, null where nobody can print them. */
+  beside: string | null;
 }
 
 /**
- * @param nft what `nft -j list ruleset` prints; null where nobody knows what tables there are besides iptables', and
- *   verdicts are as if there were none
+ * @param nft what `nft -j list ruleset` prints, empty where there is nothing but iptables' tables; null where nobody knows
+ *   what there is besides, and verdicts are as if there were nothing
  */
 export function rulesetOf(families: readonly FamilyTexts[], nft: string | null): Ruleset {
-  return families.map(({ family, save, beside }) => {
-    const own = savedTables(save);
-    const other = savedTables(beside);
-    const layers: Layer[] = [{ name: '', tables: own.tables }];
-    if (other.tables.size > 0) layers.push({ name: other.through ?? '', tables: other.tables });
-    const printed = [own, other].filter(({ through }) => through === 'nft').flatMap(({ tables }) => [...tables.keys()]);
-    const isUnprintable = own.unprintable.length + other.unprintable.length > 0;
-    return {
-      ...{ family, layers },
-      foreign: nft === null ? (isUnprintable ? [UNPRINTABLE] : []) : foreignChains(nft, family, printed),
-    };
+  return families.map((texts) => {
+    const same = lastRead.find((one) => isSame(one.texts, texts));
+    if (same?.nft === nft) return same.rules;
+    const rules = familyRules(texts, nft, same?.rules.layers ?? layersOf(texts));
+    lastRead.unshift({ texts, nft, rules });
+    lastRead.length = Math.min(lastRead.length, MOST_REMEMBERED);
+    return rules;
   });
 }
+
+/** What was computed of a ruleset holds as long as the texts are the same, and readings follow each other. */
+const lastRead: { texts: FamilyTexts; nft: string | null; rules: FamilyRuleset }[] = [];
+const MOST_REMEMBERED = 4;
+
+const isSame = (one: FamilyTexts, other: FamilyTexts): boolean =>
+  one.family === other.family && one.save === other.save && one.beside === other.beside;
+
+function layersOf({ save, beside }: FamilyTexts): Layer[] {
+  const [own, other] = [savedTables(save), savedTables(beside ?? '')];
+  return other.tables.size > 0 || other.unprintable.length > 0 ? [own, other] : [own];
+}
+
+function familyRules({ family, beside }: FamilyTexts, nft: string | null, layers: readonly Layer[]): FamilyRuleset {
+  const isUnprintable = beside === null || (nft === null && layers.some(({ unprintable }) => unprintable.length > 0));
+  const foreign = nft ? foreignChains(nft, family, tablesOfNft(layers)) : [];
+  return { family, layers, foreign: isUnprintable ? [...foreign, UNPRINTABLE] : foreign };
+}
+
+/** The tables that iptables has made through nftables, which lists them too. */
+export const tablesOfNft = (layers: readonly Layer[]): string[] =>
+  layers.filter(({ through }) => through === 'nft').flatMap(({ tables }) => [...tables.keys()]);
 
 /** The same with another filter table in place of iptables' own: what will be after a change. */
 export function withFilter(rules: FamilyRuleset, filter: Table): FamilyRuleset {

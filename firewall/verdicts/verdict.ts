@@ -25,7 +25,7 @@ import {
   touches,
   type Work,
 } from './boxes';
-import { type Bound, type Pipeline, pipelineOf, rewritesOf } from './chains';
+import { type Bound, type Direction, type Pipeline, pipelineOf, rewritesOf } from './chains';
 import { ASIDE, GROUPS, LOOPBACK } from './kernel-rule';
 import type { DecidedBy } from './owner';
 import type { FamilyRuleset } from './ruleset';
@@ -74,14 +74,22 @@ export function verdictOn(rules: FamilyRuleset, asked: Asked): Verdict {
 
 function judge(rules: FamilyRuleset, { direction, ports, scope }: Asked): Verdict {
   const { family } = rules;
-  if (scope.from !== '' && scope.from.includes(':') !== (family === 'ipv6')) return new Evidence().verdict();
+  const isOther = scope.from !== '' && scope.from.includes(':') !== (family === 'ipv6');
+  const regions = isOther ? [] : ports.map((spec) => regionOf(family, direction, spec, scope));
+  return fateOf(rules, direction, regions, asideOf(direction, scope));
+}
+
+/**
+ * What the kernel does with all packets of some regions; of none it is closed.
+ * @param aside bits of ASIDE: rules that are about nothing else are left out
+ */
+export function fateOf(rules: FamilyRuleset, direction: Direction, regions: readonly Region[], aside = 0): Verdict {
   const work: Work = { left: MOST_WORK };
   const evidence = new Evidence();
   const pipeline = pipelineOf(rules, direction);
-  for (const spec of ports) {
-    const region = regionOf(family, direction, spec, scope);
-    walk(pipeline, { region, aside: asideOf(direction, scope) }, work, evidence.listener(work));
-    if (direction === 'in') addRewritten(rules, pipeline, region, asideOf(direction, scope), evidence, work);
+  for (const region of regions) {
+    walk(pipeline, { region, aside }, work, evidence.listener(work));
+    if (direction === 'in') addRewritten(rules, pipeline, region, aside, evidence, work);
   }
   return evidence.verdict(work.left < 0);
 }

@@ -155,7 +155,7 @@ export function walk(pipeline: Pipeline, question: Question, work: Work, listene
         if (!leave(flock)) return;
         continue;
       }
-      if (!step(flock, entry, contains(entry.box, flock.box))) return;
+      if (!step(flock, entry)) return;
     }
   }
 
@@ -174,7 +174,7 @@ export function walk(pipeline: Pipeline, question: Question, work: Work, listene
       if ((!areAllMet && !touches(entry.box, box)) || known.has(entry.box)) continue;
       const { kind } = entry.rule.target;
       const isFinal = kind === 'drop' || (kind === 'accept' && flock.stage.next === null);
-      if (!isFinal || !entry.sure || other || contains(entry.box, box)) break;
+      if (!isFinal || !entry.sure || entry.except.length > 0 || other || contains(entry.box, box)) break;
       hear(flock, entry.box, hasLost ? { entries, from, to: at, rest: flock.holes } : flock.holes, endOf(flock, entry));
       hasLost = true;
     }
@@ -186,14 +186,11 @@ export function walk(pipeline: Pipeline, question: Question, work: Work, listene
   }
 
   /** False where the flock is at its end. */
-  function step(flock: Flock, entry: Entry, isWhole: boolean): boolean {
+  function step(flock: Flock, entry: Entry): boolean {
     const target = resolved(flock, entry.rule.target, pipeline.family);
     if (target.kind === 'jump' && !target.goto && !isMet(flock, entry.box, target.entries)) return true;
-    if (!entry.sure) {
-      if (!isWhole) split(flock, entry);
-      return stepUnsure(flock, entry, target);
-    }
-    if (!isWhole) split(flock, entry);
+    if (!narrow(flock, entry)) return true;
+    if (!entry.sure) return stepUnsure(flock, entry, target);
     switch (target.kind) {
       case 'accept':
         return pass(flock, entry.denied.by);
@@ -247,10 +244,20 @@ export function walk(pipeline: Pipeline, question: Question, work: Work, listene
     return true;
   }
 
-  /** The flock becomes its part that the entry is about; the rest is followed later. */
-  function split(flock: Flock, entry: Entry): void {
-    flocks.push({ ...flock, holes: { entries: [entry], from: 0, to: 1, rest: flock.holes } });
-    flock.box = intersect(flock.box, entry.box) as Box;
+  /** The flock becomes its part that the entry is about; the rest is followed later. False where it is about none of it. */
+  function narrow(flock: Flock, entry: Entry): boolean {
+    if (entry.except.some((box) => contains(box, flock.box))) return false;
+    if (!contains(entry.box, flock.box)) {
+      flocks.push({ ...flock, holes: { entries: [entry], from: 0, to: 1, rest: flock.holes } });
+      flock.box = intersect(flock.box, entry.box) as Box;
+    }
+    for (const box of entry.except) {
+      const part = intersect(flock.box, box);
+      if (!part) continue;
+      flocks.push({ ...flock, box: part });
+      flock.holes = { entries: [{ box }], from: 0, to: 1, rest: flock.holes };
+    }
+    return true;
   }
 
   /** The end of a chain: back to where it was called from, or the policy. */
@@ -362,7 +369,7 @@ export function walk(pipeline: Pipeline, question: Question, work: Work, listene
 export function boxesIn(holes: Holes | null): Box[] {
   const boxes: Box[] = [];
   for (let hole = holes; hole; hole = hole.rest) {
-    for (let at = hole.from; at < hole.to; at++) boxes.push((hole.entries[at] as Entry).box);
+    for (let at = hole.from; at < hole.to; at++) boxes.push((hole.entries[at] as { box: Box }).box);
   }
   return boxes;
 }
@@ -474,11 +481,16 @@ function asSeen({ match, over, tracked, rewritten: by }: View, entry: Entry): En
   if (over.length === 0) return sure === entry.sure ? entry : { ...entry, sure };
   // The region's own boxes tell nothing of these fields any more: the rule is about all packets here, or about some.
   const box = { ...entry.box };
+  let except = entry.except;
   for (const field of over) {
-    sure = sure && contains({ ...EVERYTHING, [field]: box[field] }, { ...EVERYTHING, [field]: match[field] });
+    const seen = { ...EVERYTHING, [field]: match[field] };
+    if (except.some((one) => one[field] !== EVERYTHING[field] && contains(one, seen))) return null;
+    const isClear = except.every((one) => one[field] === EVERYTHING[field] || !touches(one, seen));
+    sure = sure && isClear && contains({ ...EVERYTHING, [field]: box[field] }, seen);
+    except = except.filter((one) => one[field] === EVERYTHING[field]);
     Object.assign(box, { [field]: EVERYTHING[field] });
   }
-  return { ...entry, box, sure };
+  return { ...entry, box, except, sure };
 }
 
 /** Whether states are wanted that a packet has which opens a connection. */

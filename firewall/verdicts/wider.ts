@@ -8,6 +8,7 @@ import {
   type Direction,
   type Entry,
   inDirection,
+  layerName,
   type Pipeline,
   type Place,
   pipelineOf,
@@ -15,7 +16,7 @@ import {
   type Stage,
 } from './chains';
 import type { DecidedBy } from './owner';
-import type { FamilyRuleset, Ruleset } from './ruleset';
+import type { FamilyRuleset, Layer, Ruleset } from './ruleset';
 import { isThere } from './verdict';
 import { type Path, type Region, walk } from './walk';
 
@@ -124,7 +125,7 @@ function suspectsOf(old: FamilyRuleset, next: FamilyRuleset): Suspect[] {
   const suspects: Suspect[] = [];
   for (let at = 0; at < Math.max(old.layers.length, next.layers.length); at++) {
     const [from, to] = [old.layers[at]?.tables, next.layers[at]?.tables];
-    const layer = (next.layers[at] ?? old.layers[at])?.name ?? '';
+    const layer = layerName((next.layers[at] ?? old.layers[at]) as Layer, at);
     for (const table of new Set([...(from?.keys() ?? []), ...(to?.keys() ?? [])])) {
       const place: Place = { family: next.family, layer, table };
       suspects.push(...differences(from?.get(table), to?.get(table), place, at === 0 && table === 'filter'));

@@ -14,6 +14,7 @@ interface Package {
 const packages: readonly Package[] = [
   { name: 'ufw', proof: '/usr/sbin/ufw' },
   { name: 'iptables', proof: '/usr/sbin/iptables-restore' },
+  { name: 'nftables', proof: '/usr/sbin/nft' },
   { name: 'python3', proof: '/usr/bin/python3' },
   { name: 'iproute2', proof: '/bin/ip' },
   { name: 'util-linux', proof: '/usr/bin/unshare' },

@@ -1,0 +1,81 @@
+/**
+ * What else decides about packets besides the tables of the iptables that ufw uses: those of the other kind of iptables,
+ * and nftables' own. On most devices there is neither, and two files and one small program tell.
+ */
+import { codeOf } from '../errors';
+import type { Family } from '../rules/rule';
+import { interfaceOf } from '../rules/tables';
+import { type FamilyTexts, type Ruleset, rulesetOf, tablesOfNft } from '../verdicts/ruleset';
+import { readText } from './files';
+import { saveOfKind } from './iptables';
+import { run } from './run';
+
+/** The kernel's list of the tables that the older interface holds. */
+const LEGACY_TABLES: Readonly<Record<Family, string>> = {
+  ipv4: '/proc/net/ip_tables_names',
+  ipv6: '/proc/net/ip6_tables_names',
+};
+const IPTABLES = ['raw', 'mangle', 'nat', 'filter', 'security'];
+/** nft's name for a family that iptables' tables are in. */
+const NFT_FAMILY: Readonly<Record<Family, string>> = { ipv4: 'ip', ipv6: 'ip6' };
+
+/**
+ * All that decides in the kernel, from what `iptables-save` prints of each family, which was read before.
+ * @param listed the tables that nft sees
+ * @throws FirewallError NOT_PERMITTED, INTERNAL
+ */
+export async function readRuleset(
+  saves: readonly { family: Family; text: string }[],
+  listed: readonly string[] | null,
+): Promise<Ruleset> {
+  const families = await Promise.all(saves.map((saved) => withBeside(saved, listed ?? [])));
+  if (listed === null) return rulesetOf(families, null);
+  const iptables = new Set(
+    rulesetOf(families, '').flatMap(({ family, layers }) =>
+      tablesOfNft(layers).map((name) => `${NFT_FAMILY[family]} ${name}`),
+    ),
+  );
+  return rulesetOf(families, listed.every((table) => iptables.has(table)) ? '' : await nftRuleset());
+}
+
+async function withBeside(
+  { family, text }: { family: Family; text: string },
+  listed: readonly string[],
+): Promise<FamilyTexts> {
+  const kind = interfaceOf(text) === 'legacy' ? 'nft' : 'legacy';
+  const isThere =
+    kind === 'nft'
+      ? IPTABLES.some((name) => listed.includes(`${NFT_FAMILY[family]} ${name}`))
+      : Boolean((await readText(LEGACY_TABLES[family]))?.text.trim());
+  return { family, save: text, beside: isThere ? await besides(family, kind) : '' };
+}
+
+/** Null where there are tables, and no program to print them. */
+async function besides(family: Family, kind: 'nft' | 'legacy'): Promise<string | null> {
+  try {
+    return await saveOfKind(family, kind);
+  } catch (error) {
+    if (codeOf(error) !== 'UFW_NOT_FOUND') throw error;
+    // nft tells of its own, also as what nobody knows more of.
+    return kind === 'nft' ? '' : null;
+  }
+}
+
+/** The tables that nft sees, as `FAMILY NAME`; null where there is no nft, or the kernel does not speak to it. */
+export async function nftTables(): Promise<string[] | null> {
+  const listed = await nft(['list', 'tables']);
+  return listed === null ? null : [...listed.matchAll(/^table (\S+ \S+)$/gm)].flatMap(([, table]) => table ?? []);
+}
+
+/** Where an nft cannot print it as JSON, what there is is not known, and not nothing. */
+const nftRuleset = async (): Promise<string> => (await nft(['-j', 'list', 'ruleset'])) ?? 'unknown';
+
+async function nft(args: readonly string[]): Promise<string | null> {
+  try {
+    const { code, stdout } = await run('nft', args);
+    return code === 0 ? stdout : null;
+  } catch (error) {
+    if (codeOf(error) === 'UFW_NOT_FOUND') return null;
+    throw error;
+  }
+}
