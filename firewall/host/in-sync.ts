@@ -5,7 +5,9 @@
 import { fromBytes } from '../printable';
 import type { Family } from '../rules/rule';
 import type { Table } from '../rules/tables';
-import { filesDifference, isActive, type Kernel, meantText, rulesDifference } from '../state/kernel';
+import { expectedTable } from '../state/expected';
+import { filesDifference, filterOf, isActive, type Kernel, meantText, rulesDifference } from '../state/kernel';
+import { type Forms, linesToAsk } from '../state/ruleset-after';
 import type { Snapshot } from '../state/snapshot';
 import { inScratch } from './scratch';
 
@@ -29,6 +31,33 @@ export async function isInSync(snapshot: Snapshot, kernel: Kernel): Promise<bool
   if (!snapshot.settings.enabled) return !isActive(snapshot, kernel);
   const found = await Promise.all(kernel.map(({ family }) => settled(filesDifference, snapshot, kernel, family)));
   return found.every((difference) => difference === null);
+}
+
+/**
+ * What iptables makes of the lines that a change loads and that are not ufw's own: each on its own, in a chain for itself.
+ * Where iptables cannot be asked, nothing is known of them.
+ */
+export async function formsIn(before: Snapshot, kernel: Kernel): Promise<(family: Family) => Forms> {
+  const found = new Map(
+    await Promise.all(kernel.map(async ({ family }) => [family, await formsOf(before, kernel, family)] as const)),
+  );
+  return (family) => found.get(family) ?? NO_FORMS;
+}
+
+const NO_FORMS: Forms = new Map();
+
+async function formsOf(before: Snapshot, kernel: Kernel, family: Family): Promise<Forms> {
+  const lines = linesToAsk(before, kernel, family);
+  if (lines.length === 0) return NO_FORMS;
+  const chains = [filterOf(kernel, family), expectedTable(before, family)].flatMap((table) =>
+    [...table.chains.keys()].filter((name) => name !== '' && !table.policies.has(name)),
+  );
+  const own = lines.map((_, at) => `smartserver-${at}`);
+  const declared = [...new Set([...chains, ...own])].map((name) => `:${name} - [0:0]`);
+  const rules = lines.map((line, at) => `-A ${own[at]} ${line}`);
+  const asked = await inScratch(family, `*filter\n${[...declared, ...rules].join('\n')}\nCOMMIT\n`);
+  if (asked.kind !== 'loaded') return NO_FORMS;
+  return new Map(lines.map((line, at) => [line, asked.filter.chains.get(own[at] as string) ?? [line]]));
 }
 
 type Comparison = (snapshot: Snapshot, kernel: Kernel, family: Family, meant?: Table | null) => Promise<string | null>;

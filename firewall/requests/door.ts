@@ -4,6 +4,7 @@
  */
 import type { Draft, Intent } from '../commit/transaction';
 import { type Sentence, say } from '../errors';
+import { formsIn } from '../host/in-sync';
 import type { Settings } from '../messages';
 import { type Future, futuresOf } from '../plan/futures';
 import { type Limits, type Moment, refusalOf } from '../plan/guard';
@@ -19,10 +20,11 @@ export const door =
     const { before, kernel, after, files, plan } = draft;
     const now: Moment = { rules: rulesetIn(kernel), registry: registryFor(settings, before) };
     const { action, reason } = intent;
+    const formsOf = await formsIn(before, kernel);
     const checkpoint = checkpointOf({ id, action, reason, before, files, plan, kernel: null });
     for (const future of await futuresOf(after, checkpoint)) {
       const then: Moment = {
-        rules: rulesetAfter(kernel, before, future.snapshot),
+        rules: rulesetAfter(kernel, before, future.snapshot, formsOf),
         registry: registryFor(settings, future.snapshot),
       };
       const refusal = refusalOf(now, then, limits, laterBy(future));

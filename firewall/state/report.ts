@@ -11,6 +11,7 @@ import { ANY_SCOPE, allProfiles, type Profile, profileNamed } from '../services/
 import { partsOf, type Registry } from '../services/registry';
 import { DIRECTIONS, type Direction, POLICY_OF } from '../verdicts/openness';
 import { otherOwners } from '../verdicts/other-owners';
+import type { DecidedBy } from '../verdicts/owner';
 import { type ServiceVerdict, serviceVerdict } from '../verdicts/service';
 import { namedFor, verdictOn } from '../verdicts/verdict';
 import { yieldToEventLoop } from '../yield';
@@ -148,7 +149,7 @@ function serviceReport(
     in: into.state,
     out: out.state,
     families,
-    decidedBy: { in: [...into.decidedBy], out: [...out.decidedBy] },
+    decidedBy: { in: into.decidedBy.map(asRead), out: out.decidedBy.map(asRead) },
     undecided: [...(into.isCertain ? [] : (['in'] as const)), ...(out.isCertain ? [] : (['out'] as const))],
     interfaces: [...new Set(named.flatMap(({ interfaces }) => interfaces))],
     sources: [...new Set(named.flatMap(({ sources }) => sources))],
@@ -158,6 +159,8 @@ function serviceReport(
     consequence: service.consequence,
   };
 }
+
+const asRead = (by: DecidedBy): DecidedBy => ({ ...by, rule: by.rule && fromBytes(by.rule) });
 
 const stateIn = ({ families }: ServiceVerdict, family: Family): Openness =>
   families.find((one) => one.family === family)?.state ?? 'closed';

@@ -1,21 +1,57 @@
 /** All that will decide about packets once ufw's files say what a change wants. */
 import { IPV6_OFF_LOAD, stopLoad } from '../rules/load-text';
-import { restored, type Table } from '../rules/tables';
+import type { Family } from '../rules/rule';
+import { canonical, restored, type Table } from '../rules/tables';
 import { type Ruleset, withFilter } from '../verdicts/ruleset';
-import { fullLoadOf, userTable } from './expected';
-import { type FamilyKernel, isActive, type Kernel } from './kernel';
+import { expectedTable, fullLoadOf, userTable } from './expected';
+import { type FamilyKernel, filterOf, isActive, type Kernel } from './kernel';
 import type { Snapshot } from './snapshot';
+
+/** What iptables makes of lines of ufw's files: each with the rules that it becomes. */
+export type Forms = ReadonlyMap<string, readonly string[]>;
 
 /**
  * What the kernel will hold, whoever put it there.
  * @param before the files that the kernel was read with
+ * @param formsOf of each family; a line that is not in them is one that ufw itself writes
  */
-export function rulesetAfter(kernel: Kernel, before: Snapshot, after: Snapshot): Ruleset {
+export function rulesetAfter(
+  kernel: Kernel,
+  before: Snapshot,
+  after: Snapshot,
+  formsOf: (family: Family) => Forms,
+): Ruleset {
   const active = isActive(before, kernel);
   return kernel.map((own) => {
     const filter = filterAfter(own, active, after);
-    return filter ? withFilter(own.ruleset, filter) : own.ruleset;
+    return filter ? withFilter(own.ruleset, inForms(filter, formsOf(own.family))) : own.ruleset;
   });
+}
+
+/**
+ * The lines of a family's files that a change loads and that the kernel does not hold as text: what they mean is not told by
+ * what the kernel prints of them.
+ */
+export function linesToAsk(snapshot: Snapshot, kernel: Kernel, family: Family): string[] {
+  const state = snapshot.families.find((one) => one.family === family);
+  if (!state) return [];
+  const active = isActive(snapshot, kernel);
+  const { chains } = active ? userTable(state, snapshot.settings) : expectedTable(snapshot, family);
+  const present = filterOf(kernel, family).chains;
+  const lines = [...chains].flatMap(([name, specs]) => {
+    const known = new Set((active ? present.get(name) : [])?.map(canonical));
+    return specs.filter((spec) => !known.has(canonical(spec)));
+  });
+  return [...new Set(lines)];
+}
+
+function inForms({ chains, policies }: Table, forms: Forms): Table {
+  if (forms.size === 0) return { chains, policies };
+  const formed = [...chains].map(([name, specs]): [string, string[]] => [
+    name,
+    specs.flatMap((spec) => forms.get(spec) ?? [spec]),
+  ]);
+  return { chains: new Map(formed), policies };
 }
 
 /** Null where it stays. */

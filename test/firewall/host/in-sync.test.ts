@@ -140,16 +140,29 @@ for (const iptables of ['nft', 'legacy'] as const)
 
     it('is so for lines that somebody has put into a rule file, which a change keeps and loads', async () => {
       const forms = await accepted(device, 'ipv4');
-      await writeUser([...chainLines(forms), '-A ufw-user-input -p tcp --syn --dport nntp -j DROP']);
+      await writeUser([
+        ...chainLines(forms),
+        '-A ufw-user-input -p tcp --syn --dport nntp -j DROP',
+        '\n### tuple ### deny any any 0.0.0.0/0 any 192.0.2.2/24 in\n-A ufw-user-input -s 192.0.2.2/24 -j DROP',
+        '\n### tuple ### deny any any 0.0.0.0/0 any 192.0.2.2/024 in\n-A ufw-user-input -s 192.0.2.2/024 -j DROP',
+        '\n### tuple ### refuse tcp 99999 0.0.0.0/0 any 0.0.0.0/0 in\n-A ufw-user-input -p tcp --dport 9999 -j REJECT',
+      ]);
       assert.equal(await isInSync(), true);
       const text = await device.read(USER);
       const before = await device.save('ipv4');
-      const { state } = await engine.toggleService({ action: 'close' });
-      assert.equal(state.inSync, true);
-      const { state: last } = await engine.restore({ action: 'undo' });
-      assert.equal(last.inSync, true);
-      assert.equal(await device.read(USER), text);
-      assert.equal(await device.save('ipv4'), before);
+      const changes = [
+        () => engine.toggleService({ action: 'close' }),
+        () => engine.setProfile({ profile: 'lockdown', onlyTighten: true, force: true }),
+        () => engine.setProfile({ profile: 'standard', confirmWithin: 600 }),
+      ];
+      for (const change of changes) {
+        const { changed, state } = await change();
+        assert.deepEqual([changed, state.inSync], [true, true]);
+        const { state: last } = await engine.restore({ action: 'undo' });
+        assert.equal(last.inSync, true);
+        assert.equal(await device.read(USER), text);
+        assert.equal(await device.save('ipv4'), before);
+      }
       await device.ok('/lib/ufw/ufw-init', 'force-reload');
       assert.equal(await device.save('ipv4'), before);
     });
