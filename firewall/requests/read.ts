@@ -1,4 +1,5 @@
 /** Reading the firewall: ufw's files, the kernel's tables and who listens, as one report. */
+import { ownFlaws } from '../commit/recovery';
 import { readClock } from '../host/clock';
 import { readKernel } from '../host/kernel';
 import { readSnapshot } from '../host/snapshot';
@@ -33,12 +34,14 @@ export const stateOf = (
 
 /** @throws FirewallError UFW_NOT_FOUND, UFW_FILES_UNREADABLE, NOT_PERMITTED */
 export async function read(settings: Settings): Promise<Reading> {
-  const [snapshot, kernel, surroundings] = await Promise.all([
+  const [snapshot, kernel, surroundings, flaws] = await Promise.all([
     readSnapshot(settings),
     readKernel(),
     readSurroundings(),
+    ownFlaws(settings),
   ]);
-  const state = await stateOf(settings, snapshot, kernel, surroundings);
+  const report = await stateOf(settings, snapshot, kernel, surroundings);
+  const state = { ...report, leftovers: [...report.leftovers, ...flaws] };
   return { snapshot, state, drift: driftOf(registryFor(settings, snapshot), snapshot, state) };
 }
 

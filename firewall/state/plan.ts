@@ -1,12 +1,10 @@
 /** What a change wants: what ufw's files shall say, and what has to happen besides. */
 import type { Policies } from '../results';
 import type { FamilyRules } from './family-rules';
+import type { Texts } from './file-text';
 import type { Schedule } from './schedule';
 import type { Snapshot } from './snapshot';
 import type { UnitChange } from './unit';
-
-/** Texts of files by path, as latin1. */
-export type Texts = Readonly<Record<string, string>>;
 
 /** What ufw's files, the schedule and the site file shall say. */
 export interface Wanted {
