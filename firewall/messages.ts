@@ -62,7 +62,7 @@ const networkInterface = z
     ),
   );
 
-const absolutePath = z.string().check(
+export const absolutePath = z.string().check(
   z.maxLength(4096),
   z.refine(
     (value) => value.startsWith('/') && !value.includes('\0') && !value.split('/').includes('..'),
@@ -83,6 +83,12 @@ export const direction = z.enum(['in', 'out']);
 const directions = z.enum(['in', 'out', 'both']);
 export const policy = z.enum(['allow', 'deny', 'reject']);
 export type Policy = z.infer<typeof policy>;
+/** Who watches over a deadline: systemd does without Node-RED, and across a boot. */
+export const guard = z.enum(['systemd', 'node-red']);
+export type Guard = z.infer<typeof guard>;
+/** Why a change was made: somebody asked for it, nobody confirmed the one it takes back, or a lease was over. */
+export const reason = z.enum(['requested', 'unconfirmed', 'lease-over']);
+export type Reason = z.infer<typeof reason>;
 
 export const customService = z.strictObject({
   id: name,
@@ -164,7 +170,7 @@ export const setProfileRequest = z.strictObject({
 });
 export type SetProfileRequest = z.infer<typeof setProfileRequest>;
 
-const port = z.int().check(z.minimum(1), z.maximum(65535));
+export const port = z.int().check(z.minimum(1), z.maximum(65535));
 
 export const toggleServiceRequest = z.strictObject({
   /** A service id, a custom service's id, or ports like `22/tcp`. */
@@ -311,15 +317,20 @@ export function check<Schema extends z.ZodMiniType>(schema: Schema, value: unkno
   const copy = bounded(schema, value);
   const parsed = schema.safeParse(copy);
   if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  const where = issue?.path.length ? issue.path.map(property).join('.') : 'the request';
+  const { path, issue } = faultIn(parsed.error);
   const got = printable(valueAt(copy, issue?.path ?? []));
   // Sentences of this file's own are translated; zod's are not.
   const reason = (issue?.message ?? 'not understood').slice(0, 300);
   const said = issue?.code === 'custom' || issue?.code === 'invalid_format' ? { template: reason, values: [] } : reason;
   throw new FirewallError('INVALID_INPUT', {
-    what: say`${where}: ${said} (got ${got}).`,
+    what: say`${path || 'the request'}: ${said} (got ${got}).`,
   });
+}
+
+/** What a schema found first, and the path of the property where it did; empty for the value as a whole. */
+export function faultIn({ issues }: z.core.$ZodError): { path: string; issue: z.core.$ZodIssue | undefined } {
+  const [issue] = issues;
+  return { path: (issue?.path ?? []).map(property).join('.'), issue };
 }
 
 function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {

@@ -3,7 +3,7 @@
  * their types, for tests and for documents, and nothing that runs on the device loads them.
  */
 import * as z from 'zod';
-import { direction, policy } from './messages';
+import { direction, guard, policy, reason } from './messages';
 
 /** How far a service is open, see the contract: to all, to none, or to some. */
 export const openness = z.enum(['open', 'closed', 'partial']);
@@ -115,15 +115,14 @@ export const state = z.strictObject({
   leases: z.array(z.strictObject({ service: z.string(), until: z.string() })),
   /** The operator's request that was carried out last; `undone` if its change has been undone since. */
   lastRequest: z.strictObject({ id: z.string(), issued: z.string(), undone: z.boolean() }).nullable(),
-  /** What a killed ufw left behind; restore-firewall puts it right. */
+  /**
+   * What a killed ufw left behind, which restore-firewall puts right; and files of this package's own that are damaged,
+   * which the next change sets aside.
+   */
   leftovers: z.array(z.string()),
   inSync: z.boolean(),
 });
 export type State = z.infer<typeof state>;
-
-/** Who watches over a deadline: systemd does without Node-RED, and across a boot. */
-export const guard = z.enum(['systemd', 'node-red']);
-export type Guard = z.infer<typeof guard>;
 
 /** One backup: the state before a change. */
 export const backupReport = z.strictObject({
@@ -133,9 +132,11 @@ export const backupReport = z.strictObject({
   /** The change it was taken before: `set-profile lockdown`. */
   action: z.string(),
   /** Why that change was made: `requested`, `unconfirmed` (nobody confirmed an earlier one), `lease-over`. */
-  reason: z.enum(['requested', 'unconfirmed', 'lease-over']),
+  reason,
   /** How many rules there were. */
   rules: z.int(),
+  /** Why nothing can be restored from it; left out where something can. Then all but `id` and `at` is not known. */
+  damaged: z.string().optional(),
 });
 export type BackupReport = z.infer<typeof backupReport>;
 
@@ -250,7 +251,7 @@ export const watchEvent = z.discriminatedUnion('topic', [
       /** Which change of this package's; null for somebody else's. */
       id: z.string().nullable(),
       action: z.string().nullable(),
-      reason: backupReport.shape.reason.nullable(),
+      reason: z.nullable(backupReport.shape.reason),
       ...effect,
     }),
   }),

@@ -166,8 +166,10 @@ window.smartserverFirewallSidebar = (translate) => {
   const backupTable = (backups) =>
     table(
       ['at', 'backup'].map((column) => translate(`column.${column}`)),
-      backups.map(({ id, at, action, reason, rules }) => {
-        const about = translate('backup.rules', { count: rules, reason: translate(`backup.${REASONS[reason]}`) });
+      backups.map(({ id, at, action, reason, rules, damaged }) => {
+        const about = damaged
+          ? translate('backup.damaged', { text: damaged })
+          : translate('backup.rules', { count: rules, reason: translate(`backup.${REASONS[reason]}`) });
         const before = $('<td>').append(element('span', action), element('small', time(at)), element('small', about));
         return [before, element('td', id)];
       }),

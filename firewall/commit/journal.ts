@@ -3,18 +3,20 @@
  * is on disk as the journal. When the change is done the journal becomes its backup, in one rename. A journal that is
  * found at the start of a run is the trace of an interrupted change.
  */
-import { lstat, mkdir, readdir, rename, utimes } from 'node:fs/promises';
+import { lstat, mkdir, readdir, rename, rm, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FirewallError, notPermitted, say } from '../errors';
-import { asideOf, readText, removeIfThere, replace, syncFolders } from '../host/files';
+import { asideOf, exists, removeIfThere, replace, syncFolders } from '../host/files';
+import { journalOf, type OwnFile, readOwn } from '../host/own-files';
 import type { Settings } from '../messages';
 import { printable } from '../printable';
-import { type Checkpoint, ID } from '../state/checkpoint';
+import { ID } from '../state/change-id';
+import { CHECKPOINT, type Checkpoint } from '../state/checkpoint';
 import type { FileText } from '../state/file-text';
+import { textFor } from '../state/own-file';
 
 type Place = Pick<Settings, 'stateDir' | 'keepBackups'>;
 
-const journalOf = ({ stateDir }: Place): string => join(stateDir, 'journal.json');
 const backupsOf = ({ stateDir }: Place): string => join(stateDir, 'backups');
 /** Root's alone: the files name who may reach what. */
 const PRIVATE_FOLDER = 0o700;
@@ -28,7 +30,7 @@ export async function newId(now: Date = new Date()): Promise<string> {
 }
 
 /** A file of this package's own, for nobody else to read. */
-const ownFile = (path: string, text: string): FileText => ({
+export const ownFile = (path: string, text: string): FileText => ({
   ...{ path, text, mode: PRIVATE_FILE },
   ...{ uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 },
 });
@@ -51,7 +53,7 @@ async function leaveTrace({ stateDir }: Place): Promise<void> {
 /** Puts the checkpoint on disk as the journal. */
 export async function begin(place: Place, checkpoint: Checkpoint): Promise<void> {
   await makeFolders(place);
-  await replace([ownFile(journalOf(place), encode(checkpoint))]);
+  await replace([ownFile(journalOf(place), textFor(CHECKPOINT, checkpoint))]);
 }
 
 /** Writes what is to happen later, when nothing else is written. */
@@ -65,7 +67,7 @@ export async function writeSchedule(place: Place, file: FileText): Promise<void>
  * The folder of journal, backups and schedule.
  * @throws FirewallError NOT_PERMITTED where others can write to it: they could have root replace any file, by a link.
  */
-async function makeFolders(place: Place): Promise<void> {
+export async function makeFolders(place: Place): Promise<void> {
   await mkdir(backupsOf(place), { recursive: true, mode: PRIVATE_FOLDER });
   for (const folder of [place.stateDir, backupsOf(place)]) {
     const { uid, mode } = await lstat(folder).then((found) => (found.isDirectory() ? found : { uid: -1, mode: 0 }));
@@ -87,9 +89,10 @@ export async function finish(place: Place, { id }: Checkpoint, needed: string | 
   const sizes = await Promise.all(ids.map(async (one) => (await lstat(pathOf(place, one))).size));
   let bytes = 0;
   for (const [at, old] of ids.entries()) {
-    bytes += sizes[at] as number;
+    bytes += sizes[at] ?? 0;
     const isKept = at < place.keepBackups && (at === 0 || bytes <= MOST_BYTES);
-    if (!isKept && old !== needed) await removeIfThere(pathOf(place, old));
+    // Whatever it is: what is in the way of no change must not make one fail.
+    if (!isKept && old !== needed) await rm(pathOf(place, old), { recursive: true, force: true });
   }
 }
 
@@ -112,12 +115,21 @@ export async function backupIds(place: Place): Promise<string[]> {
     .sort();
 }
 
-/** @throws FirewallError UNKNOWN_BACKUP, INTERNAL where the file is damaged. */
+/** A backup as it lies there: one that is damaged stays where it is, as no change writes over it. */
+export async function readBackupFile(place: Place, id: string): Promise<OwnFile<Checkpoint>> {
+  const found = await readOwn(pathOf(place, id), CHECKPOINT);
+  if (found.value === null || found.value.id === id) return found;
+  return { ...found, value: null, flaw: `it is the backup ${found.value.id}` };
+}
+
+/** @throws FirewallError UNKNOWN_BACKUP where there is none, or a damaged one. */
 export async function readBackup(place: Place, id: string): Promise<Checkpoint> {
-  const checkpoint = ID.test(id) ? await read(pathOf(place, id)) : null;
-  if (checkpoint) return checkpoint;
+  const found = ID.test(id) ? await readBackupFile(place, id) : null;
+  if (found?.value) return found.value;
   throw new FirewallError('UNKNOWN_BACKUP', {
-    what: say`there is no backup ${printable(id)}.`,
+    what: found?.flaw
+      ? say`the backup ${id} cannot be used, as ${found.path} is damaged (${found.flaw}).`
+      : say`there is no backup ${printable(id)}.`,
     remedy: say`List the backups and use one of their ids.`,
   });
 }
@@ -125,34 +137,8 @@ export async function readBackup(place: Place, id: string): Promise<Checkpoint> 
 /** The change was rolled back. */
 export async function drop(place: Place): Promise<void> {
   await removeIfThere(asideOf(journalOf(place)));
-  if ((await readText(journalOf(place))) === null) return;
+  if (!(await exists(journalOf(place)))) return;
   await removeIfThere(journalOf(place));
   await syncFolders([journalOf(place)]);
   await leaveTrace(place);
 }
-
-/**
- * The checkpoint of an interrupted change, or null.
- * @throws FirewallError INTERNAL where the journal cannot be read: then nobody knows what was going on.
- */
-export const unfinished = (place: Place): Promise<Checkpoint | null> => read(journalOf(place));
-
-async function read(path: string): Promise<Checkpoint | null> {
-  const file = await readText(path);
-  if (!file) return null;
-  try {
-    return JSON.parse(Buffer.from(file.text, 'latin1').toString('utf8')) as Checkpoint;
-  } catch (error) {
-    throw new FirewallError(
-      'INTERNAL',
-      {
-        what: say`${file.path}, the record of a change, is damaged.`,
-        remedy: say`Check the firewall with "ufw status", then remove ${file.path}.`,
-      },
-      error,
-    );
-  }
-}
-
-/** JSON as the latin1 text the file functions take. */
-const encode = (checkpoint: Checkpoint): string => Buffer.from(JSON.stringify(checkpoint), 'utf8').toString('latin1');

@@ -1,14 +1,17 @@
 /** The way back: of a change that failed, and of one that was interrupted. */
 import { asideOf, readText, removeIfThere, replace } from '../host/files';
 import { replaceTable } from '../host/iptables';
-import { readSnapshot } from '../host/snapshot';
+import { type OwnFile, readJournal, readReportedFile, readScheduleFile } from '../host/own-files';
+import { readSnapshot, sourcePaths } from '../host/snapshot';
 import { setUnit } from '../host/systemd';
 import type { Settings } from '../messages';
+import { printable } from '../printable';
 import { type Checkpoint, textsOf } from '../state/checkpoint';
 import type { FileText } from '../state/file-text';
 import { reload as reloadNginx, removeCheck, socketsOfNginx } from '../web/server';
-import { drop, unfinished } from './journal';
+import { drop } from './journal';
 import { load, loadsOf } from './load';
+import { setAside } from './set-aside';
 
 /** Takes a change back: files, then the kernel. */
 export async function putBack(
@@ -17,7 +20,10 @@ export async function putBack(
   files: readonly { path: string }[],
 ): Promise<void> {
   const touched = checkpoint.before.filter(({ path }) => files.some((file) => file.path === path));
-  await tidy(checkpoint);
+  await tidy(
+    touched.map(({ path }) => path),
+    checkpoint.site,
+  );
   const changed = await differing(touched);
   await replace(changed);
   // Only a site file is nginx's; an nginx that does not run reads it when it starts.
@@ -32,9 +38,9 @@ export async function putBack(
 /** Where the vendor's page has its readers keep the site file as it was. */
 export const oldSite = (site: string): string => `${site}.old`;
 
-/** Removes what was prepared and not swapped in. */
-async function tidy({ after, site }: Checkpoint): Promise<void> {
-  for (const path of Object.keys(after)) await removeIfThere(asideOf(path));
+/** Removes what was prepared for these files of this firewall's and not swapped in. */
+async function tidy(paths: Iterable<string>, site: string | null): Promise<void> {
+  for (const path of paths) await removeIfThere(asideOf(path));
   if (site === null) return;
   await removeIfThere(asideOf(oldSite(site)));
   await removeCheck();
@@ -53,35 +59,98 @@ async function reload(settings: Settings): Promise<void> {
   if (snapshot.settings.enabled) await load(snapshot, loadsOf(snapshot, null));
 }
 
+/** Whether there is anything for `recover` to do. */
+export async function needsRecovery(settings: Settings): Promise<boolean> {
+  const files = await stateFiles(settings);
+  return files[0].value !== null || files.some(({ flaw }) => flaw !== null);
+}
+
+/** What is wrong with the files of this package's own, a sentence for each. */
+export const ownFlaws = async (settings: Settings): Promise<string[]> =>
+  (await stateFiles(settings)).flatMap(({ path, flaw }) =>
+    flaw === null ? [] : [`${path} cannot be understood (${flaw}): the next change sets it aside.`],
+  );
+
+/** The files of this package's own that are read with each request, the journal first. */
+const stateFiles = (settings: Settings) =>
+  Promise.all([readJournal(settings), readScheduleFile(settings), readReportedFile(settings)]);
+
 /**
- * Rolls back an interrupted change. Files that somebody else has written since are theirs and stay.
+ * Takes back an interrupted change. Files that somebody else has written since are theirs and stay. What this package
+ * keeps on disk and cannot be understood is set aside.
  * @returns warnings for the next result.
  */
 export async function recover(settings: Settings): Promise<string[]> {
-  const checkpoint = await unfinished(settings);
-  if (!checkpoint) return [];
-  const paths = Object.keys(checkpoint.after);
-  const current = await Promise.all(checkpoint.before.map(({ path }) => readText(path)));
-  const after = textsOf(checkpoint, 'after');
-  const foreign = checkpoint.before.filter(({ path, text }, at) => {
-    const now = current[at]?.text ?? '';
-    return now !== text && now !== after[path];
-  });
-  if (foreign.length === 0) {
-    await putBack(
-      settings,
-      checkpoint,
-      paths.map((path) => ({ path })),
-    );
-    return [`The change "${checkpoint.action}" of ${checkpoint.at} was interrupted and has been rolled back.`];
-  }
-  await tidy(checkpoint);
-  await reload(settings);
-  if (checkpoint.unit) await setUnit(checkpoint.unit.name, checkpoint.unit.from);
-  await drop(settings);
-  return [
-    `The change "${checkpoint.action}" of ${checkpoint.at} had not finished, and ${foreign
-      .map(({ path }) => path)
-      .join(', ')} changed after it: what the files say now was kept and loaded.`,
-  ];
+  const [journal, schedule, reported] = await stateFiles(settings);
+  const said: string[] = [];
+  if (schedule.flaw !== null) said.push(`${await setAside(settings, schedule)}. ${LOST.schedule}`);
+  if (reported.flaw !== null) said.push(`${await setAside(settings, reported)}. ${LOST.reported}`);
+  if (journal.flaw !== null) said.push(await withoutJournal(settings, journal));
+  const damaged = schedule.flaw === null ? null : schedule.path;
+  if (journal.value) said.push(await takeBack(settings, journal, journal.value, damaged));
+  return said;
 }
+
+/** What a damaged file may have held. */
+const LOST = {
+  schedule:
+    'What could not be understood no longer happens by itself: look whether a change waited to be confirmed, or something was open or closed for a while.',
+  reported: 'What was done while nobody watched may not be told.',
+};
+
+/** What the change had done nobody knows: what ufw's files say is what holds. */
+async function withoutJournal(settings: Settings, journal: OwnFile<Checkpoint>): Promise<string> {
+  const loaded = await tidy(await sourcePaths(settings), settings.webSite)
+    .then(() => reload(settings))
+    .then(
+      () => 'what the files say now was kept and loaded',
+      (error: Error) => `what the files say now could not be loaded: ${error.message}`,
+    );
+  return `${await setAside(settings, journal)}. A change had not finished, and what it had done is not known: ${loaded}.`;
+}
+
+/** @param damaged the path of the schedule, where it cannot be understood: nobody wrote that, so it counts as unchanged */
+async function takeBack(
+  settings: Settings,
+  journal: OwnFile<Checkpoint>,
+  checkpoint: Checkpoint,
+  damaged: string | null,
+): Promise<string> {
+  const { action, at, before, unit, site } = checkpoint;
+  const own = await sourcePaths(settings);
+  const current = new Map<string, string>();
+  for (const { path } of before.filter((file) => file.path !== damaged)) current.set(path, await textAt(path, own));
+  const after = textsOf(checkpoint, 'after');
+  const changed = before.filter(({ path, text }) => path !== damaged && current.get(path) !== text);
+  const elsewhere = changed.filter(({ path }) => path in checkpoint.after && !own.has(path));
+  if (elsewhere.length > 0) {
+    // A change begun under other settings, or a record that somebody has edited: root writes only what it is set up for.
+    const named = elsewhere.map(({ path }) => printable(path)).join(', ');
+    const flaw = `it is about ${named}, which is no file of this firewall's`;
+    return withoutJournal(settings, { ...journal, value: null, flaw });
+  }
+  const interrupted = `The change "${action}" of ${at} had not finished`;
+  const ownSite = site !== null && own.has(site) ? site : null;
+  const foreign = changed.filter(({ path }) => own.has(path) && current.get(path) !== after[path]);
+  if (foreign.length === 0) {
+    const written = before.filter(({ path }) => own.has(path) && (path in checkpoint.after || path === damaged));
+    await putBack(settings, { ...checkpoint, site: ownSite }, written);
+    return `${interrupted} and was taken back.`;
+  }
+  await tidy(own, ownSite);
+  await reload(settings);
+  if (unit) await setUnit(unit.name, unit.from);
+  await drop(settings);
+  return `${interrupted}, and ${listed(foreign)} changed after it: what the files say now was kept and loaded.`;
+}
+
+/** What a file holds; one that is not there is as good as empty, and so is one elsewhere that cannot be read. */
+async function textAt(path: string, own: ReadonlySet<string>): Promise<string> {
+  const file = await readText(path).catch((error) => {
+    if (own.has(path)) throw error;
+    return null;
+  });
+  return file?.text ?? '';
+}
+
+const listed = (files: readonly FileText[]): string => files.map(({ path }) => path).join(', ');

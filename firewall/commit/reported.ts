@@ -2,18 +2,15 @@
  * Which changes have been reported to watchers, kept on disk: what was reverted at boot, before anybody watched, is
  * reported when somebody does.
  */
-import { join } from 'node:path';
-import { readText } from '../host/files';
+import { readReportedFile, reportedOf } from '../host/own-files';
 import type { Settings } from '../messages';
+import { textFor } from '../state/own-file';
+import { REPORTED } from '../state/reported';
 import { writeNote } from './journal';
 
-const fileOf = ({ stateDir }: Settings): string => join(stateDir, 'told');
-
-/** The ids; null if nothing was ever reported to anybody. */
-export async function readReported(place: Settings): Promise<string[] | null> {
-  const file = await readText(fileOf(place));
-  return file ? file.text.split('\n').filter(Boolean) : null;
-}
+/** The ids; null where nobody was ever told anything. */
+export const readReported = async (place: Settings): Promise<readonly string[] | null> =>
+  (await readReportedFile(place)).value;
 
 export const writeReported = (place: Settings, ids: readonly string[]): Promise<void> =>
-  writeNote(place, fileOf(place), ids.map((id) => `${id}\n`).join(''));
+  writeNote(place, reportedOf(place), textFor(REPORTED, ids));

@@ -5,8 +5,7 @@ import { readClock } from '../host/clock';
 import { exists } from '../host/files';
 import { INSTALLED } from '../host/installed';
 import { hasSystemd, runLater } from '../host/systemd';
-import { check, type Settings, settings as settingsSchema } from '../messages';
-import type { Guard } from '../results';
+import { check, type Guard, type Settings, settings as settingsSchema } from '../messages';
 import { type Deadline, secondsLeft } from '../state/clock';
 import type { Schedule } from '../state/schedule';
 

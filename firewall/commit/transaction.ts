@@ -14,9 +14,9 @@ import type { Plan } from '../state/plan';
 import { formatSchedule, type Schedule } from '../state/schedule';
 import { changedFiles, type Snapshot, withWanted } from '../state/snapshot';
 import { apply, refused } from './apply';
-import { newId, unfinished, writeSchedule } from './journal';
+import { newId, writeSchedule } from './journal';
 import { prepareLoads } from './load';
-import { recover } from './recovery';
+import { needsRecovery, recover } from './recovery';
 import { startTimers } from './timers';
 
 export interface Intent {
@@ -233,9 +233,12 @@ export async function reschedule(
   }
 }
 
-/** Takes back an interrupted change, if there is one: the next request does, whatever it is, and so can a boot. */
+/**
+ * Takes back an interrupted change, and sets aside what cannot be understood, if there is any: the next request does,
+ * whatever it is, and so can a boot.
+ */
 export async function takeBackInterrupted(settings: Settings): Promise<readonly string[]> {
-  if ((await unfinished(settings)) === null) return [];
+  if (!(await needsRecovery(settings))) return [];
   const lock = await lockAfterUfw(settings);
   try {
     return await recover(settings);

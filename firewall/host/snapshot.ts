@@ -1,4 +1,5 @@
 /** Reads ufw's files, the schedule and the site file. */
+import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FirewallError, say } from '../errors';
 import type { Settings } from '../messages';
@@ -6,12 +7,11 @@ import { FAMILIES, type Family } from '../rules/rule';
 import { unreadable } from '../rules/rule-file';
 import { parseSettings } from '../rules/ufw-settings';
 import type { FileText } from '../state/file-text';
-import { parseSchedule, type Schedule } from '../state/schedule';
+import { NOTHING_SCHEDULED, type Schedule } from '../state/schedule';
 import { type Snapshot, type Sources, snapshotOf } from '../state/snapshot';
 import { exists, readText } from './files';
+import { readScheduleFile, scheduleOf } from './own-files';
 import { ended, ufwProcesses } from './processes';
-
-const scheduleFile = ({ stateDir }: Settings): string => join(stateDir, 'schedule.json');
 
 const FILES_OF = {
   ipv4: { user: 'user.rules', before: 'before.rules', after: 'after.rules' },
@@ -46,10 +46,10 @@ async function readOnce(settings: Settings, repairs: boolean): Promise<Snapshot>
     required(settings.defaultUfw, settings),
     required(inUfw('ufw.conf'), settings),
   ]);
-  const [schedule, site] = await Promise.all([readText(scheduleFile(settings)), readText(settings.webSite)]);
+  const [{ path, file: schedule }, site] = await Promise.all([readScheduleFile(settings), readText(settings.webSite)]);
   const sources: Sources = {
     ...{ ipv4, ipv6, defaultUfw, ufwConf },
-    schedule: schedule ?? { path: scheduleFile(settings), text: '', mode: 0o600, uid: ufwConf.uid, gid: ufwConf.gid },
+    schedule: schedule ?? { path, text: '', mode: 0o600, uid: ufwConf.uid, gid: ufwConf.gid },
     ...(site ? { site } : {}),
   };
   const managesIpv6 = parseSettings(defaultUfw.text, ufwConf.text).ipv6 && (await exists('/proc/sys/net/ipv6'));
@@ -65,9 +65,17 @@ async function readOnce(settings: Settings, repairs: boolean): Promise<Snapshot>
 }
 
 /** What is to happen later, without reading anything else. */
-export async function readSchedule(settings: Settings): Promise<Schedule> {
-  const path = scheduleFile(settings);
-  return parseSchedule((await readText(path))?.text ?? '', path);
+export const readSchedule = async (settings: Settings): Promise<Schedule> =>
+  (await readScheduleFile(settings)).value ?? NOTHING_SCHEDULED;
+
+/** The paths of all files that a snapshot may have: as the settings name them, and as they are without links. */
+export async function sourcePaths(settings: Settings): Promise<ReadonlySet<string>> {
+  const { etcUfw, defaultUfw, webSite } = settings;
+  const names = [FILES_OF.ipv4.user, FILES_OF.ipv6.user, 'ufw.conf'].map((name) => join(etcUfw, name));
+  const paths = [...names, defaultUfw, webSite, scheduleOf(settings)];
+  // A file that is not there is no link either.
+  const real = await Promise.all(paths.map((path) => realpath(path).catch(() => path)));
+  return new Set([...paths, ...real]);
 }
 
 async function required(path: string, settings: Settings, repairs = false): Promise<FileText> {

@@ -1,10 +1,9 @@
 /** Two changes as one: what is planned on top of a change that is made only together with it. */
 import { formatTuple } from '../rules/tuple';
 import type { FamilyRules } from '../state/family-rules';
-import type { FileText } from '../state/file-text';
+import type { FileText, Texts } from '../state/file-text';
 import type { Plan } from '../state/plan';
 import { changedFiles, type Snapshot, withWanted } from '../state/snapshot';
-import type { Texts } from '../state/wanted';
 
 /**
  * The plan that makes both changes, for the files as they are.

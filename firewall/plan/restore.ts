@@ -5,13 +5,13 @@ import { formatTuple } from '../rules/tuple';
 import { withPolicies } from '../rules/ufw-settings';
 import { type Checkpoint, textsOf } from '../state/checkpoint';
 import { type FamilyRules, rulesIn } from '../state/family-rules';
+import type { Texts } from '../state/file-text';
 import { withoutEffect } from '../state/last-request';
 import { patchOf, unpatched } from '../state/patch';
 import type { Plan, WebMove } from '../state/plan';
 import { isSameWish, type Schedule } from '../state/schedule';
 import { filesOf, type Snapshot, withTexts } from '../state/snapshot';
 import { reversed } from '../state/unit';
-import type { Texts } from '../state/wanted';
 
 /**
  * The files as a backup has them: before its change, or as the change left them. Of ufw's defaults only the policies go

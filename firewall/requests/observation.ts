@@ -1,8 +1,9 @@
 /** What has happened: how things are now, and what this package has done since somebody last asked. */
-import { backupIds, readBackup, unfinished } from '../commit/journal';
+import { backupIds, readBackupFile } from '../commit/journal';
 import { readReported, writeReported } from '../commit/reported';
 import { takeBackInterrupted } from '../commit/transaction';
 import { FirewallError, say } from '../errors';
+import { readJournal } from '../host/own-files';
 import { ended, ufwProcesses } from '../host/processes';
 import type { NewsRequest, Settings } from '../messages';
 import type { News, OwnChange, State } from '../results';
@@ -10,11 +11,11 @@ import type { Rule } from '../rules/rule';
 import { isRuleFile, parseRuleFile, rulesOf } from '../rules/rule-file';
 import { parseSettings, type UfwSettings } from '../rules/ufw-settings';
 import { type Checkpoint, textsOf } from '../state/checkpoint';
+import type { Texts } from '../state/file-text';
 import { policyChanges, ruleReports } from '../state/report';
 import { ruleChanges } from '../state/rule-changes';
 import { parseSchedule, type Schedule } from '../state/schedule';
 import type { Snapshot } from '../state/snapshot';
-import type { Texts } from '../state/wanted';
 import { yieldToEventLoop } from '../yield';
 
 /** A reading of the firewall. */
@@ -38,14 +39,17 @@ export async function observe(settings: Settings, { known }: NewsRequest, look: 
   // If nothing was ever reported to anybody, existing backups are history.
   const old = new Set(known ?? reported ?? ids);
   const changes: OwnChange[] = [];
+  const damaged: string[] = [];
   for (const id of ids.filter((one) => !old.has(one))) {
-    changes.push(ownChange(reading.snapshot, await readBackup(settings, id)));
+    const { path, value, flaw } = await readBackupFile(settings, id);
+    if (value) changes.push(ownChange(reading.snapshot, value));
+    else if (flaw !== null) damaged.push(`What the change ${id} did cannot be told: ${path} is damaged (${flaw}).`);
     await yieldToEventLoop();
   }
   const isNew = reported === null || ids.some((id) => !reported.includes(id));
   const unkept = isNew ? await writeReported(settings, ids).then(() => [], notKept) : [];
   const { state, drift } = reading;
-  return { state, drift, changes, known: ids, warnings: [...recovered, ...unkept] };
+  return { state, drift, changes, known: ids, warnings: [...recovered, ...damaged, ...unkept] };
 }
 
 const notKept = (error: Error): string[] => [
@@ -74,7 +78,7 @@ async function lookBetweenChanges(
     if (!isOver) hanging = new Set(running);
     const ids = await backupIds(settings);
     const reading = await look();
-    const isQuiet = (await unfinished(settings)) === null;
+    const isQuiet = (await readJournal(settings)).value === null;
     if (!isQuiet || ids.join() !== (await backupIds(settings)).join()) continue;
     // Where somebody calls ufw all the time, what it leaves in between has to do.
     if (left === 1 || (await ufwProcesses()).every((key) => hanging.has(key))) return { ids, reading, recovered };
@@ -118,7 +122,7 @@ function endOf({ families, sources }: Snapshot, texts: Texts): End {
       return isRuleFile(textOf(path), family) ? rulesOf(parseRuleFile(textOf(path), family, path)) : [];
     }),
     settings: parseSettings(textOf(sources.defaultUfw.path), textOf(sources.ufwConf.path)),
-    schedule: parseSchedule(textOf(sources.schedule.path), sources.schedule.path),
+    schedule: parseSchedule(textOf(sources.schedule.path)),
   };
 }
 

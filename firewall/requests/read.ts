@@ -1,4 +1,5 @@
 /** Reading the firewall: ufw's files, the kernel's tables and who listens, as one report. */
+import { ownFlaws } from '../commit/recovery';
 import { readClock } from '../host/clock';
 import { isInSync } from '../host/in-sync';
 import { readKernel } from '../host/kernel';
@@ -38,8 +39,14 @@ export async function stateOf(
 /** @throws FirewallError UFW_NOT_FOUND, UFW_FILES_UNREADABLE, NOT_PERMITTED */
 export async function read(settings: Settings): Promise<Reading> {
   const reading = readSnapshot(settings);
-  const [snapshot, kernel, surroundings] = await Promise.all([reading, readKernel(reading), readSurroundings()]);
-  const state = await stateOf(settings, snapshot, kernel, surroundings);
+  const [snapshot, kernel, surroundings, flaws] = await Promise.all([
+    reading,
+    readKernel(reading),
+    readSurroundings(),
+    ownFlaws(settings),
+  ]);
+  const report = await stateOf(settings, snapshot, kernel, surroundings);
+  const state = { ...report, leftovers: [...report.leftovers, ...flaws] };
   return { snapshot, state, drift: driftOf(registryFor(settings, snapshot), snapshot, state) };
 }
 

@@ -1,9 +1,10 @@
-import { backupIds, readBackup } from '../commit/journal';
+import { backupIds, readBackup, readBackupFile } from '../commit/journal';
 import { FirewallError, say } from '../errors';
 import { readSchedule } from '../host/snapshot';
 import type { Call, Settings } from '../messages';
 import { planRestore, planUndo } from '../plan/restore';
 import type { BackupReport, ChangeResult, Repetition } from '../results';
+import { beginningOf } from '../state/change-id';
 import type { Checkpoint } from '../state/checkpoint';
 import { change } from './change';
 import { endDue } from './due';
@@ -34,11 +35,20 @@ export async function restore(
   return { ...done, warnings: [...done.warnings, ...warnings] };
 }
 
-/** The last change; with `requested` the last that somebody asked for. */
+/**
+ * The last change; with `requested` the last that somebody asked for.
+ * @throws FirewallError UNKNOWN_BACKUP; also where a later one is damaged, as the one before it is not the last.
+ */
 async function lastBackup(settings: Settings, requested: boolean): Promise<Checkpoint> {
   for (const id of (await backupIds(settings)).reverse()) {
-    const checkpoint = await readBackup(settings, id);
-    if (!requested || checkpoint.reason === 'requested') return checkpoint;
+    const { path, value, flaw } = await readBackupFile(settings, id);
+    if (flaw !== null) {
+      throw new FirewallError('UNKNOWN_BACKUP', {
+        what: say`what the last change was cannot be told, as its backup ${path} is damaged (${flaw}).`,
+        remedy: say`Restore another backup by its id; or remove that file, and the change before it counts as the last.`,
+      });
+    }
+    if (value && (!requested || value.reason === 'requested')) return value;
   }
   throw new FirewallError('UNKNOWN_BACKUP', { what: say`there is no backup: nothing has been changed yet.` });
 }
@@ -47,8 +57,12 @@ async function lastBackup(settings: Settings, requested: boolean): Promise<Check
 export async function listBackups(settings: Settings): Promise<BackupReport[]> {
   const found: BackupReport[] = [];
   for (const id of (await backupIds(settings)).reverse()) {
-    const { at, action, reason, rules } = await readBackup(settings, id);
-    found.push({ id, at, action, reason, rules });
+    const { value, flaw } = await readBackupFile(settings, id);
+    if (value) found.push(reportOf(value));
+    else if (flaw !== null)
+      found.push({ ...{ id, at: beginningOf(id), action: '', reason: 'requested', rules: 0 }, damaged: flaw });
   }
   return found;
 }
+
+const reportOf = ({ id, at, action, reason, rules }: Checkpoint): BackupReport => ({ id, at, action, reason, rules });

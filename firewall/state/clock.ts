@@ -1,4 +1,5 @@
 /** Moments and deadlines that neither a change of the clock nor a reboot makes ambiguous. */
+import * as z from 'zod/mini';
 
 /** What deadlines are measured with. */
 export interface Clock {
@@ -9,14 +10,19 @@ export interface Clock {
   wall: number;
 }
 
-export interface Deadline {
+/** Ms since 1970, or for so long; with some of them added up, a date can still be made of it. */
+const MOST_MS = 1e15;
+const ms = z.number().check(z.minimum(-MOST_MS), z.maximum(MOST_MS));
+
+export const deadline = z.object({
   /** The boot in which it was set, and the machine's uptime at which it comes, in seconds. */
-  boot: string;
-  uptime: number;
+  boot: z.string(),
+  uptime: z.number().check(z.minimum(0), z.maximum(MOST_MS / 1000)),
   /** When it was set and when it comes by the wall clock, in ms since 1970: all that counts after a reboot. */
-  setAt: number;
-  at: number;
-}
+  setAt: ms,
+  at: ms,
+});
+export type Deadline = z.infer<typeof deadline>;
 
 export function deadlineIn(seconds: number, { boot, uptime, wall }: Clock): Deadline {
   return { boot, uptime: uptime + seconds, setAt: wall, at: wall + seconds * 1000 };

@@ -1,15 +1,18 @@
 /** The operator's request that was carried out last. It is never forgotten, whatever is taken back. */
-import type { Order } from '../messages';
+import * as z from 'zod/mini';
+import { moment, type Order, requestId } from '../messages';
+import { changeId } from './change-id';
 
-export interface LastRequest {
-  id: string;
+export const lastRequest = z.object({
+  id: requestId,
   /** ISO 8601, UTC, by the operator's clock. */
-  issued: string;
+  issued: moment,
   /** The change that carried it out, or that it confirmed. */
-  change: string;
-  /** That change has been undone since. */
-  undone?: boolean | undefined;
-}
+  change: changeId,
+  /** That change was taken back since. */
+  undone: z.optional(z.boolean()),
+});
+export type LastRequest = z.infer<typeof lastRequest>;
 
 /** What is remembered of a request that the change with this id carries out. */
 export const remembered = ({ id, issued }: Order, change: string): LastRequest => ({ id, issued, change });

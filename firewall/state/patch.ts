@@ -1,26 +1,37 @@
 /** What a change did to the rules, kept so that it can be taken out again of whatever the rules are by then. */
-
+import * as z from 'zod/mini';
 import { isSameList } from '../lists';
-import { FAMILIES, type Family, type Rule, sameIdentity } from '../rules/rule';
+import { FAMILIES, type Rule, sameIdentity } from '../rules/rule';
 import { formatTuple, parseTuple } from '../rules/tuple';
 import { type FamilyRules, rulesIn } from './family-rules';
 
-/** One entry per family that was changed. Rules are kept as their tuples, which is how ufw itself keeps them. */
-export type Patch = readonly FamilyPatch[];
-
-interface FamilyPatch {
-  family: Family;
-  added: readonly string[];
-  removed: readonly Removed[];
-}
-
-interface Removed {
-  tuple: string;
+const removed = z.object({
+  tuple: z.string(),
   /** The rule it stood behind; null for the first. */
-  after: string | null;
+  after: z.nullable(z.string()),
   /** Its place in the list (0-based), for the case that the rule it stood behind is gone. */
-  at: number;
-}
+  at: z.int().check(z.minimum(0)),
+});
+
+/** Rules are kept as their tuples, which is how ufw itself keeps them. */
+const rulesChange = z.object({ added: z.readonly(z.array(z.string())), removed: z.readonly(z.array(removed)) });
+const familyPatch = z.extend(rulesChange, { family: z.enum(FAMILIES) });
+type FamilyPatch = z.infer<typeof familyPatch>;
+
+/** One entry per family that was changed; on disk each stands under its family's name. */
+export const patch = z.codec(
+  z.object({ ipv4: z.optional(rulesChange), ipv6: z.optional(rulesChange) }),
+  z.readonly(z.array(familyPatch)),
+  {
+    decode: (named) =>
+      FAMILIES.flatMap((family) => {
+        const own = named[family];
+        return own ? [{ family, ...own }] : [];
+      }),
+    encode: (list) => Object.fromEntries(list.map(({ family, ...own }) => [family, own])),
+  },
+);
+export type Patch = z.infer<typeof patch>;
 
 /** What leads from one set of lists to the other; a rule that moved counts as removed and added. */
 export const patchOf = (before: readonly FamilyRules[], after: readonly FamilyRules[]): Patch =>

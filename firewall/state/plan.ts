@@ -1,8 +1,9 @@
 /** What a change wants: what ufw's files shall say, and what has to happen besides. */
 import type { FamilyRules } from './family-rules';
+import type { Texts } from './file-text';
 import type { Snapshot } from './snapshot';
 import type { UnitChange } from './unit';
-import type { Texts, Wanted } from './wanted';
+import type { Wanted } from './wanted';
 
 export interface Plan extends Wanted {
   warnings: readonly string[];

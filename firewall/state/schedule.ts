@@ -2,47 +2,53 @@
  * What is to happen later without anybody asking: an unconfirmed change is taken back, a lease ends. And which profile is to
  * hold. Kept in one file next to the backups and written in the same transaction as the change it belongs to.
  */
-import { FirewallError, say } from '../errors';
-import type { SetProfileRequest } from '../messages';
-import type { Guard } from '../results';
-import type { WebPortChange } from '../web/edit';
-import type { Deadline } from './clock';
-import type { LastLockdown } from './last-lockdown';
-import type { LastRequest } from './last-request';
-import type { Patch } from './patch';
-import type { UnitChange } from './unit';
+import * as z from 'zod/mini';
+import { guard, requestId, setProfileRequest } from '../messages';
+import { webPortChange } from '../web/edit';
+import { changeId } from './change-id';
+import { deadline } from './clock';
+import { type LastLockdown, lastLockdown } from './last-lockdown';
+import { type LastRequest, lastRequest } from './last-request';
+import { entriesOf, entryOf, type Form, textFor, understood } from './own-file';
+import { patch } from './patch';
+import { unitChange } from './unit';
 
-export interface Pending {
+const pending = z.object({
   /** The change that is taken back unless it is confirmed. */
-  id: string;
-  action: string;
-  deadline: Deadline;
-  guard: Guard;
+  id: changeId,
+  action: z.string(),
+  deadline,
+  guard,
   /** The operator's request that asked for it, by whose id it may be confirmed too. */
-  request?: string;
-}
+  request: z.optional(requestId),
+});
+export type Pending = z.infer<typeof pending>;
 
-export interface Lease {
+const lease = z.object({
   /** The change that the lease began with. */
-  id: string;
+  id: changeId,
   /** What it is about, for people: a service's id, or `web ports`. */
-  service: string;
+  service: z.string(),
   /** One lease per thing: a later request about the same thing replaces or ends it. */
-  key: string;
-  deadline: Deadline;
-  end: LeaseEnd;
-}
-
-/** What happens when a lease is over: nginx and the rules let go of the old web ports, or a service is as it was. */
-type LeaseEnd =
-  | { kind: 'drop-old-web-ports'; change: WebPortChange }
-  | { kind: 'undo'; patch: Patch; unit?: UnitChange };
+  key: z.string(),
+  deadline,
+  /** What happens when a lease is over: nginx and the rules let go of the old web ports, or a service is as it was. */
+  end: z.discriminatedUnion('kind', [
+    z.object({ kind: z.literal('drop-old-web-ports'), change: webPortChange }),
+    z.object({ kind: z.literal('undo'), patch, unit: z.optional(unitChange) }),
+  ]),
+});
+export type Lease = z.infer<typeof lease>;
 
 /** The key of the one lease about the web ports. */
 export const WEB_LEASE = 'web';
 
 /** The profile that was set last, as it was asked for. */
-export type WantedProfile = Pick<SetProfileRequest, 'profile' | 'optionalServices'>;
+const wantedProfile = z.object({
+  profile: setProfileRequest.shape.profile,
+  optionalServices: setProfileRequest.shape.optionalServices,
+});
+export type WantedProfile = z.infer<typeof wantedProfile>;
 
 export interface Schedule {
   pending: Pending | null;
@@ -63,24 +69,31 @@ export const NOTHING_SCHEDULED: Schedule = {
 export const isSameWish = (a: WantedProfile | null, b: WantedProfile | null): boolean =>
   a?.profile === b?.profile && a?.optionalServices === b?.optionalServices;
 
-/** @throws FirewallError INTERNAL where the file is damaged. */
-export function parseSchedule(text: string, path: string): Schedule {
-  if (text.trim() === '') return NOTHING_SCHEDULED;
-  try {
-    // A file from before profiles, requests or lockdowns were kept has none.
-    return { ...NOTHING_SCHEDULED, ...JSON.parse(Buffer.from(text, 'latin1').toString('utf8')) } as Schedule;
-  } catch (error) {
-    throw new FirewallError(
-      'INTERNAL',
-      { what: say`${path} is damaged.`, remedy: say`Check the firewall with "ufw status", then remove ${path}.` },
-      error,
-    );
-  }
-}
+/** What is wrong with one thing that is to happen later does not keep another from happening. */
+export const SCHEDULE: Form<Schedule> = {
+  version: 1,
+  empty: NOTHING_SCHEDULED,
+  // A file from before profiles or requests were kept has none.
+  read: (content, flaws) => ({
+    pending: entryOf(z.nullish(pending), content.pending, 'pending', flaws) ?? null,
+    leases: content.leases === undefined ? [] : entriesOf(lease, content.leases, 'leases', flaws),
+    wanted: entryOf(z.nullish(wantedProfile), content.wanted, 'wanted', flaws) ?? null,
+    lastRequest: entryOf(z.nullish(lastRequest), content.lastRequest, 'lastRequest', flaws) ?? null,
+    lockdown: entryOf(z.nullish(lastLockdown), content.lockdown, 'lockdown', flaws) ?? null,
+  }),
+  write(schedule) {
+    if (isNothing(schedule)) return null;
+    const { lockdown, ...kept } = schedule;
+    const leases = schedule.leases.map((one) => z.encode(lease, one));
+    return { ...kept, leases, ...(lockdown ? { lockdown } : {}) };
+  },
+};
+
+const isNothing = ({ leases, ...others }: Schedule): boolean =>
+  leases.length === 0 && Object.values(others).every((one) => one === null);
+
+/** What can be understood of the file's text. */
+export const parseSchedule = (text: string): Schedule => understood(SCHEDULE, text).value ?? NOTHING_SCHEDULED;
 
 /** The file's text (UTF-8 as latin1); empty for nothing. */
-export function formatSchedule(schedule: Schedule): string {
-  const { leases, ...others } = schedule;
-  if (leases.length === 0 && Object.values(others).every((one) => one === null)) return '';
-  return Buffer.from(`${JSON.stringify(schedule, null, 2)}\n`, 'utf8').toString('latin1');
-}
+export const formatSchedule = (schedule: Schedule): string => textFor(SCHEDULE, schedule);

@@ -20,9 +20,9 @@ import { type SitePorts, sitePorts } from '../web/ports';
 import { parseSite, type Site } from '../web/site';
 import { yieldToEventLoop } from '../yield';
 import { type FamilyRules, rulesIn } from './family-rules';
-import type { FileText } from './file-text';
+import type { FileText, Texts } from './file-text';
 import { formatSchedule, parseSchedule, type Schedule } from './schedule';
-import type { Texts, Wanted } from './wanted';
+import type { Wanted } from './wanted';
 
 /** What ufw loads around its own rules of a family: its before and after rules. */
 export interface AroundRules {
@@ -91,7 +91,7 @@ export async function snapshotOf(sources: Sources, around: readonly AroundRules[
       .map(({ text }) => `${text.length}:${text}`)
       .join(''),
     ...{ settings, families, sources },
-    schedule: parseSchedule(schedule.text, schedule.path),
+    schedule: parseSchedule(schedule.text),
     web: site ? webSiteOf(site.text) : null,
   };
 }
@@ -131,7 +131,7 @@ function ruleFileOf({ path, text }: FileText, family: Family, repairing: UfwSett
 /** The snapshot as it would be read after the files said what is wanted. */
 export async function withWanted(snapshot: Snapshot, wanted: Wanted): Promise<Snapshot> {
   const { rules, policies, enabled, schedule, site, texts } = wanted;
-  const scheduled = schedule ? { [snapshot.sources.schedule.path]: formatSchedule(schedule) } : {};
+  const scheduled = schedule ? { [snapshot.sources.schedule.path]: scheduleText(snapshot, schedule) } : {};
   if (texts) return withTexts(snapshot, { ...texts, ...scheduled });
   const settings = { ...snapshot.settings, policies, enabled };
   const families = snapshot.families.map((state) => ({ old: state, ...nextFamily(snapshot, state, rules, settings) }));
@@ -154,7 +154,7 @@ export async function withWanted(snapshot: Snapshot, wanted: Wanted): Promise<Sn
   };
   if (schedule) {
     next.schedule = schedule;
-    next.sources.schedule = { ...sources.schedule, text: formatSchedule(schedule) };
+    next.sources.schedule = { ...sources.schedule, text: scheduleText(snapshot, schedule) };
   }
   if (site !== undefined && sources.site) {
     next.web = webSiteOf(site);
@@ -163,6 +163,12 @@ export async function withWanted(snapshot: Snapshot, wanted: Wanted): Promise<Sn
   if (enabled !== snapshot.settings.enabled)
     next.sources.ufwConf = { ...sources.ufwConf, text: withEnabled(sources.ufwConf.text, enabled) };
   return next;
+}
+
+/** The text of a schedule: that of the file where it says the same already, perhaps as an earlier version wrote it. */
+function scheduleText({ schedule: now, sources }: Snapshot, schedule: Schedule): string {
+  const text = formatSchedule(schedule);
+  return text === formatSchedule(now) ? sources.schedule.text : text;
 }
 
 /** A family under other rules and settings, and the text of its file. */

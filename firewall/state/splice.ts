@@ -1,9 +1,11 @@
 /** The difference between two texts as one replaced stretch: a backup keeps a file twice for little more than once. */
-export interface Splice {
-  from: number;
-  to: number;
-  text: string;
-}
+import * as z from 'zod/mini';
+import { bytes } from './file-text';
+
+const place = z.int().check(z.minimum(0));
+
+export const splice = z.object({ from: place, to: place, text: bytes });
+export type Splice = z.infer<typeof splice>;
 
 export function spliceOf(before: string, after: string): Splice {
   const shorter = Math.min(before.length, after.length);

@@ -1,10 +1,8 @@
 /** What ufw's files, the schedule and the site file shall say. */
 import type { Policies } from '../results';
 import type { FamilyRules } from './family-rules';
+import type { Texts } from './file-text';
 import type { Schedule } from './schedule';
-
-/** Texts of files by path, as latin1. */
-export type Texts = Readonly<Record<string, string>>;
 
 export interface Wanted {
   rules: readonly FamilyRules[];

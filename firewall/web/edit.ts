@@ -1,4 +1,6 @@
+import * as z from 'zod/mini';
 import { FirewallError, say } from '../errors';
+import { port } from '../messages';
 import { socketOf } from './listen';
 import { listensOf, sitePorts } from './ports';
 import { HTTPS_PORT } from './redirect';
@@ -6,18 +8,17 @@ import { siteRefusal } from './refusal';
 import { type PortListen, type Server, type Site, separatorBefore } from './site';
 import type { Span } from './tokens';
 
-export interface PortMove {
-  from: number;
-  to: number;
-}
+const portMove = z.object({ from: port, to: port });
+export type PortMove = z.infer<typeof portMove>;
 
-export interface WebPortChange {
+export const webPortChange = z.object({
   /** Left out: stays. */
-  http?: PortMove;
-  https?: PortMove;
-  /** Redirects to HTTPS on this device follow it; those that lead to a port without HTTPS are repaired. */
-  fixRedirect: boolean;
-}
+  http: z.optional(portMove),
+  https: z.optional(portMove),
+  /** Redirects to HTTPS on this device follow it; those that lead to a port where no HTTPS listens are mended. */
+  fixRedirect: z.boolean(),
+});
+export type WebPortChange = z.infer<typeof webPortChange>;
 
 /** Bytes of the file and what stands there instead. */
 interface Splice extends Span {

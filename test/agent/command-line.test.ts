@@ -57,6 +57,18 @@ describe('The command line', function () {
     assert.deepEqual(await everything(device), factory);
   });
 
+  it('lists a damaged backup as such, and says that a file of its own is damaged', async () => {
+    const { id } = await engine.toggleService({ action: 'close' });
+    await device.write(`/var/lib/smartserver-firewall/backups/${id}.json`, '{');
+    assert.match((await command('backups')).stdout, new RegExp(`^${id} .*  damaged, cannot be restored: it holds no`));
+    const { code, stderr } = await command('undo');
+    assert.deepEqual([code, stderr.slice(0, 15)], [1, 'UNKNOWN_BACKUP:']);
+    await device.write('/var/lib/smartserver-firewall/schedule.json', '{');
+    assert.match((await command('status')).stdout, /^! .*schedule\.json cannot be understood/m);
+    assert.match((await command('settle')).stdout, /schedule\.json cannot be understood .* was set aside as/);
+    assert.doesNotMatch((await command('status')).stdout, /cannot be understood/);
+  });
+
   it('does what is due, and fails if it cannot', async () => {
     // Behind by a minute: what it leaves for half a minute is over for everybody else.
     const behind = await Engine.start(device);

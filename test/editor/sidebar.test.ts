@@ -171,6 +171,13 @@ describe('the sidebar', function () {
     await picture('sidebar-lease');
   });
 
+  it('lists a backup that is damaged as such', async () => {
+    const { id } = (await post('toggle', { service: 'bacnet', action: 'close', duration: 0 })) as { id: string };
+    await device.write(`/var/lib/smartserver-firewall/backups/${id}.json`, '{');
+    await post('toggle', { service: 'bacnet', action: 'open', duration: 0 });
+    await shows(/damaged, cannot be restored: it holds no JSON object/);
+  });
+
   it('says what is wrong, and what to do', async () => {
     await device.ok('iptables', '-I', 'INPUT', '-p', 'tcp', '--dport', '1880', '-j', 'ACCEPT');
     await device.ufw('allow', '5432/tcp');

@@ -1,0 +1,46 @@
+/** Puts what cannot be understood out of the way without losing it. ufw's lock is held, so nobody else writes it meanwhile. */
+import { link, readdir, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { replace, syncFolders } from '../host/files';
+import type { OwnFile } from '../host/own-files';
+import type { Settings } from '../messages';
+import { textFor } from '../state/own-file';
+import { makeFolders, newId, ownFile } from './journal';
+
+/** So many of each file are kept aside. */
+const MOST_ASIDE = 5;
+
+/**
+ * Keeps a damaged file beside its place, byte for byte, and leaves in its place what of it can be understood. Where that
+ * cannot be done the file stays: nothing that is asked for waits for it.
+ * @returns what is to be said of it, a sentence without its end.
+ */
+export async function setAside<Value>(place: Settings, { path, form, value, flaw }: OwnFile<Value>): Promise<string> {
+  const found = `${path} cannot be understood${value === null ? '' : ' in full'} (${flaw})`;
+  const aside = `${path}.${await newId()}`;
+  try {
+    await makeFolders(place);
+    if (value === null) await rename(path, aside);
+    else {
+      // A second name first: at no moment is there neither what was there nor what of it holds.
+      await link(path, aside);
+      await replace([ownFile(path, textFor(form, value))]);
+    }
+    await syncFolders([path]);
+    await forgetOldest(path, aside);
+  } catch (error) {
+    return `${found}, and could not be set aside: ${(error as Error).message}`;
+  }
+  return `${found} and was set aside as ${aside}`;
+}
+
+/** Removes the oldest of those beyond as many as are kept, but not the one that was just made, whatever the clock says. */
+async function forgetOldest(path: string, latest: string): Promise<void> {
+  const folder = dirname(path);
+  const others = (await readdir(folder))
+    .filter((name) => name.startsWith(`${basename(path)}.2`) && join(folder, name) !== latest)
+    .sort();
+  for (const name of others.slice(0, Math.max(0, others.length - MOST_ASIDE + 1))) {
+    await rm(join(folder, name), { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,78 @@
+/** Reads what this package keeps on disk: journal, schedule, what was reported, backups. */
+import { constants } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { notPermitted, say } from '../errors';
+import type { Settings } from '../messages';
+import { CHECKPOINT, type Checkpoint } from '../state/checkpoint';
+import type { FileText } from '../state/file-text';
+import { type Form, type Understood, understood } from '../state/own-file';
+import { REPORTED } from '../state/reported';
+import { SCHEDULE, type Schedule } from '../state/schedule';
+
+/** No file of this package's comes near this size, in bytes. */
+const MAX_SIZE = 32 * 1024 * 1024;
+
+/** A file of this package's own, and what it says. */
+export interface OwnFile<Value> extends Understood<Value> {
+  path: string;
+  form: Form<Value>;
+  /** Null where there is none, or none that may be read. */
+  file: FileText | null;
+}
+
+type Place = Pick<Settings, 'stateDir'>;
+
+export const journalOf = ({ stateDir }: Place): string => join(stateDir, 'journal.json');
+export const scheduleOf = ({ stateDir }: Place): string => join(stateDir, 'schedule.json');
+export const reportedOf = ({ stateDir }: Place): string => join(stateDir, 'told');
+
+/** The record of a change that is being made, or was interrupted. */
+export const readJournal = (place: Place): Promise<OwnFile<Checkpoint>> => readOwn(journalOf(place), CHECKPOINT);
+/** What is to happen later. */
+export const readScheduleFile = (place: Place): Promise<OwnFile<Schedule>> => readOwn(scheduleOf(place), SCHEDULE);
+/** Which changes were reported to those who watch. */
+export const readReportedFile = (place: Place): Promise<OwnFile<readonly string[]>> =>
+  readOwn(reportedOf(place), REPORTED);
+
+/**
+ * Reads a file, of which whatever is wrong with it is told as its flaw.
+ * @throws FirewallError NOT_PERMITTED
+ */
+export async function readOwn<Value>(path: string, form: Form<Value>): Promise<OwnFile<Value>> {
+  const found = await textOf(path);
+  if (found === null || typeof found === 'string') return { path, form, file: null, value: null, flaw: found };
+  return { path, form, file: found, ...understood(form, found.text) };
+}
+
+/** The flaws of what can be at a path, by what opening it comes to. */
+const FLAWS: Readonly<Record<string, string | null>> = {
+  ...{ ENOENT: null, ENOTDIR: null },
+  ...{ ELOOP: 'it is a link', ENXIO: 'it is no file', EIO: 'the disk cannot read it' },
+};
+
+/** The file, or why it is not read, in words; null where there is none. */
+async function textOf(path: string): Promise<FileText | string | null> {
+  // No link is followed, and nothing waits for who might write into a pipe.
+  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+  let handle: FileHandle | undefined;
+  try {
+    handle = await open(path, flags);
+    const { mode, uid, gid, size } = await handle.stat();
+    if ((mode & constants.S_IFMT) !== constants.S_IFREG) return 'it is no file';
+    // Who owns it or may write to it could have root open ports, or stop programs.
+    if (uid !== 0 && uid !== process.getuid?.()) return `it belongs to user ${uid}`;
+    if ((mode & 0o022) !== 0) return 'others than its owner may write to it';
+    if (size > MAX_SIZE) return `it is larger than ${MAX_SIZE / 1024 / 1024} MB`;
+    return { path, text: await handle.readFile('latin1'), mode: mode & 0o7777, uid, gid };
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException;
+    if (code === 'EACCES' || code === 'EPERM')
+      throw notPermitted(say`this user does not have permission to read ${path}.`, error);
+    const flaw = FLAWS[code];
+    if (flaw === undefined) throw error;
+    return flaw;
+  } finally {
+    await handle?.close();
+  }
+}

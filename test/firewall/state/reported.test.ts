@@ -1,0 +1,27 @@
+import { strict as assert } from 'node:assert';
+import { describe, it } from 'mocha';
+import { textFor, understood } from '../../../firewall/state/own-file';
+import { REPORTED } from '../../../firewall/state/reported';
+import { kept } from './kept';
+
+const ID = '20261126T191931595Z-c59a76';
+
+describe('What was reported', () => {
+  it('of 1.0.0, an id in each line, is understood', () => {
+    const { value, flaw } = understood(REPORTED, kept('told'));
+    assert.deepEqual(value, kept('told').trim().split('\n'));
+    assert.deepEqual([value?.[0], flaw], [ID, null]);
+  });
+
+  it('keeps the ids that are some, of either form', () => {
+    assert.deepEqual(understood(REPORTED, `${ID}\n20261126T1919`).value, [ID]);
+    const { value, flaw } = understood(REPORTED, JSON.stringify({ version: 1, ids: [ID, '../x', 7] }));
+    assert.deepEqual(value, [ID]);
+    assert.match(flaw ?? '', /^ids\.1: must be the id of a change; and 1 more$/);
+  });
+
+  it('without any is as good as nothing: what lies there is history', () => {
+    assert.equal(understood(REPORTED, 'nothing\n').value, null);
+    assert.deepEqual(understood(REPORTED, textFor(REPORTED, [])), { value: [], flaw: null });
+  });
+});
