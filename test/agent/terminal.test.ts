@@ -1,10 +1,10 @@
 /** The agent and the lock on a terminal: whoever holds the terminal can stop neither there, and everybody else goes on. */
 import { strict as assert } from 'node:assert';
-import { after, before, beforeEach, it } from 'mocha';
+import { before, beforeEach, it } from 'mocha';
 import type { InsideProcess } from '../device/inside-process';
-import { describeAsRoot } from '../device/systemd/suite';
-import { SystemdDevice } from '../device/systemd/systemd-device';
-import { everything, restore } from '../firewall/stable';
+import { useShared } from '../device/suite';
+import { describeAsRoot, useSystemdDevice } from '../device/systemd/suite';
+import { everything, reset } from '../firewall/stable';
 import { until } from '../firewall/until';
 import { AGENT, askAgent, requestOf, setUp } from './as-apollo';
 
@@ -42,23 +42,18 @@ exec /usr/sbin/iptables-nft-restore "$@"
 
 describeAsRoot('On a terminal', function () {
   this.timeout(180_000);
-  let device: SystemdDevice;
-  let factory: Record<string, string>;
+  const device = useSystemdDevice();
 
   before(async () => {
-    device = await SystemdDevice.open();
     await setUp(device);
     await device.write('/run/restore', SLOW, 0o755);
     await device.ok('ln', '-sf', '/run/restore', '/etc/alternatives/iptables-restore');
-    factory = await everything(device);
   });
-
-  after(() => device?.close());
+  const factory = useShared(() => everything(device));
 
   beforeEach(async () => {
     await device.ok('rm', '-f', '/run/slow', '/run/held', '/run/go', '/home/apollo/answer');
-    await device.remove('/var/lib/smartserver-firewall');
-    await restore(device, factory);
+    await reset(device, factory);
   });
 
   const there = (path: string) => until(() => device.exists(path));

@@ -5,12 +5,12 @@
  */
 import { strict as assert } from 'node:assert';
 import { join } from 'node:path';
-import { after, before, beforeEach, describe, it } from 'mocha';
+import { before, beforeEach, describe, it } from 'mocha';
 import type { ChangeResult, State } from '../../firewall/results';
-import { Device } from '../device/device';
 import { fetch } from '../device/fetch';
 import type { InsideProcess } from '../device/inside-process';
 import { startNodeRed } from '../device/node-red';
+import { useDevice, useShared } from '../device/suite';
 import { Random } from '../firewall/commands';
 import { everything, restore } from '../firewall/stable';
 import { until } from '../firewall/until';
@@ -48,13 +48,11 @@ const flows = ({ name = '', device = '' } = {}) => [
 
 describe('A deploy while requests wait', function () {
   this.timeout(400_000);
-  let device: Device;
-  let factory: Record<string, string>;
+  const device = useDevice();
+  const factory = useShared(() => everything(device));
   const processes: { url: string; nodeRed: InsideProcess }[] = [];
 
   before(async () => {
-    device = await Device.open();
-    factory = await everything(device);
     for (const [at, port] of PORTS.entries()) {
       const home = join(device.account.home, `process-${at}`);
       await device.ok('mkdir', '-p', home);
@@ -62,8 +60,6 @@ describe('A deploy while requests wait', function () {
       processes.push({ nodeRed, url: `http://127.0.0.1:${(await device.forward(port)).port}` });
     }
   });
-
-  after(() => device?.close());
 
   beforeEach(async () => {
     for (const at of PORTS.keys()) await deploy(at, flows(), 'full');

@@ -1,8 +1,8 @@
 /** Addresses and interfaces in requests and settings, in each form in which people write them. */
 import { strict as assert } from 'node:assert';
-import { after, afterEach, before, describe, it } from 'mocha';
-import { Device } from '../device/device';
+import { afterEach, describe, it } from 'mocha';
 import { Engine } from '../device/engine';
+import { useDevice, useEngine, useShared } from '../device/suite';
 import { assertReloadChangesNothing, everything, restore } from './stable';
 
 /** What is written, what is stored, and whether that is told because it is not what was written. */
@@ -21,24 +21,13 @@ const FORMS = [
 ] as const;
 
 describe('An address in a request or a setting', () => {
-  let device: Device;
-  let engine: Engine;
-  let factory: Record<string, string>;
-
-  before(async () => {
-    device = await Device.open();
-    factory = await everything(device);
-    engine = await Engine.start(device);
-  });
+  const device = useDevice();
+  const factory = useShared(() => everything(device));
+  const engine = useEngine(device);
 
   afterEach(async () => {
     await assertReloadChangesNothing(device);
     await restore(device, factory);
-  });
-
-  after(async () => {
-    await engine?.stop();
-    await device?.close();
   });
 
   it('is stored in its one form, is the same however it is written, and is told where it was taken otherwise', async () => {

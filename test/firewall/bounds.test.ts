@@ -1,13 +1,13 @@
 /** How much requests can make: rules, temporary changes, backups. What is refused changes nothing. */
 import { strict as assert } from 'node:assert';
-import { after, before, describe, it } from 'mocha';
+import { describe, it } from 'mocha';
 import { check, settings } from '../../firewall/messages';
 import { withinBounds } from '../../firewall/plan/bounds';
 import { type Action, makeRule, type Rule } from '../../firewall/rules/rule';
 import type { FamilyRules } from '../../firewall/state/family-rules';
 import type { Lease, Schedule } from '../../firewall/state/schedule';
-import { Device } from '../device/device';
 import { Engine, type EngineError } from '../device/engine';
+import { useDevice } from '../device/suite';
 import { everything } from './stable';
 
 const NOTHING: Schedule = { pending: null, leases: [], wanted: null, lastRequest: null, lockdown: null };
@@ -56,18 +56,12 @@ describe('A plan', () => {
 });
 
 describe('What a configuration makes', () => {
-  let device: Device;
+  const device = useDevice();
   const customServices = Array.from({ length: 60 }, (_, at) => ({
     ...{ id: `s${at}`, label: `Service ${at}`, direction: 'both' },
     ports: Array.from({ length: 15 }, (_, port) => `${20_000 + at * 15 + port}/tcp`),
   }));
   const open = ['https', ...customServices.map(({ id }) => id)].map((service) => ({ service, direction: 'both' }));
-
-  before(async () => {
-    device = await Device.open();
-  });
-
-  after(() => device?.close());
 
   it('is refused, and nothing changed, where it is more rules than a request may add', async () => {
     const engine = await Engine.start(device, { customServices, customProfiles: [{ name: 'huge', open }] });

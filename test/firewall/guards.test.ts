@@ -2,37 +2,17 @@
  * The guards, held against packets: what a change may not let in or close, now and later by itself, whatever way led there.
  */
 import { strict as assert } from 'node:assert';
-import { after, afterEach, before, beforeEach, describe, it } from 'mocha';
-import { Device } from '../device/device';
+import { afterEach, describe, it } from 'mocha';
 import { Engine } from '../device/engine';
-import { everything, putBack } from './stable';
-
-const STATE = '/var/lib/smartserver-firewall';
+import { useDevice, useFreshEngine, useShared } from '../device/suite';
+import { everything, reset, STATE } from './stable';
 
 describe('The guards', function () {
   this.timeout(120_000);
-  let device: Device;
-  let engine: Engine;
-  let factory: Record<string, string>;
-
-  before(async () => {
-    device = await Device.open();
-    factory = await everything(device);
-  });
-
-  after(async () => {
-    await device?.close();
-  });
-
-  beforeEach(async () => {
-    engine = await Engine.start(device);
-  });
-
-  afterEach(async () => {
-    await engine.stop();
-    await device.remove(STATE);
-    await putBack(device, factory);
-  });
+  const device = useDevice();
+  const factory = useShared(() => everything(device));
+  const engine = useFreshEngine(device);
+  afterEach(() => reset(device, factory));
 
   const probe = async (port: number) => (await device.neighbour.knock([{ proto: 'tcp', port, family: 'ipv4' }]))[0];
   /** Refused with that code, and nothing at all is other than it was. */
@@ -120,11 +100,11 @@ describe('The guards', function () {
       const only = { name: 'one', open: [{ service: 'https', from: '10.9.9.9' }] };
       const narrow = await Engine.start(device, { customProfiles: [only] });
       await narrow.setProfile({ profile: 'one', force: true });
-      await narrow.toggleService({ service: 'https', action: 'open', from: '192.0.2.0/24', duration: 1 });
+      await narrow.toggleService({ service: 'https', action: 'open', from: '192.0.2.0/24', duration: 600 });
       for (const rule of (await narrow.read()).rules.filter(({ from }) => from.address === '10.9.9.9').reverse())
         await device.ufw('--force', 'delete', String(rule.number));
-      const said: string[] = [];
-      while ((await narrow.read()).leases.length > 0) said.push(...(await narrow.resume()));
+      await narrow.clock.advance(601);
+      assert.deepEqual((await narrow.read()).leases, []);
       assert.equal((await narrow.read()).services.find(({ id }) => id === 'https')?.in, 'partial');
       await narrow.stop();
     });

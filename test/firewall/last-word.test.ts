@@ -1,22 +1,15 @@
 /** A lockdown is the last word: what was requested before it changes nothing after its answer, in whichever process it waits. */
 import { strict as assert } from 'node:assert';
-import { after, afterEach, before, beforeEach, describe, it } from 'mocha';
-import { Device } from '../device/device';
+import { afterEach, beforeEach, describe, it } from 'mocha';
 import { Engine, type EngineError } from '../device/engine';
-import { everything, putBack } from './stable';
+import { useDevice, useShared } from '../device/suite';
+import { everything, reset } from './stable';
 
 describe('A lockdown', function () {
   this.timeout(240_000);
-  let device: Device;
-  let factory: Record<string, string>;
+  const device = useDevice();
+  const factory = useShared(() => everything(device));
   let engines: Engine[];
-
-  before(async () => {
-    device = await Device.open();
-    factory = await everything(device);
-  });
-
-  after(() => device?.close());
 
   beforeEach(async () => {
     engines = [await Engine.start(device), await Engine.start(device)];
@@ -24,8 +17,7 @@ describe('A lockdown', function () {
 
   afterEach(async () => {
     for (const engine of engines) await engine.stop();
-    await device.remove('/var/lib/smartserver-firewall');
-    await putBack(device, factory);
+    await reset(device, factory);
   });
 
   /** Sends so many toggles; what becomes of each, and a promise of the first. */

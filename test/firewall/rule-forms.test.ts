@@ -1,21 +1,16 @@
 /** Every form of rule that `ufw` takes survives what the engine does, and ufw finds everything as it would have it. */
 import { strict as assert } from 'node:assert';
-import { after, before, beforeEach, describe, it } from 'mocha';
-import { Device } from '../device/device';
-import { Engine } from '../device/engine';
+import { before, beforeEach, describe, it } from 'mocha';
+import { useDevice, useEngine, useShared } from '../device/suite';
 import { APPLICATION_FILE } from './commands';
 import { FORMS } from './rule-forms';
 import { assertReloadChangesNothing, everything, restore } from './stable';
-import { until } from './until';
 
 describe(`A rule set of ${FORMS.length} rules, each given to ufw in another form`, function () {
   this.timeout(120_000);
-  let device: Device;
-  let engine: Engine;
-  let whole: Record<string, string>;
+  const device = useDevice();
 
   before(async () => {
-    device = await Device.open();
     await device.write('/etc/ufw/applications.d/tests', APPLICATION_FILE, 0o644);
     const refused: string[] = [];
     for (const form of FORMS) {
@@ -25,16 +20,11 @@ describe(`A rule set of ${FORMS.length} rules, each given to ufw in another form
     }
     assert.deepEqual(refused, []);
     await device.ufw('reload');
-    whole = await everything(device);
-    engine = await Engine.start(device);
   });
+  const whole = useShared(() => everything(device));
+  const engine = useEngine(device);
 
   beforeEach(() => restore(device, whole));
-
-  after(async () => {
-    await engine?.stop();
-    await device?.close();
-  });
 
   const isWhole = async () => assert.deepEqual(await everything(device), whole);
 
@@ -56,21 +46,23 @@ describe(`A rule set of ${FORMS.length} rules, each given to ufw in another form
 
   it('is there when a lease ends, and around it meanwhile', async () => {
     const tuples = (text: string | undefined) => text?.split('\n').filter((line) => line.startsWith('### tuple'));
-    const { state } = await engine.toggleService({ service: '9100/tcp', action: 'open', duration: 2 });
+    const { state } = await engine.toggleService({ service: '9100/tcp', action: 'open', duration: 600 });
     assert.equal(state.inSync, true);
     for (const path of ['/etc/ufw/user.rules', '/etc/ufw/user6.rules']) {
       const now = tuples(await device.read(path));
       for (const tuple of tuples(whole[path]) ?? []) assert.ok(now?.includes(tuple), tuple);
     }
-    await until(async () => (await engine.read()).leases.length === 0);
+    await engine.clock.advance(601);
+    assert.deepEqual((await engine.read()).leases, []);
     await isWhole();
     await assertReloadChangesNothing(device);
   });
 
   it('is there again when a change was not confirmed', async () => {
-    const { state } = await engine.setProfile({ profile: 'enhanced', ownRules: 'remove', confirmWithin: 2 });
+    const { state } = await engine.setProfile({ profile: 'enhanced', ownRules: 'remove', confirmWithin: 600 });
     assert.equal(state.inSync, true);
-    await until(async () => (await engine.read()).pending === null);
+    await engine.clock.advance(601);
+    assert.equal((await engine.read()).pending, null);
     await isWhole();
     await assertReloadChangesNothing(device);
   });

@@ -1,8 +1,7 @@
 /** A device whose ip6tables cannot be used: where ufw leaves IPv6 alone, everything works as it does with ufw. */
 import { strict as assert } from 'node:assert';
-import { after, afterEach, before, describe, it } from 'mocha';
-import { Device } from '../device/device';
-import { Engine } from '../device/engine';
+import { afterEach, before, describe, it } from 'mocha';
+import { useDevice, useEngine, useShared } from '../device/suite';
 
 const KINDS = {
   fails: '#!/bin/sh\necho "ip6tables: Could not fetch rule set generation id: Invalid argument" >&2\nexit 3\n',
@@ -11,25 +10,22 @@ const KINDS = {
 
 for (const [kind, stub] of Object.entries(KINDS))
   describe(`Without IPv6 in ufw, on a device whose ip6tables ${kind}`, () => {
-    let device: Device;
-    let engine: Engine;
-    let files: Record<string, string>;
+    // Of this iptables the device has its own links.
+    const device = useDevice({ ipv6: false, iptables: 'nft' });
 
     before(async () => {
-      // Of this iptables the device has its own links.
-      device = await Device.open({ ipv6: false, iptables: 'nft' });
       if (stub !== null) await device.write('/run/ip6tables', stub, 0o755);
       for (const name of ['ip6tables', 'ip6tables-save', 'ip6tables-restore']) {
         await device.ok('ln', '-sf', '/run/ip6tables', `/etc/alternatives/${name}`);
       }
       const { code } = await device.run(['ip6tables-save']).catch(() => ({ code: null }));
       assert.notEqual(code, 0);
-      engine = await Engine.start(device);
-      const paths = ['/etc/ufw/user.rules', '/etc/default/ufw', '/etc/ufw/ufw.conf'];
-      files = Object.fromEntries(
-        await Promise.all(paths.map(async (path) => [path, await device.read(path)] as const)),
-      );
     });
+    const files = useShared(async (): Promise<Record<string, string>> => {
+      const paths = ['/etc/ufw/user.rules', '/etc/default/ufw', '/etc/ufw/ufw.conf'];
+      return Object.fromEntries(await Promise.all(paths.map(async (path) => [path, await device.read(path)] as const)));
+    });
+    const engine = useEngine(device);
 
     afterEach(async () => {
       const before = await device.save('ipv4');
@@ -37,11 +33,6 @@ for (const [kind, stub] of Object.entries(KINDS))
       assert.equal(await device.save('ipv4'), before);
       for (const [path, text] of Object.entries(files)) await device.write(path, text);
       await device.ufw('reload');
-    });
-
-    after(async () => {
-      await engine?.stop();
-      await device?.close();
     });
 
     it('the firewall is read', async () => {

@@ -1,9 +1,8 @@
 /** What the kernel holds against what ufw's files say: `inSync` is iptables' own judgement, however a line is written. */
 import { strict as assert } from 'node:assert';
-import { after, afterEach, before, describe, it } from 'mocha';
-import { Device } from '../../device/device';
-import { Engine } from '../../device/engine';
+import { afterEach, describe, it } from 'mocha';
 import type { Family } from '../../device/protocol';
+import { useDevice, useEngine, useShared } from '../../device/suite';
 import { Random } from '../commands';
 import { accepted, CHAIN, chainLines, withLines } from '../line-forms';
 import { everything, restore } from '../stable';
@@ -19,27 +18,17 @@ const MUTATIONS = 40;
 
 for (const iptables of ['nft', 'legacy'] as const)
   describe(`Whether the kernel holds what ufw's files say, on iptables-${iptables} (seed ${SEED})`, () => {
-    let device: Device;
-    let engine: Engine;
-    let shipped: Record<string, string>;
-    let factory: Record<string, string>;
-
-    before(async () => {
-      device = await Device.open({ iptables });
-      engine = await Engine.start(device);
+    const device = useDevice({ iptables });
+    const engine = useEngine(device);
+    const shipped = useShared(async (): Promise<Record<string, string>> => {
       const read = async (path: string) => [path, await device.read(path)] as const;
-      shipped = Object.fromEntries(await Promise.all(SHIPPED.map(read)));
-      factory = await everything(device);
+      return Object.fromEntries(await Promise.all(SHIPPED.map(read)));
     });
+    const factory = useShared(() => everything(device));
 
     afterEach(async () => {
       for (const path of SHIPPED) await device.write(path, shipped[path] as string);
       await restore(device, factory);
-    });
-
-    after(async () => {
-      await engine?.stop();
-      await device?.close();
     });
 
     const isInSync = async (): Promise<boolean> => (await engine.read()).inSync;

@@ -1,8 +1,8 @@
 /** Addresses: one form for each, and the one in which iptables prints it. */
 import { strict as assert } from 'node:assert';
-import { after, before, describe, it } from 'mocha';
+import { describe, it } from 'mocha';
 import { addressBytes, hasHostBits, isAddress, normalAddress } from '../../../firewall/rules/address';
-import { Device } from '../../device/device';
+import { useDevice } from '../../device/suite';
 import { Random } from '../commands';
 
 const SEED = Number(process.env.ADDRESS_SEED ?? Date.now() % 1_000_000);
@@ -61,13 +61,7 @@ describe('An address', () => {
   });
 
   describe(`in iptables (seed ${SEED})`, () => {
-    let device: Device;
-
-    before(async () => {
-      device = await Device.open();
-    });
-
-    after(() => device?.close());
+    const device = useDevice();
 
     /** What iptables prints for rules that match these addresses. */
     async function printed(program: string, texts: readonly string[]): Promise<string[]> {

@@ -1,15 +1,14 @@
 /** Verdicts held against packets: random rulesets on a device, and a neighbour who tries what gets in, and hears what gets out. */
 import { strict as assert } from 'node:assert';
 import { join } from 'node:path';
-import { after, before, describe, it } from 'mocha';
+import { before, describe, it } from 'mocha';
 import { FAMILIES, type Family } from '../../../firewall/rules/rule';
 import { addressSet, EVERYTHING, LOCAL, NO_INTERFACE, protocolBit } from '../../../firewall/verdicts/boxes';
 import type { Ruleset } from '../../../firewall/verdicts/ruleset';
 import { fateOf, type Verdict } from '../../../firewall/verdicts/verdict';
-import { Device } from '../../device/device';
-import type { Listener } from '../../device/machine';
 import { cables } from '../../device/network';
 import { check } from '../../device/processes';
+import { useDevice } from '../../device/suite';
 import { Random } from '../commands';
 import type { Trial } from './prober';
 import { beforeLines, PORTS, type Step, steps, type Way } from './random-rules';
@@ -72,26 +71,20 @@ for (const [at, backend] of BACKENDS.entries()) {
 }
 
 function suite(backend: (typeof BACKENDS)[number], seeds: readonly number[]): void {
-  let device: Device;
-  const listeners: Listener[] = [];
+  const device = useDevice({ iptables: backend });
   const files = new Map<string, string>();
   const kernel = new Map<string, string>();
   const count = { open: 0, closed: 0, unsure: 0 };
 
   before(async () => {
-    device = await Device.open({ iptables: backend });
     for (const port of PORTS) {
       for (const proto of ['tcp', 'udp'] as const) {
-        listeners.push(await device.listen(proto, port), await device.neighbour.listen(proto, port));
+        await device.listen(proto, port);
+        await device.neighbour.listen(proto, port);
       }
     }
     for (const path of FILES) files.set(path, await device.read(path));
     for (const program of ['iptables', 'ip6tables']) kernel.set(program, await device.ok(`${program}-save`));
-  });
-
-  after(async () => {
-    await Promise.all(listeners.map((listener) => listener.close()));
-    await device?.close();
   });
 
   /** As it was at first, in the files and in the kernel. */
