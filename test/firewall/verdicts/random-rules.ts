@@ -105,8 +105,12 @@ function filter(random: Random, family: Family, way: Way): string {
   for (let left = 1 + random.below(3); left > 0; left--) {
     lines.push(`${random.pick(['-A', '-I', '-I'])} ${random.pick(places)} ${rule(CHAINS)}`);
   }
-  return `*filter\n${lines.join('\n')}\nCOMMIT\n`;
+  return `*filter\n${quietly(lines.join('\n'))}\nCOMMIT\n`;
 }
+
+/** A connection that is begun and then rejected is refused to the one who begins it, as if it had not been let in. */
+const quietly = (lines: string): string =>
+  /--ctstate|--syn|--tcp-flags/.test(lines) ? lines.replace(/REJECT/g, 'DROP') : lines;
 
 /** Drops in tables that packets meet before. */
 function early(random: Random, family: Family, way: Way): string {
@@ -202,8 +206,9 @@ function ufwCommand(random: Random, way: Way): string[] {
 /** Lines for ufw's before rules of IPv4, as people write them there. */
 export function beforeLines(random: Random, way: Way): string {
   const chain = way === 'in' ? 'ufw-before-input' : 'ufw-before-output';
-  return Array.from(
+  const lines = Array.from(
     { length: 1 + random.below(2) },
     () => `-A ${chain} ${matches(random, 'ipv4', way)} ${target(random, [])}\n`,
-  ).join('');
+  );
+  return quietly(lines.join(''));
 }
