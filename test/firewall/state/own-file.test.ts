@@ -107,7 +107,13 @@ describe('A file of this package’s own', () => {
   }
 
   it('that is empty says nothing is scheduled, or reported; as a journal it is damaged', () => {
-    assert.deepEqual(understood(SCHEDULE, '').value, { pending: null, leases: [], wanted: null, lastRequest: null, lockdown: null });
+    assert.deepEqual(understood(SCHEDULE, '').value, {
+      pending: null,
+      leases: [],
+      wanted: null,
+      lastRequest: null,
+      lockdown: null,
+    });
     assert.deepEqual(understood(REPORTED, ''), { value: [], flaw: null });
     assert.deepEqual(understood(CHECKPOINT, ''), { value: null, flaw: 'it is empty' });
   });
