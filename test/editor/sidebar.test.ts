@@ -181,7 +181,7 @@ describe('the sidebar', function () {
   it('says what is wrong, and what to do', async () => {
     await device.ok('iptables', '-I', 'INPUT', '-p', 'tcp', '--dport', '1880', '-j', 'ACCEPT');
     await device.ufw('allow', '5432/tcp');
-    await shows(/Internal services reachable from outside: cms-pgsql/);
+    await shows(/Internal services reachable from outside: node-red, cms-pgsql/);
     await shows(/restore firewall/);
     await device.ufw('disable');
     await shows('The firewall is off: all traffic is allowed in and out.');
