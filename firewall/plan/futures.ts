@@ -22,15 +22,18 @@ export async function futuresOf(after: Snapshot, checkpoint: Checkpoint): Promis
     futures.push(future);
     const { leases, pending } = future.snapshot.schedule;
     const [soonest] = [...leases].sort((a, b) => a.deadline.at - b.deadline.at);
-    if (soonest) {
+    // While the change is pending no lease ends that lasts longer than it may wait: by then it is confirmed or reverted.
+    const isPending = pending?.id === checkpoint.id;
+    if (soonest && (!isPending || soonest.deadline.at <= pending.deadline.at)) {
       const snapshot = await withWanted(future.snapshot, planLeaseEnd(future.snapshot, soonest));
       await follow({ ...future, snapshot, ended: [...future.ended, soonest.service] });
     }
+    if (!isPending) return;
     // At its deadline, or at a boot before.
-    if (pending?.id === checkpoint.id) {
-      const snapshot = await withWanted(future.snapshot, await planUndo(future.snapshot, checkpoint));
-      await follow({ ...future, snapshot, isReverted: true });
-    }
+    const reverted = await withWanted(future.snapshot, await planUndo(future.snapshot, checkpoint));
+    await follow({ ...future, snapshot: reverted, isReverted: true });
+    const confirmed = { ...future.snapshot, schedule: { ...future.snapshot.schedule, pending: null } };
+    if (soonest) await follow({ ...future, snapshot: confirmed });
   };
   await follow({ snapshot: after, ended: [], isReverted: false });
   return futures;
