@@ -75,7 +75,8 @@ describe('Node-RED', function () {
       await getJson('flows'),
       flows.map(({ credentials, ...node }) => node),
     );
-    assert.doesNotMatch(red.log(), /Waiting for missing types|\[error\]/);
+    // The broker's certificate is the operator's to install, and Node-RED may have looked for it by now, or not yet.
+    assert.doesNotMatch(red.log(), /Waiting for missing types|\[error\] (?!\[tls-config:)/);
   });
 
   it('opens one device for each configuration as flows start, for all nodes that may have a deadline to meet', async () => {
