@@ -88,7 +88,6 @@ export const guard = z.enum(['systemd', 'node-red']);
 export type Guard = z.infer<typeof guard>;
 /** Why a change was made: somebody asked for it, nobody confirmed the one it takes back, or a lease was over. */
 export const reason = z.enum(['requested', 'unconfirmed', 'lease-over']);
-export type Reason = z.infer<typeof reason>;
 
 export const customService = z.strictObject({
   id: name,

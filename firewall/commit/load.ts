@@ -19,8 +19,8 @@ export interface Loads {
 
 /**
  * Makes the texts: where the kernel holds what the files say, line by line, what differs; else everything, which iptables
- * first has to try without effect. They stay good while the files do: ufw changes the kernel together with them, and what somebody
- * else does to it is seen after loading.
+ * first has to try without effect. They stay good while the files do: ufw changes the kernel together with them, and what
+ * somebody else does to it is seen after loading.
  * @param anew everything is loaded, whatever the kernel contains and the old files say
  */
 export async function prepareLoads(before: Snapshot, after: Snapshot, kernel: Kernel, anew = false): Promise<Loads> {

@@ -17,6 +17,7 @@ import { registryFor } from './read';
 export const door =
   (settings: Settings, limits: Limits) =>
   async (draft: Draft, intent: Pick<Intent, 'action' | 'reason'>, id: string): Promise<void> => {
+    if (limits.force && !limits.onlyTighten) return;
     const { before, kernel, after, files, plan } = draft;
     const now: Moment = { rules: rulesetIn(kernel), registry: registryFor(settings, before) };
     const { action, reason } = intent;

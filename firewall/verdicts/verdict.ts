@@ -57,19 +57,24 @@ export interface Verdict {
 /** So much is done for one verdict, in boxes compared; past it all is possible. */
 const MOST_WORK = 300_000;
 
-const verdicts = new WeakMap<FamilyRuleset, Map<string, Verdict>>();
+/** Answers about a ruleset hold as long as it is the same object, and readings ask the same again. */
+function remembering<Answer extends object>(
+  answer: (rules: FamilyRuleset, asked: Asked) => Answer,
+): (rules: FamilyRuleset, asked: Asked) => Answer {
+  const answers = new WeakMap<FamilyRuleset, Map<string, Answer>>();
+  return (rules, asked) => {
+    const known = answers.get(rules) ?? new Map<string, Answer>();
+    answers.set(rules, known);
+    const { direction, ports, scope } = asked;
+    const key = JSON.stringify([direction, ports, scope.interface, scope.from]);
+    const found = known.get(key) ?? answer(rules, asked);
+    known.set(key, found);
+    return found;
+  };
+}
 
 /** What the kernel does with the packets asked about. Those of another family than the scope's address are none. */
-export function verdictOn(rules: FamilyRuleset, asked: Asked): Verdict {
-  const known = verdicts.get(rules) ?? new Map<string, Verdict>();
-  verdicts.set(rules, known);
-  const key = keyOf(asked);
-  const before = known.get(key);
-  if (before) return before;
-  const verdict = judge(rules, asked);
-  known.set(key, verdict);
-  return verdict;
-}
+export const verdictOn = remembering(judge);
 
 function judge(rules: FamilyRuleset, { direction, ports, scope }: Asked): Verdict {
   const { family } = rules;
@@ -239,21 +244,7 @@ export interface Named {
 }
 
 /** The interfaces and remote addresses that the filter table's rules name which can be about the packets asked about. */
-export function namedFor(rules: FamilyRuleset, asked: Asked): Named {
-  const memory = named.get(rules) ?? new Map<string, Named>();
-  named.set(rules, memory);
-  const key = keyOf(asked);
-  const before = memory.get(key);
-  if (before) return before;
-  const found = namesIn(rules, asked);
-  memory.set(key, found);
-  return found;
-}
-
-const named = new WeakMap<FamilyRuleset, Map<string, Named>>();
-
-const keyOf = ({ direction, ports, scope }: Asked): string =>
-  JSON.stringify([direction, ports, scope.interface, scope.from]);
+export const namedFor = remembering(namesIn);
 
 function namesIn(rules: FamilyRuleset, { direction, ports, scope }: Asked): Named {
   const { family } = rules;

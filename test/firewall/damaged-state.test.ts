@@ -1,15 +1,14 @@
 /** What this package keeps on disk, damaged in every way: it is set aside and told of once, and everything else goes on. */
 import { strict as assert } from 'node:assert';
 import { basename } from 'node:path';
-import { after, before, beforeEach, describe, it } from 'mocha';
+import { before, beforeEach, describe, it } from 'mocha';
 import { check } from '../../firewall/messages';
 import { backupReport } from '../../firewall/results';
-import { Device } from '../device/device';
 import { Engine } from '../device/engine';
-import { assertReloadChangesNothing, everything, restore } from './stable';
+import { useDevice, useEngine, useShared } from '../device/suite';
+import { assertReloadChangesNothing, everything, restore, STATE } from './stable';
 import { until } from './until';
 
-const STATE = '/var/lib/smartserver-firewall';
 /** The same folder as it was when all was well. */
 const GOOD = '/run/good-state';
 const [SCHEDULE, JOURNAL, REPORTED] = ['schedule.json', 'journal.json', 'told'].map((name) => `${STATE}/${name}`) as [
@@ -20,18 +19,14 @@ const [SCHEDULE, JOURNAL, REPORTED] = ['schedule.json', 'journal.json', 'told'].
 
 describe('Damaged files of this package’s own', function () {
   this.timeout(120_000);
-  let device: Device;
-  let engine: Engine;
-  /** ufw's files and the kernel, with the lease that the good state knows. */
-  let leased: Record<string, string>;
+  const device = useDevice();
+  const engine = useEngine(device);
   /** The good state's backups, the oldest first. */
   let ids: string[];
 
   const shell = (program: string) => device.ok('sh', '-c', program);
 
   before(async () => {
-    device = await Device.open();
-    engine = await Engine.start(device);
     await engine.watch();
     await until(async () => engine.readings > 0);
     await engine.setProfile({ profile: 'enhanced' });
@@ -40,15 +35,11 @@ describe('Damaged files of this package’s own', function () {
     ids = (await engine.backups()).map(({ id }) => id).reverse();
     await until(async () => (await device.read(REPORTED)).includes(ids[1] as string));
     await engine.unwatch();
-    leased = await everything(device);
     // A journal like any: it has a change to take back that was taken back already.
     await shell(`cp -a ${STATE} ${GOOD} && cp ${GOOD}/backups/${ids[0]}.json ${GOOD}/a-journal`);
   });
-
-  after(async () => {
-    await engine?.stop();
-    await device?.close();
-  });
+  /** ufw's files and the kernel, with the lease that the good state knows. */
+  const leased = useShared(() => everything(device));
 
   beforeEach(async () => {
     await shell(`rm -rf ${STATE} && cp -a ${GOOD} ${STATE} && rm ${STATE}/a-journal`);
