@@ -13,6 +13,7 @@ import { ensureContainerPackages } from '../test/device/systemd/packages';
 import { ensureTree } from '../test/device/systemd/tree';
 import { DYING } from '../test/firewall/dying';
 import { POWER_CUTS } from '../test/firewall/power-cuts';
+import { SEED } from '../test/seed';
 
 const root = resolve(__dirname, '..', '..');
 const compiled = join(root, 'dist', 'test');
@@ -20,7 +21,6 @@ const modules = join(root, 'node_modules');
 const WORKERS = Math.max(2, cpus().length);
 const SHARDS = 6;
 const SEQUENCES = Number(process.env.DIFFERENTIAL_SEQUENCES ?? 300);
-const SEED = Number(process.env.DIFFERENTIAL_SEED ?? Date.now() % 1_000_000);
 /** In ms. A test process that takes longer has hung. */
 const PATIENCE_MS = 20 * 60_000;
 /** How much of a file's failures is repeated at the end, in characters. */
@@ -83,7 +83,7 @@ function jobsOf(file: string): Job[] {
       ...job,
       title: `${job.title} ${shard + 1} of ${shards}`,
       env: {
-        DIFFERENTIAL_SEED: String(first),
+        SEED: String(first),
         DIFFERENTIAL_SEQUENCES: String((firsts[shard + 1] as number) - first),
       },
     }));
@@ -160,7 +160,6 @@ async function testAll(): Promise<Outcome[]> {
 
 async function main(): Promise<number> {
   if (!Number.isInteger(SEQUENCES) || SEQUENCES < 1) throw new Error('DIFFERENTIAL_SEQUENCES must be a number from 1.');
-  if (!Number.isInteger(SEED)) throw new Error('DIFFERENTIAL_SEED must be a whole number.');
   await ensurePackages('tests');
   // Here, like the tree below, so that a missing package is reported once.
   await ufwTree('0.36');

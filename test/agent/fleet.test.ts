@@ -11,8 +11,10 @@ import { setUp } from './as-apollo';
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 
-const at = (offset: number): string => new Date(Date.now() + offset).toISOString();
-/** A request about SSH, issued this many ms from now and valid for an hour. */
+/** All requests are issued around one moment, however long the device takes for one of them. */
+const NOW = Date.now();
+const at = (offset: number): string => new Date(NOW + offset).toISOString();
+/** A request about SSH, issued this many ms after that and valid for an hour. */
 const ssh = (action: string, issued: number, options: object = {}) => ({
   ...{ id: `${action}${issued}`, issued: at(issued), expires: at(issued + HOUR) },
   ...{ action: 'toggle-service', request: { service: 'ssh', action, ...options } },

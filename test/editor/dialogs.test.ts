@@ -581,6 +581,18 @@ describe('the dialogs', function () {
     await editor.closeWith('#node-dialog-ok');
   });
 
+  it('have validators whose reasons Node-RED understands', async () => {
+    await start([TAB]);
+    const lengths =
+      await page.evaluate(`Object.fromEntries([...${JSON.stringify(UNUSUAL.map(({ type }) => type))}, 'smartserver', 'fleet-request']
+      .flatMap((type) => Object.entries(RED.nodes.getType(type).defaults)
+        .filter(([, { validate }]) => validate)
+        .map(([property, { validate }]) => [type + '.' + property, validate.length])))`);
+    const wrong = Object.entries(lengths as Record<string, number>).filter(([, length]) => length !== 2);
+    assert.deepEqual(wrong, []);
+    assert.ok(Object.keys(lengths as object).length > 20);
+  });
+
   it('offer what the chosen configuration adds: its ports, its services, its profiles', async () => {
     await start([TAB, PLANT]);
     const toggle = await editor.drop('toggle-service', 500);

@@ -14,8 +14,8 @@ import { useDevice, useShared } from '../device/suite';
 import { Random } from '../firewall/commands';
 import { everything, restore } from '../firewall/stable';
 import { until } from '../firewall/until';
+import { SEED } from '../seed';
 
-const SEED = Number(process.env.SEED ?? Date.now() % 1_000_000);
 const COUNT = Number(process.env.DEPLOY_INTERLEAVINGS_ON_DEVICE ?? 4);
 const KINDS = ['full', 'flows', 'nodes'] as const;
 const PORTS = [1880, 1881] as const;

@@ -3,16 +3,16 @@ import { strict as assert } from 'node:assert';
 import { before, describe, it } from 'mocha';
 import { AGES } from '../device/ages';
 import { useDevice, useEngine } from '../device/suite';
+import { SEED } from '../seed';
 import { APPLICATION_FILE, type Command, command, PORTLESS, Random, WITHOUT_VRRP } from './commands';
 
 const SEQUENCES = Number(process.env.DIFFERENTIAL_SEQUENCES ?? 300);
 const LENGTH = 4;
-const FIRST_SEED = Number(process.env.DIFFERENTIAL_SEED ?? Date.now() % 1_000_000);
 const FILES = ['/etc/ufw/user.rules', '/etc/ufw/user6.rules', '/etc/default/ufw', '/etc/ufw/ufw.conf'];
 
 for (const [at, age] of AGES.entries()) {
   // A seed always means the same commands on the same device.
-  const seeds = Array.from({ length: SEQUENCES }, (_, sequence) => FIRST_SEED + sequence).filter(
+  const seeds = Array.from({ length: SEQUENCES }, (_, sequence) => SEED + sequence).filter(
     (seed) => seed % AGES.length === at,
   );
   if (seeds.length > 0)

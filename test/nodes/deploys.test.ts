@@ -6,10 +6,10 @@
 import assert from 'node:assert/strict';
 import type { Node } from 'node-red';
 import { Random } from '../firewall/commands';
+import { SEED } from '../seed';
 import { arrivals, type Caught, deploy, devices, type Message, nodeOf, type Stored, start, stop } from './bench';
 import { FakeFirewall } from './fake-firewall';
 
-const SEED = Number(process.env.SEED ?? Date.now() % 1_000_000);
 const COUNT = Number(process.env.DEPLOY_INTERLEAVINGS ?? 100);
 const STEPS = 12;
 const KINDS = ['full', 'flows', 'nodes'] as const;

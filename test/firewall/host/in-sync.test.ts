@@ -12,7 +12,6 @@ const SHIPPED = [BEFORE.ipv4, BEFORE.ipv6, '/etc/ufw/after.rules'];
 const USER = '/etc/ufw/user.rules';
 const FAMILIES = ['ipv4', 'ipv6'] as const;
 const RESTORE = { ipv4: 'iptables-restore', ipv6: 'ip6tables-restore' } as const;
-const SEED = Number(process.env.MUTATION_SEED ?? Date.now() % 1_000_000);
 /** How many lines are changed by hand, one after the other, of each table. */
 const MUTATIONS = 40;
 
@@ -290,3 +289,5 @@ link.send(struct.pack('=IHHII', 16 + len(body), 6 << 8 | 2, 0x405, 1, 0) + body)
 error = struct.unpack_from('=i', link.recv(4096), 16)[0]
 assert error == 0, error
 `;
+
+import { SEED } from '../../seed';

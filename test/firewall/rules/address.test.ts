@@ -3,9 +3,8 @@ import { strict as assert } from 'node:assert';
 import { describe, it } from 'mocha';
 import { addressBytes, hasHostBits, isAddress, normalAddress } from '../../../firewall/rules/address';
 import { useDevice } from '../../device/suite';
+import { SEED } from '../../seed';
 import { Random } from '../commands';
-
-const SEED = Number(process.env.ADDRESS_SEED ?? Date.now() % 1_000_000);
 
 describe('An address', () => {
   it('is stored in one form, whichever way it is written', () => {

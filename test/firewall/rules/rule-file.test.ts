@@ -18,10 +18,10 @@ import {
   otherwiseDecided,
   within,
 } from '../../../firewall/verdicts/packets';
+import { SEED } from '../../seed';
 import { type Command, command, Random } from '../commands';
 import { widening } from '../tuple-widening';
 
-const SEED = Number(process.env.SEED ?? Date.now() % 1_000_000);
 const RUNS = 300;
 const POLICIES = { incoming: 'deny', outgoing: 'deny', routed: 'deny' } as const;
 const SETTINGS = { enabled: true, ipv6: true, logging: 'low', policies: POLICIES } as const;

@@ -67,12 +67,20 @@ export function endsOf(
   packet: Packet,
   guess: Guess = bothWays,
 ): ReadonlySet<End> {
+  /** What comes of a traveller from a hook on, known already: ways part at every rule that nobody can tell of, and meet here. */
+  const known = new Map<string, readonly End[]>();
   const through = (hooks: readonly (readonly [string, string])[], from: Traveller, then: Way): readonly End[] => {
     const [hook, ...rest] = hooks;
     if (!hook) return then(from);
+    const key = `${hook.join(' ')} ${from.tracked} ${from.redirected} ${from.packet.dport} ${from.packet.interfaceOut}`;
+    const ends = known.get(key);
+    if (ends) return ends;
     const table = model.tables.find(({ name }) => name === hook[0]);
     const goOn: Way = (to) => through(rest, to, then);
-    return table?.chains[hook[1]] ? throughChain(table, hook[1], from, guess, goOn) : goOn(from);
+    const found = table?.chains[hook[1]] ? throughChain(table, hook[1], from, guess, goOn) : goOn(from);
+    const distinct = [...new Set(found)];
+    known.set(key, distinct);
+    return distinct;
   };
   const arrive: Way = () => ['allow'];
   const start: Traveller = { packet, tracked: true, redirected: false };

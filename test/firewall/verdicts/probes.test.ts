@@ -9,13 +9,13 @@ import { fateOf, type Verdict } from '../../../firewall/verdicts/verdict';
 import { cables } from '../../device/network';
 import { check } from '../../device/processes';
 import { useDevice } from '../../device/suite';
+import { SEED } from '../../seed';
 import { Random } from '../commands';
 import type { Trial } from './prober';
 import { beforeLines, PORTS, type Step, steps, type Way } from './random-rules';
 import { unpacked } from './ruleset-inside';
 
 const RULESETS = Number(process.env.VERDICT_RULESETS ?? 20);
-const FIRST_SEED = Number(process.env.VERDICT_SEED ?? Date.now() % 1_000_000);
 const BACKENDS = ['nft', 'legacy'] as const;
 /** How long an answer may take, in ms; what is said to be open is asked again, with more patience. */
 const PATIENCE = [250, 1500, 4000];
@@ -63,7 +63,7 @@ function verdictOf(
 
 for (const [at, backend] of BACKENDS.entries()) {
   // A seed always means the same on the same device. Most devices have iptables through nftables.
-  const seeds = Array.from({ length: RULESETS }, (_, index) => FIRST_SEED + index).filter(
+  const seeds = Array.from({ length: RULESETS }, (_, index) => SEED + index).filter(
     (seed) => (seed % 4 === 3 ? 1 : 0) === at,
   );
   if (seeds.length > 0)
