@@ -79,6 +79,22 @@ const pendingReport = z.strictObject({ id: z.string(), action: z.string(), confi
 
 const logLevel = z.enum(['off', 'low', 'medium', 'high', 'full']);
 
+const severity = z.enum(['critical', 'high', 'medium', 'low']);
+
+/** Something that is wrong. */
+export const finding = z.strictObject({
+  /** Which kind of thing: `disputed-setting`. */
+  id: z.string(),
+  severity,
+  /** The service it is about; null for the firewall as a whole. */
+  service: z.string().nullable(),
+  text: z.string(),
+  remedy: z.string(),
+  /** Where more is said about it; null where nobody does. */
+  reference: z.string().nullable(),
+});
+export type Finding = z.infer<typeof finding>;
+
 /** The machine-readable report of current security settings that IEC 62443-4-2 CR 7.6 RE(1) asks for. */
 export const state = z.strictObject({
   /** ISO 8601, UTC. */
@@ -102,6 +118,8 @@ export const state = z.strictObject({
   openUnused: z.array(z.string()),
   otherOwners: z.array(z.string()),
   unreadable: z.array(z.string()),
+  /** The worst first. */
+  findings: z.array(finding),
   webPorts: z
     .strictObject({
       http: z.int().nullable(),
@@ -170,11 +188,16 @@ const policyChanges = z.strictObject({
   routed: policyChange.optional(),
 });
 
+/** A service that a change was to close and that rules which are not ufw's still let packets in to, or out. */
+export const stillOpen = z.strictObject({ service: z.string(), direction, decidedBy: z.array(decider) });
+export type StillOpen = z.infer<typeof stillOpen>;
+
 export const changeResult = z.strictObject({
   id: z.string(),
   action: z.string(),
   changed: z.boolean(),
   dryRun: z.boolean(),
+  stillOpen: z.array(stillOpen),
   added: z.array(ruleReport),
   removed: z.array(ruleReport),
   policies: policyChanges,

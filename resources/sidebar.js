@@ -78,12 +78,26 @@ window.smartserverFirewallSidebar = (translate) => {
     return $('<p>').append(document.createTextNode(before), inside, document.createTextNode(after ?? ''));
   }
 
-  function problems({ active, enabledAtBoot, inSync, exposedInternal, otherOwners, unreadable, leftovers, webPorts }) {
+  function problems({
+    active,
+    enabledAtBoot,
+    inSync,
+    exposedInternal,
+    otherOwners,
+    unreadable,
+    findings = [],
+    leftovers,
+    webPorts,
+  }) {
     const named = (key, texts) => texts.map((text) => translate(`problem.${key}`, { text }));
     return [
       ...(active !== enabledAtBoot ? [translate('problem.boot')] : []),
       ...(inSync ? [] : [translate('problem.sync')]),
       ...(exposedInternal.length > 0 ? [translate('problem.exposed', { services: exposedInternal.join(', ') })] : []),
+      ...named(
+        'finding',
+        findings.map(({ text, remedy }) => `${text} ${remedy}`),
+      ),
       ...named('owners', otherOwners),
       ...named('unreadable', unreadable),
       ...named('leftover', leftovers),

@@ -8,7 +8,7 @@ import { unreadable } from '../rules/rule-file';
 import { parseSettings } from '../rules/ufw-settings';
 import type { FileText } from '../state/file-text';
 import { NOTHING_SCHEDULED, type Schedule } from '../state/schedule';
-import { type Snapshot, type Sources, snapshotOf } from '../state/snapshot';
+import { type Snapshot, type Sources, settingsTexts, snapshotOf } from '../state/snapshot';
 import { exists, readText } from './files';
 import { readScheduleFile, scheduleOf } from './own-files';
 import { ended, ufwProcesses } from './processes';
@@ -52,7 +52,7 @@ async function readOnce(settings: Settings, repairs: boolean): Promise<Snapshot>
     schedule: schedule ?? { path, text: '', mode: 0o600, uid: ufwConf.uid, gid: ufwConf.gid },
     ...(site ? { site } : {}),
   };
-  const managesIpv6 = parseSettings(defaultUfw.text, ufwConf.text).ipv6 && (await exists('/proc/sys/net/ipv6'));
+  const managesIpv6 = parseSettings(settingsTexts(sources)).ipv6 && (await exists('/proc/sys/net/ipv6'));
   const families: readonly Family[] = managesIpv6 ? FAMILIES : ['ipv4'];
   const around = await Promise.all(
     families.map(async (family) => {

@@ -2,7 +2,7 @@
 import type { Policy } from '../messages';
 import type { Policies } from '../results';
 import { formatTuple } from '../rules/tuple';
-import { withPolicies } from '../rules/ufw-settings';
+import { withSettings } from '../rules/ufw-settings';
 import { type Checkpoint, textsOf } from '../state/checkpoint';
 import { type FamilyRules, rulesIn } from '../state/family-rules';
 import type { Texts } from '../state/file-text';
@@ -10,7 +10,7 @@ import { withoutEffect } from '../state/last-request';
 import { patchOf, unpatched } from '../state/patch';
 import type { Plan, WebMove } from '../state/plan';
 import { isSameWish, type Schedule } from '../state/schedule';
-import { filesOf, type Snapshot, withTexts } from '../state/snapshot';
+import { filesOf, type Snapshot, settingsTexts, withTexts } from '../state/snapshot';
 import { reversed } from '../state/unit';
 
 /**
@@ -19,17 +19,18 @@ import { reversed } from '../state/unit';
  * is not open for ever. Which request was done last does not: old requests may come again.
  */
 export async function planRestore(snapshot: Snapshot, checkpoint: Checkpoint, to: 'before' | 'after'): Promise<Plan> {
-  const { defaultUfw } = snapshot.sources;
+  const { sources } = snapshot;
   const { lastRequest, lockdown } = snapshot.schedule;
   const kept = textsOf(checkpoint, to === 'before' ? 'base' : to);
   const then = await withTexts(snapshot, kept);
-  const { policies } = then.settings;
-  const texts = {
-    ...kept,
-    [defaultUfw.path]: withPolicies(defaultUfw.text, snapshot.settings.policies, policies),
-  };
+  const { policies, enabled } = then.settings;
+  const { defaultUfw, ufwConf } = withSettings(
+    { ...settingsTexts(sources), ufwConf: kept[sources.ufwConf.path] ?? sources.ufwConf.text },
+    { policies, enabled },
+  );
+  const texts = { ...kept, [sources.defaultUfw.path]: defaultUfw, [sources.ufwConf.path]: ufwConf };
   return {
-    ...{ rules: then.families, policies, enabled: then.settings.enabled, texts, warnings: [] },
+    ...{ rules: then.families, policies, enabled, texts, warnings: [] },
     schedule: {
       ...{ pending: null, leases: then.schedule.leases, wanted: then.schedule.wanted },
       lastRequest: to === 'before' ? withoutEffect(lastRequest, checkpoint.id) : lastRequest,

@@ -4,18 +4,25 @@ import { guardHere } from '../commit/timers';
 import { type Committed, type Intent, transact } from '../commit/transaction';
 import { FirewallError, overruled, say } from '../errors';
 import { deadlineAfter, readClock } from '../host/clock';
+import { formsIn } from '../host/in-sync';
 import type { Order, SetProfileRequest, Settings } from '../messages';
 import { precisely } from '../monotonic';
+import { fromBytes } from '../printable';
 import type { ChangeResult, Repetition, State } from '../results';
 import type { Rule } from '../rules/rule';
 import { formatTuple } from '../rules/tuple';
+import { FILE_NAMES } from '../rules/ufw-settings';
 import { type Clock, deadlineText } from '../state/clock';
+import { rulesetIn } from '../state/kernel';
 import { type LastLockdown, overrules } from '../state/last-lockdown';
 import { remembered } from '../state/last-request';
 import { type Plan, unchanged } from '../state/plan';
-import { allRules, policyChanges, ruleReports } from '../state/report';
+import { allRules, asRead, policyChanges, ruleReports } from '../state/report';
+import { rulesetAfter } from '../state/ruleset-after';
 import type { Pending, WantedProfile } from '../state/schedule';
 import { changedFiles, type Snapshot, withWanted } from '../state/snapshot';
+import type { Ruleset } from '../verdicts/ruleset';
+import { type Closing, stillOpen, stillOpenWarnings } from '../verdicts/still-open';
 import { cutClosed } from './cut';
 import { door } from './door';
 import { isCarriedOut } from './order';
@@ -32,6 +39,8 @@ interface Asked extends Omit<Intent, 'reason' | 'guard'> {
   isLockdown?: boolean;
   /** The profile that is to hold from now on. */
   wanted?: WantedProfile;
+  /** What is to be closed when it has been made. */
+  closings?: (after: Snapshot) => readonly Closing[];
 }
 
 /** The options of every change. */
@@ -88,21 +97,33 @@ export async function change(
     done.kernel,
     await (surroundings ?? readSurroundings()),
   );
+  const open = await stillOpen(await rulesThen(done, dryRun), asked.closings?.(done.after) ?? []);
   return {
     id: done.id,
     action: asked.action,
     changed: done.changed && !dryRun,
     dryRun,
+    stillOpen: open.map((one) => ({ ...one, decidedBy: one.decidedBy.map(asRead) })),
     ...ruleChanges(done),
     policies: policyChanges(done.before.settings.policies, done.after.settings.policies),
     files: [...done.files],
     cut: cut.count,
     backup: done.backup,
     pending: dryRun ? null : await pendingOf(done),
-    warnings: [...done.warnings, ...cut.warnings, ...(done.changed ? foreignLines(state) : [])],
+    warnings: [
+      ...done.warnings,
+      ...cut.warnings,
+      ...stillOpenWarnings(open).map(fromBytes),
+      ...(done.changed ? [...foreignLines(state), ...rewrittenLines(done)] : []),
+    ],
     state,
     durationMs: Number(process.hrtime.bigint() - started) / 1e6,
   };
+}
+
+/** What decides about packets when the change has been made. */
+async function rulesThen({ before, after, kernel }: Committed, dryRun: boolean): Promise<Ruleset> {
+  return dryRun ? rulesetAfter(kernel, before, after, await formsIn(before, kernel)) : rulesetIn(kernel);
 }
 
 /**
@@ -139,6 +160,17 @@ function foreignLines({ unreadable }: State): string[] {
   return [
     `Lines that are not ufw rules were kept, but ufw will drop them when it next writes: ${unreadable.join('; ')}`,
   ];
+}
+
+/** Settings that ufw's programs read differently are written so that they agree. */
+function rewrittenLines({ before, after }: Committed): string[] {
+  const left = new Set(after.settings.disputed.map(({ text }) => text));
+  return before.settings.disputed
+    .filter(({ text }) => !left.has(text))
+    .map(
+      ({ file, line, text, option }) =>
+        `Line ${line} of ${FILE_NAMES[file]} was rewritten, as ufw and its boot script read it differently or ufw cannot change it there: "${fromBytes(text)}". ${option} is now read by both alike.`,
+    );
 }
 
 function ruleChanges({ before, after }: Committed): Pick<ChangeResult, 'added' | 'removed'> {

@@ -121,7 +121,7 @@ function endOf({ families, sources }: Snapshot, texts: Texts): End {
       // What a change has repaired was not a rule file before.
       return isRuleFile(textOf(path), family) ? rulesOf(parseRuleFile(textOf(path), family, path)) : [];
     }),
-    settings: parseSettings(textOf(sources.defaultUfw.path), textOf(sources.ufwConf.path)),
+    settings: parseSettings({ defaultUfw: textOf(sources.defaultUfw.path), ufwConf: textOf(sources.ufwConf.path) }),
     schedule: parseSchedule(textOf(sources.schedule.path)),
   };
 }

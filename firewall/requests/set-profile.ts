@@ -7,6 +7,7 @@ import { onTop } from '../plan/on-top';
 import { planUndo } from '../plan/restore';
 import { planProfile } from '../plan/set-profile';
 import type { ChangeResult, Repetition } from '../results';
+import { ANY_SCOPE, profileNamed } from '../services/profiles';
 import type { Checkpoint } from '../state/checkpoint';
 import { type Plan, unchanged } from '../state/plan';
 import type { Snapshot } from '../state/snapshot';
@@ -26,6 +27,10 @@ export async function setProfile(
     {
       ...{ action: `set-profile ${profile}`, order, since, wanted: { profile, optionalServices } },
       ...{ isLockdown, overrides: isLockdown, movesWeb: waiting !== null },
+      closings: (after) =>
+        profileNamed(registryFor(settings, after), profile, optionalServices)
+          .expectations.filter(({ want }) => want === 'closed')
+          .map(({ service, direction }) => ({ service, direction, scope: ANY_SCOPE })),
       plan: async (snapshot) => {
         const applied = async (base: Snapshot): Promise<Plan> => {
           const planned = await planProfile(base, registryFor(settings, base), request);

@@ -21,6 +21,11 @@ export async function toggleService(
     settings,
     {
       ...{ action: `toggle-service ${request.action} ${request.service}`, order, since },
+      closings: () => {
+        if (resolved?.action !== 'close') return [];
+        const { service, directions, scope } = resolved;
+        return directions.map((direction) => ({ service, direction, scope }));
+      },
       plan: async (snapshot, id) => {
         resolved = resolved ?? resolveToggle(snapshot, registryFor(settings, snapshot), request);
         const unit = request.systemService ? await unitChange(resolved) : undefined;

@@ -16,6 +16,7 @@ import { type ServiceVerdict, serviceVerdict } from '../verdicts/service';
 import { namedFor, verdictOn } from '../verdicts/verdict';
 import { yieldToEventLoop } from '../yield';
 import { type Clock, deadlineText } from './clock';
+import { findings } from './findings';
 import { isActive, type Kernel, policiesInForce, rulesetIn } from './kernel';
 import { leftovers } from './leftovers';
 import type { Snapshot } from './snapshot';
@@ -69,6 +70,7 @@ export async function report(facts: Facts): Promise<State> {
     openUnused: services.filter((service) => service.listening === false && isOpen(service)).map(({ id }) => id),
     otherOwners: rulesetIn(kernel).flatMap(otherOwners).map(fromBytes),
     unreadable: unreadable.map(fromBytes),
+    findings: findings(snapshot),
     webPorts: webReport(snapshot, kernel, nginx),
     pending: pending && {
       ...{ id: pending.id, action: pending.action },
@@ -160,7 +162,7 @@ function serviceReport(
   };
 }
 
-const asRead = (by: DecidedBy): DecidedBy => ({ ...by, rule: by.rule && fromBytes(by.rule) });
+export const asRead = (by: DecidedBy): DecidedBy => ({ ...by, rule: by.rule && fromBytes(by.rule) });
 
 const stateIn = ({ families }: ServiceVerdict, family: Family): Openness =>
   families.find((one) => one.family === family)?.state ?? 'closed';

@@ -15,7 +15,7 @@ import {
   withLogging,
   withRules,
 } from '../rules/rule-file';
-import { parseSettings, type UfwSettings, withEnabled, withPolicies } from '../rules/ufw-settings';
+import { parseSettings, type SettingsTexts, type UfwSettings, withSettings } from '../rules/ufw-settings';
 import { type SitePorts, sitePorts } from '../web/ports';
 import { parseSite, type Site } from '../web/site';
 import { yieldToEventLoop } from '../yield';
@@ -63,6 +63,10 @@ export const filesOf = ({ ipv4, ipv6, defaultUfw, ufwConf, schedule, site }: Sou
   ...(site ? [site] : []),
 ];
 
+export const settingsTexts = ({ defaultUfw, ufwConf }: Pick<Sources, 'defaultUfw' | 'ufwConf'>): SettingsTexts => ({
+  ...{ defaultUfw: defaultUfw.text, ufwConf: ufwConf.text },
+});
+
 /** The site file as it is read: what it says, or why it cannot be read. */
 export interface WebSite {
   site: Site | null;
@@ -78,8 +82,8 @@ export interface WebSite {
  * @throws FirewallError UFW_FILES_UNREADABLE
  */
 export async function snapshotOf(sources: Sources, around: readonly AroundRules[], repairs = false): Promise<Snapshot> {
-  const { defaultUfw, ufwConf, schedule, site } = sources;
-  const settings = parseSettings(defaultUfw.text, ufwConf.text);
+  const { schedule, site } = sources;
+  const settings = parseSettings(settingsTexts(sources));
   const families: FamilyState[] = [];
   for (const { family, before, after } of around) {
     const file = ruleFileOf(sources[family], family, repairs ? settings : null);
@@ -133,9 +137,14 @@ export async function withWanted(snapshot: Snapshot, wanted: Wanted): Promise<Sn
   const { rules, policies, enabled, schedule, site, texts } = wanted;
   const scheduled = schedule ? { [snapshot.sources.schedule.path]: scheduleText(snapshot, schedule) } : {};
   if (texts) return withTexts(snapshot, { ...texts, ...scheduled });
-  const settings = { ...snapshot.settings, policies, enabled };
+  const { sources, settings: now } = snapshot;
+  const isUntouched =
+    enabled === now.enabled &&
+    !policiesDiffer(now.policies, policies) &&
+    snapshot.families.every((state) => isSameList(rulesIn(rules, state.family), state.rules));
+  const assigned = isUntouched ? settingsTexts(sources) : withSettings(settingsTexts(sources), { policies, enabled });
+  const settings = isUntouched ? now : parseSettings(assigned);
   const families = snapshot.families.map((state) => ({ old: state, ...nextFamily(snapshot, state, rules, settings) }));
-  const { sources } = snapshot;
   const textOf = (family: Family): FileText => ({
     ...sources[family],
     text: families.find(({ next }) => next.family === family)?.text ?? sources[family].text,
@@ -146,10 +155,8 @@ export async function withWanted(snapshot: Snapshot, wanted: Wanted): Promise<Sn
     sources: {
       ...sources,
       ...{ ipv4: textOf('ipv4'), ipv6: textOf('ipv6') },
-      defaultUfw: {
-        ...sources.defaultUfw,
-        text: withPolicies(sources.defaultUfw.text, snapshot.settings.policies, policies),
-      },
+      defaultUfw: { ...sources.defaultUfw, text: assigned.defaultUfw },
+      ufwConf: { ...sources.ufwConf, text: assigned.ufwConf },
     },
   };
   if (schedule) {
@@ -160,8 +167,6 @@ export async function withWanted(snapshot: Snapshot, wanted: Wanted): Promise<Sn
     next.web = webSiteOf(site);
     next.sources.site = { ...sources.site, text: site };
   }
-  if (enabled !== snapshot.settings.enabled)
-    next.sources.ufwConf = { ...sources.ufwConf, text: withEnabled(sources.ufwConf.text, enabled) };
   return next;
 }
 

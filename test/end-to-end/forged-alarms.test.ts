@@ -127,7 +127,10 @@ describe('Forged alarms', function () {
         return rulesOf(parseRuleFile(await device.read(path), family, path));
       }),
     );
-    const { policies } = parseSettings(await device.read('/etc/default/ufw'), await device.read('/etc/ufw/ufw.conf'));
+    const { policies } = parseSettings({
+      defaultUfw: await device.read('/etc/default/ufw'),
+      ufwConf: await device.read('/etc/ufw/ufw.conf'),
+    });
     return { rules: rules.flat(), policies };
   }
 

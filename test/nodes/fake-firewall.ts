@@ -302,6 +302,7 @@ export class FakeFirewall implements Device {
       openUnused: [],
       otherOwners: [],
       unreadable: [],
+      findings: [],
       webPorts: this.webProblems && {
         ...this.webPorts,
         redirectsTo: this.webPorts.https,
@@ -328,6 +329,7 @@ export class FakeFirewall implements Device {
     if (changed) this.changes.push(action);
     if (changed && confirmWithin > 0) this.pending = { id: '1', action, confirmBy };
     return changeResult.parse({
+      stillOpen: [],
       id: '1',
       action,
       changed,

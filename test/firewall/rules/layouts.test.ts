@@ -18,7 +18,7 @@ import { formatTuple } from '../../../firewall/rules/tuple';
 import { LAYOUTS } from '../layouts';
 
 const POLICIES: Policies = { incoming: 'deny', outgoing: 'deny', routed: 'deny' };
-const SETTINGS = { enabled: true, ipv6: true, logging: 'low', policies: POLICIES } as const;
+const SETTINGS = { enabled: true, ipv6: true, logging: 'low', policies: POLICIES, disputed: [] } as const;
 
 const changed = (file: RuleFile, rules: readonly Rule[]): RuleFile =>
   withRules(withChains(file, rules, SETTINGS), rules);

@@ -24,7 +24,7 @@ import { widening } from '../tuple-widening';
 
 const RUNS = 300;
 const POLICIES = { incoming: 'deny', outgoing: 'deny', routed: 'deny' } as const;
-const SETTINGS = { enabled: true, ipv6: true, logging: 'low', policies: POLICIES } as const;
+const SETTINGS = { enabled: true, ipv6: true, logging: 'low', policies: POLICIES, disputed: [] } as const;
 
 /** Rules as generated ufw commands would leave them; of one family. */
 function someRules(random: Random, family: Family, most: number): Rule[] {
