@@ -179,7 +179,7 @@ async function alarm(
 ): Promise<number> {
   const finished = heard(nodeRed, done);
   const published = heard(trigger, /^[\d.]+$/m);
-  const probe = await device.neighbour.probe({ proto: 'tcp', port, family: 'ipv4' });
+  const probe = await device.neighbour.monitor({ proto: 'tcp', port, family: 'ipv4' });
   trigger.write(`${topic}\n`);
   const [at] = await published;
   await finished;

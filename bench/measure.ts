@@ -118,7 +118,7 @@ function probing(
   { port, family }: { port: number; family: Family },
   finished: Promise<void>,
 ): { begun: Promise<void>; ended: Promise<ProbeCounts> } {
-  const start = () => device.neighbour.probe({ proto: 'tcp', port, family });
+  const start = () => device.neighbour.monitor({ proto: 'tcp', port, family });
   const first = start();
   const all = async (): Promise<ProbeCounts> => {
     const results: ReturnType<Awaited<typeof first>['stop']>[] = [];

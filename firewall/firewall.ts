@@ -131,7 +131,7 @@ export class Firewall {
     return (await this.#ask({ method: 'settle', request: {} })).warnings;
   }
 
-  /** Tells the observer from now on what is seen; gives back what ends that. */
+  /** Reports to the observer from now on what is seen; gives back what ends that. */
   observe(observer: (seen: Seen) => void): () => void {
     this.#observers.add(observer);
     return () => this.#observers.delete(observer);

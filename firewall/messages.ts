@@ -33,7 +33,7 @@ const PORT_HELP = phrase`must be a port 1 to 65535 or a range like 1628:1645, wi
 /** `22/tcp`, `1628:1645/udp`, `443`. */
 export const portSpec = z.string().check(z.refine(isPortSpec, PORT_HELP));
 
-/** An address or subnet as somebody writes it in a request, which is told where it was taken otherwise; empty for any. */
+/** An address or subnet as somebody writes it in a request, with a warning where it was taken otherwise; empty for any. */
 const givenAddress = z
   .string()
   .check(

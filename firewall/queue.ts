@@ -54,7 +54,7 @@ export class Queue {
   /** When the last lockdown that was made had been requested: a change that is older and arrives only now is overruled. */
   #lockdownSince = 0;
   /** Resolves when all answers have been delivered. */
-  #told: Promise<void> = Promise.resolve();
+  #answered: Promise<void> = Promise.resolve();
   /** After the runs of which request it rests, and what ends that. */
   #resting: { key: string | null; end(): void } | null = null;
 
@@ -105,7 +105,7 @@ export class Queue {
     }
     this.#places = this.#places.filter(({ callers }) => callers.length > 0);
     const count = dismissed.length;
-    if (count > 0) this.#told = this.#told.then(() => tell(dismissed, () => Promise.reject(why)));
+    if (count > 0) this.#answered = this.#answered.then(() => answerAll(dismissed, () => Promise.reject(why)));
     return count;
   }
 
@@ -154,7 +154,7 @@ export class Queue {
         (error) => () => Promise.reject(error),
       );
       // Not all at once, and in their order: no answer is to overtake an older one.
-      this.#told = this.#told.then(() => tell(callers, answer));
+      this.#answered = this.#answered.then(() => answerAll(callers, answer));
       if (isLastWord) this.#overrule(since);
       if (isStorm) await this.#rest(place.key, begun);
     }
@@ -173,7 +173,7 @@ export class Queue {
    */
   async #rest(key: string | null, begun: number): Promise<void> {
     if (this.#places.some((place) => place.key !== key)) return;
-    const over = this.#told.then(() => pause(Math.min(now() - begun, LONGEST_REST_MS)));
+    const over = this.#answered.then(() => pause(Math.min(now() - begun, LONGEST_REST_MS)));
     const ended = new Promise<void>((resolve) => {
       this.#resting = { key, end: resolve };
     });
@@ -188,7 +188,7 @@ export const askingNow = (sender: object): Asking => ({ sender, since: precisely
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Hundreds may share an answer, and what their flows do with it takes time that others need in between. */
-async function tell<Answer>(callers: Caller<Answer>[], answer: () => Answer | Promise<Answer>): Promise<void> {
+async function answerAll<Answer>(callers: Caller<Answer>[], answer: () => Answer | Promise<Answer>): Promise<void> {
   while (callers.length > 0) {
     // Taken out, or the answers would be kept in memory through them.
     for (const caller of callers.splice(0, AT_ONCE)) caller.answer(answer());

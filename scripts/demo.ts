@@ -6,11 +6,11 @@ import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { State } from '../firewall/results';
 import { Device } from '../test/device/device';
-import { type Finding, knockOnAll } from '../test/device/doors';
 import { Engine } from '../test/device/engine';
 import type { InsideProcess } from '../test/device/inside-process';
 import { example, NODE_RED_PORT, startNodeRed } from '../test/device/node-red';
 import { ensurePackages } from '../test/device/packages';
+import { type Finding, probeServices } from '../test/device/probe-services';
 
 const EXAMPLES = ['lockdown-on-alarm', 'ssh-evening-morning', 'firewall-report'];
 const ALARM_TOPIC = 'glp/0/demo/ev/alarm';
@@ -68,7 +68,7 @@ async function raiseAlarmAndLook(): Promise<Outcome> {
 
 async function look(device: Device, engine: Engine): Promise<Look> {
   const state = await engine.read();
-  return { state, findings: await knockOnAll(device, state.services) };
+  return { state, findings: await probeServices(device, state.services) };
 }
 
 /** Publishes an event in the vendor's format, in the category that the flow waits for, and waits for the flow. */

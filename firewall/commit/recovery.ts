@@ -95,7 +95,7 @@ export async function recover(settings: Settings): Promise<string[]> {
 const LOST = {
   schedule:
     'What could not be understood no longer happens by itself: look whether a change waited to be confirmed, or something was open or closed for a while.',
-  reported: 'What was done while nobody watched may not be told.',
+  reported: 'What was done while nobody watched may not be reported.',
 };
 
 /** What the change had done nobody knows: what ufw's files say is what holds. */

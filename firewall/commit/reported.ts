@@ -8,7 +8,7 @@ import { textFor } from '../state/own-file';
 import { REPORTED } from '../state/reported';
 import { writeNote } from './journal';
 
-/** The ids; null where nobody was ever told anything. */
+/** The ids; null where nobody was ever sent a report. */
 export const readReported = async (place: Settings): Promise<readonly string[] | null> =>
   (await readReportedFile(place)).value;
 

@@ -36,7 +36,7 @@ export const readReportedFile = (place: Place): Promise<OwnFile<readonly string[
   readOwn(reportedOf(place), REPORTED);
 
 /**
- * Reads a file, of which whatever is wrong with it is told as its flaw.
+ * Reads a file, of which whatever is wrong with it is reported as its flaw.
  * @throws FirewallError NOT_PERMITTED
  */
 export async function readOwn<Value>(path: string, form: Form<Value>): Promise<OwnFile<Value>> {

@@ -64,7 +64,7 @@ export interface Running {
 }
 
 /** Runs a program that goes on saying something; it ends with this process at the latest. */
-export function follow(program: string, args: readonly string[], tell: (bytes: Buffer) => void): Running {
+export function follow(program: string, args: readonly string[], onData: (bytes: Buffer) => void): Running {
   const child = execa(program, args, {
     env: ENVIRONMENT,
     extendEnv: false,
@@ -73,7 +73,7 @@ export function follow(program: string, args: readonly string[], tell: (bytes: B
     stdin: 'ignore',
     stderr: 'ignore',
   });
-  child.stdout?.on('data', tell);
+  child.stdout?.on('data', onData);
   return { ended: child, stop: () => child.kill('SIGTERM') };
 }
 

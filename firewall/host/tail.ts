@@ -18,16 +18,16 @@ interface Opened {
 /** Its functions are to be called one after the other. */
 export class Tail {
   readonly #path: string;
-  readonly #tell: (lines: string[]) => void;
+  readonly #report: (lines: string[]) => void;
   readonly #buffer = Buffer.allocUnsafe(CHUNK);
   #current: Opened | null = null;
   /** Rotated away; it may still be written to. */
   #previous: Opened | null = null;
   #isRefused = false;
 
-  constructor(path: string, tell: (lines: string[]) => void) {
+  constructor(path: string, report: (lines: string[]) => void) {
     this.#path = path;
-    this.#tell = tell;
+    this.#report = report;
   }
 
   /** Whether there is a file that this user may not read. */
@@ -44,7 +44,7 @@ export class Tail {
     this.#current.lines.reset();
   }
 
-  /** Tells what was written since; of a file that has appeared since, everything. */
+  /** Reports what was written since; of a file that has appeared since, everything. */
   async catchUp(): Promise<void> {
     await this.#follow();
     if (this.#previous) await this.#drain(this.#previous);
@@ -100,7 +100,7 @@ export class Tail {
       if (bytesRead === 0) return;
       file.offset += bytesRead;
       const lines = file.lines.push(this.#buffer.subarray(0, bytesRead));
-      if (lines.length > 0) this.#tell(lines);
+      if (lines.length > 0) this.#report(lines);
     }
   }
 }

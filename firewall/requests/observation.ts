@@ -43,7 +43,7 @@ export async function observe(settings: Settings, { known }: NewsRequest, look: 
   for (const id of ids.filter((one) => !old.has(one))) {
     const { path, value, flaw } = await readBackupFile(settings, id);
     if (value) changes.push(ownChange(reading.snapshot, value));
-    else if (flaw !== null) damaged.push(`What the change ${id} did cannot be told: ${path} is damaged (${flaw}).`);
+    else if (flaw !== null) damaged.push(`What the change ${id} did cannot be reported: ${path} is damaged (${flaw}).`);
     await yieldToEventLoop();
   }
   const isNew = reported === null || ids.some((id) => !reported.includes(id));

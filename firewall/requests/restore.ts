@@ -44,7 +44,7 @@ async function lastBackup(settings: Settings, requested: boolean): Promise<Check
     const { path, value, flaw } = await readBackupFile(settings, id);
     if (flaw !== null) {
       throw new FirewallError('UNKNOWN_BACKUP', {
-        what: say`what the last change was cannot be told, as its backup ${path} is damaged (${flaw}).`,
+        what: say`what the last change was is not known, as its backup ${path} is damaged (${flaw}).`,
         remedy: say`Restore another backup by its id; or remove that file, and the change before it counts as the last.`,
       });
     }

@@ -58,7 +58,7 @@ function contentOf({ ofText }: Form<unknown>, text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    // What is wrong with it as JSON helps nobody: it is told that it is none.
+    // What is wrong with it as JSON helps nobody: the flaw is that it is none.
     return ofText?.(text);
   }
 }

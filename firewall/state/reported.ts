@@ -1,4 +1,4 @@
-/** The ids of the changes that those who watch were told of. */
+/** The ids of the changes that were reported to those who watch. */
 import { changeId } from './change-id';
 import { entriesOf, type Form } from './own-file';
 

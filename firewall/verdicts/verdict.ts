@@ -168,7 +168,7 @@ class Evidence {
   listener(work: Work): Listener {
     return {
       wants: (least, most) => !this.kinds.some((kind) => isAlike(kind.least, least) && isAlike(kind.most, most)),
-      tell: ({ region, least, most }) => {
+      onOutcome: ({ region, least, most }) => {
         if (!isThere(region, work)) return;
         this.kinds.push({ least, most });
         this.least |= 1 << least.level;
@@ -183,7 +183,7 @@ class Evidence {
   listenerThrough(port: string, work: Work): Listener {
     return {
       wants: (_, most) => most.level > LEVEL.deny,
-      tell: ({ region, least, most }) => {
+      onOutcome: ({ region, least, most }) => {
         if (!isThere(region, work)) return;
         this.most |= 1 << most.level;
         if (least.level > LEVEL.deny) this.least |= 1 << least.level;
@@ -197,7 +197,7 @@ class Evidence {
   listenerPerhaps(port: string, work: Work): Listener {
     return {
       wants: (_, most) => most.level > LEVEL.deny && (this.most & (1 << most.level)) === 0,
-      tell: ({ region, most }) => {
+      onOutcome: ({ region, most }) => {
         if (!isThere(region, work)) return;
         this.most |= 1 << most.level;
         addOwner(this.letsIn, most.by);

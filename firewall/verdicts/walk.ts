@@ -60,11 +60,11 @@ export interface Outcome {
   path: Path | null;
 }
 
-/** Who wants to be told. */
+/** Who hears of outcomes. */
 export interface Listener {
-  /** Whether an outcome like this is worth telling; of thousands of rules a few are. */
+  /** Whether an outcome like this is worth hearing of; of thousands of rules a few are. */
   wants(least: Bound, most: Bound): boolean;
-  tell(outcome: Outcome): void;
+  onOutcome(outcome: Outcome): void;
 }
 
 export interface Path {
@@ -76,7 +76,7 @@ export interface Question {
   region: Region;
   /** Bits of ASIDE: rules that are about nothing else are left out. */
   aside: number;
-  /** Told where only packets count that a rewrite brings to these ports of the device itself. */
+  /** Set where only packets count that a rewrite brings to these ports of the device itself. */
   onlyTo?: Range;
   /** Begin behind the routing, with packets that are for the device. */
   isLocal?: boolean;
@@ -127,7 +127,7 @@ interface Other extends Pick<Flock, 'view' | 'stage' | 'frame' | 'limited' | 'by
 }
 
 /**
- * Tells what becomes of the packets of a region, in parts that share none; some may be empty. Ends early where there is
+ * Finds what becomes of the packets of a region, in parts that share none; some may be empty. Ends early where there is
  * too much to do, which shows in what is left of the work.
  */
 export function walk(pipeline: Pipeline, question: Question, work: Work, listener: Listener): void {
@@ -348,7 +348,7 @@ export function walk(pipeline: Pipeline, question: Question, work: Work, listene
 
   /** Nothing more can be learnt of the flock. */
   function end({ box, holes, least, most, path }: Flock): false {
-    if (least && most && listener.wants(least, most)) listener.tell({ region: { box, holes }, least, most, path });
+    if (least && most && listener.wants(least, most)) listener.onOutcome({ region: { box, holes }, least, most, path });
     return false;
   }
 
@@ -357,7 +357,7 @@ export function walk(pipeline: Pipeline, question: Question, work: Work, listene
     const lower = least && least.level <= last.level ? least : last;
     const upper = most && most.level >= last.level ? most : last;
     if (!listener.wants(lower, upper)) return;
-    listener.tell({
+    listener.onOutcome({
       region: { box: intersect(box, part) as Box, holes },
       ...{ least: lower, most: upper },
       path: path && { text: String(last.level), before: path },

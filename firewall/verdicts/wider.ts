@@ -98,11 +98,11 @@ function compare(
       // What is certain, and decided by what there was, is so in both.
       return by === null || least.by !== most.by || least.by === by;
     },
-    tell: (outcome) => {
+    onOutcome: (outcome) => {
       walk(other, { region: outcome.region, aside: 0, isThorough: true }, work, {
         wants: (least, most) =>
           !found && (isOldFirst ? most.level > outcome.least.level : outcome.most.level > least.level),
-        tell: (second) => {
+        onOutcome: (second) => {
           const [was, is] = isOldFirst ? [outcome, second] : [second, outcome];
           if ((was.path && isSame(was.path, is.path)) || !isThere(second.region, work)) return;
           found = is.most.by;

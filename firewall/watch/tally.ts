@@ -25,15 +25,15 @@ const OTHERS: Omit<Blocked, 'count'> = {
 
 export class Tally {
   readonly #everyMs: number;
-  readonly #tell: (blocked: Blocked) => void;
+  readonly #report: (blocked: Blocked) => void;
   /** In the order in which they are due: each is moved to the end when it is reported. */
   readonly #entries = new Map<string, Entry>();
   /** Cancels the next look at what is due. */
   #cancel: (() => void) | undefined;
 
-  constructor(everySeconds: number, tell: (blocked: Blocked) => void) {
+  constructor(everySeconds: number, report: (blocked: Blocked) => void) {
     this.#everyMs = everySeconds * 1000;
-    this.#tell = tell;
+    this.#report = report;
   }
 
   add(packet: Packet): void {
@@ -62,7 +62,7 @@ export class Tally {
   #say(key: string, { about, count }: Entry): void {
     this.#entries.delete(key);
     this.#entries.set(key, { about, count: 0, due: time.monotonic() + this.#everyMs });
-    this.#tell({ ...about, count });
+    this.#report({ ...about, count });
   }
 
   /** Tells of those that are due, and forgets those that nothing has come from since. */

@@ -31,7 +31,7 @@ describeAsRoot('A deadline', function () {
     assert.equal(error, undefined, `${error?.message} ${stderr}`);
     return result as unknown as Answer;
   };
-  const probe = async (port: number) => (await device.neighbour.knock([{ proto: 'tcp', port, family: 'ipv4' }]))[0];
+  const probe = async (port: number) => (await device.neighbour.probe([{ proto: 'tcp', port, family: 'ipv4' }]))[0];
   const becomes = (port: number, answer: string) => until(async () => (await probe(port)) === answer);
   const settled = () =>
     until(async () => {

@@ -154,7 +154,7 @@ describeAsRoot('setup', function () {
     // What the vendor's restore does: it resets the rules, but not the site file.
     for (const rule of ['1443/tcp', '1780/tcp']) await device.ufw('delete', 'allow', rule);
     for (const rule of ['443', '443/tcp', '80', '80/tcp']) await device.ufw('allow', rule);
-    const closed = await device.neighbour.knock([{ proto: 'tcp', port: 1443, family: 'ipv4' }]);
+    const closed = await device.neighbour.probe([{ proto: 'tcp', port: 1443, family: 'ipv4' }]);
     assert.deepEqual(closed, ['filtered']);
     assert.equal((await device.run([`${HOOKS}/${hook}`, 'other'])).code, 0);
     assert.equal((await device.run([`${HOOKS}/${hook}`, 'factory'])).code, 0);

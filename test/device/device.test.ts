@@ -86,7 +86,7 @@ describe('The test device', function () {
     });
 
     for (const family of families) {
-      it(`lets ${family} knocks in on open ports only`, async () => {
+      it(`lets ${family} probes in on open ports only`, async () => {
         const targets: Target[] = [
           { proto: 'tcp', port: 22, family },
           { proto: 'tcp', port: 23, family },
@@ -97,11 +97,11 @@ describe('The test device', function () {
           { proto: 'tcp', port: 1883, family, interface: 'eth1' },
           { proto: 'udp', port: 1883, family, interface: 'eth1' },
         ];
-        const answers = await device.neighbour.knock(targets);
+        const answers = await device.neighbour.probe(targets);
         assert.deepEqual(answers, ['in', 'filtered', 'in', 'filtered', 'in', 'in', 'filtered', 'filtered']);
       });
 
-      it(`lets ${family} knocks out on open ports only`, async () => {
+      it(`lets ${family} probes out on open ports only`, async () => {
         const targets: Target[] = [
           { proto: 'tcp', port: 25, family },
           { proto: 'tcp', port: 26, family },
@@ -123,7 +123,7 @@ describe('The test device', function () {
         { proto: 'tcp', port: 7000, family },
         { proto: 'udp', port: 7000, family },
       ]);
-      assert.deepEqual(await device.neighbour.knock(targets), ['in', 'in', 'in', 'in']);
+      assert.deepEqual(await device.neighbour.probe(targets), ['in', 'in', 'in', 'in']);
       assert.deepEqual(await device.outward([{ proto: 'udp', port, family: 'ipv4' }]), ['out']);
     });
   });
@@ -131,25 +131,25 @@ describe('The test device', function () {
   it('can be without rules, without IPv6 or switched off', async () => {
     await withDevice({ rules: 'none', ipv6: false }, async (device) => {
       assert.deepEqual(rows(await device.ufw('status', 'numbered')), []);
-      const answers = await device.neighbour.knock(families.map((family) => ({ proto: 'tcp', port: 22, family })));
+      const answers = await device.neighbour.probe(families.map((family) => ({ proto: 'tcp', port: 22, family })));
       assert.deepEqual(answers, ['filtered', 'filtered']);
     });
     await withDevice({ active: false }, async (device) => {
       assert.match(await device.ufw('status'), /inactive/);
       assert.match(await device.read('/etc/ufw/user.rules'), /### tuple ### allow tcp 22 /);
-      assert.deepEqual(await device.neighbour.knock([{ proto: 'tcp', port: 23, family: 'ipv4' }]), ['in']);
+      assert.deepEqual(await device.neighbour.probe([{ proto: 'tcp', port: 23, family: 'ipv4' }]), ['in']);
     });
   });
 
   it('counts what a probe met, through a rule that closes the port', async () => {
     await withDevice({}, async (device) => {
-      const open = await device.neighbour.probe({ proto: 'tcp', port: 22, family: 'ipv4' });
-      const closed = await device.neighbour.probe({ proto: 'tcp', port: 23, family: 'ipv6', everyMs: 5 });
-      await device.neighbour.knock([{ proto: 'tcp', port: 23, family: 'ipv4' }]);
+      const open = await device.neighbour.monitor({ proto: 'tcp', port: 22, family: 'ipv4' });
+      const closed = await device.neighbour.monitor({ proto: 'tcp', port: 23, family: 'ipv6', everyMs: 5 });
+      await device.neighbour.probe([{ proto: 'tcp', port: 23, family: 'ipv4' }]);
       const [opened, shut] = [await open.stop(), await closed.stop()];
       assert.equal(opened.silent, 0);
       assert.equal(shut.answered, 0);
-      // The knock above takes twice 400 ms.
+      // The probe above takes twice 400 ms.
       assert.ok(opened.answered > 200 && shut.silent > 50, `${opened.answered} and ${shut.silent} connections`);
       assert.equal(opened.times.length, opened.answered);
     });
@@ -265,7 +265,7 @@ describe('The test device', function () {
     try {
       await Promise.all(devices.map((device, i) => device.ufw('allow', `${7000 + i}/tcp`)));
       const targets = devices.map((_, i): Target => ({ proto: 'tcp', port: 7000 + i, family: 'ipv4' }));
-      const answers = await Promise.all(devices.map((device) => device.neighbour.knock(targets)));
+      const answers = await Promise.all(devices.map((device) => device.neighbour.probe(targets)));
       for (const [i, answer] of answers.entries()) {
         assert.deepEqual(
           answer,
@@ -306,13 +306,13 @@ describe('The test device', function () {
       await chmod(copy, 0o755);
       const folder = join(copy, 'dist', 'test', 'device');
       await cp(__dirname, folder, { recursive: true });
-      const knocks = `[{ proto: 'tcp', port: 22, family: 'ipv4' }, { proto: 'udp', port: 22, family: 'ipv6' }]`;
+      const probes = `[{ proto: 'tcp', port: 22, family: 'ipv4' }, { proto: 'udp', port: 22, family: 'ipv6' }]`;
       const code = `(async () => {
         const device = await Device.open();
         await device.startNginx();
         const page = await device.neighbour.fetch('https://192.0.2.1/');
         const broker = await device.startMosquitto();
-        const answers = await device.neighbour.knock(${knocks});
+        const answers = await device.neighbour.probe(${probes});
         await device.close();
         console.log(JSON.stringify({ uid: process.getuid(), folder: device.folder, status: page.status, answers }));
       })();`;

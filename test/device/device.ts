@@ -1,6 +1,6 @@
 /**
  * The embedded test device: a Linux of its own made of namespaces, with the real ufw, iptables and nginx inside, and
- * a neighbour at the other end of its cables who knocks on its ports. Opened by root or by an ordinary user.
+ * a neighbour at the other end of its cables who probes its ports. Opened by root or by an ordinary user.
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { readdir, readFile, realpath, rm, symlink } from 'node:fs/promises';

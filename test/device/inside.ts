@@ -5,9 +5,9 @@ import { chmod, lstat, readFile, rm, writeFile } from 'node:fs/promises';
 import { createConnection, createServer } from 'node:net';
 import { join as joinPath } from 'node:path';
 import { join } from './join';
-import { knock } from './knock';
 import { Listeners } from './listeners';
 import { cables } from './network';
+import { probe } from './probe';
 import { run, start } from './processes';
 import type { FileStat, HostMethods, InsideMethods, RunOptions, Target } from './protocol';
 
@@ -78,7 +78,7 @@ function outward(targets: Target[]): Promise<boolean[]> {
   return Promise.all(
     targets.map((target) => {
       const cable = cables[target.interface ?? 'eth0'];
-      return knock({
+      return probe({
         proto: target.proto,
         host: cable.neighbour[target.family],
         localAddress: cable.device[target.family],

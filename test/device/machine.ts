@@ -140,7 +140,7 @@ export abstract class Machine {
     return text.replace(/^#.*\n/gm, '').replace(/\[\d+:\d+\]/g, '[0:0]');
   }
 
-  /** Knocks on the neighbour's ports, all at once: whether the device's packets got out. */
+  /** Probes the neighbour's ports, all at once: whether the device's packets got out. */
   async outward(targets: Target[]): Promise<('out' | 'filtered')[]> {
     const answers = await this.init.call('outward', targets);
     return answers.map((answered) => (answered ? 'out' : 'filtered'));

@@ -4,9 +4,9 @@ import type {
   FetchOptions,
   FetchResult,
   MachineMethods,
+  MonitorOptions,
+  MonitorResult,
   NeighbourMethods,
-  ProbeOptions,
-  ProbeResult,
   Proto,
   RunOptions,
   RunResult,
@@ -14,28 +14,28 @@ import type {
 } from './protocol';
 import type { Channel } from './rpc';
 
-/** A probe that is running. */
-export interface RunningProbe {
+/** A monitor that is running. */
+export interface RunningMonitor {
   /** Starts no more connections and waits, for a second at most, until it is known what became of each. */
-  stop(): Promise<ProbeResult>;
+  stop(): Promise<MonitorResult>;
 }
 
 export class Neighbour {
   constructor(private readonly init: Channel<MachineMethods>) {}
 
   /**
-   * Knocks on the device's ports, all at once. TCP accepted or reset, UDP answered or "port unreachable": `in`.
-   * Silence, twice: `filtered`. Knock on UDP where nothing listens, or what listens answers.
+   * Probes the device's ports, all at once. TCP accepted or reset, UDP answered or "port unreachable": `in`.
+   * Silence, twice: `filtered`. Probe UDP where nothing listens, or what listens answers.
    */
-  async knock(targets: Target[]): Promise<('in' | 'filtered')[]> {
-    const answers = await this.call('knock', targets);
+  async probe(targets: Target[]): Promise<('in' | 'filtered')[]> {
+    const answers = await this.call('probe', targets);
     return answers.map((answered) => (answered ? 'in' : 'filtered'));
   }
 
   /** Starts a fresh connection every `everyMs`, 20,000 at most, until stopped. Resolves when the first is on its way. */
-  async probe(options: ProbeOptions): Promise<RunningProbe> {
-    const id = await this.call('startProbe', options);
-    return { stop: () => this.call('stopProbe', id) };
+  async monitor(options: MonitorOptions): Promise<RunningMonitor> {
+    const id = await this.call('startMonitor', options);
+    return { stop: () => this.call('stopMonitor', id) };
   }
 
   /** One HTTP request to the device, IPv6 addresses in brackets. Trusts any certificate, follows no redirect. */

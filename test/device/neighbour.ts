@@ -1,39 +1,39 @@
 /** The neighbour: a process in a network namespace of its own, at the other end of the device's cables. */
 import { fetch } from './fetch';
-import { knock } from './knock';
 import { Listeners } from './listeners';
+import { Monitor } from './monitor';
 import { cables, configureNeighbour } from './network';
-import { Probe } from './probe';
+import { probe } from './probe';
 import { run } from './processes';
-import type { NeighbourMethods, ProbeOptions, Target } from './protocol';
+import type { MonitorOptions, NeighbourMethods, Target } from './protocol';
 import { Channel } from './rpc';
 
 const listeners = new Listeners();
-const probes = new Map<number, Probe>();
-let lastProbe = 0;
+const monitors = new Map<number, Monitor>();
+let lastMonitor = 0;
 
 const methods: NeighbourMethods = {
   configure: configureNeighbour,
   run,
   fetch,
-  knock: (targets) => Promise.all(targets.map((target) => knock(toDevice(target)))),
-  async startProbe(options) {
-    lastProbe += 1;
-    probes.set(lastProbe, new Probe(toDevice(options), options.everyMs ?? 1));
-    return lastProbe;
+  probe: (targets) => Promise.all(targets.map((target) => probe(toDevice(target)))),
+  async startMonitor(options) {
+    lastMonitor += 1;
+    monitors.set(lastMonitor, new Monitor(toDevice(options), options.everyMs ?? 1));
+    return lastMonitor;
   },
-  async stopProbe(id) {
-    const probe = probes.get(id);
-    if (!probe) throw new Error(`No probe ${id}, or it was stopped before.`);
-    probes.delete(id);
-    return probe.stop();
+  async stopMonitor(id) {
+    const monitor = monitors.get(id);
+    if (!monitor) throw new Error(`No monitor ${id}, or it was stopped before.`);
+    monitors.delete(id);
+    return monitor.stop();
   },
   listen: (proto, port) => listeners.listen(proto, port),
   relay: (port, path) => listeners.relay(port, path),
   unlisten: (id) => listeners.close(id),
 };
 
-function toDevice(target: Target | ProbeOptions) {
+function toDevice(target: Target | MonitorOptions) {
   const cable = cables[target.interface ?? 'eth0'];
   return {
     proto: target.proto,

@@ -1,7 +1,7 @@
 /** The cables between the device and its neighbour, and their addresses. */
 import { writeFile } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
-import { knock } from './knock';
+import { probe } from './probe';
 import { check, run } from './processes';
 import type { Family, InterfaceName, RunResult } from './protocol';
 
@@ -78,7 +78,7 @@ export async function passable(): Promise<void> {
     names.map(async (name) => {
       const { device, neighbour } = cables[name];
       const door = { proto: 'tcp', host: neighbour.ipv4, localAddress: device.ipv4, port: 1, timeoutMs: 100 } as const;
-      for (let tries = 0; !(await knock(door)); tries += 1) {
+      for (let tries = 0; !(await probe(door)); tries += 1) {
         if (tries === 50) throw new Error(`No packet passes through ${name}.`);
       }
     }),
@@ -100,7 +100,7 @@ function settings(own: keyof Cable, other: keyof Cable): string[] {
     // Without `nodad` an IPv6 address is of no use for its first second.
     `addr add ${cables[name][own].ipv6}/64 dev ${name} nodad`,
     `link set ${name} up`,
-    // So that no knock is lost to the search for its neighbour, which is repeated only every second.
+    // So that no probe is lost to the search for its neighbour, which is repeated only every second.
     ...Object.values(cables[name][other]).map(
       (address) => `neigh add ${address} lladdr ${mac(name, other)} dev ${name}`,
     ),
@@ -116,7 +116,7 @@ async function ip(lines: string[]): Promise<void> {
   check(['ip', '-batch'], await run(['ip', '-batch', '-'], { input: `${lines.join('\n')}\n` }));
 }
 
-/** Takes the brakes off ICMP, which would make a knock on UDP look filtered when many knock at once. */
+/** Takes the brakes off ICMP, which would make a UDP probe look filtered when many are sent at once. */
 export async function quiet(): Promise<void> {
   await Promise.all([
     writeFile('/proc/sys/net/ipv4/icmp_ratelimit', '0'),

@@ -1,74 +1,77 @@
-/** Fresh TCP connections at a steady pace, to count what got in and what was dropped while rules changed. */
+/** One packet to a port, and whether anybody answered. */
+import { createSocket } from 'node:dgram';
 import { createConnection } from 'node:net';
-import { performance } from 'node:perf_hooks';
-import type { ProbeResult, ProbeTime } from './protocol';
+import type { Proto } from './protocol';
+
+export interface ProbeTarget {
+  proto: Proto;
+  host: string;
+  port: number;
+  /** The address to probe from. */
+  localAddress: string;
+  /** Milliseconds. */
+  timeoutMs: number;
+}
+
+/** A firewall's ways of saying nothing: no answer in time, no neighbour found, or our own packet not let out. */
+const silences = new Set(['ETIMEDOUT', 'EHOSTUNREACH', 'EPERM', 'EACCES']);
 
 /**
- * The kernel sends an unanswered SYN again after one second. What is answered only then was dropped the first time,
- * so a connection has less than that to be answered.
+ * Whether the packet got through: TCP accepted or reset, UDP answered or "port unreachable".
+ * A UDP listener that answers nothing is taken for a filter; a rule that rejects with a reset for an open port.
+ * Silence is asked a second time: on a busy machine an answer may come late. Throws when probing was impossible.
  */
-const patienceMs = 950;
+export async function probe(target: ProbeTarget): Promise<boolean> {
+  const once = target.proto === 'tcp' ? probeTcp : probeUdp;
+  return (await once(target)) || (await once(target));
+}
 
-/** A forgotten probe must not eat the machine. */
-const mostConnections = 20_000;
+function probeTcp(target: ProbeTarget): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const socket = createConnection({ host: target.host, port: target.port, localAddress: target.localAddress });
+    const timer = setTimeout(() => done(() => resolve(false)), target.timeoutMs);
+    const done = (tell: () => void) => {
+      clearTimeout(timer);
+      socket.destroy();
+      tell();
+    };
+    socket.once('connect', () => done(() => resolve(true)));
+    socket.on('error', (error: NodeJS.ErrnoException) => done(() => judge(error, resolve, reject)));
+  });
+}
 
-/** How many may be started at once to catch up after the process was held up. */
-const mostAtOnce = 10;
-
-export class Probe {
-  private readonly times: ProbeTime[] = [];
-  private readonly pending = new Set<Promise<void>>();
-  private readonly begun = performance.now();
-  private readonly timer: NodeJS.Timeout;
-  private failure: Error | undefined;
-
-  /** Starts at once; a connection every `everyMs` milliseconds, each from its own source port, until `stop`. */
-  constructor(
-    private readonly to: { host: string; port: number; localAddress: string },
-    private readonly everyMs: number,
-  ) {
-    this.timer = setInterval(() => this.tick(), everyMs);
-    this.tick();
-  }
-
-  /** Starts no more connections, waits for the verdict on each that was started, and tells them all. */
-  async stop(): Promise<ProbeResult> {
-    clearInterval(this.timer);
-    await Promise.all(this.pending);
-    if (this.failure) throw this.failure;
-    const answered = this.times.filter((time) => time.answered).length;
-    return { answered, silent: this.times.length - answered, times: this.times };
-  }
-
-  private tick(): void {
-    const due = Math.floor((performance.now() - this.begun) / this.everyMs) + 1 - this.times.length;
-    const room = mostConnections - this.times.length;
-    for (let i = Math.min(due, mostAtOnce, room); i > 0; i -= 1) this.connect();
-  }
-
-  private connect(): void {
-    const started = performance.now();
-    const time: ProbeTime = { at: performance.timeOrigin + started, answered: false };
-    this.times.push(time);
-    const attempt = new Promise<void>((resolve) => {
-      const socket = createConnection(this.to);
-      const timer = setTimeout(() => done(false), patienceMs);
-      const done = (answered: boolean) => {
-        clearTimeout(timer);
-        time.answered = answered && performance.now() - started < patienceMs;
-        // A reset leaves no port in TIME_WAIT: there are only 28,000 of them.
-        if (answered && socket.resetAndDestroy) socket.resetAndDestroy();
-        else socket.destroy();
-        resolve();
-      };
-      socket.once('connect', () => done(true));
-      socket.on('error', (error: NodeJS.ErrnoException) => {
-        const reset = error.code === 'ECONNREFUSED' || error.code === 'ECONNRESET';
-        if (!reset && error.code !== 'ETIMEDOUT' && error.code !== 'EHOSTUNREACH') this.failure = error;
-        done(reset);
+function probeUdp(target: ProbeTarget): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const socket = createSocket(target.host.includes(':') ? 'udp6' : 'udp4');
+    let open = true;
+    const timer = setTimeout(() => done(() => resolve(false)), target.timeoutMs);
+    const done = (tell: () => void) => {
+      if (!open) return;
+      open = false;
+      clearTimeout(timer);
+      socket.close();
+      tell();
+    };
+    const failed = (error: NodeJS.ErrnoException) => done(() => judge(error, resolve, reject));
+    socket.on('error', failed);
+    socket.once('message', () => done(() => resolve(true)));
+    socket.bind(0, target.localAddress, () => {
+      // Connected, because only then does the kernel report "port unreachable" to the socket.
+      socket.connect(target.port, target.host, () => {
+        socket.send('probe', (error) => {
+          if (error) failed(error);
+        });
       });
     });
-    this.pending.add(attempt);
-    void attempt.then(() => this.pending.delete(attempt));
-  }
+  });
+}
+
+function judge(
+  error: NodeJS.ErrnoException,
+  resolve: (answered: boolean) => void,
+  reject: (error: Error) => void,
+): void {
+  if (error.code === 'ECONNREFUSED' || error.code === 'ECONNRESET') resolve(true);
+  else if (silences.has(error.code ?? '')) resolve(false);
+  else reject(error);
 }

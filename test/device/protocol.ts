@@ -4,14 +4,14 @@ export type Family = 'ipv4' | 'ipv6';
 export type Proto = 'tcp' | 'udp';
 export type InterfaceName = 'eth0' | 'eth1' | 'ip70';
 
-/** A port to knock on from the other side of a cable. */
+/** A port to probe from the other side of a cable. */
 export interface Target {
   proto: Proto;
   port: number;
   family: Family;
   /** Which cable. Default `eth0`. */
   interface?: InterfaceName;
-  /** How long one knock waits, in milliseconds; silence is asked once more. Default 400. */
+  /** How long one probe waits, in milliseconds; silence is asked once more. Default 400. */
   timeoutMs?: number;
 }
 
@@ -50,7 +50,7 @@ export interface FileStat {
   gid: number;
 }
 
-export interface ProbeOptions {
+export interface MonitorOptions {
   proto: 'tcp';
   port: number;
   family: Family;
@@ -60,20 +60,20 @@ export interface ProbeOptions {
   everyMs?: number;
 }
 
-/** What became of one connection of a probe. */
-export interface ProbeTime {
+/** What became of one connection of a monitor. */
+export interface MonitorTime {
   /** When it was started, in milliseconds since 1970, with fractions. */
   at: number;
   answered: boolean;
 }
 
-export interface ProbeResult {
+export interface MonitorResult {
   /** Connections that were accepted or reset: the packet got in. */
   answered: number;
   /** Connections whose first packet nobody answered. */
   silent: number;
   /** Every connection, in the order they were started. */
-  times: ProbeTime[];
+  times: MonitorTime[];
 }
 
 export interface FetchOptions {
@@ -141,9 +141,9 @@ export interface NeighbourMethods {
   /** Gives the neighbour's ends of the cables their addresses. */
   configure(): Promise<void>;
   run(argv: string[], options: RunOptions): Promise<RunResult>;
-  knock(targets: Target[]): Promise<boolean[]>;
-  startProbe(options: ProbeOptions): Promise<number>;
-  stopProbe(id: number): Promise<ProbeResult>;
+  probe(targets: Target[]): Promise<boolean[]>;
+  startMonitor(options: MonitorOptions): Promise<number>;
+  stopMonitor(id: number): Promise<MonitorResult>;
   fetch(url: string, options: FetchOptions): Promise<FetchResult>;
   listen(proto: Proto, port: number): Promise<Listening>;
   /** Listens on a TCP port, and brings each connection to a unix socket. */

@@ -53,6 +53,6 @@ export class Desk {
 
   /** Probes TCP ports of the device from outside. */
   probe(...ports: number[]): Promise<('in' | 'filtered')[]> {
-    return this.device.neighbour.knock(ports.map((port) => ({ proto: 'tcp', port, family: 'ipv4' })));
+    return this.device.neighbour.probe(ports.map((port) => ({ proto: 'tcp', port, family: 'ipv4' })));
   }
 }

@@ -2,9 +2,9 @@
 import { strict as assert } from 'node:assert';
 import { before, describe, it } from 'mocha';
 import type { ChangeResult, State } from '../../firewall/results';
-import { knockOnAll } from '../device/doors';
 import type { InsideProcess } from '../device/inside-process';
 import { example, startNodeRed } from '../device/node-red';
+import { probeServices } from '../device/probe-services';
 import { useDevice } from '../device/suite';
 
 const node = (id: string, type: string, fields: Record<string, unknown>, ...wires: string[]) => ({
@@ -99,12 +99,12 @@ describe('Flows in a real Node-RED on the device', () => {
   };
   const read = async (): Promise<State> => (await (await fetch(`${url}/read`)).json()) as State;
   const probe = (port: number) =>
-    device.neighbour.knock([{ proto: 'tcp', port, family: 'ipv4' }]).then(([answer]) => answer);
+    device.neighbour.probe([{ proto: 'tcp', port, family: 'ipv4' }]).then(([answer]) => answer);
 
   /** The neighbour's probes agree with the flow's read-firewall for every service. */
   const assertAgreement = async (): Promise<State> => {
     const state = await read();
-    for (const { service, ...found } of await knockOnAll(device, state.services)) {
+    for (const { service, ...found } of await probeServices(device, state.services)) {
       assert.equal(found.in, service.in, `${service.id}, under ${state.profile.name}`);
     }
     return state;

@@ -51,7 +51,7 @@ describeAsRoot('The example block-after-failed-logons', function () {
     });
   };
   const probe = async (on: 'eth0' | 'eth1') =>
-    (await device.neighbour.knock([{ proto: 'tcp', port: 22, family: 'ipv4', interface: on }]))[0];
+    (await device.neighbour.probe([{ proto: 'tcp', port: 22, family: 'ipv4', interface: on }]))[0];
 
   it('blocks an address with failed log-ons temporarily, and none that a user name imitates', async () => {
     await start(4);

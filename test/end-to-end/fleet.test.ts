@@ -65,7 +65,7 @@ describe('A fleet of devices', function () {
     }).catch(() => assert.fail(`${JSON.stringify(wanted)} is not so: ${JSON.stringify(found)}`));
   };
   const probe = async (name: Name) =>
-    (await members[name].device.neighbour.knock([{ proto: 'tcp', port: 22, family: 'ipv4' }]))[0];
+    (await members[name].device.neighbour.probe([{ proto: 'tcp', port: 22, family: 'ipv4' }]))[0];
   /** The results of a request, by device. */
   const results = (id: string) =>
     tester.received

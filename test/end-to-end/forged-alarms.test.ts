@@ -7,9 +7,9 @@ import { before, describe, it } from 'mocha';
 import type { State } from '../../firewall/results';
 import { parseRuleFile, rulesOf } from '../../firewall/rules/rule-file';
 import { parseSettings } from '../../firewall/rules/ufw-settings';
-import { OUTSIDE, targetsOf } from '../device/doors';
 import type { InsideProcess } from '../device/inside-process';
 import { example, startNodeRed } from '../device/node-red';
+import { OUTSIDE, targetsOf } from '../device/probe-services';
 import { useDevice, useEngine } from '../device/suite';
 import { everything, restore } from '../firewall/stable';
 import { type Side, widening } from '../firewall/tuple-widening';
@@ -139,7 +139,7 @@ describe('Forged alarms', function () {
     const doors = (await read()).services
       .flatMap(({ ports }) => ports)
       .flatMap((spec) => OUTSIDE.flatMap((on) => (['ipv4', 'ipv6'] as const).flatMap((of) => targetsOf(spec, of, on))));
-    const answers = await device.neighbour.knock(doors);
+    const answers = await device.neighbour.probe(doors);
     return new Set(doors.filter((_, at) => answers[at] === 'in').map((door) => JSON.stringify(door)));
   }
 

@@ -78,7 +78,7 @@ describe('Alarms polled from the device', () => {
     return poll(new RegExp(last.state));
   };
   const probe = (port: number) =>
-    device.neighbour.knock([{ proto: 'tcp', port, family: 'ipv4' }]).then(([answer]) => answer);
+    device.neighbour.probe([{ proto: 'tcp', port, family: 'ipv4' }]).then(([answer]) => answer);
 
   it('lock the firewall down if a new one is active, and only then', async () => {
     const quiet = await alarmsLike({ id: 1, state: 'Inactive' }, { id: 2, state: 'Acknowledged' });

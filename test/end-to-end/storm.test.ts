@@ -37,7 +37,7 @@ describe('A storm of alarms', function () {
     );
     assert.equal((await engine.read()).profile.name, 'lockdown');
     await engine.stop();
-    const answers = await device.neighbour.knock([22, 443].map((port) => ({ proto: 'tcp', port, family: 'ipv4' })));
+    const answers = await device.neighbour.probe([22, 443].map((port) => ({ proto: 'tcp', port, family: 'ipv4' })));
     assert.deepEqual(answers, ['filtered', 'in']);
   });
 

@@ -94,12 +94,12 @@ describe('An address in a request or a setting', () => {
   it('is on the interfaces whose names begin so, where the interface ends in +', async () => {
     const { state } = await engine.toggleService({ service: '9100/tcp', action: 'open', interface: 'eth+' });
     assert.equal(state.inSync, true);
-    const knock = (on: 'eth0' | 'eth1') => ({
+    const probe = (on: 'eth0' | 'eth1') => ({
       proto: 'tcp' as const,
       port: 9100,
       family: 'ipv4' as const,
       interface: on,
     });
-    assert.deepEqual(await device.neighbour.knock([knock('eth0'), knock('eth1')]), ['in', 'in']);
+    assert.deepEqual(await device.neighbour.probe([probe('eth0'), probe('eth1')]), ['in', 'in']);
   });
 });

@@ -44,7 +44,7 @@ for (const [at, { name: age, ufw, iptables }] of ([AGES[0], AGES[3]] as (typeof 
           assert.deepEqual([head, end], parts);
         }
         assert.equal((await engine.read()).inSync, true);
-        assert.deepEqual(await device.neighbour.knock([{ proto: 'tcp', port: 8080, family: 'ipv6' }]), ['in']);
+        assert.deepEqual(await device.neighbour.probe([{ proto: 'tcp', port: 8080, family: 'ipv6' }]), ['in']);
         await assertBootChangesNothing();
 
         await engine.edit(rules.map((rule) => ({ kind: 'delete', rule })));
@@ -52,7 +52,7 @@ for (const [at, { name: age, ufw, iptables }] of ([AGES[0], AGES[3]] as (typeof 
 
         const limit = makeRule('ipv6', { action: 'limit', log: 'log', protocol: 'tcp', dport: '8081' });
         await engine.edit([{ kind: 'add', rule: limit }]);
-        assert.deepEqual(await device.neighbour.knock([{ proto: 'tcp', port: 8081, family: 'ipv6' }]), ['in']);
+        assert.deepEqual(await device.neighbour.probe([{ proto: 'tcp', port: 8081, family: 'ipv6' }]), ['in']);
 
         // The policies too, which the logging lines depend on, and everything is loaded.
         await device.ok('iptables', '-F', 'ufw-user-input');

@@ -21,7 +21,7 @@ describe('Settings that ufw and its boot script read differently', function () {
     await device.write(path, text.replace(from, to));
   };
   const probe = (port: number) =>
-    device.neighbour.knock((['ipv4', 'ipv6'] as const).map((family) => ({ proto: 'tcp' as const, port, family })));
+    device.neighbour.probe((['ipv4', 'ipv6'] as const).map((family) => ({ proto: 'tcp' as const, port, family })));
   /** What ufw loads from now on is what is in effect. */
   const assertAgreed = async () => {
     const { findings, services, policies } = await engine.read();
@@ -118,7 +118,7 @@ describe('Rules that are not ufw’s', function () {
   });
 
   const OTHERS = ['-p', 'tcp', '--dport', '22', '-j', 'ACCEPT'];
-  const probe = (port: number) => device.neighbour.knock([{ proto: 'tcp', port, family: 'ipv4' }]);
+  const probe = (port: number) => device.neighbour.probe([{ proto: 'tcp', port, family: 'ipv4' }]);
 
   it('are named by a lockdown that they let packets past: in before.rules', async () => {
     await device.write(

@@ -56,7 +56,7 @@ describe('A change', () => {
     for (const request of requests) {
       assert.equal((await request()).changed, true);
       // Loading rules would zero their counters; taking ufw's lock would touch its file.
-      await device.neighbour.knock([{ proto: 'tcp', port: 443, family: 'ipv4' }]);
+      await device.neighbour.probe([{ proto: 'tcp', port: 443, family: 'ipv4' }]);
       const traces = async () => ({
         stats: await Promise.all(
           [...UFW_FILES, '/run/ufw.lock', '/var/lib/smartserver-firewall/backups'].map((path) => device.stat(path)),
@@ -114,13 +114,13 @@ describe('A change', () => {
     assert.deepEqual([service('https')?.in, service('https')?.sources], ['partial', ['192.0.2.0/24']]);
     assert.deepEqual([service('bacnet')?.in, service('bacnet')?.interfaces], ['partial', ['eth1']]);
     assert.equal(service('lon')?.in, 'open');
-    const knocks = (['eth0', 'eth1'] as const).map((on) => ({
+    const probes = (['eth0', 'eth1'] as const).map((on) => ({
       proto: 'tcp' as const,
       port: 443,
       family: 'ipv4' as const,
       interface: on,
     }));
-    assert.deepEqual(await device.neighbour.knock(knocks), ['in', 'filtered']);
+    assert.deepEqual(await device.neighbour.probe(probes), ['in', 'filtered']);
   });
 
   it('under lockdown keeps the way out to the operator, whoever else uses that port', async () => {
@@ -172,18 +172,18 @@ describe('A change', () => {
       );
     assert.equal((await own.setProfile({ profile: 'night' })).changed, false);
     await own.stop();
-    const knock = (port: number, on: 'eth0' | 'eth1') => ({
+    const probe = (port: number, on: 'eth0' | 'eth1') => ({
       proto: 'tcp' as const,
       port,
       family: 'ipv4' as const,
       interface: on,
     });
-    const answers = await device.neighbour.knock([
-      knock(22, 'eth0'),
-      knock(22, 'eth1'),
-      knock(9300, 'eth0'),
-      knock(9300, 'eth1'),
-      knock(80, 'eth0'),
+    const answers = await device.neighbour.probe([
+      probe(22, 'eth0'),
+      probe(22, 'eth1'),
+      probe(9300, 'eth0'),
+      probe(9300, 'eth1'),
+      probe(80, 'eth0'),
     ]);
     assert.deepEqual(answers, ['in', 'filtered', 'filtered', 'in', 'filtered']);
   });
@@ -280,7 +280,7 @@ describe('A change', () => {
   it('turns an inactive firewall on with the rules in place before the first packet is filtered', async () => {
     for (const reset of [['disable'], ['--force', 'reset']]) {
       await device.ufw(...reset);
-      const probe = await device.neighbour.probe({ proto: 'tcp', port: 443, family: 'ipv4' });
+      const probe = await device.neighbour.monitor({ proto: 'tcp', port: 443, family: 'ipv4' });
       const { state, warnings } = await engine.setProfile({ profile: 'enhanced' });
       const { silent, answered } = await probe.stop();
       assert.equal(silent, 0, `${silent} of ${silent + answered} connections to an open port were dropped`);

@@ -14,7 +14,7 @@ describe('The guards', function () {
   const engine = useFreshEngine(device);
   afterEach(() => reset(device, factory));
 
-  const probe = async (port: number) => (await device.neighbour.knock([{ proto: 'tcp', port, family: 'ipv4' }]))[0];
+  const probe = async (port: number) => (await device.neighbour.probe([{ proto: 'tcp', port, family: 'ipv4' }]))[0];
   /** Refused with that code, and nothing at all is other than it was. */
   const refuses = async (code: string, work: () => Promise<unknown>) => {
     const was = [await everything(device), await device.read(`${STATE}/schedule.json`).catch(() => '')];

@@ -1,11 +1,11 @@
-/** What the report says is held against packets: a neighbour knocks on every port of every service, both protocols and families. */
+/** What the report says is held against packets: a neighbour probes every port of every service, both protocols and families. */
 import { strict as assert } from 'node:assert';
 import { afterEach, describe, it } from 'mocha';
 import type { State } from '../../firewall/results';
 import { CATALOGUE } from '../../firewall/services/catalogue';
 import { AGES } from '../device/ages';
 import type { Device } from '../device/device';
-import { OUTSIDE, targetsOf } from '../device/doors';
+import { OUTSIDE, targetsOf } from '../device/probe-services';
 import type { Target } from '../device/protocol';
 import { useDevice, useEngine } from '../device/suite';
 import { assertReloadChangesNothing } from './stable';
@@ -73,7 +73,7 @@ function suite({ ufw, iptables }: (typeof AGES)[number], isTried: (index: number
       ['deny ipv4', 'deny ipv6'],
     );
     await assertAgreement(device, closed.state, ['ssh']);
-    assert.deepEqual(await device.neighbour.knock([{ proto: 'tcp', port: 23, family: 'ipv4' }]), ['in']);
+    assert.deepEqual(await device.neighbour.probe([{ proto: 'tcp', port: 23, family: 'ipv4' }]), ['in']);
     const opened = await engine.toggleService({ service: 'ssh', action: 'open' });
     await assertAgreement(device, opened.state, ['ssh']);
     assert.equal(await device.read('/etc/ufw/user.rules'), before);
@@ -83,37 +83,37 @@ function suite({ ufw, iptables }: (typeof AGES)[number], isTried: (index: number
   it('a service closed on one interface stays open on the other', async () => {
     const { state } = await engine.toggleService({ service: 'ssh', action: 'close', interface: 'eth0' });
     assert.equal(state.services.find(({ id }) => id === 'ssh')?.in, 'partial');
-    const knocks: Target[] = OUTSIDE.map((on) => ({
+    const probes: Target[] = OUTSIDE.map((on) => ({
       proto: 'tcp',
       port: 22,
       family: 'ipv4',
       interface: on,
     }));
-    assert.deepEqual(await device.neighbour.knock(knocks), ['filtered', 'in']);
+    assert.deepEqual(await device.neighbour.probe(probes), ['filtered', 'in']);
     await engine.toggleService({ service: 'ssh', action: 'open', interface: 'eth0' });
-    assert.deepEqual(await device.neighbour.knock(knocks), ['in', 'in']);
+    assert.deepEqual(await device.neighbour.probe(probes), ['in', 'in']);
   });
 
   it('a blocked address stays blocked when the service is opened for all', async () => {
     await engine.toggleService({ service: 'ssh', action: 'close', from: '192.0.2.2' });
-    const knock = (family: 'ipv4' | 'ipv6', on: 'eth0' | 'eth1') =>
-      device.neighbour.knock([{ proto: 'tcp', port: 22, family, interface: on }]);
+    const probe = (family: 'ipv4' | 'ipv6', on: 'eth0' | 'eth1') =>
+      device.neighbour.probe([{ proto: 'tcp', port: 22, family, interface: on }]);
     assert.deepEqual(
-      [await knock('ipv4', 'eth0'), await knock('ipv4', 'eth1'), await knock('ipv6', 'eth0')],
+      [await probe('ipv4', 'eth0'), await probe('ipv4', 'eth1'), await probe('ipv6', 'eth0')],
       [['filtered'], ['in'], ['in']],
     );
     const { changed, warnings } = await engine.toggleService({ service: 'ssh', action: 'open' });
     assert.equal(changed, false);
     assert.deepEqual(warnings, ['Still blocked by separate rules: 192.0.2.2.']);
-    assert.deepEqual(await knock('ipv4', 'eth0'), ['filtered']);
+    assert.deepEqual(await probe('ipv4', 'eth0'), ['filtered']);
     await engine.toggleService({ service: 'ssh', action: 'open', from: '192.0.2.2' });
-    assert.deepEqual(await knock('ipv4', 'eth0'), ['in']);
+    assert.deepEqual(await probe('ipv4', 'eth0'), ['in']);
   });
 }
 
 const directionsOf = (id: string) => CATALOGUE.find((service) => service.id === id)?.directions ?? (['in'] as const);
 
-/** Knocks on the ports of the services (two ports of a range: its ends) and compares with what the report says. */
+/** Probes the ports of the services (two ports of a range: its ends) and compares with what the report says. */
 async function assertAgreement(device: Device, state: State, only?: readonly string[]): Promise<void> {
   const services = state.services.filter(({ id }) => !only || only.includes(id));
   for (const direction of ['in', 'out'] as const) {
@@ -128,7 +128,7 @@ async function assertAgreement(device: Device, state: State, only?: readonly str
     );
     const targets = cases.flatMap((one) => one.targets);
     const answers: readonly string[] =
-      direction === 'in' ? await device.neighbour.knock(targets) : await device.outward(targets);
+      direction === 'in' ? await device.neighbour.probe(targets) : await device.outward(targets);
     let at = 0;
     const heard = cases.map(({ id, said, targets: own }) => {
       const passed = own.map(() => answers[at++] !== 'filtered');

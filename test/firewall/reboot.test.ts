@@ -16,7 +16,7 @@ describeAsRoot('Moving the web ports with a restart', () => {
     assert.equal((await device.neighbour.fetch('https://192.0.2.1:1443/')).status, 200);
     const redirect = await device.neighbour.fetch('http://192.0.2.1:1780/');
     assert.equal(redirect.headers.location, 'https://192.0.2.1:1443/');
-    const answers = await device.neighbour.knock(
+    const answers = await device.neighbour.probe(
       [80, 443].map((port) => ({ proto: 'tcp' as const, port, family: 'ipv4' as const })),
     );
     assert.deepEqual(answers, ['filtered', 'filtered']);

@@ -16,7 +16,7 @@ describe('The way back', function () {
   const engine = useFreshEngine(device);
   afterEach(() => reset(device, factory));
 
-  const knock = async (port: number) => (await device.neighbour.knock([{ proto: 'tcp', port, family: 'ipv4' }]))[0];
+  const probe = async (port: number) => (await device.neighbour.probe([{ proto: 'tcp', port, family: 'ipv4' }]))[0];
   const state = () => everythingAndSite(device);
   const rulesOf = () => device.ufw('status');
 
@@ -64,17 +64,17 @@ describe('The way back', function () {
       await device.ufw('deny', '22/tcp');
       await device.ufw('deny', '22');
       await engine.restore();
-      assert.equal(await knock(22), 'filtered');
+      assert.equal(await probe(22), 'filtered');
     });
 
     it('of the change that switched the firewall on switches it off', async () => {
       await device.ufw('disable');
       const off = await everything(device);
       await engine.setProfile({ profile: 'lockdown' });
-      assert.equal(await knock(22), 'filtered');
+      assert.equal(await probe(22), 'filtered');
       const { state: now } = await engine.restore();
       assert.deepEqual([now.active, now.enabledAtBoot], [false, false]);
-      assert.equal(await knock(9100), 'in');
+      assert.equal(await probe(9100), 'in');
       assert.deepEqual(Object.fromEntries(UFW_FILES.map((path) => [path, off[path]])), await files());
       assert.match(await device.ufw('status'), /inactive/);
     });
@@ -221,7 +221,7 @@ describe('The way back', function () {
 
   describe('a change that waits to be confirmed', () => {
     it('goes back by itself: the way in that it cut is there again', async () => {
-      assert.equal(await knock(443), 'in');
+      assert.equal(await probe(443), 'in');
       const before = await state();
       const result = await engine.toggleService({ service: 'https', action: 'close', force: true, confirmWithin: 600 });
       assert.equal(result.pending?.guard, 'node-red');
@@ -229,10 +229,10 @@ describe('The way back', function () {
       assert.equal(result.state.pending?.id, result.id);
       await engine.clock.advance(500);
       assert.equal((await engine.read()).pending?.id, result.id);
-      assert.equal(await knock(443), 'filtered');
+      assert.equal(await probe(443), 'filtered');
       await engine.clock.advance(101);
       assert.equal((await engine.read()).pending, null);
-      assert.equal(await knock(443), 'in');
+      assert.equal(await probe(443), 'in');
       assert.deepEqual(await state(), before);
       assert.deepEqual(
         (await engine.backups()).map(({ reason }) => reason),
@@ -244,10 +244,10 @@ describe('The way back', function () {
     it('takes the web server back too', async () => {
       const before = await state();
       await engine.changeWebPorts({ http: 1780, https: 1443, confirmWithin: 600 });
-      assert.deepEqual([await knock(443), await knock(1443)], ['filtered', 'in']);
+      assert.deepEqual([await probe(443), await probe(1443)], ['filtered', 'in']);
       await engine.clock.advance(601);
       assert.equal((await engine.read()).pending, null);
-      assert.equal(await knock(443), 'in');
+      assert.equal(await probe(443), 'in');
       assert.deepEqual(await state(), before);
       assert.equal((await device.neighbour.fetch('https://192.0.2.1/')).body, page);
     });
@@ -273,7 +273,7 @@ describe('The way back', function () {
       await assert.rejects(engine.confirm(), { code: 'NOTHING_PENDING' });
       await engine.clock.advance(601);
       assert.deepEqual(await engine.resume(), []);
-      assert.equal(await knock(22), 'filtered');
+      assert.equal(await probe(22), 'filtered');
     });
 
     it('keeps other changes waiting, but not a lockdown', async () => {
@@ -317,10 +317,10 @@ describe('The way back', function () {
       await device.ufw('allow', '9200/tcp');
       await single.clock.advance(601);
       assert.deepEqual((await single.read()).leases, []);
-      assert.equal(await knock(443), 'filtered');
+      assert.equal(await probe(443), 'filtered');
       await single.clock.advance(600);
       assert.equal((await single.read()).pending, null);
-      assert.equal(await knock(443), 'in');
+      assert.equal(await probe(443), 'in');
       const status = await rulesOf();
       assert.match(status, /9200/);
       assert.doesNotMatch(status, /9100/);
@@ -335,13 +335,13 @@ describe('The way back', function () {
         await device.ok('mount', '-o', 'remount,bind,ro', '/etc/ufw');
         await engine.clock.advance(601);
         assert.notEqual((await engine.read()).pending, null);
-        assert.equal(await knock(443), 'filtered');
+        assert.equal(await probe(443), 'filtered');
       } finally {
         await device.ok('umount', '/etc/ufw');
       }
       await engine.clock.advance(11);
       assert.equal((await engine.read()).pending, null);
-      assert.equal(await knock(443), 'in');
+      assert.equal(await probe(443), 'in');
     });
 
     it('cannot go with a restart of the device', async () => {
@@ -358,10 +358,10 @@ describe('The way back', function () {
         leased.leases.map(({ service }) => service),
         ['ssh'],
       );
-      assert.equal(await knock(22), 'filtered');
+      assert.equal(await probe(22), 'filtered');
       await engine.clock.advance(601);
       assert.deepEqual((await engine.read()).leases, []);
-      assert.equal(await knock(22), 'in');
+      assert.equal(await probe(22), 'in');
       assert.deepEqual(await everything(device), before);
     });
 
@@ -373,11 +373,11 @@ describe('The way back', function () {
       assert.equal((await engine.backups()).length, 1);
       await engine.clock.advance(601);
       await engine.resume();
-      assert.equal(await knock(9100), 'in');
+      assert.equal(await probe(9100), 'in');
       await engine.toggleService({ service: '9100/tcp', action: 'open', duration: 60 });
       await engine.clock.advance(61);
       assert.deepEqual((await engine.read()).leases, []);
-      assert.equal(await knock(9100), 'filtered');
+      assert.equal(await probe(9100), 'filtered');
       assert.deepEqual(await everything(device), before);
     });
 
@@ -395,11 +395,11 @@ describe('The way back', function () {
       await engine.toggleService({ service: '9100/tcp', action: 'open', duration: 600 });
       const { state: stays } = await engine.toggleService({ service: '9100/tcp', action: 'open' });
       assert.deepEqual(stays.leases, []);
-      assert.equal(await knock(9100), 'in');
+      assert.equal(await probe(9100), 'in');
       await engine.toggleService({ service: '9100/tcp', action: 'open', from: '192.0.2.0/24', duration: 600 });
       const { state: gone } = await engine.toggleService({ service: '9100/tcp', action: 'close' });
       assert.deepEqual(gone.leases, []);
-      assert.equal(await knock(9100), 'filtered');
+      assert.equal(await probe(9100), 'filtered');
     });
 
     it('is over with a profile, which decides itself; and is back when the profile is undone', async () => {
@@ -407,10 +407,10 @@ describe('The way back', function () {
       const { state: locked, warnings } = await engine.setProfile({ profile: 'enhanced' });
       assert.deepEqual(locked.leases, []);
       assert.match(warnings.join(), /9100\/tcp/);
-      assert.equal(await knock(9100), 'filtered');
+      assert.equal(await probe(9100), 'filtered');
       const { state: back } = await engine.restore();
       assert.equal(back.leases.length, 1);
-      assert.equal(await knock(9100), 'in');
+      assert.equal(await probe(9100), 'in');
     });
 
     it('that came back with a backup after its time ends at once', async () => {
@@ -420,8 +420,8 @@ describe('The way back', function () {
       assert.deepEqual((await engine.read()).leases, []);
       await engine.restore({ action: 'restore', backup });
       assert.deepEqual((await engine.read()).leases, []);
-      assert.equal(await knock(9100), 'filtered');
-      assert.equal(await knock(22), 'in');
+      assert.equal(await probe(9100), 'filtered');
+      assert.equal(await probe(22), 'in');
     });
 
     it('ends as well where somebody has changed its rules by hand', async () => {
@@ -440,7 +440,7 @@ describe('The way back', function () {
       await next.clock.advance(601);
       assert.equal((await next.read()).leases.length, 1);
       await next.resume();
-      assert.equal(await knock(9100), 'filtered');
+      assert.equal(await probe(9100), 'filtered');
       await next.stop();
     });
   });
@@ -449,7 +449,7 @@ describe('The way back', function () {
     it('keeps its way in to the web pages, whatever is asked for', async () => {
       const managed = await Engine.start(device, { managementFrom: '192.0.2.0/24' });
       await managed.setProfile({ profile: 'lockdown' });
-      assert.equal(await knock(443), 'in');
+      assert.equal(await probe(443), 'in');
       const before = await everything(device);
       await assert.rejects(managed.toggleService({ service: 'https', action: 'close', from: '192.0.2.0/24' }), {
         code: 'LOCKOUT',

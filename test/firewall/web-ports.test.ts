@@ -15,8 +15,8 @@ describe('Moving the web ports', () => {
 
   const answers = (url: string) =>
     device.neighbour.fetch(url).then(({ status, headers, body }) => ({ status, location: headers.location, body }));
-  const knock = (...ports: number[]) =>
-    device.neighbour.knock(ports.map((port) => ({ proto: 'tcp', port, family: 'ipv4' })));
+  const probe = (...ports: number[]) =>
+    device.neighbour.probe(ports.map((port) => ({ proto: 'tcp', port, family: 'ipv4' })));
   const state = () => everythingAndSite(device);
 
   it('takes pages, redirect and rules along, and leaves nothing behind', async () => {
@@ -32,7 +32,7 @@ describe('Moving the web ports', () => {
     assert.deepEqual(await answers('https://192.0.2.1:1443/'), { status: 200, location: undefined, body: page });
     const redirect = await answers('http://192.0.2.1:1780/config');
     assert.deepEqual([redirect.status, redirect.location], [301, 'https://192.0.2.1:1443/config']);
-    assert.deepEqual(await knock(80, 443, 1780, 1443), ['filtered', 'filtered', 'in', 'in']);
+    assert.deepEqual(await probe(80, 443, 1780, 1443), ['filtered', 'filtered', 'in', 'in']);
     assert.equal(await device.read(`${SITE}.old`), factory.site);
     assert.deepEqual(
       result.state.rules
@@ -58,7 +58,7 @@ describe('Moving the web ports', () => {
     const { state: back } = await engine.changeWebPorts({ http: 80, https: 443 });
     assert.equal(await device.read(SITE), factory.site);
     assert.equal(back.profile.name, 'enhanced');
-    assert.deepEqual(await knock(80, 443, 1780, 1443), ['in', 'in', 'filtered', 'filtered']);
+    assert.deepEqual(await probe(80, 443, 1780, 1443), ['in', 'in', 'filtered', 'filtered']);
     assert.equal((await answers('https://192.0.2.1/')).status, 200);
   });
 
@@ -88,13 +88,13 @@ describe('Moving the web ports', () => {
       ['eth0', '192.0.2.0/24', 'log', 'office'],
     );
     const on = (name: 'eth0' | 'eth1') =>
-      device.neighbour.knock([{ proto: 'tcp', port: 1443, family: 'ipv4', interface: name }]);
+      device.neighbour.probe([{ proto: 'tcp', port: 1443, family: 'ipv4', interface: name }]);
     assert.deepEqual([await on('eth0'), await on('eth1')], [['in'], ['filtered']]);
   });
 
   it('with keepOldOpen answers at every moment, and closes the old ports by itself', async () => {
     const probes = await Promise.all(
-      [443, 1443].map((port) => device.neighbour.probe({ proto: 'tcp', port, family: 'ipv4', everyMs: 2 })),
+      [443, 1443].map((port) => device.neighbour.monitor({ proto: 'tcp', port, family: 'ipv4', everyMs: 2 })),
     );
     const { state: during } = await engine.changeWebPorts({ http: 1780, https: 1443, keepOldOpen: 600 });
     assert.equal(during.leases.length, 1);
@@ -106,7 +106,7 @@ describe('Moving the web ports', () => {
     assert.equal((await answers('http://192.0.2.1/x')).location, 'https://192.0.2.1:1443/x');
     await engine.clock.advance(601);
     assert.deepEqual((await engine.read()).leases, []);
-    assert.deepEqual(await knock(80, 443, 1780, 1443), ['filtered', 'filtered', 'in', 'in']);
+    assert.deepEqual(await probe(80, 443, 1780, 1443), ['filtered', 'filtered', 'in', 'in']);
     const [old, fresh] = await Promise.all(probes.map((probe) => probe.stop()));
     const firstNew = fresh?.times.find(({ answered }) => answered)?.at ?? Number.NaN;
     const silent = (probe: typeof old) =>
@@ -280,6 +280,6 @@ describe('Moving the web ports', () => {
     await assert.rejects(engine.toggleService({ service: 'https', action: 'close' }), { code: 'LOCKOUT' });
     const { state: locked } = await engine.setProfile({ profile: 'lockdown' });
     assert.equal(locked.services.find(({ id }) => id === 'https')?.in, 'open');
-    assert.deepEqual(await knock(1443, 443, 1780), ['in', 'filtered', 'filtered']);
+    assert.deepEqual(await probe(1443, 443, 1780), ['in', 'filtered', 'filtered']);
   });
 });

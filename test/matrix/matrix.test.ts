@@ -104,7 +104,7 @@ async function assertWorks(device: Device, url: string): Promise<void> {
     return response.json() as Promise<Body>;
   };
   const probe = async (port: number) =>
-    (await device.neighbour.knock([{ proto: 'tcp', port, family: 'ipv4' }]))[0] === 'in';
+    (await device.neighbour.probe([{ proto: 'tcp', port, family: 'ipv4' }]))[0] === 'in';
   const before = await post<State>('reading');
   assert.equal(before.profile?.name, 'enhanced', JSON.stringify(before));
   assert.deepEqual([await probe(22), await probe(80)], [true, true]);

@@ -41,10 +41,10 @@ describeAsRoot('A power cut at a step', () => {
       const argv = [device.node, agent];
       check(argv, await device.run(argv, { input: requestOf('settle', {}) }));
       assert.ok(!(await device.exists(journal)), `the journal of step ${step} is still there`);
-      const [ipv4, ipv6] = await device.neighbour.knock(ssh);
+      const [ipv4, ipv6] = await device.neighbour.probe(ssh);
       assert.equal(ipv4, ipv6, `after step ${step}`);
     }
     assert.ok(step > 20 && interrupted > 1, `${step} steps, interrupted ${interrupted} times`);
-    assert.deepEqual(await device.neighbour.knock(ssh), ['filtered', 'filtered']);
+    assert.deepEqual(await device.neighbour.probe(ssh), ['filtered', 'filtered']);
   });
 });

@@ -29,7 +29,7 @@ async function withDevice(use: (device: SystemdDevice) => Promise<void>): Promis
   }
 }
 
-/** Knocks on ports of which the factory rules open every other. */
+/** Probes ports of which the factory rules open every other. */
 async function assertFactory(device: Machine): Promise<void> {
   const targets = families.flatMap((family): Target[] => [
     { proto: 'tcp', port: 22, family },
@@ -39,7 +39,7 @@ async function assertFactory(device: Machine): Promise<void> {
     { proto: 'tcp', port: 1883, family },
     { proto: 'tcp', port: 1883, family, interface: 'eth1' },
   ]);
-  const answers = await device.neighbour.knock(targets);
+  const answers = await device.neighbour.probe(targets);
   const wanted = ['in', 'filtered', 'in', 'filtered', 'in', 'filtered'];
   assert.deepEqual(answers, [...wanted, ...wanted]);
 }
@@ -201,11 +201,11 @@ describeAsRoot('The test device with systemd', () => {
       assert.equal((await engine.read()).active, true);
       const ssh: Target[] = families.map((family) => ({ proto: 'tcp', port: 22, family }));
       await engine.toggleService({ service: 'ssh', action: 'close' });
-      assert.deepEqual(await device.neighbour.knock(ssh), ['filtered', 'filtered']);
+      assert.deepEqual(await device.neighbour.probe(ssh), ['filtered', 'filtered']);
       await engine.toggleService({ service: 'ssh', action: 'open' });
-      assert.deepEqual(await device.neighbour.knock(ssh), ['in', 'in']);
+      assert.deepEqual(await device.neighbour.probe(ssh), ['in', 'in']);
       await engine.setProfile({ profile: 'lockdown', force: true });
-      assert.deepEqual(await device.neighbour.knock(ssh), ['filtered', 'filtered']);
+      assert.deepEqual(await device.neighbour.probe(ssh), ['filtered', 'filtered']);
       await engine.stop();
     });
   });
@@ -222,14 +222,14 @@ describeAsRoot('The test device with systemd', () => {
       await waiting;
       assert.deepEqual(await cat.exited, { code: null, signal: 'SIGKILL' });
       await assert.rejects(device.run(['true']), /The device is off/);
-      assert.deepEqual(await device.neighbour.knock([{ proto: 'tcp', port: 22, family: 'ipv4' }]), ['filtered']);
+      assert.deepEqual(await device.neighbour.probe([{ proto: 'tcp', port: 22, family: 'ipv4' }]), ['filtered']);
       await device.boot();
       await assert.rejects(device.boot(), /The device is on/);
       assert.equal(await device.read('/home/apollo/kept'), 'kept\n');
       assert.notEqual(await device.ok('cat', '/proc/sys/kernel/random/boot_id'), boot);
       // What was in the kernel only is gone; what ufw wrote is loaded.
       await assertFactory(device);
-      assert.deepEqual(await device.neighbour.knock([{ proto: 'tcp', port: 7000, family: 'ipv6' }]), ['in']);
+      assert.deepEqual(await device.neighbour.probe([{ proto: 'tcp', port: 7000, family: 'ipv6' }]), ['in']);
     });
   });
 
@@ -268,7 +268,7 @@ describeAsRoot('The test device with systemd', () => {
       assert.ok(!(await second.exists('/home/apollo/mine')));
       await assertFactory(first);
       const ssh: Target[] = families.map((family) => ({ proto: 'tcp', port: 22, family }));
-      assert.deepEqual(await second.neighbour.knock(ssh), ['filtered', 'filtered']);
+      assert.deepEqual(await second.neighbour.probe(ssh), ['filtered', 'filtered']);
       await second.powerCut();
       assert.equal((await first.run(['systemctl', 'is-system-running'])).stdout, 'running\n');
       await assertFactory(first);

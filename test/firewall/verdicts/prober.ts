@@ -41,7 +41,7 @@ function udp({ host, port, localAddress }: Trial, timeoutMs: number): Promise<bo
     socket.on('error', () => done(false));
     socket.once('message', () => done(true));
     socket.bind(0, localAddress, () => {
-      socket.connect(port, host, () => socket.send('knock', (error) => error && done(false)));
+      socket.connect(port, host, () => socket.send('probe', (error) => error && done(false)));
     });
   });
 }

@@ -47,7 +47,7 @@ const HIDDEN: readonly string[] = [
   '-m mark --mark 0x1',
   '-m length --length 0:40',
   '-m statistic --mode random --probability 0.5',
-  '-m string --string knock --algo bm',
+  '-m string --string probe --algo bm',
   '-m u32 --u32 0=0',
   '-m pkttype --pkt-type unicast',
 ];

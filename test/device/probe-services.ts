@@ -1,4 +1,4 @@
-/** The doors of the device that a report speaks of, and a neighbour who tries every one of them. */
+/** The ports of the device that a report speaks of, and a neighbour who probes every one of them. */
 import type { Openness, ServiceReport } from '../../firewall/results';
 import type { Device } from './device';
 import type { Family, Target } from './protocol';
@@ -11,7 +11,7 @@ const FAMILIES: readonly Family[] = ['ipv4', 'ipv6'];
 export interface Finding {
   service: ServiceReport;
   in: Openness;
-  /** The interfaces on which every knock got in. */
+  /** The interfaces on which every probe got in. */
   interfaces: string[];
 }
 
@@ -24,14 +24,14 @@ export function targetsOf(spec: string, family: Family, on: (typeof OUTSIDE)[num
   );
 }
 
-/** Knocks on every port of every service that can be called from outside. */
-export async function knockOnAll(device: Device, services: readonly ServiceReport[]): Promise<Finding[]> {
-  // Services that only call out have nothing to knock on.
+/** Probes every port of every service that can be called from outside. */
+export async function probeServices(device: Device, services: readonly ServiceReport[]): Promise<Finding[]> {
+  // Services that only call out have nothing to probe.
   const called = services.filter(({ listening }) => listening !== null);
   const targets = called.map(({ ports }) =>
     ports.flatMap((spec) => FAMILIES.flatMap((family) => OUTSIDE.flatMap((on) => targetsOf(spec, family, on)))),
   );
-  const answers = await device.neighbour.knock(targets.flat());
+  const answers = await device.neighbour.probe(targets.flat());
   return called.map((service, index) => {
     const tried = (targets[index] ?? []).map((target) => ({ target, isIn: answers.shift() === 'in' }));
     const isOpenOn = (on: string) => tried.every(({ target, isIn }) => isIn || target.interface !== on);
