@@ -13,7 +13,7 @@ import type { Snapshot } from '../state/snapshot';
 import { socketsOfNginx, testAside } from '../web/server';
 import { begin, finish } from './journal';
 import { type Loads, load, removeTestChains, stop, textsOf } from './load';
-import { oldSite, putBack } from './recovery';
+import { notPutBack, oldSite, putBack } from './recovery';
 import { afterStart, beforeStart } from './start';
 import { startTimers } from './timers';
 import { follow, openBetween, reboot, refuseBusy } from './web-move';
@@ -68,8 +68,9 @@ export async function apply(settings: Settings, step: Step): Promise<{ kernel: K
     if (site && web?.reload === 'reboot') await reboot();
     return { kernel, warnings };
   } catch (error) {
-    await putBack(settings, checkpoint, files).catch((second) => {
-      throw stuck(error, second);
+    await putBack(settings, checkpoint, files).catch(async (second) => {
+      // Where even that cannot be read, nothing is known.
+      throw stuck(error, second, await notPutBack(settings, checkpoint).catch(() => null));
     });
     return refused(error);
   }
@@ -83,12 +84,19 @@ export function refused(error: unknown): never {
   throw new FirewallError('INTERNAL', { what: say`${message}.`, state: say`The firewall is unchanged.` }, error);
 }
 
-function stuck(first: unknown, second: unknown): FirewallError {
+/** @param left what is not as it was; null where that cannot be read */
+function stuck(first: unknown, second: unknown, left: readonly string[] | null): FirewallError {
+  const state =
+    left === null
+      ? say`The state of the firewall is unknown.`
+      : left.length === 0
+        ? say`The rules and files are as they were before.`
+        : say`Not as before are: ${left.join(', ')}.`;
   return new FirewallError(
     'VERIFY_FAILED',
     {
       what: say`the change failed (${messageOf(first)}) and could not be rolled back (${messageOf(second)}).`,
-      state: say`The state of the firewall is unknown.`,
+      state,
       remedy: say`The previous state is in the journal, and the next change rolls back to it first; or run "ufw reload" on the device.`,
     },
     second,

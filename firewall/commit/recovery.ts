@@ -1,13 +1,18 @@
 /** The way back: of a change that failed, and of one that was interrupted. */
+import { FirewallError, say } from '../errors';
 import { asideOf, readText, removeIfThere, replace } from '../host/files';
+import { missingRules } from '../host/in-sync';
 import { replaceTable } from '../host/iptables';
+import { readKernel } from '../host/kernel';
 import { type OwnFile, readJournal, readReportedFile, readScheduleFile } from '../host/own-files';
 import { readSnapshot, sourcePaths } from '../host/snapshot';
 import { setUnit } from '../host/systemd';
 import type { Settings } from '../messages';
-import { printable } from '../printable';
-import { type Checkpoint, textsOf } from '../state/checkpoint';
+import { fromBytes, printable } from '../printable';
+import { savedTables } from '../rules/tables';
+import { type Checkpoint, type FamilyText, textsOf } from '../state/checkpoint';
 import type { FileText } from '../state/file-text';
+import { differenceFrom, NO_TABLE } from '../state/kernel';
 import { reload as reloadNginx, removeCheck, socketsOfNginx } from '../web/server';
 import { drop } from './journal';
 import { load, loadsOf } from './load';
@@ -31,8 +36,39 @@ export async function putBack(
   if (isSite && (await socketsOfNginx()).length > 0) await reloadNginx();
   if (!checkpoint.kernel) await reload(settings);
   for (const saved of checkpoint.kernel ?? []) await replaceTable(saved);
+  const differs = checkpoint.kernel && (await kernelDifference(settings, checkpoint.kernel));
+  if (differs) {
+    throw new FirewallError('VERIFY_FAILED', {
+      what: say`the kernel does not contain what was restored (${differs}).`,
+      state: null,
+    });
+  }
   if (checkpoint.unit) await setUnit(checkpoint.unit.name, checkpoint.unit.from);
   await drop(settings);
+}
+
+/** Where the kernel does not hold what it held, of ufw's; null where it does. */
+async function kernelDifference(settings: Settings, saved: readonly FamilyText[]): Promise<string | null> {
+  const kernel = await readKernel(readSnapshot(settings));
+  for (const { family, text } of saved) {
+    const { tables } = savedTables(text);
+    const difference = await differenceFrom(tables.get('filter') ?? NO_TABLE, kernel, family);
+    if (difference !== null) return `${family}, ${fromBytes(difference)}`;
+  }
+  return null;
+}
+
+/**
+ * What is not as it was before a change, for whom it could not be put back: files by path, and where the kernel differs.
+ * Empty where all is as it was.
+ */
+export async function notPutBack(settings: Settings, checkpoint: Checkpoint): Promise<string[]> {
+  const files = (await differing(checkpoint.before)).map(({ path }) => path);
+  const snapshot = await readSnapshot(settings);
+  const kernel = checkpoint.kernel
+    ? await kernelDifference(settings, checkpoint.kernel)
+    : snapshot.settings.enabled && (await missingRules(snapshot, await readKernel(snapshot)))?.text;
+  return [...files, ...(kernel ? [`the kernel (${kernel})`] : [])];
 }
 
 /** Where the vendor's page has its readers keep the site file as it was. */

@@ -11,19 +11,27 @@ import { type Forms, linesToAsk } from '../state/ruleset-after';
 import type { Snapshot } from '../state/snapshot';
 import { inScratch } from './scratch';
 
+/** Where the kernel does not hold what it should, in words. */
+interface Missing {
+  text: string;
+  /** Whether it could be found out what the files mean: else the kernel may hold it in other words. */
+  isCertain: boolean;
+}
+
 /**
- * Where the kernel does not hold the rules and policies of the files (what a change loads, and nothing around it), in
- * words; null where it does.
+ * Where the kernel does not hold the rules and policies of the files (what a change loads, and nothing around it); null where
+ * it does.
  */
-export async function missingRules(snapshot: Snapshot, kernel: Kernel): Promise<string | null> {
-  if (!isActive(snapshot, kernel)) return "ufw's chains are not in place";
+export async function missingRules(snapshot: Snapshot, kernel: Kernel): Promise<Missing | null> {
+  if (!isActive(snapshot, kernel)) return { text: "ufw's chains are not in place", isCertain: true };
   const said = await Promise.all(
     snapshot.families.map(async ({ family }) => {
-      const difference = await settled(rulesDifference, snapshot, kernel, family);
-      return difference && `${family}, ${fromBytes(difference)}`;
+      const missing = await settled(rulesDifference, snapshot, kernel, family);
+      return missing && { ...missing, text: `${family}, ${fromBytes(missing.text)}` };
     }),
   );
-  return said.find((one) => one !== null) ?? null;
+  const all = said.flatMap((one) => one ?? []);
+  return all.find(({ isCertain }) => isCertain) ?? all[0] ?? null;
 }
 
 /** Whether the kernel holds all that ufw's files would load, in every chain of ufw's and every built-in one. */
@@ -68,10 +76,13 @@ async function settled(
   snapshot: Snapshot,
   kernel: Kernel,
   family: Family,
-): Promise<string | null> {
+): Promise<Missing | null> {
   const difference = await compare(snapshot, kernel, family);
   if (difference === null) return null;
   const asked = await inScratch(family, meantText(snapshot, kernel, family));
-  if (asked.kind === 'loaded') return compare(snapshot, kernel, family, asked.filter);
-  return `${difference}, and iptables could not be asked: ${asked.reason}`;
+  if (asked.kind === 'loaded') {
+    const text = await compare(snapshot, kernel, family, asked.filter);
+    return text === null ? null : { text, isCertain: true };
+  }
+  return { text: `${difference}, and iptables could not be asked: ${asked.reason}`, isCertain: false };
 }

@@ -29,7 +29,7 @@ export type Kernel = readonly FamilyKernel[];
 /** All that decides about packets, of every family. */
 export const rulesetIn = (kernel: Kernel): Ruleset => kernel.map(({ ruleset }) => ruleset);
 
-const NO_TABLE: Table = { chains: new Map(), policies: new Map() };
+export const NO_TABLE: Table = { chains: new Map(), policies: new Map() };
 
 /** A family's filter table; empty where the kernel does not have the family. */
 export const filterOf = (kernel: Kernel, family: Family): Table =>
@@ -88,6 +88,15 @@ export async function filesDifference(
 ): Promise<string | null> {
   const expected = meant ?? expectedTable(snapshot, family);
   return differenceOf(expected, withoutForeignRules(filterOf(kernel, family), expected));
+}
+
+/**
+ * Where the kernel does not hold what it held once, in words; null where it does. Only ufw's chains and the policies are
+ * compared: others may have changed what is theirs since.
+ */
+export async function differenceFrom(saved: Table, kernel: Kernel, family: Family): Promise<string | null> {
+  const own = new Map([...saved.chains].filter(([name]) => isUfws(name)));
+  return differenceOf({ chains: own, policies: saved.policies }, filterOf(kernel, family));
 }
 
 /** The chains and policies of a table that another one has. */
