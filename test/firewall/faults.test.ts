@@ -80,4 +80,29 @@ describeAsRoot('A change that does not get what it needs', () => {
       }
     });
   }
+
+  it('says exactly what is not as it was, where it cannot be put back either, and the next change takes it back', async () => {
+    const [ipv4, ipv6] = ['/usr/sbin/iptables-restore', '/usr/sbin/ip6tables-restore'];
+    const real = (await device.ok('readlink', '-f', ipv4)).trim();
+    await moveAway(ipv4);
+    await moveAway(ipv6);
+    // The first family is loaded; then nothing can be loaded any more.
+    const works = `[ -e /run/broken ] && exit 1\nexec ${real} iptables-restore "$@"\n`;
+    await device.write(ipv4, `#!/bin/sh\n${works}`, 0o755);
+    await device.write(ipv6, '#!/bin/sh\ntouch /run/broken\nexit 1\n', 0o755);
+    await assert.rejects(engine.setProfile({ profile: 'lockdown' }), (error: Error) => {
+      assert.match(error.message, /^VERIFY_FAILED: .*could not be rolled back/);
+      assert.match(error.message, /Not as before are: the kernel \(ipv4, chain ufw-user-input: [^)]*\)\./);
+      return true;
+    });
+    const { ipv4: kernel, ...others } = await everything(device);
+    assert.notEqual(kernel, old.ipv4);
+    assert.deepEqual({ ...others, ipv4: old.ipv4 }, old);
+    for (const path of moved) await device.ok('mv', '-f', `${path}${AWAY}`, path);
+    moved = [];
+    const { changed, warnings } = await engine.toggleService({ action: 'close' });
+    assert.equal(changed, true);
+    assert.match(warnings.join(), /"set-profile lockdown" .* had not finished and was taken back/);
+    await engine.restore();
+  });
 });
