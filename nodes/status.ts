@@ -20,10 +20,10 @@ const LOOKS: Readonly<Record<Outcome, { fill: NodeStatusFill; shape: NodeStatusS
 export type ShowStatus = (outcome: Outcome, text: string) => void;
 
 /**
- * Shows that the node is ready, and returns the function that shows what follows. Closing the node clears its status, and
+ * Shows that the node is ready, or still at work, and returns the function that shows what follows. Closing the node clears its status, and
  * a change that ends only afterwards does not set the status of the node that replaced it.
  */
-export function statusOf(RED: NodeAPI, node: Node): ShowStatus {
+export function statusOf(RED: NodeAPI, node: Node, first: 'ready' | 'working' = 'ready'): ShowStatus {
   let closed = false;
   let shown = '';
   const show: ShowStatus = (outcome, text) => {
@@ -37,6 +37,6 @@ export function statusOf(RED: NodeAPI, node: Node): ShowStatus {
     node.status({});
     closed = true;
   });
-  show('ready', RED._('status.ready'));
+  show(first, first === 'ready' ? RED._('status.ready') : RED._('status.working'));
   return show;
 }

@@ -49,7 +49,8 @@ export = (RED: NodeAPI): void => {
     const def = fromStored(RED, this, stored);
     if (!def) return;
     const device = useDevice(RED, this, def.device);
-    const show = statusOf(RED, this);
+    // Ready once the firewall has been read: what changes from then on is reported.
+    const show = statusOf(RED, this, 'working');
     let shown = RED._('status.ready');
     let watched: Device | null = null;
     let stop = (): void => undefined;
@@ -65,12 +66,17 @@ export = (RED: NodeAPI): void => {
     const watch = (found: Device): void => {
       const topics = Object.keys(TOPICS).filter((property) => isWatched(def, property));
       const options = { topics: topics.map((property) => TOPICS[property]), blockedEvery: asNumber(def.blockedEvery) };
+      let isRead = false;
       stop = found.watch(defined(options), {
         event: (event) => {
           shown = summary(event);
           show('ready', shown);
           // Later nodes may modify the message; that must not affect other watchers, nor the next comparison.
           this.send(RED.util.cloneMessage(event));
+        },
+        state: () => {
+          if (!isRead) show('ready', shown);
+          isRead = true;
         },
         trouble: (error) => (error ? fail(error) : show('ready', shown)),
       });
@@ -84,7 +90,7 @@ export = (RED: NodeAPI): void => {
         const found = device();
         if (found === watched) return;
         stop();
-        show('ready', shown);
+        show('working', RED._('status.working'));
         watch(found);
         [watched, reported] = [found, ''];
       } catch (cause) {

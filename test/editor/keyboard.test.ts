@@ -234,7 +234,7 @@ describe('with the keyboard alone', function () {
     assert.equal(await drift.isChecked(), false);
     await deploy(id);
     assert.equal((await editor.stored(id)).drift, false);
-    await editor.page.locator('.red-ui-flow-node-status-label', { hasText: 'ready' }).last().waitFor();
+    await editor.page.locator(`[id="${id}"] .red-ui-flow-node-status-label`, { hasText: 'ready' }).waitFor();
     await desk.device.ufw('delete', 'allow', '22/tcp');
     const reported = editor.page.locator('.red-ui-debug-msg', { hasText: 'node: result' });
     await reported.waitFor();

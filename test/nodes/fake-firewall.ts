@@ -217,6 +217,7 @@ export class FakeFirewall implements Device {
   watch(options: unknown, listener: WatchObserver): () => void {
     const watcher = { asked: check(watchOptions, options), listener };
     this.watchers.add(watcher);
+    listener.state?.(this.#state());
     return () => this.watchers.delete(watcher);
   }
 

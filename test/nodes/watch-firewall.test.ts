@@ -130,7 +130,7 @@ describe('watch-firewall', () => {
     await new Promise(setImmediate);
     assert.deepEqual(
       statuses.map(({ text }) => text),
-      ['status.ready', 'status.leaseEnded'],
+      ['status.working', 'status.ready', 'status.leaseEnded'],
     );
     arrivals.removeListener('caught', tell);
   });
