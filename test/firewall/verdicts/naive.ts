@@ -140,8 +140,6 @@ function isAbout(rule: ModelRule, { packet, tracked, redirected }: Traveller, gu
   return rule.matches.some(isUnknown) ? guess(ruleText(rule)) : true;
 }
 
-const NUMBERS: Readonly<Record<string, string>> = { 77: 'l77' };
-
 /** Whether a match is about a packet; of what nobody can know, and of states, it is. */
 export function fits(match: Match, packet: Packet): boolean {
   if (match.kind === 'unknown' || match.kind === 'state') return true;
@@ -152,7 +150,7 @@ function meets(match: Exclude<Match, { kind: 'unknown' | 'state' }>, packet: Pac
   const port = (from: number, to: number, value: number): boolean => from <= value && value <= to;
   switch (match.kind) {
     case 'protocol':
-      return (NUMBERS[match.name] ?? match.name) === packet.protocol;
+      return match.name === packet.protocol;
     case 'src':
     case 'dst':
       return isIn(match.subnet, packet[match.kind]);
