@@ -1,6 +1,8 @@
 /** Puts what cannot be understood out of the way without losing it. ufw's lock is held, so nobody else writes it meanwhile. */
+
 import { link, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { messageOf } from '../errors';
 import { replace, syncFolders } from '../host/files';
 import type { OwnFile } from '../host/own-files';
 import type { Settings } from '../messages';
@@ -29,7 +31,7 @@ export async function setAside<Value>(place: Settings, { path, form, value, flaw
     await syncFolders([path]);
     await forgetOldest(path, aside);
   } catch (error) {
-    return `${found}, and could not be set aside: ${(error as Error).message}`;
+    return `${found}, and could not be set aside: ${messageOf(error)}`;
   }
   return `${found} and was set aside as ${aside}`;
 }

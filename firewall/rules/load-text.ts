@@ -141,7 +141,7 @@ function isEmptying(line: string): boolean {
 }
 
 function declaredBy(line: string): string {
-  return line.slice(1).split(/\s/)[0] as string;
+  return line.slice(1).split(/\s/)[0] ?? '';
 }
 
 /** What a rule file loads. All its chains are emptied first, also where the file leaves it to ufw to declare them. */

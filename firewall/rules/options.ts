@@ -53,7 +53,7 @@ export function optionsOf(spec: string): Option[] {
   const options: Option[] = [];
   let negated = false;
   for (let at = 0; at < words.length; ) {
-    const word = words[at++] as string;
+    const word = words[at++] ?? '';
     if (word === '!') {
       negated = true;
       continue;
@@ -62,7 +62,7 @@ export function optionsOf(spec: string): Option[] {
     const count = VALUES.get(name);
     const from = at;
     if (count !== undefined) at = Math.min(from + count, words.length);
-    else while (at < words.length && !/^(?:-|!$)/.test(words[at] as string)) at++;
+    else while (at < words.length && !/^(?:-|!$)/.test(words[at] ?? '')) at++;
     options.push({ name, values: words.slice(from, at).map(unquoted), negated });
     negated = false;
   }

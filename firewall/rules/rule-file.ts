@@ -179,9 +179,9 @@ const unreadableByFile = new WeakMap<RuleFile, readonly string[]>();
 
 function linesUnread(file: RuleFile, name: string): string[] {
   const foreign = (text: string): string[] => linesOf(text).map((line) => `${name}: ${line}`);
-  const [before, behind] = [file.head, file.tail].map((text) => linesOf(text).filter(isForeign).join('\n'));
+  const [before = '', behind = ''] = [file.head, file.tail].map((text) => linesOf(text).filter(isForeign).join('\n'));
   return [
-    ...foreign(before as string),
+    ...foreign(before),
     ...foreign(file.lead),
     ...file.items.flatMap(({ rule, raw, foreign: after }) => {
       if (after === '' && raw === newItem(rule).raw) return NONE;
@@ -191,7 +191,7 @@ function linesUnread(file: RuleFile, name: string): string[] {
       const others = own.filter((line) => !derived.some((one) => isSame(line, one)));
       return [...others.map((line) => `${name}: ${line}`), ...foreign(after)];
     }),
-    ...foreign(behind as string),
+    ...foreign(behind),
   ];
 }
 

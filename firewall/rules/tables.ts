@@ -24,9 +24,12 @@ export function restored(text: string, start: Table = { chains: new Map(), polic
   const own = new Set<string>();
   const chainFor = (name: string): string[] => {
     // Lists of the start table are copied before the first change.
-    if (!own.has(name)) chains.set(name, [...(chains.get(name) ?? [])]);
+    const known = chains.get(name) ?? [];
+    if (own.has(name)) return known;
+    const copy = [...known];
+    chains.set(name, copy);
     own.add(name);
-    return chains.get(name) as string[];
+    return copy;
   };
   let table = '';
   for (const raw of text.split('\n')) {
@@ -257,7 +260,7 @@ function meaningOf(spec: string): string | null {
     return matches[matches.length - 1]?.values;
   };
   for (let at = 0; at < words.length; at++) {
-    const word = words[at] as string;
+    const word = words[at] ?? '';
     if (word === '-m') {
       matches.push({ module: words[++at] ?? '', values: new Map() });
       continue;

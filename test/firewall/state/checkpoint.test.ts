@@ -2,6 +2,7 @@ import { strict as assert } from 'node:assert';
 import { describe, it } from 'mocha';
 import { CHECKPOINT, textsOf } from '../../../firewall/state/checkpoint';
 import { textFor, understood } from '../../../firewall/state/own-file';
+import { spliceOf } from '../../../firewall/state/splice';
 import { kept, keptBackups } from './kept';
 
 const text = (value: unknown): string => Buffer.from(JSON.stringify(value), 'utf8').toString('latin1');
@@ -41,6 +42,23 @@ describe('A checkpoint', () => {
         ['ipv6', true],
       ],
     );
+  });
+
+  it('keeps what an undo makes of a file, where that is not what the file was', () => {
+    const [old = ''] = Object.values(keptBackups());
+    const { value } = understood(CHECKPOINT, old);
+    assert.ok(value);
+    const was = textsOf(value, 'before')[RULES] ?? '';
+    const undone = was.replace('### RULES ###', '### RULES ###\n# as before the change that this one took back');
+    assert.notEqual(undone, was);
+    const written = textFor(CHECKPOINT, { ...value, base: { [RULES]: spliceOf(was, undone) } });
+    const again = understood(CHECKPOINT, written).value;
+    assert.ok(again);
+    assert.equal(textsOf(again, 'base')[RULES], undone);
+    assert.equal(textsOf(again, 'before')[RULES], was);
+    assert.equal(textsOf(again, 'after')[RULES], textsOf(value, 'after')[RULES]);
+    // Without it an undo makes of a file what it was.
+    assert.deepEqual(textsOf(value, 'base'), textsOf(value, 'before'));
   });
 
   it('is understood wholly or not at all', () => {
