@@ -1,4 +1,4 @@
-/** ufw's own settings: `/etc/default/ufw` and `ufw.conf`, read as ufw reads them, changed one assignment at a time. */
+/** ufw's own settings: `/etc/default/ufw` and `ufw.conf`, read as ufw's programs read them, changed one assignment at a time. */
 import { FirewallError, say } from '../errors';
 import type { Policy } from '../messages';
 import { fromBytes } from '../printable';
@@ -43,7 +43,11 @@ const OPTION_OF = {
   outgoing: 'DEFAULT_OUTPUT_POLICY',
   routed: 'DEFAULT_FORWARD_POLICY',
 } as const;
-const POLICY_OF: Readonly<Record<string, Policy>> = { ACCEPT: 'allow', DROP: 'deny', REJECT: 'reject' };
+const POLICY_OF: ReadonlyMap<string, Policy> = new Map([
+  ['ACCEPT', 'allow'],
+  ['DROP', 'deny'],
+  ['REJECT', 'reject'],
+]);
 /** The target ufw writes for a policy. */
 export const TARGET_OF: Readonly<Record<Policy, string>> = { allow: 'ACCEPT', deny: 'DROP', reject: 'REJECT' };
 
@@ -61,7 +65,7 @@ export function parseSettings({ defaultUfw, ufwConf }: SettingsTexts): UfwSettin
   const readings = new Map(OPTIONS.map((option) => [option, readingOf(lines, option)]));
   const isYes = (option: Option): boolean => readings.get(option)?.value === 'yes';
   const policy = (option: Option): Policy => {
-    const value = POLICY_OF[readings.get(option)?.value ?? ''];
+    const value = POLICY_OF.get(readings.get(option)?.value ?? '');
     if (value) return value;
     throw new FirewallError('UFW_FILES_UNREADABLE', {
       what: say`ufw's settings do not contain a valid ${option}.`,
@@ -194,13 +198,13 @@ const lastOf = <Item>(list: readonly Item[]): Item | undefined => list[list.leng
 /** `ufw` compares in lowercase; for the switches all that is not yes is no. */
 function meaningToUfw(option: Option, value = ''): string {
   if (option === 'ENABLED' || option === 'IPV6') return value === 'yes' ? 'yes' : 'no';
-  return value.toUpperCase() in POLICY_OF ? value.toUpperCase() : '';
+  return POLICY_OF.has(value.toUpperCase()) ? value.toUpperCase() : '';
 }
 
 /** The script knows two ways to write yes, and the targets as iptables writes them. */
 function meaningAtBoot(option: Option, value = ''): string {
   if (option === 'ENABLED' || option === 'IPV6') return value === 'yes' || value === 'YES' ? 'yes' : 'no';
-  return value in POLICY_OF ? value : '';
+  return POLICY_OF.has(value) ? value : '';
 }
 
 /** The text with a value in place of the first line that any of ufw's programs takes for an assignment, and without the others. */

@@ -204,6 +204,17 @@ describe(`ufw's settings in ${FILES} pairs of files (seed ${SEED})`, function ()
   });
 });
 
+describe('A default policy that is none', () => {
+  for (const value of ['constructor', 'toString', '__proto__', 'hasOwnProperty', 'allow', 'DENY', ''])
+    it(`is refused: ${value || 'nothing'}`, () => {
+      const defaultUfw = `IPV6=yes\nDEFAULT_INPUT_POLICY="${value}"\nDEFAULT_OUTPUT_POLICY="DROP"\nDEFAULT_FORWARD_POLICY="DROP"\n`;
+      assert.throws(
+        () => parseSettings({ defaultUfw, ufwConf: 'ENABLED=yes\n' }),
+        /UFW_FILES_UNREADABLE.*DEFAULT_INPUT_POLICY/,
+      );
+    });
+});
+
 describe('A line of ufw’s settings of which only a shell could tell what it says', () => {
   const FINE = {
     defaultUfw:
