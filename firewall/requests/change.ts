@@ -9,7 +9,9 @@ import type { Order, SetProfileRequest, Settings } from '../messages';
 import { precisely } from '../monotonic';
 import { fromBytes } from '../printable';
 import type { ChangeResult, Repetition, State } from '../results';
+import { ruleLines } from '../rules/lines';
 import type { Rule } from '../rules/rule';
+import { canonical } from '../rules/tables';
 import { formatTuple } from '../rules/tuple';
 import { FILE_NAMES } from '../rules/ufw-settings';
 import { type Clock, deadlineText } from '../state/clock';
@@ -21,6 +23,7 @@ import { allRules, asRead, policyChanges, ruleReports } from '../state/report';
 import { rulesetAfter } from '../state/ruleset-after';
 import type { Pending, WantedProfile } from '../state/schedule';
 import { changedFiles, type Snapshot, withWanted } from '../state/snapshot';
+import type { DecidedBy } from '../verdicts/owner';
 import type { Ruleset } from '../verdicts/ruleset';
 import { type Closing, stillOpen, stillOpenWarnings } from '../verdicts/still-open';
 import { cutClosed } from './cut';
@@ -97,7 +100,11 @@ export async function change(
     done.kernel,
     await (surroundings ?? readSurroundings()),
   );
-  const open = await stillOpen(await rulesThen(done, dryRun), asked.closings?.(done.after) ?? []);
+  const open = await stillOpen(
+    await rulesThen(done, dryRun),
+    asked.closings?.(done.after) ?? [],
+    plannedIn(done.after),
+  );
   return {
     id: done.id,
     action: asked.action,
@@ -120,6 +127,21 @@ export async function change(
     durationMs: Number(process.hrtime.bigint() - started) / 1e6,
   };
 }
+
+/** Whether what decides is one of ufw's rules, or a policy, and not a line that somebody has put into ufw's chains. */
+function plannedIn({ families }: Snapshot): (by: DecidedBy) => boolean {
+  let own: ReadonlySet<string> | null = null;
+  return ({ chain, rule, owner }) => {
+    if (owner !== 'ufw' || rule === null) return owner === 'policy';
+    // The chains that limited services end in hold nothing else.
+    if (!/^ufw6?-user-(?:input|output|forward)$/.test(chain)) return true;
+    own ??= new Set(families.flatMap(({ rules }) => rules.flatMap(ruleLines)).map(canonicalLine));
+    return own.has(canonicalLine(`-A ${chain} ${rule}`));
+  };
+}
+
+const canonicalLine = (line: string): string =>
+  line.replace(/^-A (\S+) (.*)$/s, (_, chain, spec) => `${chain} ${canonical(spec)}`);
 
 /** What decides about packets when the change has been made. */
 async function rulesThen({ before, after, kernel }: Committed, dryRun: boolean): Promise<Ruleset> {

@@ -10,6 +10,11 @@ export interface DecidedBy {
   owner: string;
 }
 
+/** Each of them once. */
+export const distinct = (deciders: readonly DecidedBy[]): DecidedBy[] => [
+  ...new Map(deciders.map((one) => [JSON.stringify(one), one])).values(),
+];
+
 /** The chains that ufw keeps for what its commands make. */
 const UFW_RULES = /^ufw6?-user-(?:(?:logging-)?(?:input|output|forward)|limit(?:-accept)?)$/;
 /** Those that stand for its default policies. */

@@ -5,7 +5,7 @@ import type { Service } from '../services/catalogue';
 import { ANY_SCOPE, type Scope } from '../services/profiles';
 import type { Direction } from './openness';
 import { combined } from './openness';
-import type { DecidedBy } from './owner';
+import { type DecidedBy, distinct } from './owner';
 import type { FamilyRuleset, Ruleset } from './ruleset';
 import { type Verdict, verdictOn } from './verdict';
 
@@ -45,7 +45,7 @@ export function serviceVerdict(
     isCertain: verdicts.every(({ least, most }) => least === most),
     maybeOpen: verdicts.some(({ most }) => most !== 'closed'),
     families: states,
-    decidedBy: unique([
+    decidedBy: distinct([
       ...(state === 'closed' ? [] : verdicts.flatMap(({ letsIn }) => letsIn)),
       ...(state === 'open' ? [] : verdicts.flatMap(({ blocks }) => blocks)),
     ]),
@@ -54,8 +54,3 @@ export function serviceVerdict(
 }
 
 const stateOf = ({ least, most }: Verdict): Openness => (least === most ? least : 'partial');
-
-function unique(deciders: readonly DecidedBy[]): DecidedBy[] {
-  const known = new Map(deciders.map((one) => [JSON.stringify(one), one]));
-  return [...known.values()];
-}

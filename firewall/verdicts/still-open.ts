@@ -4,7 +4,7 @@ import type { Service } from '../services/catalogue';
 import type { Scope } from '../services/profiles';
 import { yieldToEventLoop } from '../yield';
 import type { Direction } from './openness';
-import type { DecidedBy } from './owner';
+import { type DecidedBy, distinct } from './owner';
 import type { Ruleset } from './ruleset';
 import { verdictOn } from './verdict';
 
@@ -16,15 +16,19 @@ export interface Closing {
 }
 
 /**
- * What ufw's rules and policies let through is left out: that is what the change itself leads to, say where it opens the same
- * port by another name.
+ * @param isPlanned whether what decides is what the change itself leads to, say where it opens the same port by another name:
+ *   that is left out
  */
-export async function stillOpen(rules: Ruleset, closings: readonly Closing[]): Promise<StillOpen[]> {
+export async function stillOpen(
+  rules: Ruleset,
+  closings: readonly Closing[],
+  isPlanned: (by: DecidedBy) => boolean,
+): Promise<StillOpen[]> {
   const open: StillOpen[] = [];
   for (const { service, direction, scope } of closings) {
     const verdicts = rules.map((of) => verdictOn(of, { direction, ports: service.opens, scope }));
     const by = verdicts.flatMap(({ most, letsIn }) => (most === 'closed' ? [] : letsIn));
-    const decidedBy = unique(by.filter(({ owner }) => owner !== 'ufw' && owner !== 'policy'));
+    const decidedBy = distinct(by).filter((one) => !isPlanned(one));
     if (decidedBy.length > 0) open.push({ service: service.id, direction, decidedBy });
     await yieldToEventLoop();
   }
@@ -33,7 +37,7 @@ export async function stillOpen(rules: Ruleset, closings: readonly Closing[]): P
 
 /** In sentences, one per rule: what it lets through, and what to do about it. */
 export function stillOpenWarnings(list: readonly StillOpen[]): string[] {
-  const deciders = unique(list.flatMap(({ decidedBy }) => decidedBy));
+  const deciders = distinct(list.flatMap(({ decidedBy }) => decidedBy));
   return deciders.map((by) => {
     const key = JSON.stringify(by);
     const ways = list.filter(({ decidedBy }) => decidedBy.some((one) => JSON.stringify(one) === key));
@@ -59,8 +63,4 @@ function remedy({ chain, owner }: DecidedBy): string {
   }
   const who = owner === 'other' ? 'whatever program or person made it' : owner;
   return `ufw cannot close it: the rule decides before ufw's do. Have it removed by ${who}.`;
-}
-
-function unique(deciders: readonly DecidedBy[]): DecidedBy[] {
-  return [...new Map(deciders.map((one) => [JSON.stringify(one), one])).values()];
 }

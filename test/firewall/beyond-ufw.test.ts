@@ -158,6 +158,27 @@ describe('Rules that are not ufw’s', function () {
     assert.deepEqual((await engine.toggleService({ service: 'ssh', action: 'open' })).stillOpen, []);
   });
 
+  it('are named where somebody has put them among ufw’s own: in user.rules', async () => {
+    const path = '/etc/ufw/user.rules';
+    const line = '-A ufw-user-input -p tcp --dport 22 -s 192.0.2.0/24 -j ACCEPT';
+    await device.write(path, (await device.read(path)).replace('### RULES ###\n', `### RULES ###\n\n${line}\n`));
+    // As a boot loads it: `ufw reload` writes the file anew, without the line.
+    await device.ok('/lib/ufw/ufw-init', 'force-reload');
+    const { stillOpen, state } = await engine.toggleService({ service: 'ssh', action: 'close' });
+    assert.deepEqual(
+      stillOpen.map(({ service, decidedBy }) => [service, decidedBy.map(({ chain, rule }) => `${chain} ${rule}`)]),
+      [['ssh', ['ufw-user-input -s 192.0.2.0/24 -p tcp -m tcp --dport 22 -j ACCEPT']]],
+    );
+    assert.equal(state.services.find(({ id }) => id === 'ssh')?.in, 'partial');
+    assert.deepEqual(await probe(22), ['in']);
+    // What ufw itself keeps open for a port that is closed under another name is the change's own doing.
+    await engine.toggleService({ service: '443/tcp', action: 'close', from: '10.0.0.0/8' });
+    assert.deepEqual(
+      (await engine.setProfile({ profile: 'enhanced' })).stillOpen.map(({ service }) => service),
+      [],
+    );
+  });
+
   it('are none on a device as it leaves the factory', async () => {
     for (const profile of ['standard', 'enhanced', 'lockdown'])
       assert.deepEqual((await engine.setProfile({ profile, optionalServices: 'close' })).stillOpen, [], profile);
