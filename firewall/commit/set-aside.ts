@@ -1,5 +1,4 @@
 /** Puts what cannot be understood out of the way without losing it. ufw's lock is held, so nobody else writes it meanwhile. */
-
 import { link, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { messageOf } from '../errors';

@@ -248,13 +248,8 @@ const matches = (family: Family, place: Place, withUnknown: boolean): fc.Arbitra
       ),
     )
     .map((parts) => parts.flat())
-    .filter((list) => !isTooFine(list));
-
-/** From a range to a range, or from one with a list of ports, is more boxes than are told apart. */
-function isTooFine(list: readonly Match[]): boolean {
-  const ranges = list.filter(({ kind }) => kind === 'src-range' || kind === 'dst-range');
-  return ranges.length > 1 || (ranges.length > 0 && list.some(({ kind }) => kind === 'ports'));
-}
+    // From a range to a range is more boxes than are told apart.
+    .filter((list) => !list.some(({ kind }) => kind === 'src-range') || !list.some(({ kind }) => kind === 'dst-range'));
 
 /** Comments are unknown to nobody. */
 export const isUnknown = (match: Match): boolean => match.kind === 'unknown' && !match.text.startsWith('-m comment');
