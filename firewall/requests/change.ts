@@ -4,30 +4,24 @@ import { guardHere } from '../commit/timers';
 import { type Committed, type Intent, transact } from '../commit/transaction';
 import { FirewallError, overruled, say } from '../errors';
 import { deadlineAfter, readClock } from '../host/clock';
-import { formsIn } from '../host/in-sync';
 import type { Order, SetProfileRequest, Settings } from '../messages';
 import { precisely } from '../monotonic';
 import { fromBytes } from '../printable';
 import type { ChangeResult, Repetition, State } from '../results';
-import { ruleLines } from '../rules/lines';
 import type { Rule } from '../rules/rule';
-import { canonical } from '../rules/tables';
 import { formatTuple } from '../rules/tuple';
 import { FILE_NAMES } from '../rules/ufw-settings';
 import { type Clock, deadlineText } from '../state/clock';
-import { rulesetIn } from '../state/kernel';
 import { type LastLockdown, overrules } from '../state/last-lockdown';
 import { remembered } from '../state/last-request';
 import { type Plan, unchanged } from '../state/plan';
-import { allRules, asRead, policyChanges, ruleReports } from '../state/report';
-import { rulesetAfter } from '../state/ruleset-after';
+import { allRules, policyChanges, ruleReports } from '../state/report';
 import type { Pending, WantedProfile } from '../state/schedule';
 import { changedFiles, type Snapshot, withWanted } from '../state/snapshot';
-import type { DecidedBy } from '../verdicts/owner';
-import type { Ruleset } from '../verdicts/ruleset';
-import { type Closing, stillOpen, stillOpenWarnings } from '../verdicts/still-open';
+import { type Closing, stillOpenWarnings } from '../verdicts/still-open';
 import { cutClosed } from './cut';
 import { door } from './door';
+import { leftOpen } from './left-open';
 import { isCarriedOut } from './order';
 import { readSurroundings, repetition, type Surroundings, stateOf } from './read';
 
@@ -100,17 +94,13 @@ export async function change(
     done.kernel,
     await (surroundings ?? readSurroundings()),
   );
-  const open = await stillOpen(
-    await rulesThen(done, dryRun),
-    asked.closings?.(done.after) ?? [],
-    plannedIn(done.after),
-  );
+  const stillOpen = await leftOpen(done, dryRun, asked.closings?.(done.after) ?? []);
   return {
     id: done.id,
     action: asked.action,
     changed: done.changed && !dryRun,
     dryRun,
-    stillOpen: open.map((one) => ({ ...one, decidedBy: one.decidedBy.map(asRead) })),
+    stillOpen,
     ...ruleChanges(done),
     policies: policyChanges(done.before.settings.policies, done.after.settings.policies),
     files: [...done.files],
@@ -120,32 +110,12 @@ export async function change(
     warnings: [
       ...done.warnings,
       ...cut.warnings,
-      ...stillOpenWarnings(open).map(fromBytes),
+      ...stillOpenWarnings(stillOpen),
       ...(done.changed ? [...foreignLines(state), ...rewrittenLines(done)] : []),
     ],
     state,
     durationMs: Number(process.hrtime.bigint() - started) / 1e6,
   };
-}
-
-/** Whether what decides is one of ufw's rules, or a policy, and not a line that somebody has put into ufw's chains. */
-function plannedIn({ families }: Snapshot): (by: DecidedBy) => boolean {
-  let own: ReadonlySet<string> | null = null;
-  return ({ chain, rule, owner }) => {
-    if (owner !== 'ufw' || rule === null) return owner === 'policy';
-    // The chains that limited services end in hold nothing else.
-    if (!/^ufw6?-user-(?:input|output|forward)$/.test(chain)) return true;
-    own ??= new Set(families.flatMap(({ rules }) => rules.flatMap(ruleLines)).map(canonicalLine));
-    return own.has(canonicalLine(`-A ${chain} ${rule}`));
-  };
-}
-
-const canonicalLine = (line: string): string =>
-  line.replace(/^-A (\S+) (.*)$/s, (_, chain, spec) => `${chain} ${canonical(spec)}`);
-
-/** What decides about packets when the change has been made. */
-async function rulesThen({ before, after, kernel }: Committed, dryRun: boolean): Promise<Ruleset> {
-  return dryRun ? rulesetAfter(kernel, before, after, await formsIn(before, kernel)) : rulesetIn(kernel);
 }
 
 /**

@@ -3,7 +3,7 @@ import { FirewallError, say } from '../errors';
 import type { Policy } from '../messages';
 import { fromBytes } from '../printable';
 import type { Policies } from '../results';
-import { differingPolicies } from './policies';
+import { differingPolicies, POLICY_KEYS } from './policies';
 
 export type LogLevel = 'off' | 'low' | 'medium' | 'high' | 'full';
 
@@ -51,8 +51,7 @@ const POLICY_OF: ReadonlyMap<string, Policy> = new Map([
 /** The target ufw writes for a policy. */
 export const TARGET_OF: Readonly<Record<Policy, string>> = { allow: 'ACCEPT', deny: 'DROP', reject: 'REJECT' };
 
-const POLICIES = ['incoming', 'outgoing', 'routed'] as const;
-const OPTIONS = ['ENABLED', 'IPV6', ...POLICIES.map((key) => OPTION_OF[key])] as const;
+const OPTIONS = ['ENABLED', 'IPV6', ...POLICY_KEYS.map((key) => OPTION_OF[key])] as const;
 type Option = (typeof OPTIONS)[number];
 
 /**

@@ -1,7 +1,7 @@
 /** ufw's files at one moment, parsed, with all their bytes, which show whether they have changed since. */
 import { FirewallError, type Sentence } from '../errors';
 import { isSameList } from '../lists';
-import type { Policies } from '../results';
+import { differingPolicies } from '../rules/policies';
 import type { Family } from '../rules/rule';
 import {
   canonicalFile,
@@ -140,7 +140,7 @@ export async function withWanted(snapshot: Snapshot, wanted: Wanted): Promise<Sn
   const { sources, settings: now } = snapshot;
   const isUntouched =
     enabled === now.enabled &&
-    !policiesDiffer(now.policies, policies) &&
+    differingPolicies(now.policies, policies).length === 0 &&
     snapshot.families.every((state) => isSameList(rulesIn(rules, state.family), state.rules));
   const assigned = isUntouched ? settingsTexts(sources) : withSettings(settingsTexts(sources), { policies, enabled });
   const settings = isUntouched ? now : parseSettings(assigned);
@@ -192,7 +192,7 @@ function nextFamily(
   const pristine = isPristine(file) && (!isUntouched || starts);
   const base = pristine
     ? canonicalFile(family, settings)
-    : policiesDiffer(now.policies, settings.policies)
+    : differingPolicies(now.policies, settings.policies).length > 0
       ? withLogging(file, settings)
       : file;
   const next = isUntouched && !pristine ? base : withRules(withChains(base, rules, settings), rules);
@@ -201,9 +201,6 @@ function nextFamily(
   lastPlanned.set(source.path, { text, file: next });
   return { next: { ...state, file: next, rules }, text };
 }
-
-const policiesDiffer = (a: Policies, b: Policies): boolean =>
-  a.incoming !== b.incoming || a.outgoing !== b.outgoing || a.routed !== b.routed;
 
 /** The files whose bytes differ between two snapshots, as the second has them. */
 export function changedFiles({ sources: from }: Snapshot, { sources: to }: Snapshot): FileText[] {
