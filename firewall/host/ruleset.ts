@@ -2,13 +2,13 @@
  * What else decides about packets besides the tables of the iptables that ufw uses: those of the other kind of iptables,
  * and nftables' own. On most devices there is neither, and two files and one small program tell.
  */
+import { readFile } from 'node:fs/promises';
 import { codeOf } from '../errors';
 import type { Family } from '../rules/rule';
 import { interfaceOf } from '../rules/tables';
 import { type FamilyTexts, type Ruleset, rulesetOf, tablesOfNft } from '../verdicts/ruleset';
-import { readText } from './files';
 import { saveOfKind } from './iptables';
-import { run } from './run';
+import { type Outcome, run } from './run';
 
 /** The kernel's list of the tables that the older interface holds. */
 const LEGACY_TABLES: Readonly<Record<Family, string>> = {
@@ -46,8 +46,14 @@ async function withBeside(
   const isThere =
     kind === 'nft'
       ? IPTABLES.some((name) => listed.includes(`${NFT_FAMILY[family]} ${name}`))
-      : Boolean((await readText(LEGACY_TABLES[family]))?.text.trim());
+      : (await readFile(LEGACY_TABLES[family], 'latin1').catch(withoutTables)).trim() !== '';
   return { family, save: text, beside: isThere ? await besides(family, kind) : '' };
+}
+
+/** Where the kernel has no such interface, there is no such file. */
+function withoutTables(error: NodeJS.ErrnoException): string {
+  if (error.code === 'ENOENT') return '';
+  throw error;
 }
 
 /** Null where there are tables, and no program to print them. */
@@ -61,11 +67,12 @@ async function besides(family: Family, kind: 'nft' | 'legacy'): Promise<string |
   }
 }
 
-/** The tables that nft sees, as `FAMILY NAME`; null where there is no nft, or the kernel does not speak to it. */
-export async function nftTables(): Promise<string[] | null> {
-  const listed = await nft(['list', 'tables']);
-  return listed === null ? null : [...listed.matchAll(/^table (\S+ \S+)$/gm)].flatMap(([, table]) => table ?? []);
-}
+/** What prints the names of all tables that nft sees. */
+export const LIST_TABLES = ['nft', 'list', 'tables'] as const;
+
+/** As `FAMILY NAME`; null where there is no nft, or the kernel does not speak to it. */
+export const nftTables = (printed: Outcome | null): string[] | null =>
+  printed?.code === 0 ? [...printed.stdout.matchAll(/^table (\S+ \S+)$/gm)].flatMap(([, table]) => table ?? []) : null;
 
 /** Where an nft cannot print it as JSON, what there is is not known, and not nothing. */
 const nftRuleset = async (): Promise<string> => (await nft(['-j', 'list', 'ruleset'])) ?? 'unknown';

@@ -8,11 +8,17 @@ import { readSockets } from '../host/sockets';
 import type { Settings } from '../messages';
 import type { Repetition, State } from '../results';
 import { type Registry, registryOf } from '../services/registry';
+import { expectedTable } from '../state/expected';
 import type { Kernel } from '../state/kernel';
 import { driftOf, type Facts, report } from '../state/report';
 import type { Snapshot } from '../state/snapshot';
+import { kernelRule } from '../verdicts/kernel-rule';
 import { socketsOfNginx } from '../web/server';
+import { yieldToEventLoop } from '../yield';
 import type { Reading } from './observation';
+
+/** Lines looked at before the event loop gets its turn. */
+const SLICE = 400;
 
 /** Who listens, and what time it is: nothing a change of rules touches, so it is read while one is made. */
 export type Surroundings = Pick<Facts, 'sockets' | 'nginx' | 'clock'>;
@@ -40,7 +46,7 @@ export async function stateOf(
 export async function read(settings: Settings): Promise<Reading> {
   const reading = readSnapshot(settings);
   const [snapshot, kernel, surroundings, flaws] = await Promise.all([
-    reading,
+    reading.then(foreseen),
     readKernel(reading),
     readSurroundings(),
     ownFlaws(settings),
@@ -48,6 +54,18 @@ export async function read(settings: Settings): Promise<Reading> {
   const report = await stateOf(settings, snapshot, kernel, surroundings);
   const state = { ...report, leftovers: [...report.leftovers, ...flaws] };
   return { snapshot, state, drift: driftOf(registryFor(settings, snapshot), snapshot, state) };
+}
+
+/** While programs print what the kernel holds: most likely it is what the files say, which is worked out meanwhile. */
+async function foreseen(snapshot: Snapshot): Promise<Snapshot> {
+  for (const { family } of snapshot.families) {
+    const lines = [...expectedTable(snapshot, family).chains.values()].flat();
+    for (const [at, line] of lines.entries()) {
+      kernelRule(line, family);
+      if (at % SLICE === SLICE - 1) await yieldToEventLoop();
+    }
+  }
+  return snapshot;
 }
 
 export const currentState = async (settings: Settings): Promise<State> => (await read(settings)).state;

@@ -54,12 +54,23 @@ export const TARGET_OF: Readonly<Record<Policy, string>> = { allow: 'ACCEPT', de
 const OPTIONS = ['ENABLED', 'IPV6', ...POLICY_KEYS.map((key) => OPTION_OF[key])] as const;
 type Option = (typeof OPTIONS)[number];
 
+/** One change asks the same of the same texts several times. */
+let last: { texts: SettingsTexts; settings: UfwSettings } | null = null;
+
 /**
  * The settings in the texts of both files, as the boot script reads them: that is what the kernel is loaded by. Where its value
  * cannot be known, as `ufw` reads them.
  * @throws FirewallError UFW_FILES_UNREADABLE where a policy is missing or not one of ufw's.
  */
-export function parseSettings({ defaultUfw, ufwConf }: SettingsTexts): UfwSettings {
+export function parseSettings(texts: SettingsTexts): UfwSettings {
+  const { defaultUfw, ufwConf } = texts;
+  if (last?.texts.defaultUfw === defaultUfw && last.texts.ufwConf === ufwConf) return last.settings;
+  const settings = readSettings(texts);
+  last = { texts: { defaultUfw, ufwConf }, settings };
+  return settings;
+}
+
+function readSettings({ defaultUfw, ufwConf }: SettingsTexts): UfwSettings {
   const lines = [...linesOf('defaultUfw', defaultUfw), ...linesOf('ufwConf', ufwConf)];
   const readings = new Map(OPTIONS.map((option) => [option, readingOf(lines, option)]));
   const isYes = (option: Option): boolean => readings.get(option)?.value === 'yes';

@@ -1,9 +1,10 @@
 /** The chains of tables made ready for walks, and the order in which packets meet them. */
 import type { Family } from '../rules/rule';
 import type { Table } from '../rules/tables';
-import { ALL_ADDRESSES, type Box, EVERYTHING, intersect, LEVEL, type Level, NO_INTERFACE } from './boxes';
+import { type Box, EVERYTHING, intersect, LEVEL, type Level, NO_INTERFACE } from './boxes';
 import type { Effect } from './foreign';
-import { type KernelRule, kernelRule, type Target } from './kernel-rule';
+import { type Groups, groupsOf } from './groups';
+import { type KernelRule, kernelRule, type States, type Target } from './kernel-rule';
 import { type DecidedBy, ownerOf } from './owner';
 import type { FamilyRuleset, Layer } from './ruleset';
 
@@ -23,8 +24,8 @@ export interface Entry {
   /** Whether it is about every other packet of the box. */
   sure: boolean;
   aside: number;
-  /** Which of the chain's groups it belongs to. */
-  group: number;
+  /** The box but for its addresses, as a text that is the same for the same. */
+  kind: string;
   rule: KernelRule;
   /** What it is said to do, if it drops, and if it accepts. */
   denied: Bound;
@@ -33,8 +34,7 @@ export interface Entry {
 
 export interface Chain {
   entries: readonly Entry[];
-  /** Of entries that differ in nothing but their addresses, as those of a blocklist, the box with any addresses. */
-  groups: readonly Box[];
+  groups: Groups;
   /** What is said to have decided where no rule did. */
   policy: DecidedBy;
 }
@@ -72,25 +72,53 @@ export function chainOf(lines: readonly string[], name: string, { family, layer,
   if (before) return before;
   const chain = `${layer === '' ? '' : `${layer} `}${table === 'filter' ? '' : `${table} `}${name}`;
   const entries: Entry[] = [];
-  const groups: Box[] = [];
-  const byKind = new Map<string, number>();
   for (const spec of lines) {
     const rule = kernelRule(spec, family);
     if (rule.target.kind === 'pass' || rule.parts.length === 0) continue;
     const said = boundsOf({ chain, rule: spec, owner: ownerOf(chain, spec) });
     for (const { box, except, sure, aside, kind } of rule.parts) {
-      let group = byKind.get(kind);
-      if (group === undefined) {
-        group = groups.length;
-        byKind.set(kind, group);
-        groups.push({ ...box, src: ALL_ADDRESSES, dst: ALL_ADDRESSES });
-      }
-      entries.push({ box, except, sure, aside, group, rule, ...said });
+      entries.push({ box, except, sure, aside, kind, rule, ...said });
     }
   }
-  const made = { entries, groups, policy: { chain, rule: null, owner: 'policy' } };
+  const made = { entries, groups: groupsOf(entries), policy: { chain, rule: null, owner: 'policy' } };
   known.set(lines, made);
   return made;
+}
+
+/**
+ * A chain without rules about nothing else than what is left aside (bits of ASIDE), without jumps to where nothing is
+ * decided, and for packets that connection tracking sees without rules about others than new connections.
+ */
+export function decisive(chain: Chain, { aside, tracked }: Seen, chains: Table, place: Place): Chain {
+  const ofTable = decisives.get(chains) ?? new Map<Chain, Chain[]>();
+  decisives.set(chains, ofTable);
+  const known = ofTable.get(chain) ?? [];
+  ofTable.set(chain, known);
+  const key = 2 * aside + Number(tracked);
+  const before = known[key];
+  if (before) return before;
+  const entries = chain.entries.filter(
+    ({ aside: mine, rule: { states, target } }) =>
+      (mine & aside) === 0 &&
+      !(tracked && states && !isNew(states, false) && !isNew(states, true)) &&
+      !(target.kind === 'named' && !target.goto && !hasEffect(chains, target.name, place)),
+  );
+  const made: Chain = { ...chain, entries, groups: groupsOf(entries) };
+  known[key] = made;
+  return made;
+}
+
+interface Seen {
+  aside: number;
+  tracked: boolean;
+}
+
+const decisives = new WeakMap<Table, Map<Chain, Chain[]>>();
+
+/** Whether states are wanted that a packet has which opens a connection, and whose destination was rewritten or not. */
+export function isNew({ names, negated }: States, isRewritten: boolean): boolean {
+  const isMeant = names.includes('NEW') || (isRewritten && names.includes('DNAT'));
+  return isMeant !== negated;
 }
 
 const boundsOf = (by: DecidedBy): Pick<Entry, 'denied' | 'allowed'> => ({
@@ -223,7 +251,7 @@ function foreignStages(rules: FamilyRuleset, direction: Direction): Stage[] {
     .map(foreignEntry);
   const chain: Chain = {
     entries,
-    groups: entries.map(({ box }) => ({ ...box, src: ALL_ADDRESSES, dst: ALL_ADDRESSES })),
+    groups: groupsOf(entries),
     policy: { chain: 'nft', rule: null, owner: 'other' },
   };
   const chains: Table = { chains: new Map(), policies: new Map() };
@@ -235,14 +263,14 @@ function withAnyTarget(effect: Effect): Effect {
   return { ...effect, box: { ...effect.box, dport, dst } };
 }
 
-function foreignEntry({ box, may, by }: Effect, group: number): Entry {
+function foreignEntry({ box, may, by }: Effect, at: number): Entry {
   const target = may === 'drop' ? DROP : UNKNOWN;
   const rule: KernelRule = {
     ...{ parts: [], states: null, target, counts: false },
     names: { interfaceIn: '', interfaceOut: '', src: '', dst: '' },
     key: `${by.chain} ${by.rule}`,
   };
-  return { box, except: [], sure: false, aside: 0, group, rule, ...boundsOf(by) };
+  return { box, except: [], sure: false, aside: 0, kind: String(at), rule, ...boundsOf(by) };
 }
 
 /** A region that packets of a direction can be in: those for the device itself leave by no interface, and so on. */

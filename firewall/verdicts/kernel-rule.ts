@@ -36,7 +36,7 @@ export interface KernelRule {
   /** Interfaces and addresses as the rule names them, one address without its `/32`; negated with `! ` in front, or empty. */
   names: Readonly<Record<Named, string>>;
   /** The same text for rules that do the same. */
-  key: string;
+  readonly key: string;
 }
 
 export type Named = 'interfaceIn' | 'interfaceOut' | 'src' | 'dst';
@@ -109,20 +109,15 @@ const FIRST_ODD_TCP_OPTION = 64;
 
 /** Lines as they were read before: most of a ruleset is the same from one reading to the next. */
 const byLine = new Map<string, KernelRule>();
-/** One object for all rules that do the same. */
-const byKey = new Map<string, KernelRule>();
 const MOST_RULES = 20_000;
 
-/** The rule of a text without `-A CHAIN`; the same object where rules do the same. */
+/** The rule of a text without `-A CHAIN`; the same object for the same text, as far as they are remembered. */
 export function kernelRule(spec: string, family: Family): KernelRule {
   const line = `${family} ${spec}`;
   const known = byLine.get(line);
   if (known) return known;
-  const read = readRule(spec, family);
+  const rule = readRule(spec, family);
   if (byLine.size >= MOST_RULES) byLine.clear();
-  if (byKey.size >= MOST_RULES) byKey.clear();
-  const rule = byKey.get(read.key) ?? read;
-  byKey.set(rule.key, rule);
   byLine.set(line, rule);
   return rule;
 }
@@ -177,17 +172,24 @@ function readRule(spec: string, family: Family): KernelRule {
   const { states, counts, names } = draft;
   const isLost = draft.never || (draft.odd && target.kind === 'drop');
   const parts = isLost ? [] : partsOf(draft, family);
-  const isSure = parts.every(({ sure }) => sure);
-  const text = isSure
-    ? parts.map(({ kind, box, except }) => `${kind} ${[box, ...except].map(addressText)}`).join(' | ')
-    : wordsOf(spec, options);
-  return { parts, states, target, counts, names, key: `${family} ${text} ${statesText(states)} ${targetText(target)}` };
+  let key: string | null = null;
+  return {
+    ...{ parts, states, target, counts, names },
+    // Made for few of thousands of rules.
+    get key() {
+      const isSure = parts.every(({ sure }) => sure);
+      const text = isSure ? parts.map(partText).join(' | ') : wordsOf(spec, options);
+      key ??= `${family} ${text} ${statesText(states)} ${targetText(target)}`;
+      return key;
+    },
+  };
 }
 
 /** What a rule that is not sure looks at; a match counts also where it has no options. */
 const wordsOf = (spec: string, options: readonly Option[]): string =>
   `${canonical(spec)} ${options.filter(({ name, values: [value = ''] }) => name === '-m' && !READABLE.has(value)).map(textOf)}`;
 
+const partText = ({ kind, box, except }: Part): string => `${kind} ${[box, ...except].map(addressText)}`;
 const addressText = ({ src, dst }: Box): string => `${src.value}/${src.mask} ${dst.value}/${dst.mask}`;
 const statesText = (states: States | null): string =>
   states ? `${states.negated ? '!' : ''}${[...states.names].sort()}` : '';

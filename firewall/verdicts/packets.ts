@@ -3,7 +3,6 @@ import type { Policy } from '../messages';
 import { ALL_PORTS, isMulti, portRanges } from '../rules/ports';
 import type { Rule } from '../rules/rule';
 import {
-  ALL_ADDRESSES,
   ALL_PROTOCOLS,
   ALL_TYPES,
   addressSet,
@@ -21,6 +20,7 @@ import {
   TCP_UDP,
   touches,
 } from './boxes';
+import { type Groups, groupsOf, placesNear } from './groups';
 
 export { type Box, EVERYTHING, intersect, LEVEL, type Level, subtract } from './boxes';
 
@@ -30,7 +30,7 @@ interface Decider {
   box: Box;
   level: Level;
   rule: Rule;
-  /** What it says of packets apart from their source, as a text that is the same for the same. */
+  /** What it says of packets apart from their addresses, as a text that is the same for the same. */
   kind: string;
 }
 
@@ -41,17 +41,7 @@ export interface Deciders {
 }
 
 export interface Chain extends Deciders {
-  /** The groups of one destination port, and all others: see `touching`. */
-  ofPort: ReadonlyMap<number, readonly Group[]>;
-  ofMany: readonly Group[];
-}
-
-/** Deciders that differ in nothing but their source, as those of a blocklist: for most questions one stands for all. */
-interface Group {
-  /** Of any source. */
-  box: Box;
-  /** Where in the list they stand. */
-  places: number[];
+  groups: Groups;
 }
 
 /** The bits of a protocol name of ufw's; `any` is tcp and udp where a port is named. */
@@ -89,9 +79,9 @@ const decidersByRule = new WeakMap<Rule, readonly Decider[]>();
 function decidersOf(rule: Rule): readonly Decider[] {
   const known = decidersByRule.get(rule);
   if (known) return known;
-  const { dst, interfaceIn, interfaceOut, action } = rule;
+  const { interfaceIn, interfaceOut, action } = rule;
   const deciders = boxesOf(rule).map((box) => {
-    const kind = `${box.protocols} ${box.dport} ${box.sport} ${dst} ${interfaceIn} ${interfaceOut}`;
+    const kind = `${box.protocols} ${box.dport} ${box.sport} ${interfaceIn} ${interfaceOut}`;
     return { box, level: LEVEL[action], rule, kind };
   });
   decidersByRule.set(rule, deciders);
@@ -101,32 +91,7 @@ function decidersOf(rule: Rule): readonly Decider[] {
 /** What decides about packets of one chain, in order. */
 export function chainOfRules(rules: readonly Rule[], policy: Level): Chain {
   const deciders = rules.flatMap(decidersOf);
-  const groups = new Map<string, Group>();
-  const ofPort = new Map<number, Group[]>();
-  const ofMany: Group[] = [];
-  for (const [at, { box, kind }] of deciders.entries()) {
-    const known = groups.get(kind);
-    if (known) {
-      known.places.push(at);
-      continue;
-    }
-    const group: Group = { box: { ...box, src: ALL_ADDRESSES }, places: [at] };
-    groups.set(kind, group);
-    const [first, last] = box.dport;
-    if (first !== last) ofMany.push(group);
-    else ofPort.set(first, [...(ofPort.get(first) ?? []), group]);
-  }
-  return { deciders, policy, ofPort, ofMany };
-}
-
-/** The deciders of a chain that decide about packets of a region, in order: with thousands of rules a handful. */
-function touching(region: Box, { deciders, ofPort, ofMany }: Chain): readonly Decider[] {
-  const [first, last] = region.dport;
-  const single = first === last ? (ofPort.get(first) ?? []) : [...ofPort.values()].flat();
-  const groups = [...single, ...ofMany].filter(({ box }) => touches(region, box));
-  const places = groups.flatMap((group) => group.places).sort((a, b) => a - b);
-  const found = places.flatMap((at) => deciders[at] ?? []);
-  return region.src === ALL_ADDRESSES ? found : found.filter(({ box }) => agree(region.src, box.src));
+  return { deciders, policy, groups: groupsOf(deciders) };
 }
 
 /** What of a list of rules decides about packets of a region; quicker for a list that is asked about once. */
@@ -134,9 +99,11 @@ export function decidersWithin(region: Box, rules: readonly Rule[], policy: Leve
   return { deciders: rules.flatMap(decidersOf).filter(({ box }) => touches(region, box)), policy };
 }
 
-/** The chain without what cannot decide about packets of a region. */
-export function within(region: Box, chain: Chain): Deciders {
-  return { deciders: touching(region, chain), policy: chain.policy };
+/** The chain without what cannot decide about packets of a region: with thousands of rules a handful is left. */
+export function within(region: Box, { deciders, policy, groups }: Chain): Deciders {
+  const near = placesNear(groups, region).map((at) => deciders[at] as Decider);
+  const { src, dst } = region;
+  return { deciders: near.filter(({ box }) => agree(src, box.src) && agree(dst, box.dst)), policy };
 }
 
 /** The region cut into boxes with what decides about each: a rule, or the policy (`rule: null`). */

@@ -26,13 +26,15 @@ import {
   type Bound,
   type Chain,
   chainOf,
+  decisive,
   type Entry,
-  hasEffect,
+  isNew,
   type Pipeline,
   type Place,
   type Stage,
 } from './chains';
-import type { States, Target } from './kernel-rule';
+import { placesNear } from './groups';
+import type { Target } from './kernel-rule';
 import type { DecidedBy } from './owner';
 
 /** What has left a flock, the last first: what some of a chain's entries are about. */
@@ -454,15 +456,12 @@ const placeOf = ({ layer, table }: Stage, family: Family): Place => ({ family, l
 function entriesOf(view: View, stage: Stage, chain: Chain, family: Family): readonly Entry[] {
   const known = view.known.get(chain);
   if (known) return known;
-  const { match, aside } = view;
-  const near = chain.groups.map((box) => touches(match, box));
+  const { match } = view;
+  const { entries, groups } = decisive(chain, view, stage.chains, placeOf(stage, family));
   const found: Entry[] = [];
-  for (const entry of chain.entries) {
-    if (!near[entry.group] || (entry.aside & aside) !== 0) continue;
+  for (const at of placesNear(groups, match)) {
+    const entry = entries[at] as Entry;
     if (!agree(match.src, entry.box.src) || !agree(match.dst, entry.box.dst)) continue;
-    const { target } = entry.rule;
-    if (target.kind === 'named' && !target.goto && !hasEffect(stage.chains, target.name, placeOf(stage, family)))
-      continue;
     const seen = asSeen(view, entry);
     if (seen) found.push(seen);
   }
@@ -491,12 +490,6 @@ function asSeen({ match, over, tracked, rewritten: by }: View, entry: Entry): En
     Object.assign(box, { [field]: EVERYTHING[field] });
   }
   return { ...entry, box, except, sure };
-}
-
-/** Whether states are wanted that a packet has which opens a connection. */
-function isNew({ names, negated }: States, isRewritten: boolean): boolean {
-  const isMeant = names.includes('NEW') || (isRewritten && names.includes('DNAT'));
-  return isMeant !== negated;
 }
 
 /** The same view always, so that its entries are found once. */

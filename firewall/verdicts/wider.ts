@@ -15,6 +15,7 @@ import {
   rewritesOf,
   type Stage,
 } from './chains';
+import { NO_GROUPS } from './groups';
 import type { DecidedBy } from './owner';
 import type { FamilyRuleset, Layer, Ruleset } from './ruleset';
 import { isThere } from './verdict';
@@ -145,7 +146,7 @@ const textOf = ({ foreign }: FamilyRuleset): string =>
   foreign.flatMap(({ effects }) => effects.map(({ by, may }) => `${may} ${by.chain} ${by.rule}`)).join('\n');
 
 const EMPTY: Table = { chains: new Map(), policies: new Map() };
-const NO_CHAIN: Chain = { entries: [], groups: [], policy: { chain: '', rule: null, owner: 'policy' } };
+const NO_CHAIN: Chain = { entries: [], groups: NO_GROUPS, policy: { chain: '', rule: null, owner: 'policy' } };
 
 /** @param isSpokenOf whether it is this table by whose rules packets are said to get through */
 function differences(old: Table = EMPTY, next: Table = EMPTY, place: Place, isSpokenOf: boolean): Suspect[] {
@@ -176,21 +177,24 @@ function differences(old: Table = EMPTY, next: Table = EMPTY, place: Place, isSp
 /** What only one of two lists has; all between the first and the last difference where the order of the rest is another. */
 function changes(old: readonly Entry[], next: readonly Entry[]): { gone: Entry[]; fresh: Entry[] } {
   let first = 0;
-  while (first < old.length && old[first]?.rule === next[first]?.rule) first++;
+  while (first < old.length && isSameRule(old[first], next[first])) first++;
   let tail = 0;
   const most = Math.min(old.length, next.length) - first;
-  while (tail < most && old[old.length - 1 - tail]?.rule === next[next.length - 1 - tail]?.rule) tail++;
+  while (tail < most && isSameRule(old[old.length - 1 - tail], next[next.length - 1 - tail])) tail++;
   const [from, to] = [old.slice(first, old.length - tail), next.slice(first, next.length - tail)];
-  const [oldRules, nextRules] = [new Set(from.map(({ rule }) => rule)), new Set(to.map(({ rule }) => rule))];
-  const staying = from.filter(({ rule }) => nextRules.has(rule));
-  const stayed = to.filter(({ rule }) => oldRules.has(rule));
-  const isInOrder = staying.length === stayed.length && staying.every(({ rule }, at) => rule === stayed[at]?.rule);
+  const [oldKeys, nextKeys] = [new Set(from.map(({ rule }) => rule.key)), new Set(to.map(({ rule }) => rule.key))];
+  const staying = from.filter(({ rule }) => nextKeys.has(rule.key));
+  const stayed = to.filter(({ rule }) => oldKeys.has(rule.key));
+  const isInOrder = staying.length === stayed.length && staying.every((one, at) => isSameRule(one, stayed[at]));
   if (!isInOrder) return { gone: from, fresh: to };
   return {
-    gone: from.filter(({ rule }) => !nextRules.has(rule)),
-    fresh: to.filter(({ rule }) => !oldRules.has(rule)),
+    gone: from.filter(({ rule }) => !nextKeys.has(rule.key)),
+    fresh: to.filter(({ rule }) => !oldKeys.has(rule.key)),
   };
 }
+
+const isSameRule = (one: Entry | undefined, other: Entry | undefined): boolean =>
+  one?.rule === other?.rule || (one !== undefined && one.rule.key === other?.rule.key);
 
 const placeText = ({ layer, table }: Omit<Place, 'family'>, chain: string): string => `${layer} ${table} ${chain}`;
 
