@@ -165,6 +165,8 @@ export const setProfileRequest = z.strictObject({
   profile: z._default(text, 'enhanced'),
   optionalServices: z._default(z.enum(['keep', 'open', 'close']), 'keep'),
   ownRules: z._default(z.enum(['keep', 'remove']), 'keep'),
+  /** With `lockdown`: also block what rules of others would let through, where a rule of ufw's decides before them. */
+  overrideOthers: z._default(z.boolean(), false),
   ...changeOptions,
 });
 export type SetProfileRequest = z.infer<typeof setProfileRequest>;

@@ -8,7 +8,7 @@ export = (RED: NodeAPI): void => {
     if (!def) return;
     changingNode(RED, this, def, {
       typed: ['profile'],
-      fixed: { optionalServices: def.optionalServices, ownRules: def.ownRules },
+      fixed: { optionalServices: def.optionalServices, ownRules: def.ownRules, overrideOthers: def.overrideOthers },
       apply: (device, request, asking) => device.setProfile(request, asking),
     });
   });

@@ -28,8 +28,11 @@ export interface Intent {
   movesWeb?: boolean;
   /** Repairs what a killed ufw leaves behind, so it begins from files that are not ufw's any more. */
   repairs?: boolean;
-  /** Called again whenever the files have changed since the last call. Pure; throws what refuses the change. */
-  plan(snapshot: Snapshot, id: string): Plan | Promise<Plan>;
+  /**
+   * Called again whenever the files have changed since the last call; throws what refuses the change.
+   * @param kernel what it held when the files were read
+   */
+  plan(snapshot: Snapshot, id: string, kernel: Kernel): Plan | Promise<Plan>;
   /** Asked of each plan before anything is done for it; throws what refuses the change. */
   guard(draft: Draft, intent: Intent, id: string): Promise<void>;
 }
@@ -42,7 +45,9 @@ export interface Committed {
   files: readonly string[];
   backup: string | null;
   warnings: readonly string[];
+  /** What it holds now, and what it held before. */
   kernel: Kernel;
+  kernelBefore: Kernel;
 }
 
 /** How long another program may hold ufw's lock, in ms. */
@@ -86,13 +91,18 @@ export interface Draft {
 async function draftOf(settings: Settings, intent: Intent, id: string): Promise<Draft> {
   const reading = readSnapshot(settings, intent.repairs);
   const [before, kernel] = await Promise.all([reading, readKernel(reading)]);
-  const draft = { before, kernel, ...(await planned(before, intent, id)) };
+  const draft = { before, kernel, ...(await planned(before, intent, id, kernel)) };
   await intent.guard(draft, intent, id);
   return draft;
 }
 
-async function planned(before: Snapshot, intent: Intent, id: string): Promise<Omit<Draft, 'before' | 'kernel'>> {
-  const plan = await intent.plan(before, id);
+async function planned(
+  before: Snapshot,
+  intent: Intent,
+  id: string,
+  kernel: Kernel,
+): Promise<Omit<Draft, 'before' | 'kernel'>> {
+  const plan = await intent.plan(before, id, kernel);
   const after = await withWanted(before, plan);
   const files = changedFiles(before, after);
   return { plan, after, files, isNothing: files.length === 0 && plan.unit === undefined };
@@ -100,7 +110,7 @@ async function planned(before: Snapshot, intent: Intent, id: string): Promise<Om
 
 /** The result where nothing was done. */
 const unmade = (id: string, { before, after, kernel, plan, files }: Draft): Committed => ({
-  ...{ id, changed: false, before, after, kernel, backup: null, warnings: plan.warnings },
+  ...{ id, changed: false, before, after, kernel, kernelBefore: kernel, backup: null, warnings: plan.warnings },
   files: files.map(({ path }) => path),
 });
 
@@ -161,7 +171,8 @@ async function underLock(
     const loads = await (isCurrent ? preparing : prepared(intent, draft));
     const done = await apply(settings, { id, intent, lock, loads, ...draft });
     return {
-      ...{ id, changed: true, before: draft.before, after: draft.after, kernel: done.kernel, backup: id },
+      ...{ id, changed: true, before: draft.before, after: draft.after, backup: id },
+      ...{ kernel: done.kernel, kernelBefore: draft.kernel },
       // That only the schedule was written is nobody's news.
       files: isAboutLaterOnly(draft) ? [] : draft.files.map(({ path }) => path),
       warnings: [...warnings, ...done.warnings],
@@ -201,14 +212,19 @@ async function lockAfterUfw(settings: Settings, first = startHolder(settings)): 
  * Whether a `ufw` command has written an older state over the change: one that was running when the lock was released, or,
  * before 0.36 when ufw had no lock, one that wrote while the change was made.
  */
-async function isUndone(settings: Settings, intent: Intent, id: string, { after }: Committed): Promise<boolean> {
+async function isUndone(
+  settings: Settings,
+  intent: Intent,
+  id: string,
+  { after, kernel }: Committed,
+): Promise<boolean> {
   // In this order: one that is no longer among them has written before the files are read.
   await ended(await ufwProcesses(), LATE_UFW_MS);
   const now = await readSnapshot(settings, intent.repairs);
   if (changedFiles(after, now).length === 0) return false;
   // The rest of what a change sets is not ufw's, so no ufw command undoes it.
   const own = [now.sources.schedule.path, now.sources.site?.path];
-  return (await planned(now, intent, id)).files.some(({ path }) => !own.includes(path));
+  return (await planned(now, intent, id, kernel)).files.some(({ path }) => !own.includes(path));
 }
 
 /**

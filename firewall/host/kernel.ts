@@ -34,7 +34,7 @@ export async function readKernel(managed: Managed | Promise<Managed>, known?: Ke
     ),
   );
   const there = (await Promise.all(saved)).filter((one): one is { family: Family; text: string } => one !== null);
-  const nft = known?.[0] ? known[0].nftTables : nftTables(outcomes[families.length] ?? null);
+  const nft = known?.[0] ? known[0].nftTables : await nftTables(outcomes[families.length] ?? null);
   const rulesets = await readRuleset(
     there.map(({ family, text }) => ({ family, text: timeless(text) })),
     nft,

@@ -70,9 +70,15 @@ async function besides(family: Family, kind: 'nft' | 'legacy'): Promise<string |
 /** What prints the names of all tables that nft sees. */
 export const LIST_TABLES = ['nft', 'list', 'tables'] as const;
 
-/** As `FAMILY NAME`; null where there is no nft, or the kernel does not speak to it. */
-export const nftTables = (printed: Outcome | null): string[] | null =>
-  printed?.code === 0 ? [...printed.stdout.matchAll(/^table (\S+ \S+)$/gm)].flatMap(([, table]) => table ?? []) : null;
+/**
+ * As `FAMILY NAME`; null where there is no nft, or the kernel does not speak to it.
+ * @param printed null where it has to be run again
+ * @throws FirewallError TIMEOUT, INTERNAL
+ */
+export async function nftTables(printed: Outcome | null): Promise<string[] | null> {
+  const listed = printed ? (printed.code === 0 ? printed.stdout : null) : await nft(LIST_TABLES.slice(1));
+  return listed === null ? null : [...listed.matchAll(/^table (\S+ \S+)$/gm)].flatMap(([, table]) => table ?? []);
+}
 
 /** Where an nft cannot print it as JSON, what there is is not known, and not nothing. */
 const nftRuleset = async (): Promise<string> => (await nft(['-j', 'list', 'ruleset'])) ?? 'unknown';

@@ -5,8 +5,6 @@
 import { FirewallError, type Sentence, say } from '../errors';
 import { isBlock } from '../rules/rule';
 import type { FamilyRules } from '../state/family-rules';
-import type { Plan } from '../state/plan';
-import type { Schedule } from '../state/schedule';
 import type { Snapshot } from '../state/snapshot';
 
 /** Rules that one request can add, both families together: a vendor profile adds about a hundred. */
@@ -20,20 +18,19 @@ const MOST_LEASES = 100;
 /** … and with those that close something. */
 const MOST_WITH_CLOSING = 120;
 
+interface Counted extends Pick<Snapshot, 'schedule'> {
+  families: readonly FamilyRules[];
+}
+
 /**
- * The plan, if it is within the bounds.
  * @param property what the rules come from: named in the error
  * @throws FirewallError INVALID_INPUT
  */
-export function withinBounds<Bounded extends Pick<Plan, 'rules' | 'schedule'>>(
-  before: Pick<Snapshot, 'schedule'> & { families: readonly FamilyRules[] },
-  plan: Bounded,
-  property: 'service' | 'profile',
-): Bounded {
+export function refuseTooMuch(before: Counted, after: Counted, property: 'service' | 'profile'): void {
   const known = new Set(before.families.flatMap(({ rules }) => rules));
-  const added = plan.rules.flatMap(({ rules }) => rules.filter((rule) => !known.has(rule)));
+  const added = after.families.flatMap(({ rules }) => rules.filter((rule) => !known.has(rule)));
   const onlyBlocks = added.every(isBlock);
-  const [was, is] = [count(before.families), count(plan.rules)];
+  const [was, is] = [count(before.families), count(after.families)];
   if (is > was && is - was > MOST_ADDED) {
     throw tooMuch(
       say`${property}: this would add ${is - was} rules, and no more than ${MOST_ADDED} can be added at once.`,
@@ -47,7 +44,7 @@ export function withinBounds<Bounded extends Pick<Plan, 'rules' | 'schedule'>>(
       say`Delete rules that are no longer needed, for example by the profile lockdown.`,
     );
   }
-  const [ran, run] = [before.schedule, plan.schedule ?? before.schedule].map(leases) as [number, number];
+  const [ran, run] = [before.schedule.leases.length, after.schedule.leases.length];
   const mostLeases = onlyBlocks ? MOST_WITH_CLOSING : MOST_LEASES;
   if (run > ran && run > mostLeases) {
     throw tooMuch(
@@ -55,12 +52,9 @@ export function withinBounds<Bounded extends Pick<Plan, 'rules' | 'schedule'>>(
       say`Wait until one of them ends, or make the change permanent.`,
     );
   }
-  return plan;
 }
 
 const count = (lists: readonly FamilyRules[]): number => lists.reduce((sum, { rules }) => sum + rules.length, 0);
-
-const leases = (schedule: Pick<Schedule, 'leases'>): number => schedule.leases.length;
 
 const tooMuch = (what: Sentence, remedy: Sentence): FirewallError =>
   new FirewallError('INVALID_INPUT', { what, remedy });

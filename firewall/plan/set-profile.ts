@@ -3,26 +3,34 @@
 import { isSameList } from '../lists';
 import type { SetProfileRequest } from '../messages';
 import type { Policies } from '../results';
-import { type Family, isBlock, type Rule } from '../rules/rule';
+import { type Family, isBlock, type Rule, sameIdentity } from '../rules/rule';
 import { about, isForAnyone, isStructural, remoteOf } from '../services/about';
 import type { Service } from '../services/catalogue';
 import { ANY_SCOPE, type Expectation, type Profile, profileNamed, type Scope } from '../services/profiles';
-import type { Registry } from '../services/registry';
+import { type Registry, singleRuleSpecs } from '../services/registry';
 import type { FamilyRules } from '../state/family-rules';
 import type { Plan } from '../state/plan';
 import type { Snapshot } from '../state/snapshot';
-import { DIRECTIONS, type Direction, scopeFits } from '../verdicts/openness';
+import { DIRECTIONS, type Direction, ruleFor, scopeFits } from '../verdicts/openness';
+import type { Closing } from '../verdicts/still-open';
 import { yieldToEventLoop } from '../yield';
 import { withoutLeases } from './lease';
 import { opened, type Target, withoutRulesOf } from './open-close';
+import { inserted } from './rule-list';
 
 /**
  * A profile says what every service is to be, so temporary openings and closings end with it.
+ * @param blocked what is blocked by rules of its own in the first place, except where the profile opens it by another name
  * @throws FirewallError UNKNOWN_PROFILE, INVALID_INPUT
  */
-export async function planProfile(snapshot: Snapshot, registry: Registry, request: SetProfileRequest): Promise<Plan> {
+export async function planProfile(
+  snapshot: Snapshot,
+  registry: Registry,
+  request: SetProfileRequest,
+  blocked: readonly Closing[] = [],
+): Promise<Plan> {
   const { base, ended, leases } = withoutLeases(snapshot, () => true);
-  const plan = await underProfile(base, registry, request);
+  const plan = await underProfile(base, registry, request, blocked);
   if (ended.length === 0) return plan;
   const services = ended.map(({ service }) => service).join(', ');
   return {
@@ -32,12 +40,17 @@ export async function planProfile(snapshot: Snapshot, registry: Registry, reques
   };
 }
 
-async function underProfile(snapshot: Snapshot, registry: Registry, request: SetProfileRequest): Promise<Plan> {
+async function underProfile(
+  snapshot: Snapshot,
+  registry: Registry,
+  request: SetProfileRequest,
+  blocked: readonly Closing[],
+): Promise<Plan> {
   const profile = profileNamed(registry, request.profile, request.optionalServices);
   const policies: Policies = { ...snapshot.settings.policies, ...profile.policies };
   const rules: FamilyRules[] = [];
   for (const { family, rules: old } of snapshot.families) {
-    rules.push({ family, rules: await rulesUnder(old, { family, profile, policies, registry, request }) });
+    rules.push({ family, rules: await rulesUnder(old, { family, profile, policies, registry, request, blocked }) });
   }
   const warnings = snapshot.settings.enabled
     ? []
@@ -51,16 +64,22 @@ interface ProfileTask {
   policies: Policies;
   registry: Registry;
   request: SetProfileRequest;
+  blocked: readonly Closing[];
 }
 
 async function rulesUnder(rules: readonly Rule[], task: ProfileTask): Promise<readonly Rule[]> {
-  const { family, profile, policies, registry, request } = task;
+  const { family, profile, policies, registry, request, blocked } = task;
   const removesOwn = profile.removesOwnRules || request.ownRules === 'remove';
   const abouts = registry.services.flatMap((service) => DIRECTIONS.map((direction) => about(service, direction)));
   const isOwn = (rule: Rule): boolean => !isStructural(rule) && !abouts.some((isAbout) => isAbout(rule));
   // Own rules that only block are no danger, unless the user asked for a clean slate.
   const isUnwanted = (rule: Rule): boolean => (request.ownRules === 'remove' || !isBlock(rule)) && isOwn(rule);
   let list: readonly Rule[] = removesOwn ? rules.filter((rule) => !isUnwanted(rule)) : rules;
+  for (const { service, direction, scope } of blocked) {
+    for (const spec of singleRuleSpecs(service.opens)) {
+      list = first(list, ruleFor(family, direction, spec, scope, { action: 'deny' }));
+    }
+  }
   // What is closed must not close what is opened by another name.
   const isClosing = ({ want }: Expectation): number => (want === 'closed' ? 0 : 1);
   for (const expectation of [...profile.expectations].sort((a, b) => isClosing(a) - isClosing(b))) {
@@ -68,6 +87,13 @@ async function rulesUnder(rules: readonly Rule[], task: ProfileTask): Promise<re
     await yieldToEventLoop();
   }
   return isSameList(list, rules) ? rules : list;
+}
+
+/** The rule before all others but those about the device's own interfaces, which are not the network's. */
+function first(rules: readonly Rule[], rule: Rule): readonly Rule[] {
+  const rest = rules.filter((other) => !sameIdentity(other, rule));
+  const at = rest.findIndex((other) => !isStructural(other));
+  return inserted(rest, rule, at < 0 ? rest.length : at);
 }
 
 function meeting(

@@ -24,7 +24,10 @@ export async function changeWebPorts(
     });
   }
   await refuseLink(settings.webSite);
-  const deadline = await deadlineAfter(request.keepOldOpen);
+  const { keepOldOpen, confirmWithin } = request;
+  // As long as it may be reverted, the old ports are what it would go back to.
+  const least = confirmWithin === 0 ? 0 : confirmWithin + 1;
+  const deadline = await deadlineAfter(keepOldOpen === 0 ? 0 : Math.max(keepOldOpen, least));
   const ports = [request.http, request.https].filter((port) => port !== undefined).join(' ');
   return change(
     settings,

@@ -36,6 +36,8 @@ interface Asked extends Omit<Intent, 'reason' | 'guard'> {
   isLockdown?: boolean;
   /** The profile that is to hold from now on. */
   wanted?: WantedProfile;
+  /** The property that its rules come from, where there are bounds to how many it may make. */
+  bounded?: 'service' | 'profile';
   /** What is to be closed when it has been made. */
   closings?: (after: Snapshot) => readonly Closing[];
 }
@@ -54,7 +56,7 @@ export async function change(
   const { order, wanted, since, isLockdown = false } = asked;
   let surroundings: Promise<Surroundings> | undefined;
   let isRepeated = false;
-  const plan: Intent['plan'] = async (snapshot, id) => {
+  const plan: Intent['plan'] = async (snapshot, id, kernel) => {
     // Read while the change waits for the lock and for the kernel.
     if (!asked.movesWeb && !surroundings) {
       surroundings = readSurroundings();
@@ -67,7 +69,7 @@ export async function change(
     isRepeated = !!order && lastRequest?.change !== id && isCarriedOut(order, lastRequest, clock.wall);
     if (isRepeated) return unchanged(snapshot);
     if (pending && pending.id !== id && !asked.overrides && !dryRun) throw waits(pending, clock);
-    const planned = await asked.plan(snapshot, id);
+    const planned = await asked.plan(snapshot, id, kernel);
     const acts = await changesAnything(snapshot, planned);
     const isLastWord = isLockdown && !dryRun && (acts || !(await isLast(settings, lockdown, clock)));
     const schedule = {
@@ -84,10 +86,10 @@ export async function change(
     };
     return { ...planned, schedule };
   };
-  const guard = door(settings, { force, onlyTighten });
+  const guard = door(settings, { force, onlyTighten }, asked.bounded);
   const done = await transact(settings, { ...asked, plan, guard, reason: 'requested' }, dryRun);
   if (isRepeated) return repetition(settings, done.warnings);
-  const cut = cutConnections && done.changed && !dryRun ? await cutClosed(done.before, done.after) : NOTHING_CUT;
+  const cut = cutConnections && done.changed && !dryRun ? await cutClosed(done) : NOTHING_CUT;
   const state = await stateOf(
     settings,
     dryRun ? done.before : done.after,

@@ -1,10 +1,12 @@
 /** Ends the established connections that a change has closed: `before.rules` let them live on otherwise. */
+import { networkInterfaces } from 'node:os';
+import type { Committed } from '../commit/transaction';
 import { type Connection, connections, endConnections } from '../host/connections';
 import { readSockets } from '../host/sockets';
-import { makeRule } from '../rules/rule';
-import type { Snapshot } from '../state/snapshot';
-import { chainFor, type Direction } from '../verdicts/openness';
-import { boxOf, LEVEL, levelOf } from '../verdicts/packets';
+import { OWN_INTERFACES } from '../services/about';
+import { rulesetIn } from '../state/kernel';
+import { mayBegin } from '../verdicts/connection';
+import type { Ruleset } from '../verdicts/ruleset';
 
 interface Cut {
   count: number;
@@ -12,14 +14,15 @@ interface Cut {
 }
 
 /** Ends what could begin before a change and could not begin after it. What fails here is a warning: the rules hold. */
-export async function cutClosed(before: Snapshot, after: Snapshot): Promise<Cut> {
+export async function cutClosed({ kernelBefore, kernel }: Pick<Committed, 'kernelBefore' | 'kernel'>): Promise<Cut> {
   try {
     const [all, sockets] = await Promise.all([connections(), readSockets()]);
     const ports = new Set(sockets.filter(({ protocol }) => protocol === 'tcp').map(({ port }) => port));
-    const unwanted = all.filter((one) => {
-      const direction = ports.has(one.local.port) ? 'in' : 'out';
-      return lets(before, one, direction) && !lets(after, one, direction);
-    });
+    const own = ownAddresses();
+    const lets = (rules: Ruleset, one: Connection): boolean =>
+      mayBegin(rules, one, ports.has(one.local.port) ? 'in' : 'out', own.get(one.local.address) ?? null);
+    const [before, after] = [rulesetIn(kernelBefore), rulesetIn(kernel)];
+    const unwanted = all.filter((one) => lets(before, one) && !lets(after, one));
     const count = unwanted.length === 0 ? 0 : await endConnections(unwanted);
     const left = unwanted.length - count;
     return {
@@ -31,14 +34,10 @@ export async function cutClosed(before: Snapshot, after: Snapshot): Promise<Cut>
   }
 }
 
-/** Whether the first packet of a connection would get through, at least by one interface. */
-function lets({ families, settings }: Snapshot, { family, local, remote }: Connection, direction: Direction): boolean {
-  const state = families.find((one) => one.family === family);
-  if (!state || !settings.enabled) return true;
-  const [from, to] = direction === 'in' ? [remote, local] : [local, remote];
-  const packet = makeRule(family, {
-    ...{ direction, protocol: 'tcp', src: from.address, dst: to.address },
-    ...{ sport: String(from.port), dport: String(to.port) },
-  });
-  return levelOf(boxOf(packet), chainFor(state.rules, settings.policies, direction)) !== LEVEL.deny;
+/** The addresses of loopback and of the LON tunnel, each with its interface. */
+function ownAddresses(): ReadonlyMap<string, string> {
+  const interfaces = networkInterfaces();
+  return new Map(
+    OWN_INTERFACES.flatMap((name) => (interfaces[name] ?? []).map(({ address }): [string, string] => [address, name])),
+  );
 }

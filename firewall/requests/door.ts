@@ -6,6 +6,7 @@ import type { Draft, Intent } from '../commit/transaction';
 import { type Sentence, say } from '../errors';
 import { formsIn } from '../host/in-sync';
 import type { Settings } from '../messages';
+import { refuseTooMuch } from '../plan/bounds';
 import { type Future, futuresOf } from '../plan/futures';
 import { type Limits, type Moment, refusalOf } from '../plan/guard';
 import { rulesetIn } from '../state/kernel';
@@ -13,12 +14,16 @@ import { checkpointOf } from '../state/new-checkpoint';
 import { rulesetAfter } from '../state/ruleset-after';
 import { registryFor } from './read';
 
-/** @throws by the function it gives: FirewallError WOULD_OPEN, LOCKOUT */
+/**
+ * @param bounded the property that the rules come from, where there are bounds to how many may be made
+ * @throws by the function it gives: FirewallError INVALID_INPUT, WOULD_OPEN, LOCKOUT
+ */
 export const door =
-  (settings: Settings, limits: Limits) =>
+  (settings: Settings, limits: Limits, bounded?: 'service' | 'profile') =>
   async (draft: Draft, intent: Pick<Intent, 'action' | 'reason'>, id: string): Promise<void> => {
-    if (limits.force && !limits.onlyTighten) return;
     const { before, kernel, after, files, plan } = draft;
+    if (bounded) refuseTooMuch(before, after, bounded);
+    if (limits.force && !limits.onlyTighten) return;
     const now: Moment = { rules: rulesetIn(kernel), registry: registryFor(settings, before) };
     const { action, reason } = intent;
     const formsOf = await formsIn(before, kernel);

@@ -24,7 +24,7 @@ export async function leftOpen(
 }
 
 /** Whether what decides is one of ufw's rules, or a policy, and not a line that somebody has put into ufw's chains. */
-function plannedIn({ families }: Snapshot): (by: DecidedBy) => boolean {
+export function plannedIn({ families }: Snapshot): (by: DecidedBy) => boolean {
   let own: ReadonlySet<string> | null = null;
   return ({ chain, rule, owner }) => {
     if (owner !== 'ufw' || rule === null) return owner === 'policy';

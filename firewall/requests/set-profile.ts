@@ -1,8 +1,7 @@
 import { readBackup } from '../commit/journal';
 import { messageOf } from '../errors';
 import { readSchedule } from '../host/snapshot';
-import type { Call, Settings } from '../messages';
-import { withinBounds } from '../plan/bounds';
+import type { Call, SetProfileRequest, Settings } from '../messages';
 import { onTop } from '../plan/on-top';
 import { planUndo } from '../plan/restore';
 import { planProfile } from '../plan/set-profile';
@@ -11,7 +10,9 @@ import { ANY_SCOPE, profileNamed } from '../services/profiles';
 import type { Checkpoint } from '../state/checkpoint';
 import { type Plan, unchanged } from '../state/plan';
 import type { Snapshot } from '../state/snapshot';
+import type { Closing } from '../verdicts/still-open';
 import { change } from './change';
+import { overriding } from './override';
 import { registryFor } from './read';
 
 /** Applies a profile. A lockdown also takes back the change that waits to be confirmed, if there is one. */
@@ -19,7 +20,7 @@ export async function setProfile(
   settings: Settings,
   { request, order, since }: Call<'setProfile'>,
 ): Promise<ChangeResult | Repetition> {
-  const { profile, optionalServices } = request;
+  const { profile, optionalServices, overrideOthers } = request;
   const isLockdown = profile === 'lockdown';
   const waiting = isLockdown ? await waitingChange(settings) : null;
   return change(
@@ -27,15 +28,16 @@ export async function setProfile(
     {
       ...{ action: `set-profile ${profile}`, order, since, wanted: { profile, optionalServices } },
       ...{ isLockdown, overrides: isLockdown, movesWeb: waiting !== null },
-      closings: (after) =>
-        profileNamed(registryFor(settings, after), profile, optionalServices)
-          .expectations.filter(({ want }) => want === 'closed')
-          .map(({ service, direction }) => ({ service, direction, scope: ANY_SCOPE })),
-      plan: async (snapshot) => {
+      // Nothing must hold up a lockdown.
+      ...(isLockdown ? {} : { bounded: 'profile' }),
+      closings: (after) => closingsOf(settings, after, request),
+      plan: async (snapshot, _, kernel) => {
         const applied = async (base: Snapshot): Promise<Plan> => {
-          const planned = await planProfile(base, registryFor(settings, base), request);
-          // Nothing must hold up a lockdown.
-          return isLockdown ? planned : withinBounds(base, planned, 'profile');
+          const applying = (blocked: readonly Closing[]): Promise<Plan> =>
+            planProfile(base, registryFor(settings, base), request, blocked);
+          const planned = await applying([]);
+          if (!isLockdown || !overrideOthers) return planned;
+          return overriding({ before: snapshot, base, kernel }, planned, closingsOf(settings, base, request), applying);
         };
         const { pending } = snapshot.schedule;
         if (!isLockdown || !pending) return applied(snapshot);
@@ -45,6 +47,12 @@ export async function setProfile(
     request,
   );
 }
+
+/** What a profile closes. */
+const closingsOf = (settings: Settings, snapshot: Snapshot, request: SetProfileRequest): Closing[] =>
+  profileNamed(registryFor(settings, snapshot), request.profile, request.optionalServices)
+    .expectations.filter(({ want }) => want === 'closed')
+    .map(({ service, direction }) => ({ service, direction, scope: ANY_SCOPE }));
 
 /** The change that waits to be confirmed, or why it cannot be taken back: that must not hold up a lockdown. */
 async function waitingChange(settings: Settings): Promise<Checkpoint | string | null> {

@@ -2,7 +2,6 @@ import { FirewallError, say } from '../errors';
 import { deadlineAfter } from '../host/clock';
 import { hasSystemd, unitState } from '../host/systemd';
 import type { Call, Settings } from '../messages';
-import { withinBounds } from '../plan/bounds';
 import { planToggle, type ResolvedToggle, resolveToggle } from '../plan/toggle-service';
 import type { ChangeResult, Repetition } from '../results';
 import type { UnitChange } from '../state/unit';
@@ -20,7 +19,7 @@ export async function toggleService(
   return change(
     settings,
     {
-      ...{ action: `toggle-service ${request.action} ${request.service}`, order, since },
+      ...{ action: `toggle-service ${request.action} ${request.service}`, order, since, bounded: 'service' },
       closings: () => {
         if (resolved?.action !== 'close') return [];
         const { service, directions, scope } = resolved;
@@ -29,7 +28,7 @@ export async function toggleService(
       plan: async (snapshot, id) => {
         resolved = resolved ?? resolveToggle(snapshot, registryFor(settings, snapshot), request);
         const unit = request.systemService ? await unitChange(resolved) : undefined;
-        return withinBounds(snapshot, await planToggle(snapshot, resolved, { id, deadline, unit }), 'service');
+        return planToggle(snapshot, resolved, { id, deadline, unit });
       },
     },
     request,

@@ -55,6 +55,14 @@ describeAsRoot('A session over SSH', function () {
     assert.deepEqual([result.cut, session.code], [0, 0]);
   });
 
+  it('that somebody else’s rule would let begin again survives', async () => {
+    const rule = ['INPUT', '-p', 'tcp', '--dport', '22', '-j', 'ACCEPT'];
+    await device.ok('iptables', '-I', ...rule);
+    const { result, session } = await during(() => engine.setProfile({ profile: 'lockdown', cutConnections: true }));
+    await device.ok('iptables', '-D', ...rule);
+    assert.deepEqual([result.cut, session.code, session.stdout], [0, 0, 'ready\ndone\n']);
+  });
+
   it('is unreachable, now and after a boot, when its server is stopped with the rule; and back when the lease ends', async () => {
     const request = { action: 'close', systemService: true, duration: 600 };
     const closed = await engine.toggleService(request);

@@ -7,6 +7,7 @@ import { everything, reset } from './stable';
 const CONF = '/etc/ufw/ufw.conf';
 const DEFAULTS = '/etc/default/ufw';
 const BEFORE = '/etc/ufw/before.rules';
+const AFTER = '/etc/ufw/after.rules';
 
 describe('Settings that ufw and its boot script read differently', function () {
   this.timeout(120_000);
@@ -110,8 +111,10 @@ describe('Rules that are not ufw’s', function () {
   const factory = useShared(() => everything(device));
   const engine = useEngine(device);
   const before = useShared(async () => ({ text: await device.read(BEFORE) }));
+  const after = useShared(async () => ({ text: await device.read(AFTER) }));
   afterEach(async () => {
     await device.write(BEFORE, before.text);
+    await device.write(AFTER, after.text);
     await device.run(['iptables', '-D', 'INPUT', ...OTHERS]).catch(() => undefined);
     await device.ufw('reload');
     await reset(device, factory);
@@ -177,6 +180,92 @@ describe('Rules that are not ufw’s', function () {
       (await engine.setProfile({ profile: 'enhanced' })).stillOpen.map(({ service }) => service),
       [],
     );
+  });
+
+  describe('and a lockdown that is to close over them', () => {
+    const ACCEPT = '-p tcp -m tcp --dport 1880 -j ACCEPT';
+    /** Where others put what lets packets in, whether a rule of ufw's comes before it, and what takes it away again. */
+    const PLACES: Record<string, { isAfterUfw: boolean; put: () => Promise<unknown>; take: () => Promise<unknown> }> = {
+      'before.rules': {
+        isAfterUfw: false,
+        put: () => device.write(BEFORE, before.text.replace(/^COMMIT$/m, `-A ufw-before-input ${ACCEPT}\nCOMMIT`)),
+        take: () => device.write(BEFORE, before.text),
+      },
+      'after.rules': {
+        isAfterUfw: true,
+        put: async () =>
+          device.write(AFTER, (await device.read(AFTER)).replace(/^COMMIT$/m, `-A ufw-after-input ${ACCEPT}\nCOMMIT`)),
+        take: async () => device.write(AFTER, (await device.read(AFTER)).replace(`-A ufw-after-input ${ACCEPT}\n`, '')),
+      },
+      'INPUT, in front': {
+        isAfterUfw: false,
+        put: () => device.ok('iptables', '-I', 'INPUT', ...ACCEPT.split(' ')),
+        take: () => device.ok('iptables', '-D', 'INPUT', ...ACCEPT.split(' ')),
+      },
+      'INPUT, at the end, by a chain of its own': {
+        isAfterUfw: true,
+        put: async () => {
+          await device.ok('iptables', '-N', 'mine');
+          await device.ok('iptables', '-A', 'mine', ...ACCEPT.split(' '));
+          await device.ok('iptables', '-A', 'INPUT', '-j', 'mine');
+        },
+        take: async () => {
+          await device.ok('iptables', '-D', 'INPUT', '-j', 'mine');
+          await device.ok('iptables', '-F', 'mine');
+          await device.ok('iptables', '-X', 'mine');
+        },
+      },
+    };
+
+    for (const [place, { isAfterUfw, put, take }] of Object.entries(PLACES))
+      it(`${isAfterUfw ? 'does' : 'says that it cannot'}: ${place}`, async () => {
+        await put();
+        await device.ufw('reload');
+        const others = async () =>
+          (await device.save('ipv4')).split('\n').filter((line) => line.endsWith(ACCEPT) || / mine$/.test(line));
+        const present = await others();
+        assert.deepEqual(await probe(1880), ['in']);
+        assert.deepEqual(
+          (await engine.setProfile({ profile: 'lockdown' })).stillOpen.map(({ service }) => service),
+          ['node-red'],
+        );
+        const dry = await engine.setProfile({ profile: 'lockdown', overrideOthers: true, dryRun: true });
+        const done = await engine.setProfile({ profile: 'lockdown', overrideOthers: true, onlyTighten: true });
+        assert.deepEqual(dry.stillOpen, done.stillOpen);
+        assert.deepEqual([done.changed, done.stillOpen.length], [isAfterUfw, isAfterUfw ? 0 : 1]);
+        assert.deepEqual(
+          done.added.map(({ number, action, to }) => [number > 0, action, to.port]),
+          isAfterUfw ? [true, true].map((one) => [one, 'deny', '1880']) : [],
+        );
+        assert.deepEqual(await probe(1880), [isAfterUfw ? 'filtered' : 'in']);
+        assert.deepEqual(await probe(443), ['in']);
+        assert.deepEqual(await others(), present);
+        assert.equal((await engine.setProfile({ profile: 'lockdown', overrideOthers: true })).changed, false);
+        const { rules, profile } = await engine.read();
+        assert.equal(profile.name, isAfterUfw ? 'lockdown' : null);
+        await device.ufw('reload');
+        assert.deepEqual((await engine.read()).rules, rules);
+        assert.deepEqual(await probe(1880), [isAfterUfw ? 'filtered' : 'in']);
+        await take();
+      });
+
+    it('leaves open what a lockdown leaves open', async () => {
+      await device.write(
+        AFTER,
+        after.text.replace(
+          /^COMMIT$/m,
+          ['443', '22', '1628:1700'].map((ports) => `-A ufw-after-input -p tcp --dport ${ports} -j ACCEPT\n`).join('') +
+            '-A ufw-after-input -p udp --dport 2541 -j ACCEPT\nCOMMIT',
+        ),
+      );
+      await device.ufw('reload');
+      const { stillOpen } = await engine.setProfile({ profile: 'lockdown', overrideOthers: true });
+      assert.deepEqual(stillOpen, []);
+      assert.deepEqual(await probe(443), ['in']);
+      assert.deepEqual(await probe(22), ['filtered']);
+      assert.equal((await engine.restore({ action: 'undo' })).changed, true);
+      assert.deepEqual(await probe(22), ['in']);
+    });
   });
 
   it('are none on a device as it leaves the factory', async () => {

@@ -2,7 +2,7 @@
 import { strict as assert } from 'node:assert';
 import { describe, it } from 'mocha';
 import { check, settings } from '../../firewall/messages';
-import { withinBounds } from '../../firewall/plan/bounds';
+import { refuseTooMuch } from '../../firewall/plan/bounds';
 import { type Action, makeRule, type Rule } from '../../firewall/rules/rule';
 import type { FamilyRules } from '../../firewall/state/family-rules';
 import type { Lease, Schedule } from '../../firewall/state/schedule';
@@ -20,9 +20,9 @@ describe('A plan', () => {
   /** What is said of going from one list of rules to another. */
   const verdict = (was: readonly Rule[], is: readonly Rule[], ran = 0, runs = ran): string => {
     try {
-      withinBounds(
+      refuseTooMuch(
         { families: ipv4(was), schedule: leased(ran) },
-        { rules: ipv4(is), schedule: leased(runs) },
+        { families: ipv4(is), schedule: leased(runs) },
         'service',
       );
       return 'fine';

@@ -124,6 +124,27 @@ describe('Moving the web ports', () => {
     await assertReloadChangesNothing(device);
   });
 
+  it('keeps the old ports at least as long as it may go back to them', async () => {
+    const request = { http: 1780, https: 1443, keepOldOpen: 60, confirmWithin: 120 };
+    const { pending } = await engine.changeWebPorts(request);
+    assert.notEqual(pending, null);
+    await engine.clock.advance(61);
+    assert.equal((await engine.read()).leases.length, 1);
+    assert.deepEqual(await probe(443, 1443), ['in', 'in']);
+    // Nobody confirms.
+    await engine.clock.advance(60);
+    const { leases, webPorts, inSync } = await engine.read();
+    assert.deepEqual([leases, webPorts?.https, webPorts?.problems, inSync], [[], 443, [], true]);
+    assert.deepEqual(await probe(443, 1443), ['in', 'filtered']);
+    // Somebody does.
+    await engine.changeWebPorts(request);
+    await engine.confirm({});
+    await engine.clock.advance(122);
+    assert.deepEqual((await engine.read()).leases, []);
+    assert.deepEqual(await probe(443, 1443), ['filtered', 'in']);
+    await assertReloadChangesNothing(device);
+  });
+
   it('mends the state after a factory restore, in either direction', async () => {
     for (const repairTo of ['nginx', 'firewall'] as const) {
       await engine.changeWebPorts({ http: 1780, https: 1443 });

@@ -1,7 +1,6 @@
 /** Reads the kernel's whole ruleset as the engine does, inside a device, and prints what it is and what that took. */
 import { save } from '../../../firewall/host/iptables';
 import { nftTables, readRuleset } from '../../../firewall/host/ruleset';
-import { run } from '../../../firewall/host/run';
 import { FAMILIES } from '../../../firewall/rules/rule';
 import type { Ruleset } from '../../../firewall/verdicts/ruleset';
 
@@ -22,7 +21,7 @@ export function unpacked(text: string): Ruleset {
 
 async function main(): Promise<void> {
   const saves = await Promise.all(FAMILIES.map(async (family) => ({ family, text: await save(family) })));
-  process.stdout.write(packed(await readRuleset(saves, nftTables(await run('nft', ['list', 'tables'])))));
+  process.stdout.write(packed(await readRuleset(saves, await nftTables(null))));
 }
 
 if (require.main === module) void main();

@@ -1,0 +1,43 @@
+/** Closing over the rules of others: with rules of ufw's own in front, as far as those decide before the others do. */
+import { formsIn } from '../host/in-sync';
+import type { StillOpen } from '../results';
+import type { Kernel } from '../state/kernel';
+import type { Plan } from '../state/plan';
+import { rulesetAfter } from '../state/ruleset-after';
+import { type Snapshot, withWanted } from '../state/snapshot';
+import { type Closing, stillOpen } from '../verdicts/still-open';
+import { plannedIn } from './left-open';
+
+interface Start {
+  /** The files that the kernel was read with. */
+  before: Snapshot;
+  kernel: Kernel;
+  /** What the plan is made for. */
+  base: Snapshot;
+}
+
+/**
+ * The plan with a rule for each closing that such a rule helps; the same plan where nothing is left open, or none helps.
+ * @param applying makes the plan with some closings blocked by rules of their own
+ */
+export async function overriding(
+  { before, kernel, base }: Start,
+  plan: Plan,
+  closings: readonly Closing[],
+  applying: (blocked: readonly Closing[]) => Promise<Plan>,
+): Promise<Plan> {
+  const forms = await formsIn(before, kernel);
+  const openUnder = async (planned: Plan, asked: readonly Closing[]): Promise<Closing[]> => {
+    const after = await withWanted(base, planned);
+    const open = await stillOpen(rulesetAfter(kernel, before, after, forms), asked, plannedIn(after));
+    return asked.filter((closing) => open.some((one) => isAbout(one, closing)));
+  };
+  const left = await openUnder(plan, closings);
+  if (left.length === 0) return plan;
+  const hopeless = new Set(await openUnder(await applying(left), left));
+  const helped = left.filter((closing) => !hopeless.has(closing));
+  return helped.length === 0 ? plan : applying(helped);
+}
+
+const isAbout = (open: StillOpen, { service, direction }: Closing): boolean =>
+  open.service === service.id && open.direction === direction;
