@@ -12,8 +12,8 @@ interface Step {
 export interface Pattern {
   /** A day of the week on which, and on the day before, no exception holds; as in `WEEKDAYS`. */
   week: readonly (readonly Step[])[];
-  /** The other days. */
-  special: ReadonlyMap<number, readonly Step[]>;
+  /** The other days, each worked out when it is asked for. */
+  special: ReadonlyMap<number, () => readonly Step[]>;
   /** Their numbers, ascending. */
   specialDays: readonly number[];
 }
@@ -37,18 +37,35 @@ export function patternOf(calendar: Calendar): Pattern {
 
 function newPattern({ hours, exceptions }: Calendar): Pattern {
   const ofWeek = WEEKDAYS.map((weekday) => hours.filter(({ days }) => days.includes(weekday)));
+  const begun = ofWeek.map((own) => own.map(untilMidnight));
+  const left = ofWeek.map((own) => own.map(afterMidnight));
   const ofDate = new Map(exceptions.map((exception) => [dayOf(exception.date), exception.hours]));
-  const week = ofWeek.map((own, at) =>
-    stepsOf([...own.map(untilMidnight), ...inWeek(ofWeek, at - 1).map(afterMidnight)]),
-  );
-  const special = new Map<number, readonly Step[]>();
+  const special = new Map<number, () => readonly Step[]>();
   for (const [day, own] of ofDate) {
-    special.set(day, stepsOf(own.map(untilMidnight)));
+    special.set(
+      day,
+      once(() => stepsOf(own.map(untilMidnight))),
+    );
     if (ofDate.has(day + 1)) continue;
-    const next = inWeek(ofWeek, weekdayOf(day + 1));
-    special.set(day + 1, stepsOf([...next.map(untilMidnight), ...own.map(afterMidnight)]));
+    const next = inWeek(begun, weekdayOf(day + 1));
+    special.set(
+      day + 1,
+      once(() => stepsOf([...next, ...own.map(afterMidnight)])),
+    );
   }
-  return { week, special, specialDays: [...special.keys()].sort((a, b) => a - b) };
+  return {
+    week: begun.map((spans, at) => stepsOf([...spans, ...inWeek(left, at - 1)])),
+    special,
+    specialDays: [...special.keys()].sort((a, b) => a - b),
+  };
+}
+
+function once<Value>(make: () => Value): () => Value {
+  let made: Value | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
 }
 
 const inWeek = <Value>(week: readonly Value[], at: number): Value => week[(at + 7) % 7] as Value;
@@ -85,7 +102,7 @@ function stepsOf(spans: readonly Span[]): Step[] {
 }
 
 const stepsOn = ({ week, special }: Pattern, day: number): readonly Step[] =>
-  special.get(day) ?? inWeek(week, weekdayOf(day));
+  special.get(day)?.() ?? inWeek(week, weekdayOf(day));
 
 /** Whether it is open when the wall clock shows this. */
 export function isOpenOnWall(pattern: Pattern, wall: number): boolean {
