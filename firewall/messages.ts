@@ -6,6 +6,8 @@
 import { en } from 'zod/locales';
 import * as z from 'zod/mini';
 import { bounded, property } from './bounded';
+import { isDate, WEEKDAYS } from './calendar/dates';
+import { isTimeZone } from './calendar/wall-clock';
 import { FirewallError, phrase, type Sentence, say } from './errors';
 import { printable } from './printable';
 import { isAddress, normalAddress } from './rules/address';
@@ -141,6 +143,63 @@ export const settings = z.strictObject({
 });
 export type Settings = z.infer<typeof settings>;
 export type CustomProfile = z.infer<typeof customProfile>;
+
+const hoursOf = {
+  from: z.string().check(z.regex(/^([01]\d|2[0-3]):[0-5]\d$/, phrase`must be a time from 00:00 to 23:59`)),
+  /** Not open any more; at or before `from`: on the next day. */
+  to: z.string().check(z.regex(/^(([01]\d|2[0-3]):[0-5]\d|24:00)$/, phrase`must be a time from 00:00 to 24:00`)),
+};
+
+const MOST_HOURS = 100;
+const MOST_EXCEPTIONS = 1000;
+
+const isRepeated = (value: unknown, at: number, values: readonly unknown[]): boolean => values.indexOf(value) !== at;
+
+/** A day on which other hours hold than those of the week; none: closed. */
+const exception = z.strictObject({
+  date: z.string().check(z.refine(isDate, phrase`must be a date like 2026-12-24`)),
+  hours: z.array(z.strictObject(hoursOf)).check(z.maxLength(MOST_HOURS)),
+});
+
+/** Opening hours, by the wall clock of a time zone, see calendar/opening.ts. */
+export const calendar = z.strictObject({
+  /** Of the week. */
+  hours: z
+    .array(
+      z.strictObject({
+        days: z.array(z.enum(WEEKDAYS)).check(
+          z.minLength(1),
+          z.maxLength(WEEKDAYS.length),
+          z.refine((days) => !days.some(isRepeated), phrase`must not name a day twice`),
+        ),
+        ...hoursOf,
+      }),
+    )
+    .check(z.maxLength(MOST_HOURS)),
+  exceptions: z._default(
+    z.array(exception).check(
+      z.maxLength(MOST_EXCEPTIONS),
+      z.check(({ value, issues }) => {
+        const index = value.map(({ date }) => date).findIndex(isRepeated);
+        const message = phrase`must not be the date of another exception`;
+        if (index >= 0) issues.push({ code: 'custom', message, input: value, path: [index, 'date'] });
+      }),
+    ),
+    [],
+  ),
+  /** Empty for the device's own. */
+  timeZone: z._default(
+    z.string().check(
+      z.maxLength(64),
+      z.refine(
+        (value) => value === '' || isTimeZone(value),
+        phrase`must be a time zone like Europe/Berlin that is known here`,
+      ),
+    ),
+    '',
+  ),
+});
+export type Calendar = z.infer<typeof calendar>;
 
 /** Seconds; a week at most, so that no rule is forgotten. */
 const duration = z.int().check(z.minimum(0), z.maximum(7 * 24 * 3600));

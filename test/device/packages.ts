@@ -32,6 +32,12 @@ const testPackages: readonly Package[] = [{ name: 'chromium', proof: '/usr/bin/c
 /** What a device of a fleet needs besides, to have a clock that is wrong. */
 const fleetPackages: readonly Package[] = [{ name: 'libfaketime', proof: '/usr/share/doc/libfaketime' }];
 
+/** What calendars are compared with: the time zones of Debian, read by Python. */
+const zonePackages: readonly Package[] = [
+  { name: 'python3', proof: '/usr/bin/python3' },
+  { name: 'tzdata', proof: '/usr/share/zoneinfo/Europe/Berlin' },
+];
+
 /** What the benchmark needs besides, to count processes. */
 const benchPackages: readonly Package[] = [{ name: 'strace', proof: '/usr/bin/strace' }];
 
@@ -45,7 +51,8 @@ const wanted = {
   device: packages,
   container: [...packages, ...containerPackages],
   fleet: [...packages, ...fleetPackages],
-  tests: [...packages, ...testPackages, ...fleetPackages],
+  zones: zonePackages,
+  tests: [...packages, ...testPackages, ...fleetPackages, ...zonePackages],
   bench: [...packages, ...benchPackages],
 };
 
