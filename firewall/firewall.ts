@@ -10,16 +10,19 @@ import {
   check,
   confirmRequest,
   type Method,
+  overrideRequest,
   restoreRequest,
   type Settings,
+  scheduleRequest,
   setProfileRequest,
   settings as settingsSchema,
   toggleServiceRequest,
+  unscheduleRequest,
   watchOptions,
 } from './messages';
 import { type Asking, isRequestedChange, QUEUE } from './queue';
 import { isRepetition, made } from './requests/order';
-import type { Answers, BackupReport, ChangeResult, Confirmation, State } from './results';
+import type { Answers, BackupReport, ChangeResult, Confirmation, ScheduleResult, State } from './results';
 import { registryOf } from './services/registry';
 import { outdated } from './sudo';
 import { Watch, type WatchObserver } from './watch/watch';
@@ -28,6 +31,13 @@ import { Watch, type WatchObserver } from './watch/watch';
 const WAKE_MS = 200;
 /** How long it waits after a deadline that it could not meet, in ms. */
 const RETRY_MS = 10_000;
+
+/** How often it is looked whether the clock was set, where schedules go by it, and by how much it must differ then, in ms. */
+const CLOCK_MS = 60_000;
+const SET_MS = 2000;
+
+/** What there is to wait for. */
+type Awaited = Pick<State, 'leases' | 'pending' | 'schedules'>;
 
 /** What is known after a request, or after something was done by itself. */
 export interface Seen {
@@ -48,6 +58,9 @@ const SEEN: { [M in Method]: (answer: Answers[M]) => Seen | null } = {
   confirm: (answer) => ({ state: answer.state, confirmed: isRepetition(answer) ? null : answer.id, said: [] }),
   settle: ({ state, warnings }) => ({ state, confirmed: null, said: warnings }),
   news: ({ state, warnings }) => ({ state, confirmed: null, said: warnings }),
+  schedule: ({ state, warnings }) => ({ state, confirmed: null, said: warnings }),
+  unschedule: ({ state, warnings }) => ({ state, confirmed: null, said: warnings }),
+  override: ({ state }) => ({ state, confirmed: null, said: [] }),
   backups: () => null,
 };
 
@@ -102,6 +115,24 @@ export class Firewall {
   /** Takes the last change back, or restores a backup. @throws FirewallError UNKNOWN_BACKUP, see the contract. */
   async restore(request: unknown = {}, asking?: Asking): Promise<ChangeResult> {
     return made(await this.#ask({ method: 'restore', request: check(restoreRequest, request) }, asking));
+  }
+
+  /**
+   * Registers a standing schedule, in place of the one with its id, and makes it true.
+   * @throws FirewallError INVALID_INPUT, UNKNOWN_SERVICE, UNKNOWN_PROFILE, INTERNAL_SERVICE, LOCKOUT, see the contract
+   */
+  async schedule(request: unknown, asking?: Asking): Promise<ScheduleResult> {
+    return this.#ask({ method: 'schedule', request: check(scheduleRequest, request) }, asking);
+  }
+
+  /** Removes a standing schedule. @throws FirewallError, see the contract. */
+  async unschedule(request: unknown, asking?: Asking): Promise<ScheduleResult> {
+    return this.#ask({ method: 'unschedule', request: check(unscheduleRequest, request) }, asking);
+  }
+
+  /** Overrides a schedule for a while, ends that, or only tells. @throws FirewallError INVALID_INPUT, see the contract. */
+  async override(request: unknown, asking?: Asking): Promise<ScheduleResult> {
+    return this.#ask({ method: 'override', request: check(overrideRequest, request) }, asking);
   }
 
   /**
@@ -193,23 +224,31 @@ export class Firewall {
   }
 
   /** Wakes up when the next deadline has come. systemd may have been quicker, and nothing is left to do. */
-  #awaitDeadline({ leases, pending }: Pick<State, 'leases' | 'pending'>): void {
-    const deadlines = [...leases.map(({ until }) => until), ...(pending ? [pending.confirmBy] : [])];
-    if (deadlines.length === 0 || this.#isClosed) return;
+  #awaitDeadline(last: Awaited): void {
+    const { leases, pending, schedules } = last;
+    const edges = schedules.flatMap(({ until, next }) => [until ?? [], next ?? []].flat());
+    const deadlines = [...leases.map(({ until }) => until), ...(pending ? [pending.confirmBy] : []), ...edges];
+    if ((deadlines.length === 0 && schedules.length === 0) || this.#isClosed) return;
     const next = Math.min(...deadlines.map((text) => Date.parse(text)));
-    // One that is overdue could not end just now: it is not tried again at once.
     const now = time.wall();
-    const at = next > now ? next + WAKE_MS : now + RETRY_MS;
+    // One that is overdue could not end just now: it is not tried again at once. And schedules go by a clock that may be set.
+    const soon = next > now ? next + WAKE_MS : now + RETRY_MS;
+    const at = schedules.length > 0 ? Math.min(soon, now + CLOCK_MS) : soon;
     // A wake-up that is on its way is not put off by whoever looks meanwhile.
     if (this.#cancelWake && this.#wakesAt <= at) return;
     this.#cancelWake?.();
     this.#wakesAt = at;
     // The clock may be set meanwhile; what is due is decided by the machine's uptime.
-    this.#cancelWake = time.wake(at - now, () => this.#wake({ leases, pending }));
+    const began = time.monotonic();
+    this.#cancelWake = time.wake(at - now, () => {
+      this.#cancelWake = undefined;
+      const isSet = Math.abs(time.wall() - now - (time.monotonic() - began)) > SET_MS;
+      if (isSet || time.wall() >= soon || schedules.some(({ by }) => by === 'clock')) this.#wake(last);
+      else this.#awaitDeadline(last);
+    });
   }
 
-  #wake(last: Pick<State, 'leases' | 'pending'>): void {
-    this.#cancelWake = undefined;
+  #wake(last: Awaited): void {
     // What prevents a deadline from being met now may be gone later; it is also reported with the next result.
     this.resume().catch(() => time.wake(RETRY_MS, () => this.#awaitDeadline(last)));
   }

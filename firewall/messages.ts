@@ -88,8 +88,8 @@ export type Policy = z.infer<typeof policy>;
 /** Who watches over a deadline: systemd does without Node-RED, and across a boot. */
 export const guard = z.enum(['systemd', 'node-red']);
 export type Guard = z.infer<typeof guard>;
-/** Why a change was made: somebody asked for it, nobody confirmed the one it takes back, or a lease was over. */
-export const reason = z.enum(['requested', 'unconfirmed', 'lease-over']);
+/** Why a change was made: somebody asked for it, nobody confirmed the one it takes back, a lease was over, or by a schedule. */
+export const reason = z.enum(['requested', 'unconfirmed', 'lease-over', 'schedule']);
 
 export const customService = z.strictObject({
   id: name,
@@ -299,6 +299,51 @@ export const watchOptions = z.strictObject({
 });
 export type WatchOptions = z.infer<typeof watchOptions>;
 
+/** The id of a schedule: that of the node that registers it. */
+export const scheduleId = z
+  .string()
+  .check(z.regex(/^[A-Za-z0-9._-]{1,64}$/, phrase`must be 1 to 64 letters, digits or . _ -`));
+
+/** What a schedule is about: services that are open in its hours, or a profile for them and one for all other times. */
+export const scheduleSubject = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('services'),
+    services: z.array(someText).check(z.minLength(1), z.maxLength(20)),
+    /** Left out: the directions each service itself uses. */
+    direction: z.optional(directions),
+    interface: z._default(networkInterface, ''),
+    from: z._default(address, ''),
+  }),
+  z.strictObject({ kind: z.literal('profile'), profile: someText, otherwise: someText }),
+]);
+
+/** A schedule that is to hold from now on, in place of the one with the same id. */
+export const scheduleRequest = z.strictObject({
+  id: scheduleId,
+  /** For people. */
+  name: z._default(text, ''),
+  /** Which Node-RED registers it, and the ids of all that it has: its others are removed. */
+  owner: z._default(text, ''),
+  siblings: z.optional(z.array(scheduleId).check(z.maxLength(200))),
+  subject: scheduleSubject,
+  calendar,
+  /** What becomes of the services when the schedule is removed. */
+  whenRemoved: z._default(z.enum(['stay', 'close']), 'stay'),
+  /** Connections end with the hours. */
+  cutConnections: z._default(z.boolean(), false),
+});
+export type ScheduleRequest = z.infer<typeof scheduleRequest>;
+
+export const unscheduleRequest = z.strictObject({ id: scheduleId });
+
+/** An exception by hand, until the calendar's next edge or for so many seconds; `auto` ends it, `status` changes nothing. */
+export const overrideRequest = z.strictObject({
+  id: scheduleId,
+  action: z.enum(['open', 'close', 'auto', 'status']),
+  duration: z._default(duration, 0),
+});
+export type OverrideRequest = z.infer<typeof overrideRequest>;
+
 /** The id of an operator's request: safe on a terminal, in a topic and in a file. */
 export const requestId = z
   .string()
@@ -330,6 +375,9 @@ export const agentRequest = z.strictObject({
     z.strictObject({ method: z.literal('changeWebPorts'), request: changeWebPortsRequest, ...terms }),
     z.strictObject({ method: z.literal('confirm'), request: confirmRequest, ...terms }),
     z.strictObject({ method: z.literal('restore'), request: restoreRequest, ...terms }),
+    z.strictObject({ method: z.literal('schedule'), request: scheduleRequest }),
+    z.strictObject({ method: z.literal('unschedule'), request: unscheduleRequest }),
+    z.strictObject({ method: z.literal('override'), request: overrideRequest, ...terms }),
     z.strictObject({ method: z.literal('backups'), request: z.strictObject({}) }),
     z.strictObject({ method: z.literal('settle'), request: z.strictObject({}) }),
     z.strictObject({ method: z.literal('news'), request: newsRequest }),
@@ -345,6 +393,9 @@ export interface Requests {
   changeWebPorts: ChangeWebPortsRequest;
   confirm: ConfirmRequest;
   restore: RestoreRequest;
+  schedule: ScheduleRequest;
+  unschedule: z.infer<typeof unscheduleRequest>;
+  override: OverrideRequest;
   backups: Record<string, never>;
   settle: Record<string, never>;
   news: NewsRequest;

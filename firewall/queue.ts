@@ -220,8 +220,8 @@ function copyOf<Value>(value: Value): Value {
 /** What leaves the firewall as it is. */
 const READINGS: ReadonlySet<Call['method']> = new Set<Call['method']>(['read', 'backups', 'news']);
 
-/** What the engine asks for by itself; it waits for the answer before it asks again. */
-const OWN: ReadonlySet<Call['method']> = new Set<Call['method']>(['settle', 'news']);
+/** What the engine and its nodes ask for by themselves; they wait for the answer before they ask again. */
+const OWN: ReadonlySet<Call['method']> = new Set<Call['method']>(['settle', 'news', 'schedule', 'unschedule']);
 
 /** Whether making it once is as good as making it twice. */
 function isShared(call: Call): boolean {

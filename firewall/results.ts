@@ -95,6 +95,25 @@ export const finding = z.strictObject({
 });
 export type Finding = z.infer<typeof finding>;
 
+/** What a schedule says now. */
+export const scheduleReport = z.strictObject({
+  id: z.string(),
+  name: z.string(),
+  /** The ids of its services, or null where it is about profiles. */
+  services: z.array(z.string()).nullable(),
+  /** The profile that is to hold now; null where it is about services. */
+  profile: z.string().nullable(),
+  /** Whether its hours hold. */
+  open: z.boolean(),
+  /** `lease` and `pending`: a temporary or unconfirmed change holds it back; `clock`: the clock shows a time that is over. */
+  by: z.enum(['schedule', 'override', 'lockdown', 'clock', 'lease', 'pending']),
+  /** When that may end, ISO 8601, UTC; null where it does not by itself. */
+  until: z.string().nullable(),
+  /** The calendar's next edge; null where there is none. */
+  next: z.string().nullable(),
+});
+export type ScheduleReport = z.infer<typeof scheduleReport>;
+
 /** The machine-readable report of current security settings that IEC 62443-4-2 CR 7.6 RE(1) asks for. */
 export const state = z.strictObject({
   /** ISO 8601, UTC. */
@@ -131,6 +150,7 @@ export const state = z.strictObject({
     .nullable(),
   pending: pendingReport.nullable(),
   leases: z.array(z.strictObject({ service: z.string(), until: z.string() })),
+  schedules: z.array(scheduleReport),
   /** The operator's request that was carried out last; `undone` if its change has been undone since. */
   lastRequest: z.strictObject({ id: z.string(), issued: z.string(), undone: z.boolean() }).nullable(),
   /**
@@ -294,6 +314,18 @@ export const watchEvent = z.discriminatedUnion('topic', [
 ]);
 export type WatchEvent = z.infer<typeof watchEvent>;
 
+/** After a schedule was registered, removed or overridden. */
+export const scheduleResult = z.strictObject({
+  id: z.string(),
+  /** Whether what is to happen later was changed by it. */
+  changed: z.boolean(),
+  /** Null where it is removed. */
+  schedule: scheduleReport.nullable(),
+  warnings: z.array(z.string()),
+  state,
+});
+export type ScheduleResult = z.infer<typeof scheduleResult>;
+
 /** What the engine answers to each method. */
 export interface Answers {
   read: State;
@@ -302,6 +334,9 @@ export interface Answers {
   changeWebPorts: ChangeResult | Repetition;
   confirm: Confirmation | Repetition;
   restore: ChangeResult | Repetition;
+  schedule: ScheduleResult;
+  unschedule: ScheduleResult;
+  override: ScheduleResult;
   backups: BackupReport[];
   settle: Settled;
   news: News;

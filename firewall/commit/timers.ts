@@ -4,9 +4,9 @@ import { basename, join } from 'node:path';
 import { readClock } from '../host/clock';
 import { exists } from '../host/files';
 import { INSTALLED } from '../host/installed';
-import { hasSystemd, runLater } from '../host/systemd';
+import { hasSystemd, runAt, runLater, runOnClockChange } from '../host/systemd';
 import { check, type Guard, type Settings, settings as settingsSchema } from '../messages';
-import { type Deadline, secondsLeft } from '../state/clock';
+import { type Clock, type Deadline, secondsLeft } from '../state/clock';
 import type { Schedule } from '../state/schedule';
 
 /** The package's own: this code runs from its own file, or bundled in the program's. */
@@ -38,6 +38,23 @@ export async function startTimersAt(settings: Settings, id: string, deadlines: r
     const name = `smartserver-firewall-${id}-${process.hrtime.bigint()}`;
     await runLater(name, secondsLeft(deadline, clock), program);
   }
+}
+
+/**
+ * Has what is due done at a moment of the wall clock, and, once for each boot, whenever the clock or the time zone is set.
+ * @param at ms since 1970; null for the latter alone
+ */
+export async function startEdgeTimer(
+  settings: Settings,
+  at: number | null,
+  hasWatch: boolean,
+  { boot }: Clock,
+): Promise<void> {
+  if (!(await hasSystemd())) return;
+  const program = [...(await commandLine()), 'settle', ...options(settings)];
+  const name = `smartserver-firewall-${boot.slice(0, 8)}`;
+  if (!hasWatch) await runOnClockChange(`${name}-clock-${process.hrtime.bigint()}`, program);
+  if (at !== null) await runAt(`${name}-edge-${process.hrtime.bigint()}`, at, program);
 }
 
 /** The command line program as it is to be started. */

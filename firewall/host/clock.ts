@@ -1,5 +1,6 @@
 /** The machine's clocks: the one place where the engine reads what deadlines are measured by, and has itself woken. */
-import { readFile } from 'node:fs/promises';
+import { readFile, realpath } from 'node:fs/promises';
+import { isTimeZone } from '../calendar/wall-clock';
 import { type Clock, type Deadline, deadlineIn } from '../state/clock';
 
 /**
@@ -15,6 +16,8 @@ export const time = {
   uptime: async (): Promise<number> => Number((await readFile('/proc/uptime', 'utf8')).split(' ')[0]),
   /** Ms since 1970. */
   wall: (): number => Date.now(),
+  /** The file of the device's time zone. */
+  zoneFile: (): Promise<string> => realpath('/etc/localtime'),
   /** Ms, from some moment on, that no change of the clock touches. */
   monotonic: (): number => Number(process.hrtime.bigint() / BigInt(1_000_000)),
   /**
@@ -30,6 +33,14 @@ export const time = {
 export async function readClock(): Promise<Clock> {
   const [boot, uptime] = await Promise.all([time.boot(), time.uptime()]);
   return { boot, uptime, wall: time.wall() };
+}
+
+/** The device's time zone, as it is set now; UTC where none is set, or one that this Node.js does not know. */
+export async function readZone(): Promise<string> {
+  // A device without the file has no zone set.
+  const file = await time.zoneFile().catch(() => '');
+  const name = /\/zoneinfo\/(?:posix\/|right\/)?(.+)$/.exec(file)?.[1] ?? 'UTC';
+  return isTimeZone(name) ? name : 'UTC';
 }
 
 /** @param seconds from now; 0 for none */

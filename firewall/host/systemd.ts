@@ -25,12 +25,29 @@ export async function setUnit(name: string, { enabled, active }: UnitState): Pro
  * Has systemd run a program once, as root, in so many seconds, and again until it succeeds. Lost at a reboot.
  * @throws FirewallError VERIFY_FAILED where systemd refuses.
  */
-export async function runLater(name: string, seconds: number, program: readonly string[]): Promise<void> {
+export const runLater = (name: string, seconds: number, program: readonly string[]): Promise<void> =>
+  runWhen(name, [`--on-active=${Math.max(1, Math.ceil(seconds))}s`], program);
+
+/**
+ * The same at a moment of the wall clock, however that gets there.
+ * @param at ms since 1970
+ * @throws FirewallError VERIFY_FAILED where systemd refuses.
+ */
+export function runAt(name: string, at: number, program: readonly string[]): Promise<void> {
+  const moment = new Date(Math.ceil(at / 1000) * 1000).toISOString();
+  return runWhen(name, [`--on-calendar=${moment.slice(0, 10)} ${moment.slice(11, 19)} UTC`], program);
+}
+
+/** The same each time the wall clock or the time zone is set. @throws FirewallError VERIFY_FAILED where systemd refuses. */
+export const runOnClockChange = (name: string, program: readonly string[]): Promise<void> =>
+  runWhen(name, ['--on-clock-change', '--on-timezone-change'], program);
+
+async function runWhen(name: string, when: readonly string[], program: readonly string[]): Promise<void> {
   await systemd('systemd-run', [
     '--quiet',
     `--unit=${name}`,
-    `--description=Ends what is due in the firewall`,
-    `--on-active=${Math.max(1, Math.ceil(seconds))}s`,
+    '--description=Does what is due in the firewall',
+    ...when,
     // Without it a timer may be a minute late.
     '--timer-property=AccuracySec=1s',
     '--property=Restart=on-failure',

@@ -11,6 +11,7 @@ import { patchOf, unpatched } from '../state/patch';
 import type { Plan, WebMove } from '../state/plan';
 import { isSameWish, type Schedule } from '../state/schedule';
 import { filesOf, type Snapshot, settingsTexts, withTexts } from '../state/snapshot';
+import { anew } from '../state/standing';
 import { reversed } from '../state/unit';
 
 /**
@@ -20,7 +21,7 @@ import { reversed } from '../state/unit';
  */
 export async function planRestore(snapshot: Snapshot, checkpoint: Checkpoint, to: 'before' | 'after'): Promise<Plan> {
   const { sources } = snapshot;
-  const { lastRequest, lockdown } = snapshot.schedule;
+  const { lastRequest, lockdown, standings, seen, armed } = snapshot.schedule;
   const kept = textsOf(checkpoint, to === 'before' ? 'base' : to);
   const then = await withTexts(snapshot, kept);
   const { policies, enabled } = then.settings;
@@ -34,7 +35,7 @@ export async function planRestore(snapshot: Snapshot, checkpoint: Checkpoint, to
     schedule: {
       ...{ pending: null, leases: then.schedule.leases, wanted: then.schedule.wanted },
       lastRequest: to === 'before' ? withoutEffect(lastRequest, checkpoint.id) : lastRequest,
-      lockdown,
+      ...{ lockdown, standings: anew(standings), seen, armed },
     },
     web: webMove(snapshot, then, 'reload'),
   };
@@ -93,7 +94,7 @@ const undonePolicies = (now: Policies, was: Policies, became: Policies): Policie
 
 /** What is to happen later without what the change had put there, and with what it had cancelled. */
 function withoutChange(now: Schedule, was: Schedule, became: Schedule, id: string): Schedule {
-  const { pending, leases, wanted, lastRequest, lockdown } = now;
+  const { pending, leases, wanted, lastRequest, lockdown, standings, seen, armed } = now;
   const others = leases.filter((lease) => lease.id !== id);
   const cancelled = was.leases.filter(({ key }) => !others.some((lease) => lease.key === key));
   // A profile that was set since is what is wanted now.
@@ -103,7 +104,7 @@ function withoutChange(now: Schedule, was: Schedule, became: Schedule, id: strin
     leases: [...others, ...cancelled],
     wanted: isItsOwn ? was.wanted : wanted,
     lastRequest: withoutEffect(lastRequest, id),
-    lockdown,
+    ...{ lockdown, standings: anew(standings), seen, armed },
   };
 }
 

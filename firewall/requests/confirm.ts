@@ -8,6 +8,7 @@ import { remembered } from '../state/last-request';
 import type { Pending } from '../state/schedule';
 import { isCarriedOut } from './order';
 import { currentState, repetition } from './read';
+import { settleStandings } from './standing';
 
 /** Lets the change that waits for it stay. @throws FirewallError NOTHING_PENDING */
 export async function confirm(
@@ -33,5 +34,7 @@ export async function confirm(
   });
   const [pending] = confirmed;
   if (!pending) return repetition(settings, []);
+  // What it held back comes now; what fails is tried again.
+  await settleStandings(settings);
   return { id: pending.id, action: pending.action, confirmed: true, state: await currentState(settings) };
 }

@@ -13,6 +13,7 @@ import { type Plan, unchanged } from '../state/plan';
 import type { Lease, Pending, Schedule } from '../state/schedule';
 import type { Snapshot } from '../state/snapshot';
 import { door } from './door';
+import { settleStandings } from './standing';
 
 interface Ended {
   warnings: string[];
@@ -54,7 +55,8 @@ export async function endDue(settings: Settings): Promise<Ended> {
   const others = leases.filter(({ deadline }) => secondsLeft(deadline, clock) > 0 && deadline.boot !== clock.boot);
   if (others.length > 0)
     await attempt('Temporary openings or closings have no timer', () => inNewBoot(settings, others, clock));
-  return { warnings, failed };
+  const standing = await settleStandings(settings);
+  return { warnings: [...warnings, ...standing.warnings], failed: failed || standing.failed };
 }
 
 /** A boot reverts what nobody confirmed, however much time is left: somebody may have switched the device off for it. */

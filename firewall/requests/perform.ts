@@ -2,7 +2,7 @@
 import { readClock } from '../host/clock';
 import { readSchedule } from '../host/snapshot';
 import type { Call, Method, Settings } from '../messages';
-import type { Answers, ChangeResult, Repetition } from '../results';
+import type { Answers, ChangeResult, Repetition, ScheduleResult } from '../results';
 import { changeWebPorts } from './change-web-ports';
 import { confirm } from './confirm';
 import { catchUp } from './due';
@@ -11,6 +11,7 @@ import { isCarriedOut } from './order';
 import { currentState, read, repetition } from './read';
 import { listBackups, restore } from './restore';
 import { setProfile } from './set-profile';
+import { override, setSchedule, unschedule } from './standing';
 import { toggleService } from './toggle-service';
 
 type Handlers = { [M in Method]: (settings: Settings, call: Call<M>) => Promise<Answers[M]> };
@@ -24,6 +25,9 @@ const HANDLERS: Handlers = {
   toggleService: changing(toggleService),
   changeWebPorts: changing(changeWebPorts),
   restore: changing(restore),
+  schedule: settled(setSchedule),
+  unschedule: settled(unschedule),
+  override: settled(override),
   confirm: async (settings, call) => (await once(settings, call)).repeated ?? confirm(settings, call),
 };
 
@@ -40,6 +44,17 @@ function changing<M extends Method>(
   return async (settings, call) => {
     const { late, repeated } = await once(settings, call);
     if (repeated) return repeated;
+    const done = await make(settings, call);
+    return { ...done, warnings: [...late, ...done.warnings] };
+  };
+}
+
+/** What is about schedules comes after what has come due, too. */
+function settled<M extends 'schedule' | 'unschedule' | 'override'>(
+  make: (settings: Settings, call: Call<M>) => Promise<ScheduleResult>,
+): (settings: Settings, call: Call<M>) => Promise<ScheduleResult> {
+  return async (settings, call) => {
+    const { warnings: late } = await catchUp(settings);
     const done = await make(settings, call);
     return { ...done, warnings: [...late, ...done.warnings] };
   };

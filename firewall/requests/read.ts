@@ -1,6 +1,6 @@
 /** Reading the firewall: ufw's files, the kernel's tables and who listens, as one report. */
 import { ownFlaws } from '../commit/recovery';
-import { readClock } from '../host/clock';
+import { readClock, readZone } from '../host/clock';
 import { isInSync } from '../host/in-sync';
 import { readKernel } from '../host/kernel';
 import { readSnapshot } from '../host/snapshot';
@@ -21,11 +21,11 @@ import type { Reading } from './observation';
 const SLICE = 400;
 
 /** Who listens, and what time it is: nothing a change of rules touches, so it is read while one is made. */
-export type Surroundings = Pick<Facts, 'sockets' | 'nginx' | 'clock'>;
+export type Surroundings = Pick<Facts, 'sockets' | 'nginx' | 'clock' | 'zone'>;
 
 export async function readSurroundings(): Promise<Surroundings> {
-  const [sockets, clock] = await Promise.all([readSockets(), readClock()]);
-  return { sockets, clock, nginx: await socketsOfNginx(sockets) };
+  const [sockets, clock, zone] = await Promise.all([readSockets(), readClock(), readZone()]);
+  return { sockets, clock, zone, nginx: await socketsOfNginx(sockets) };
 }
 
 /** The services and profiles of the device whose files these are. */

@@ -14,6 +14,7 @@ import type { Closing } from '../verdicts/still-open';
 import { change } from './change';
 import { overriding } from './override';
 import { registryFor } from './read';
+import { withStandings } from './standing';
 
 /** Applies a profile. A lockdown also takes back the change that waits to be confirmed, if there is one. */
 export async function setProfile(
@@ -31,12 +32,13 @@ export async function setProfile(
       // Nothing must hold up a lockdown.
       ...(isLockdown ? {} : { bounded: 'profile' }),
       closings: (after) => closingsOf(settings, after, request),
-      plan: async (snapshot, _, kernel) => {
+      plan: async (snapshot, id, kernel) => {
         const applied = async (base: Snapshot): Promise<Plan> => {
           const applying = (blocked: readonly Closing[]): Promise<Plan> =>
             planProfile(base, registryFor(settings, base), request, blocked);
           const planned = await applying([]);
-          if (!isLockdown || !overrideOthers) return planned;
+          if (!isLockdown) return withStandings(settings, base, planned, id);
+          if (!overrideOthers) return planned;
           return overriding({ before: snapshot, base, kernel }, planned, closingsOf(settings, base, request), applying);
         };
         const { pending } = snapshot.schedule;

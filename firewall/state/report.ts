@@ -1,7 +1,17 @@
 /** The state of the firewall as users see it, from ufw's files, the kernel's tables and the sockets that listen. */
 
 import { fromBytes } from '../printable';
-import type { ChangeResult, Difference, News, Openness, Policies, RuleReport, ServiceReport, State } from '../results';
+import type {
+  ChangeResult,
+  Difference,
+  News,
+  Openness,
+  Policies,
+  RuleReport,
+  ScheduleReport,
+  ServiceReport,
+  State,
+} from '../results';
 import { differingPolicies } from '../rules/policies';
 import { commentText, type Family, numbered, type Rule } from '../rules/rule';
 import { unreadableLines } from '../rules/rule-file';
@@ -19,8 +29,10 @@ import { type Clock, deadlineText } from './clock';
 import { findings } from './findings';
 import { isActive, type Kernel, policiesInForce, rulesetIn } from './kernel';
 import { leftovers } from './leftovers';
+import type { Schedule } from './schedule';
 import type { Snapshot } from './snapshot';
 import type { ListeningSocket } from './socket';
+import { isLeased, lockdownIn, type Standing, sayingOf } from './standing';
 import { webProblems } from './web-problems';
 
 const ALLOW_ALL: Policies = { incoming: 'allow', outgoing: 'allow', routed: 'allow' };
@@ -36,11 +48,13 @@ export interface Facts {
   /** The sockets nginx listens on. */
   nginx: readonly ListeningSocket[];
   clock: Clock;
+  /** The device's time zone. */
+  zone: string;
 }
 
 /** The whole report, see the contract. */
 export async function report(facts: Facts): Promise<State> {
-  const { snapshot, kernel, inSync, registry, sockets, nginx, clock } = facts;
+  const { snapshot, kernel, inSync, registry, sockets, nginx, clock, zone } = facts;
   const active = isActive(snapshot, kernel);
   const services: ServiceReport[] = [];
   for (const service of registry.services) {
@@ -80,6 +94,7 @@ export async function report(facts: Facts): Promise<State> {
       service,
       until: deadlineText(deadline, clock),
     })),
+    schedules: scheduleReports(snapshot.schedule, services, clock, zone),
     lastRequest: lastRequest && {
       ...{ id: lastRequest.id, issued: lastRequest.issued },
       undone: lastRequest.undone === true,
@@ -88,6 +103,37 @@ export async function report(facts: Facts): Promise<State> {
     inSync,
   };
 }
+
+function scheduleReports(
+  schedule: Schedule,
+  services: readonly ServiceReport[],
+  clock: Clock,
+  zone: string,
+): ScheduleReport[] {
+  const circumstances = { clock, zone, seen: schedule.seen, lockdown: lockdownIn(schedule.wanted) };
+  const moment = (at: number | null): string | null => (at === null ? null : new Date(at).toISOString());
+  return schedule.standings.map((one) => {
+    const { id, name, subject } = one;
+    const { open, by, until, next } = sayingOf(one, circumstances);
+    const held = heldBack(one, schedule);
+    const isProfile = subject.kind === 'profile';
+    return {
+      ...{ id, name, services: isProfile ? null : subject.services },
+      profile: isProfile ? (open ? subject.profile : subject.otherwise) : null,
+      open: held && !isProfile ? isOpenNow(subject.services, services) : open,
+      ...{ by: held ?? by, until: moment(held ? null : until), next: moment(next) },
+    };
+  });
+}
+
+/** By what a schedule is kept from being made true. */
+function heldBack(one: Standing, { pending, leases }: Schedule): 'pending' | 'lease' | null {
+  if (isLeased(one, leases)) return 'lease';
+  return pending ? 'pending' : null;
+}
+
+const isOpenNow = (ids: readonly string[], services: readonly ServiceReport[]): boolean =>
+  services.some((service) => ids.includes(service.id) && (service.in !== 'closed' || service.out !== 'closed'));
 
 function webReport(snapshot: Snapshot, kernel: Kernel, nginx: readonly ListeningSocket[]): State['webPorts'] {
   if (!snapshot.web) return null;

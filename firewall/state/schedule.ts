@@ -3,7 +3,7 @@
  * hold. Kept in one file next to the backups and written in the same transaction as the change it belongs to.
  */
 import * as z from 'zod/mini';
-import { guard, requestId, setProfileRequest } from '../messages';
+import { guard, requestId, scheduleId, setProfileRequest } from '../messages';
 import { webPortChange } from '../web/edit';
 import { changeId } from './change-id';
 import { deadline } from './clock';
@@ -11,6 +11,7 @@ import { type LastLockdown, lastLockdown } from './last-lockdown';
 import { type LastRequest, lastRequest } from './last-request';
 import { entriesOf, entryOf, type Form, textFor, understood } from './own-file';
 import { patch } from './patch';
+import { type Seen, type Standing, seen, standing } from './standing';
 import { unitChange } from './unit';
 
 const pending = z.object({
@@ -47,6 +48,8 @@ export const WEB_LEASE = 'web';
 const wantedProfile = z.object({
   profile: setProfileRequest.shape.profile,
   optionalServices: setProfileRequest.shape.optionalServices,
+  /** The schedule that has set it; left out where somebody has. */
+  by: z.optional(scheduleId),
 });
 export type WantedProfile = z.infer<typeof wantedProfile>;
 
@@ -59,15 +62,25 @@ export interface Schedule {
   lastRequest: LastRequest | null;
   /** Null where there was none. */
   lockdown: LastLockdown | null;
+  /** Whatever is undone or restored, they stay. */
+  standings: readonly Standing[];
+  /** Null where there was no schedule yet. */
+  seen: Seen | null;
+  /** The edge that systemd was last asked to wait for, in ms since 1970, and in which boot. */
+  armed: Armed | null;
 }
+
+const armed = z.object({ boot: z.string(), at: z.nullable(z.number()) });
+type Armed = z.infer<typeof armed>;
 
 export const NOTHING_SCHEDULED: Schedule = {
   ...{ pending: null, leases: [], wanted: null, lastRequest: null, lockdown: null },
+  ...{ standings: [], seen: null, armed: null },
 };
 
 /** Whether both ask for the same profile, or neither for any. */
 export const isSameWish = (a: WantedProfile | null, b: WantedProfile | null): boolean =>
-  a?.profile === b?.profile && a?.optionalServices === b?.optionalServices;
+  a?.profile === b?.profile && a?.optionalServices === b?.optionalServices && a?.by === b?.by;
 
 /** What is wrong with one thing that is to happen later does not keep another from happening. */
 export const SCHEDULE: Form<Schedule> = {
@@ -80,17 +93,26 @@ export const SCHEDULE: Form<Schedule> = {
     wanted: entryOf(z.nullish(wantedProfile), content.wanted, 'wanted', flaws) ?? null,
     lastRequest: entryOf(z.nullish(lastRequest), content.lastRequest, 'lastRequest', flaws) ?? null,
     lockdown: entryOf(z.nullish(lastLockdown), content.lockdown, 'lockdown', flaws) ?? null,
+    standings: content.schedules === undefined ? [] : entriesOf(standing, content.schedules, 'schedules', flaws),
+    seen: entryOf(z.nullish(seen), content.seen, 'seen', flaws) ?? null,
+    armed: entryOf(z.nullish(armed), content.armed, 'armed', flaws) ?? null,
   }),
   write(schedule) {
     if (isNothing(schedule)) return null;
-    const { lockdown, ...kept } = schedule;
+    const { pending: waiting, wanted, lastRequest: last, lockdown, standings, seen: time, armed: timer } = schedule;
     const leases = schedule.leases.map((one) => z.encode(lease, one));
-    return { ...kept, leases, ...(lockdown ? { lockdown } : {}) };
+    return {
+      ...{ pending: waiting, leases, wanted, lastRequest: last },
+      ...(lockdown ? { lockdown } : {}),
+      ...(standings.length > 0 ? { schedules: standings } : {}),
+      ...(time ? { seen: time } : {}),
+      ...(timer ? { armed: timer } : {}),
+    };
   },
 };
 
-const isNothing = ({ leases, ...others }: Schedule): boolean =>
-  leases.length === 0 && Object.values(others).every((one) => one === null);
+const isNothing = ({ leases, standings, ...others }: Schedule): boolean =>
+  leases.length === 0 && standings.length === 0 && Object.values(others).every((one) => one === null);
 
 /** What can be understood of the file's text. */
 export const parseSchedule = (text: string): Schedule => understood(SCHEDULE, text).value ?? NOTHING_SCHEDULED;

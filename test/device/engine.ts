@@ -2,7 +2,14 @@
 import { join } from 'node:path';
 import type { FleetResult } from '../../firewall/fleet/answer';
 import type { Limits } from '../../firewall/fleet/fleet';
-import type { BackupReport, ChangeResult, Confirmation, State, WatchEvent } from '../../firewall/results';
+import type {
+  BackupReport,
+  ChangeResult,
+  Confirmation,
+  ScheduleResult,
+  State,
+  WatchEvent,
+} from '../../firewall/results';
 import type { Edit, EngineAnswer, EngineCall, EngineTold } from './engine-inside';
 import type { InsideProcess } from './inside-process';
 import type { Machine } from './machine';
@@ -87,6 +94,18 @@ export class Engine {
 
   restore(request: unknown = {}): Promise<ChangeResult> {
     return this.call({ method: 'restore', request }) as Promise<ChangeResult>;
+  }
+
+  schedule(request: unknown): Promise<ScheduleResult> {
+    return this.call({ method: 'schedule', request }) as Promise<ScheduleResult>;
+  }
+
+  unschedule(request: unknown): Promise<ScheduleResult> {
+    return this.call({ method: 'unschedule', request }) as Promise<ScheduleResult>;
+  }
+
+  override(request: unknown): Promise<ScheduleResult> {
+    return this.call({ method: 'override', request }) as Promise<ScheduleResult>;
   }
 
   /** The answer to an operator's request. */

@@ -5,16 +5,18 @@ import { check, settings } from '../../firewall/messages';
 import { refuseTooMuch } from '../../firewall/plan/bounds';
 import { type Action, makeRule, type Rule } from '../../firewall/rules/rule';
 import type { FamilyRules } from '../../firewall/state/family-rules';
-import type { Lease, Schedule } from '../../firewall/state/schedule';
+import { type Lease, NOTHING_SCHEDULED, type Schedule } from '../../firewall/state/schedule';
 import { Engine, type EngineError } from '../device/engine';
 import { useDevice } from '../device/suite';
 import { everything } from './stable';
 
-const NOTHING: Schedule = { pending: null, leases: [], wanted: null, lastRequest: null, lockdown: null };
 const rules = (count: number, action: Action = 'allow'): Rule[] =>
   Array.from({ length: count }, (_, at) => makeRule('ipv4', { action, dport: String(at + 1) }));
 const ipv4 = (list: readonly Rule[]): FamilyRules[] => [{ family: 'ipv4', rules: list }];
-const leased = (count: number): Schedule => ({ ...NOTHING, leases: new Array<Lease>(count).fill({} as Lease) });
+const leased = (count: number): Schedule => ({
+  ...NOTHING_SCHEDULED,
+  leases: new Array<Lease>(count).fill({} as Lease),
+});
 
 describe('A plan', () => {
   /** What is said of going from one list of rules to another. */

@@ -1,0 +1,323 @@
+/** Standing schedules: registered, removed, overridden, and made true. */
+
+import { nextEdge } from '../calendar/opening';
+import { startEdgeTimer } from '../commit/timers';
+import { reschedule, transact } from '../commit/transaction';
+import { codeOf, FirewallError, overruled, say } from '../errors';
+import { deadlineAfter, readClock, readZone } from '../host/clock';
+import { readSchedule } from '../host/snapshot';
+import type { Call, Settings } from '../messages';
+import { planStanding, refuseRivals, titleOf, withDone } from '../plan/standing';
+import type { ScheduleResult } from '../results';
+import { overrules } from '../state/last-lockdown';
+import { type Plan, unchanged } from '../state/plan';
+import type { Schedule } from '../state/schedule';
+import { type Snapshot, withWanted } from '../state/snapshot';
+import {
+  type Circumstances,
+  isLeased,
+  isPlainlyWrong,
+  isToBeMade,
+  lockdownIn,
+  type Saying,
+  type Standing,
+  sayingOf,
+} from '../state/standing';
+import { cutClosed } from './cut';
+import { door } from './door';
+import { currentState, registryFor } from './read';
+
+/** For what only removes something: neither limited nor refused. */
+const FREE = { force: true, onlyTighten: false };
+const GUARDED = { force: false, onlyTighten: false };
+
+/**
+ * Registers a schedule, in place of the one with its id, and makes it true. One that is registered already as it is, is left
+ * as it is.
+ * @throws FirewallError INVALID_INPUT, UNKNOWN_SERVICE, UNKNOWN_PROFILE, INTERNAL_SERVICE, LOCKOUT: then nothing is changed
+ */
+export async function setSchedule(settings: Settings, { request }: Call<'schedule'>): Promise<ScheduleResult> {
+  const { siblings, ...asked } = request;
+  const wanted: Standing = { ...asked, settings: usedOf(settings), override: null, done: null };
+  await refuseImpossible(settings, wanted);
+  const { boot, wall } = await readClock();
+  const gone: Standing[] = [];
+  let isNew = false;
+  const recovered = await reschedule(settings, (snapshot) => {
+    const { schedule } = snapshot;
+    const registry = registryFor(settings, snapshot);
+    const isOver = (one: Standing): boolean =>
+      siblings !== undefined && one.owner === wanted.owner && one.id !== wanted.id && !siblings.includes(one.id);
+    gone.push(...schedule.standings.filter(isOver));
+    const others = schedule.standings.filter((one) => one.id !== wanted.id && !isOver(one));
+    refuseRivals(wanted, others, registry);
+    const known = schedule.standings.find(({ id }) => id === wanted.id);
+    isNew = !known || !isSame(known, wanted);
+    if (!isNew) return null;
+    // Somebody who deploys a schedule takes the clock for right.
+    return {
+      ...schedule,
+      standings: [...schedule.standings.filter((one) => one !== known), wanted],
+      seen: { boot, wall },
+    };
+  });
+  const warnings = [...recovered];
+  for (const { id } of gone) warnings.push(...(await remove(settings, id)));
+  const settled = await settleStandings(settings);
+  return resultOf(settings, wanted.id, isNew, [...warnings, ...settled.warnings]);
+}
+
+/** @throws FirewallError what planning either of its states throws */
+async function refuseImpossible(settings: Settings, wanted: Standing): Promise<void> {
+  for (const open of [true, false]) {
+    const plan = (snapshot: Snapshot, id: string): Promise<Plan> =>
+      planStanding(snapshot, registryFor(settings, snapshot), wanted, open, id);
+    const intent = { action: `schedule ${titleOf(wanted)}`, reason: 'schedule' as const };
+    await transact(
+      settings,
+      { ...intent, plan, guard: door(settings, open ? FREE : GUARDED, boundedBy(wanted)) },
+      true,
+    );
+  }
+}
+
+const boundedBy = ({ subject }: Standing): 'service' | 'profile' =>
+  subject.kind === 'profile' ? 'profile' : 'service';
+
+const usedOf = (settings: Settings): Standing['settings'] => {
+  const { servicePorts, customServices, customProfiles, managementFrom, managementTo } = settings;
+  return { servicePorts, customServices, customProfiles, managementFrom, managementTo };
+};
+
+const isSame = (known: Standing, wanted: Standing): boolean =>
+  JSON.stringify({ ...known, override: null, done: null }) === JSON.stringify(wanted);
+
+/** Removes a schedule. Where there is none with that id, nothing is to do. */
+export async function unschedule(settings: Settings, { request: { id } }: Call<'unschedule'>): Promise<ScheduleResult> {
+  const isKnown = (await readSchedule(settings)).standings.some((one) => one.id === id);
+  return resultOf(settings, id, isKnown, isKnown ? await remove(settings, id) : []);
+}
+
+async function remove(settings: Settings, id: string): Promise<readonly string[]> {
+  const without = (schedule: Schedule): Schedule => ({
+    ...schedule,
+    standings: schedule.standings.filter((one) => one.id !== id),
+  });
+  const found = (await readSchedule(settings)).standings.find((one) => one.id === id);
+  const warnings: string[] = [];
+  if (found?.whenRemoved === 'close' && found.subject.kind === 'services') {
+    const closing = {
+      ...{ action: `schedule ${titleOf(found)} removed: close`, reason: 'schedule' as const },
+      plan: async (snapshot: Snapshot, change: string): Promise<Plan> => {
+        const plan = await planStanding(snapshot, registryOfOwn(settings, found, snapshot), found, false, change);
+        return { ...plan, schedule: without(plan.schedule ?? snapshot.schedule) };
+      },
+      guard: door(settings, GUARDED),
+    };
+    try {
+      return (await transact(settings, closing, false)).warnings;
+    } catch (error) {
+      if (!(error instanceof FirewallError)) throw error;
+      warnings.push(`The schedule ${titleOf(found)} was removed, but what it opened stays open: ${error.message}`);
+    }
+  }
+  await reschedule(settings, ({ schedule }) =>
+    schedule.standings.some((one) => one.id === id) ? without(schedule) : null,
+  );
+  return warnings;
+}
+
+const registryOfOwn = (settings: Settings, { settings: own }: Standing, snapshot: Snapshot) =>
+  registryFor({ ...settings, ...own }, snapshot);
+
+/** Overrides a schedule until its next edge or for a time, ends that, or only tells. @throws FirewallError INVALID_INPUT */
+export async function override(settings: Settings, { request, since }: Call<'override'>): Promise<ScheduleResult> {
+  const { id, action, duration } = request;
+  const [deadline, zone, { boot, wall }] = await Promise.all([deadlineAfter(duration), readZone(), readClock()]);
+  const unknown = (): FirewallError =>
+    new FirewallError('INVALID_INPUT', {
+      what: say`id: there is no schedule with the id ${id} on this device.`,
+      remedy: say`Deploy its node.`,
+    });
+  if (action === 'status') {
+    if (!(await readSchedule(settings)).standings.some((one) => one.id === id)) throw unknown();
+    return resultOf(settings, id, false, []);
+  }
+  let isChanged = false;
+  const recovered = await reschedule(settings, ({ schedule }) => {
+    if (overrules(schedule.lockdown, since, boot)) throw overruled();
+    const known = schedule.standings.find((one) => one.id === id);
+    if (!known) throw unknown();
+    if (action === 'auto' && known.override === null) return null;
+    isChanged = true;
+    const edge = deadline ? null : nextEdge(known.calendar, wall, known.calendar.timeZone || zone);
+    const next = action === 'auto' ? null : { open: action === 'open', deadline, edge };
+    return {
+      ...schedule,
+      standings: schedule.standings.map((one) => (one === known ? { ...one, override: next } : one)),
+      // Who asks for something now takes the clock for right.
+      seen: { boot, wall },
+    };
+  });
+  const { warnings } = await settleStandings(settings);
+  return resultOf(settings, id, isChanged, [...recovered, ...warnings]);
+}
+
+async function resultOf(
+  settings: Settings,
+  id: string,
+  changed: boolean,
+  warnings: readonly string[],
+): Promise<ScheduleResult> {
+  const state = await currentState(settings);
+  const schedule = state.schedules.find((one) => one.id === id) ?? null;
+  return { id, changed, schedule, warnings: [...warnings], state };
+}
+
+/** What a schedule's saying depends on besides itself. */
+export const circumstancesOf = (schedule: Schedule, clock: Circumstances['clock'], zone: string): Circumstances => ({
+  ...{ clock, zone, seen: schedule.seen, lockdown: lockdownIn(schedule.wanted) },
+});
+
+interface Settled {
+  warnings: readonly string[];
+  failed: boolean;
+}
+
+/** Makes true what the schedules say now, where something else was made last. A change that waits to be confirmed holds it up. */
+export async function settleStandings(settings: Settings): Promise<Settled> {
+  const first = await readSchedule(settings);
+  if (first.standings.length === 0) return { warnings: [], failed: false };
+  const warnings: string[] = [];
+  let failed = false;
+  // A profile says what every service is to be: the services come after it.
+  const inOrder = [...first.standings].sort(
+    (a, b) => Number(a.subject.kind === 'services') - Number(b.subject.kind === 'services'),
+  );
+  for (const { id } of inOrder) {
+    try {
+      warnings.push(...(await makeTrue(settings, id)));
+    } catch (error) {
+      failed = true;
+      warnings.push(`A schedule could not be carried out: ${(error as Error).message}`);
+    }
+  }
+  try {
+    await arm(settings);
+  } catch (error) {
+    failed = true;
+    warnings.push(`A schedule has no timer: ${(error as Error).message}`);
+  }
+  return { warnings, failed };
+}
+
+/** What the schedule says, if the firewall has to be made so now; null where it has not. */
+function dueIn(
+  schedule: Schedule,
+  id: string,
+  clock: Circumstances['clock'],
+  zone: string,
+): { one: Standing; saying: Saying } | null {
+  const one = schedule.standings.find((standing) => standing.id === id);
+  if (!one || schedule.pending || isLeased(one, schedule.leases)) return null;
+  const saying = sayingOf(one, circumstancesOf(schedule, clock, zone));
+  return saying.by !== 'lockdown' && isToBeMade(one, saying, clock) ? { one, saying } : null;
+}
+
+/** What refuses a schedule for good, and is not tried again before its next edge. */
+const REFUSALS: ReadonlySet<unknown> = new Set([
+  ...['LOCKOUT', 'INVALID_INPUT', 'UNKNOWN_SERVICE', 'UNKNOWN_PROFILE', 'INTERNAL_SERVICE'],
+]);
+
+async function makeTrue(settings: Settings, id: string): Promise<readonly string[]> {
+  const [clock, zone] = await Promise.all([readClock(), readZone()]);
+  const due = dueIn(await readSchedule(settings), id, clock, zone);
+  if (!due) return [];
+  const { one, saying } = due;
+  const own: Settings = { ...settings, ...one.settings };
+  const intent = {
+    action: `schedule ${titleOf(one)}: ${wordsFor(one, saying.open)}`,
+    reason: 'schedule' as const,
+    plan: async (snapshot: Snapshot, change: string): Promise<Plan> => {
+      const now = dueIn(snapshot.schedule, id, clock, zone);
+      if (!now) return unchanged(snapshot);
+      const plan = await planStanding(snapshot, registryFor(own, snapshot), now.one, now.saying.open, change);
+      return remembering(plan, snapshot, id, now.saying, clock);
+    },
+    guard: door(own, GUARDED),
+  };
+  try {
+    const done = await transact(settings, intent, false);
+    const cut = one.cutConnections && !saying.open && done.changed ? await cutClosed(done) : { warnings: [] };
+    return [...done.warnings, ...cut.warnings];
+  } catch (error) {
+    if (!REFUSALS.has(codeOf(error))) throw error;
+    await reschedule(settings, ({ schedule }) => ({
+      ...schedule,
+      standings: schedule.standings.map((other) =>
+        other.id === id ? { ...other, done: { open: saying.open, boot: clock.boot } } : other,
+      ),
+    }));
+    return [`The schedule ${titleOf(one)} could not be carried out, until its next edge: ${(error as Error).message}`];
+  }
+}
+
+/** A time that may be wrong is not remembered as one that was seen. */
+const remembering = (
+  plan: Plan,
+  snapshot: Snapshot,
+  id: string,
+  { open, by }: Saying,
+  clock: Circumstances['clock'],
+): Plan => {
+  const done = withDone(plan, snapshot, id, open, clock);
+  const { seen } = snapshot.schedule;
+  const isWrong = by === 'clock' || isPlainlyWrong(clock, seen);
+  return isWrong && done.schedule ? { ...done, schedule: { ...done.schedule, seen } } : done;
+};
+
+const wordsFor = ({ subject }: Standing, open: boolean): string =>
+  subject.kind === 'profile'
+    ? `set-profile ${open ? subject.profile : subject.otherwise}`
+    : `${open ? 'open' : 'close'} ${subject.services.join(', ')}`;
+
+/**
+ * A plan that leaves the services of schedules as those say: of a profile that somebody applies. What a schedule cannot do
+ * then is reported when it is made true.
+ */
+export async function withStandings(settings: Settings, base: Snapshot, plan: Plan, change: string): Promise<Plan> {
+  const [clock, zone] = await Promise.all([readClock(), readZone()]);
+  let made: Plan = plan;
+  for (const { id, subject } of base.schedule.standings) {
+    if (subject.kind === 'profile') continue;
+    const snapshot = await withWanted(base, made);
+    const now = snapshot.schedule.standings.find((one) => one.id === id);
+    if (!now || isLeased(now, snapshot.schedule.leases)) continue;
+    // By this profile, a lockdown is over.
+    const saying = sayingOf(now, { ...circumstancesOf(snapshot.schedule, clock, zone), lockdown: null });
+    try {
+      const registry = registryFor({ ...settings, ...now.settings }, snapshot);
+      const next = await planStanding(snapshot, registry, now, saying.open, change);
+      const done = remembering(next, snapshot, id, saying, clock);
+      made = { ...made, rules: done.rules, ...(done.schedule ? { schedule: done.schedule } : {}) };
+    } catch (error) {
+      if (!(error instanceof FirewallError)) throw error;
+    }
+  }
+  return made;
+}
+
+/** Has systemd wait for the next edge, and for changes of the clock. */
+async function arm(settings: Settings): Promise<void> {
+  const [schedule, clock, zone] = await Promise.all([readSchedule(settings), readClock(), readZone()]);
+  const circumstances = circumstancesOf(schedule, clock, zone);
+  const edges = schedule.standings.flatMap((one) => {
+    const { until, next } = sayingOf(one, circumstances);
+    return [until, next].filter((at): at is number => at !== null);
+  });
+  const at = edges.length === 0 ? null : Math.min(...edges);
+  const { armed } = schedule;
+  if (armed?.boot === clock.boot && armed.at === at) return;
+  await startEdgeTimer(settings, at, armed?.boot === clock.boot, clock);
+  await reschedule(settings, (snapshot) => ({ ...snapshot.schedule, armed: { boot: clock.boot, at } }));
+}
