@@ -5,7 +5,7 @@ import { describe, it } from 'mocha';
 import { CHECKPOINT } from '../../../firewall/state/checkpoint';
 import { type Form, textFor, type Understood, understood } from '../../../firewall/state/own-file';
 import { REPORTED } from '../../../firewall/state/reported';
-import { SCHEDULE, type Schedule } from '../../../firewall/state/schedule';
+import { NOTHING_SCHEDULED, SCHEDULE, type Schedule } from '../../../firewall/state/schedule';
 import { kept } from './kept';
 
 const FORMS: readonly (readonly [string, Form<unknown>, string])[] = [
@@ -107,13 +107,7 @@ describe('A file of this package’s own', () => {
   }
 
   it('that is empty says nothing is scheduled, or reported; as a journal it is damaged', () => {
-    assert.deepEqual(understood(SCHEDULE, '').value, {
-      pending: null,
-      leases: [],
-      wanted: null,
-      lastRequest: null,
-      lockdown: null,
-    });
+    assert.deepEqual(understood(SCHEDULE, '').value, NOTHING_SCHEDULED);
     assert.deepEqual(understood(REPORTED, ''), { value: [], flaw: null });
     assert.deepEqual(understood(CHECKPOINT, ''), { value: null, flaw: 'it is empty' });
   });
