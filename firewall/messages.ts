@@ -8,7 +8,9 @@ import * as z from 'zod/mini';
 import { bounded, property } from './bounded';
 import { isDate, WEEKDAYS } from './calendar/dates';
 import { isTimeZone } from './calendar/wall-clock';
+import { secondsIn } from './duration';
 import { FirewallError, phrase, type Sentence, say } from './errors';
+import { givenAction, givenNumber, givenProfile } from './given';
 import { printable } from './printable';
 import { isAddress, normalAddress } from './rules/address';
 import { isPortSpec } from './services/port-spec';
@@ -201,8 +203,17 @@ export const calendar = z.strictObject({
 });
 export type Calendar = z.infer<typeof calendar>;
 
+const DURATION_HELP = phrase`must be a number of seconds, or a duration like 30 min, 8 h or 1h 30min`;
+
+/** Seconds, as a number or in words. */
+const seconds = z.transform((value: unknown, { issues }) => {
+  const found = typeof value === 'string' ? secondsIn(value) : value;
+  if (found === null && value !== null) issues.push({ code: 'custom', message: DURATION_HELP, input: value });
+  return found;
+});
+
 /** Seconds; a week at most, so that no rule is forgotten. */
-const duration = z.int().check(z.minimum(0), z.maximum(7 * 24 * 3600));
+const duration = z.pipe(seconds, z.int().check(z.minimum(0), z.maximum(7 * 24 * 3600)));
 
 /** The options of every change. */
 const changeOptions = {
@@ -221,7 +232,7 @@ const changeOptions = {
 export const readRequest = z.strictObject({});
 
 export const setProfileRequest = z.strictObject({
-  profile: z._default(text, 'enhanced'),
+  profile: z._default(z.pipe(text, z.transform(givenProfile)), 'enhanced'),
   optionalServices: z._default(z.enum(['keep', 'open', 'close']), 'keep'),
   ownRules: z._default(z.enum(['keep', 'remove']), 'keep'),
   /** With `lockdown`: also block what rules of others would let through, where a rule of ufw's decides before them. */
@@ -231,11 +242,28 @@ export const setProfileRequest = z.strictObject({
 export type SetProfileRequest = z.infer<typeof setProfileRequest>;
 
 export const port = z.int().check(z.minimum(1), z.maximum(65535));
+/** A port as somebody sends it in a request. */
+const givenPort = z.pipe(z.transform(givenNumber), port);
+
+/** The id or label of a service or of a custom one, or ports like `22/tcp`. */
+const service = z.union([someText, z.pipe(port, z.transform(String))]);
+
+/** So many services can be changed at once. */
+const MOST_SERVICES = 50;
+
+const services = z
+  .array(service)
+  .check(
+    z.refine(
+      ({ length }) => length >= 1 && length <= MOST_SERVICES,
+      phrase`must name 1 to 50 services, or be just one`,
+    ),
+  );
 
 export const toggleServiceRequest = z.strictObject({
-  /** A service id, a custom service's id, or ports like `22/tcp`. */
-  service: z._default(z.union([someText, z.pipe(port, z.transform(String))]), 'ssh'),
-  action: z._default(z.enum(['open', 'close', 'toggle', 'limit']), 'toggle'),
+  /** One or several, which are changed together. */
+  service: z._default(z.union([service, services]), 'ssh'),
+  action: z._default(z.pipe(z.transform(givenAction), z.enum(['open', 'close', 'toggle', 'limit'])), 'toggle'),
   /** Left out: the directions the service itself uses. */
   direction: z.optional(directions),
   interface: z._default(networkInterface, ''),
@@ -250,8 +278,8 @@ export type ToggleServiceRequest = z.infer<typeof toggleServiceRequest>;
 
 export const changeWebPortsRequest = z.strictObject({
   /** Left out: stays. */
-  http: z.optional(port),
-  https: z.optional(port),
+  http: z.optional(givenPort),
+  https: z.optional(givenPort),
   /** The redirect from HTTP to HTTPS follows. */
   fixRedirect: z._default(z.boolean(), true),
   /** For so many seconds the old ports answer too. */
@@ -295,7 +323,7 @@ export const watchOptions = z.strictObject({
     watchTopic.options.filter((topic) => topic !== 'blocked'),
   ),
   /** Seconds; at most one message in each for packets from one address to one port. */
-  blockedEvery: z._default(z.int().check(z.minimum(1), z.maximum(24 * 3600)), 60),
+  blockedEvery: z._default(z.pipe(seconds, z.int().check(z.minimum(1), z.maximum(24 * 3600))), 60),
 });
 export type WatchOptions = z.infer<typeof watchOptions>;
 

@@ -25,7 +25,8 @@ export function withoutLeases(
   };
 }
 
-const withRules = (snapshot: Snapshot, rules: readonly FamilyRules[]): Snapshot => ({
+/** The snapshot as it would be with these rules. */
+export const withRules = (snapshot: Snapshot, rules: readonly FamilyRules[]): Snapshot => ({
   ...snapshot,
   families: snapshot.families.map((state) => ({ ...state, rules: rulesIn(rules, state.family) })),
 });

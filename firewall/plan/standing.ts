@@ -5,11 +5,10 @@ import type { Registry } from '../services/registry';
 import { overlaps, serviceNamed } from '../services/registry';
 import type { Clock } from '../state/clock';
 import type { Plan } from '../state/plan';
-import { unchanged } from '../state/plan';
-import { type Snapshot, withWanted } from '../state/snapshot';
+import type { Snapshot } from '../state/snapshot';
 import { anew, type Standing } from '../state/standing';
 import { planProfile } from './set-profile';
-import { planToggle, resolveToggle } from './toggle-service';
+import { planToggles, resolveToggles } from './toggle-service';
 
 /**
  * The state of its hours, or that of all other times.
@@ -31,21 +30,10 @@ export async function planStanding(
     // It says what every service is to be; those of schedules are as these say.
     return { ...plan, schedule: { ...schedule, wanted, standings: anew(schedule.standings) } };
   }
-  const { services, direction, interface: on, from } = subject;
-  let plan: Plan = unchanged(snapshot);
-  let base = snapshot;
-  for (const service of services) {
-    const action = open ? 'open' : 'close';
-    const request = check(toggleServiceRequest, { service, action, direction, interface: on, from });
-    const next = await planToggle(base, resolveToggle(base, registry, request), {
-      id,
-      deadline: null,
-      unit: undefined,
-    });
-    plan = { ...next, warnings: [...plan.warnings, ...next.warnings], schedule: next.schedule ?? base.schedule };
-    base = await withWanted(base, plan);
-  }
-  return plan;
+  const { services: service, direction, interface: on, from } = subject;
+  const action = open ? 'open' : 'close';
+  const request = check(toggleServiceRequest, { service, action, direction, interface: on, from });
+  return planToggles(snapshot, resolveToggles(snapshot, registry, request), { id, deadline: null, unit: undefined });
 }
 
 /** The schedule as it is once a standing schedule was made true. */

@@ -9,18 +9,18 @@ import { isBlock } from '../rules/rule';
 import { about, isForAnyone, OWN_INTERFACES, remoteOf } from '../services/about';
 import type { Service } from '../services/catalogue';
 import type { Scope } from '../services/profiles';
-import { type Registry, serviceNamed } from '../services/registry';
+import { type Registry, servicesNamed } from '../services/registry';
 import type { Deadline } from '../state/clock';
 import { type FamilyRules, rulesIn } from '../state/family-rules';
 import { isSamePatch, type Patch, patchOf, unpatched } from '../state/patch';
-import type { Plan } from '../state/plan';
+import { type Plan, unchanged } from '../state/plan';
 import type { Lease } from '../state/schedule';
 import type { Snapshot } from '../state/snapshot';
 import { reversed, type UnitChange } from '../state/unit';
 import { matches } from '../verdicts/boxes';
 import { chainFor, combined, DIRECTIONS, type Direction, opennessOf, regionOf, scopeFits } from '../verdicts/openness';
 import { yieldToEventLoop } from '../yield';
-import { withoutLeases } from './lease';
+import { withoutLeases, withRules } from './lease';
 import { closed, opened, type Target } from './open-close';
 
 /** What is decided about a toggle besides its rules. */
@@ -33,15 +33,34 @@ export interface While {
 }
 
 /**
+ * Toggles that are made together: each on top of those before it.
+ * @throws FirewallError UNKNOWN_SERVICE, INVALID_INPUT, INTERNAL_SERVICE
+ */
+export async function planToggles(
+  snapshot: Snapshot,
+  toggles: readonly ResolvedToggle[],
+  { unit, ...made }: While,
+): Promise<Plan> {
+  let plan = unchanged(snapshot);
+  let base = snapshot;
+  for (const toggle of toggles) {
+    const next = await planToggle(base, toggle, { ...made, unit: toggle.systemService ? unit : undefined });
+    plan = {
+      ...plan,
+      ...next,
+      warnings: [...plan.warnings, ...next.warnings.filter((one) => !plan.warnings.includes(one))],
+    };
+    base = { ...withRules(snapshot, plan.rules), schedule: plan.schedule ?? snapshot.schedule };
+  }
+  return plan;
+}
+
+/**
  * A toggle, permanent or temporary. An earlier lease of the same service is replaced: what this one returns to is what was
  * before both. When another lease ends, what is asked here still holds, as long as it is to last.
  * @throws FirewallError UNKNOWN_SERVICE, INVALID_INPUT, INTERNAL_SERVICE
  */
-export async function planToggle(
-  snapshot: Snapshot,
-  toggle: ResolvedToggle,
-  { id, deadline, unit }: While,
-): Promise<Plan> {
+async function planToggle(snapshot: Snapshot, toggle: ResolvedToggle, { id, deadline, unit }: While): Promise<Plan> {
   const { service, directions, scope } = toggle;
   if (!snapshot.families.some(({ family }) => scopeFits(scope, family)))
     throw invalid(say`from: ${scope.from} is an IPv6 address, but IPv6 is disabled in ufw.`);
@@ -136,9 +155,16 @@ export interface ResolvedToggle extends Pick<ToggleServiceRequest, 'force' | 'sy
   notes: readonly string[];
 }
 
-/** Finds the service and decides what `toggle` means now: open what is closed, close what is open even in part. */
-export function resolveToggle(snapshot: Snapshot, registry: Registry, request: ToggleServiceRequest): ResolvedToggle {
-  const service = serviceNamed(registry, request.service);
+/** Finds the services and decides for each what `toggle` means now. @throws FirewallError UNKNOWN_SERVICE, INVALID_INPUT */
+export const resolveToggles = (
+  snapshot: Snapshot,
+  registry: Registry,
+  request: ToggleServiceRequest,
+): ResolvedToggle[] =>
+  servicesNamed(registry, request.service).map((service) => resolveToggle(snapshot, service, request));
+
+/** `toggle` opens what is closed, and closes what is open even in part. */
+function resolveToggle(snapshot: Snapshot, service: Service, request: ToggleServiceRequest): ResolvedToggle {
   const directions =
     request.direction === undefined
       ? service.directions
@@ -151,7 +177,9 @@ export function resolveToggle(snapshot: Snapshot, registry: Registry, request: T
   const from = request.from && normalAddress(request.from);
   const scope: Scope = { interface: request.interface, from };
   const notes = from && hasHostBits(request.from) ? [`from: ${request.from} was taken as ${from}.`] : [];
-  const { force, systemService } = request;
+  const { force } = request;
+  // Of several services, only the SSH server is started or stopped.
+  const systemService = request.systemService && service.id === 'ssh';
   const base = { service, directions, scope, notes, force, systemService };
   if (request.action !== 'toggle') return { ...base, action: request.action };
   const states = snapshot.families

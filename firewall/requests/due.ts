@@ -10,7 +10,7 @@ import { planLeaseEnd, withoutLease } from '../plan/lease-end';
 import { planUndo } from '../plan/restore';
 import { type Clock, inThisBoot, secondsLeft } from '../state/clock';
 import { type Plan, unchanged } from '../state/plan';
-import type { Lease, Pending, Schedule } from '../state/schedule';
+import { isSameLease, type Lease, type Pending, type Schedule } from '../state/schedule';
 import type { Snapshot } from '../state/snapshot';
 import { door } from './door';
 import { settleStandings } from './standing';
@@ -80,7 +80,7 @@ export async function revert(settings: Settings, { id, action }: Pending): Promi
  * to the web pages: then all stays as it is, for good.
  */
 export async function endLease(settings: Settings, lease: Lease): Promise<readonly string[]> {
-  const isThere = ({ schedule }: Snapshot): boolean => schedule.leases.some(({ id }) => id === lease.id);
+  const isThere = ({ schedule }: Snapshot): boolean => schedule.leases.some((one) => isSameLease(one, lease));
   const intent = { action: `end of lease: ${lease.service}`, reason: 'lease-over' as const, movesWeb: true };
   const ending = {
     ...intent,
@@ -91,7 +91,7 @@ export async function endLease(settings: Settings, lease: Lease): Promise<readon
     ...intent,
     plan: (snapshot: Snapshot): Plan => ({
       ...unchanged(snapshot),
-      schedule: withoutLease(snapshot.schedule, lease.id),
+      schedule: withoutLease(snapshot.schedule, lease),
     }),
     guard: door(settings, FREE),
   };
@@ -118,7 +118,7 @@ async function inNewBoot(settings: Settings, leases: readonly Lease[], clock: Cl
     settings,
     ({ schedule }): Schedule => ({
       ...schedule,
-      leases: schedule.leases.map((lease) => renewed.find(({ id }) => id === lease.id) ?? lease),
+      leases: schedule.leases.map((lease) => renewed.find((one) => isSameLease(one, lease)) ?? lease),
     }),
   );
 }

@@ -14,7 +14,7 @@ import { type Checkpoint, textsOf } from '../state/checkpoint';
 import type { Texts } from '../state/file-text';
 import { policyChanges, ruleReports } from '../state/report';
 import { ruleChanges } from '../state/rule-changes';
-import { parseSchedule, type Schedule } from '../state/schedule';
+import { isSameLease, type Lease, parseSchedule, type Schedule } from '../state/schedule';
 import type { Snapshot } from '../state/snapshot';
 import { yieldToEventLoop } from '../yield';
 
@@ -101,7 +101,7 @@ function ownChange(snapshot: Snapshot, checkpoint: Checkpoint): OwnChange {
   ];
   const { pending, leases } = before.schedule;
   const wentBack = pending !== null && after.schedule.pending?.id !== pending.id;
-  const isOver = (lease: { id: string }): boolean => !after.schedule.leases.some((other) => other.id === lease.id);
+  const isOver = (lease: Lease): boolean => !after.schedule.leases.some((other) => isSameLease(other, lease));
   return {
     ...{ id, at, action, reason },
     ...ruleChanges(ruleReports(before.rules), ruleReports(after.rules)),

@@ -1,5 +1,6 @@
 /** The services and profiles of one device: the vendor's, with the device's own ports, and the user's. */
 import { FirewallError, type Sentence, say } from '../errors';
+import { folded } from '../given';
 import type { CustomProfile, Settings } from '../messages';
 import { printable } from '../printable';
 import { CATALOGUE, type PortSpec, type Service } from './catalogue';
@@ -62,15 +63,27 @@ export function registryOf(settings: RegistrySettings, web: WebPortNumbers | nul
 }
 
 /**
- * The service of an id, or of ports like `22/tcp`.
- * @throws FirewallError UNKNOWN_SERVICE
+ * The service of an id, of ports like `22/tcp`, or of a label; in any case.
+ * @throws FirewallError UNKNOWN_SERVICE, INVALID_INPUT where it is the label of several
  */
-export function serviceNamed({ services }: Registry, reference: string): Service {
+export function serviceNamed({ services }: Registry, given: string): Service {
+  const reference = folded(given);
   const known = services.find(({ id }) => id === reference);
   if (known) return known;
+  const [labelled, ...others] = isPortSpec(reference)
+    ? []
+    : services.filter(({ label }) => folded(label) === reference);
+  if (labelled && others.length > 0) {
+    const ids = [labelled, ...others].map(({ id }) => id).join(', ');
+    throw new FirewallError('INVALID_INPUT', {
+      what: say`service: ${printable(given)} is the name of several services: ${ids}.`,
+      remedy: say`Use one of these ids.`,
+    });
+  }
+  if (labelled) return labelled;
   if (!isPortSpec(reference)) {
     throw new FirewallError('UNKNOWN_SERVICE', {
-      what: say`there is no service ${printable(reference)}.`,
+      what: say`there is no service ${printable(given)}.`,
       remedy: say`Use one of ${services.map(({ id }) => id).join(', ')}, or ports like 22/tcp.`,
     });
   }
@@ -92,6 +105,12 @@ export function serviceNamed({ services }: Registry, reference: string): Service
     internal: services.some(({ internal, opens }) => internal && opens.some((ports) => overlaps(ports, reference))),
     consequence: owner?.consequence ?? `Nothing on port ${reference} can be reached any more.`,
   };
+}
+
+/** One or several services, each of them once. @throws FirewallError as `serviceNamed` does */
+export function servicesNamed(registry: Registry, given: string | readonly string[]): Service[] {
+  const found = [given].flat().map((one) => serviceNamed(registry, one));
+  return found.filter(({ id }, at) => found.findIndex((other) => other.id === id) === at);
 }
 
 /** A port specification taken apart. `any` is both tcp and udp. */

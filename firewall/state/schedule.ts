@@ -41,6 +41,10 @@ const lease = z.object({
 });
 export type Lease = z.infer<typeof lease>;
 
+/** One change may begin several leases, each about another thing. */
+export const isSameLease = (a: Pick<Lease, 'id' | 'key'>, b: Pick<Lease, 'id' | 'key'>): boolean =>
+  a.id === b.id && a.key === b.key;
+
 /** The key of the one lease about the web ports. */
 export const WEB_LEASE = 'web';
 

@@ -128,7 +128,7 @@ describe('Flows in a real Node-RED on the device', () => {
     const before = await read();
     const hostile: [path: string, body: unknown, code: string][] = [
       ['/toggle', { service: '22; id', action: 'open' }, 'UNKNOWN_SERVICE'],
-      ['/toggle', { service: ['ssh'], action: 'open' }, 'INVALID_INPUT'],
+      ['/toggle', { service: [['ssh']], action: 'open' }, 'INVALID_INPUT'],
       ['/toggle', { service: { toString: 'ssh' }, action: 'open' }, 'INVALID_INPUT'],
       ['/toggle', { service: 'x'.repeat(10 * 1024 * 1024), action: 'open' }, 'INVALID_INPUT'],
       ['/toggle', { action: 'open' }, 'INVALID_INPUT'],

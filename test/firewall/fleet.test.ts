@@ -328,7 +328,7 @@ function malformed(good: { issued: string; expires: string; request: object }): 
       ]),
     ),
     ['a toggle of nothing', { ...bare, action: 'toggle-service', request: {} }],
-    ['a toggle of a shell', { ...bare, action: 'toggle-service', request: { service: ['$(id)'], action: 'open' } }],
+    ['a toggle of a shell', { ...bare, action: 'toggle-service', request: { service: [['$(id)']], action: 'open' } }],
     ['a confirmation of whatever waits', { ...bare, action: 'confirm-change', request: {} }],
     ['a restore of nothing', { ...bare, action: 'restore-firewall', request: {} }],
     ['a port too high', { ...bare, action: 'change-web-ports', request: { https: 70000 } }],

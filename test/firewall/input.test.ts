@@ -20,10 +20,6 @@ const NO_SERVICE = [
   '$(id)',
   '`id`',
   '../../etc/passwd',
-  'SSH',
-  ' ssh',
-  'ssh\n',
-  '22/tcp\n',
   'constructor',
   '__proto__',
   'toString',
@@ -36,7 +32,24 @@ const NO_SERVICE = [
   '\u0000',
   'http\u202e',
 ];
-const NO_TEXT: unknown[] = ['', BIG, ['ssh'], { id: 'ssh' }, null, Number.NaN, 22.5, -22, 0, 65536, 1e21, true];
+const NO_TEXT: unknown[] = [
+  '',
+  BIG,
+  [],
+  [['ssh']],
+  [null],
+  Array(51).fill('ssh'),
+  Buffer.from('ssh'),
+  { id: 'ssh' },
+  null,
+  Number.NaN,
+  22.5,
+  -22,
+  0,
+  65536,
+  1e21,
+  true,
+];
 
 interface Case {
   method: 'toggleService' | 'setProfile';
@@ -57,7 +70,7 @@ const cases: Case[] = [
       names: 'service',
     }),
   ),
-  ...['enhanced ', 'ENHANCED', '__proto__', 'constructor', '$(id)', 'a'.repeat(200), ''].map(
+  ...['enhancedsecurity', '__proto__', 'constructor', '$(id)', 'a'.repeat(200), ''].map(
     (profile): Case => ({ method: 'setProfile', request: { profile }, code: 'UNKNOWN_PROFILE' }),
   ),
   ...[BIG, ['lockdown'], { name: 'lockdown' }, 5, null].map(
@@ -124,7 +137,7 @@ const cases: Case[] = [
       names: 'direction',
     }),
   ),
-  ...['Open', 'delete', '', null, ['open']].map(
+  ...['yes please', 'delete', '', 2, null, ['open'], {}, Buffer.from('on')].map(
     (action): Case => ({
       method: 'toggleService',
       request: { service: 'ssh', action },
@@ -142,6 +155,9 @@ const cases: Case[] = [
   { method: 'toggleService', request: [], code: 'INVALID_INPUT' },
   { method: 'toggleService', request: 'ssh', code: 'INVALID_INPUT' },
   { method: 'toggleService', request: null, code: 'INVALID_INPUT' },
+  { method: 'toggleService', request: { service: ['ssh', 'nowhere'], action: 'close' }, code: 'UNKNOWN_SERVICE' },
+  { method: 'toggleService', request: { service: ['ssh', 'https'], action: 'close' }, code: 'LOCKOUT' },
+  { method: 'toggleService', request: { service: ['ssh', 'cms'], action: 'open' }, code: 'INTERNAL_SERVICE' },
   { method: 'toggleService', request: { service: 'dhcp', action: 'close' }, code: 'INVALID_INPUT', names: 'service' },
   { method: 'toggleService', request: { service: 'node-red', action: 'open' }, code: 'INTERNAL_SERVICE' },
   { method: 'toggleService', request: { service: '1880/tcp', action: 'open' }, code: 'INTERNAL_SERVICE' },

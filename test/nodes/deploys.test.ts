@@ -143,7 +143,7 @@ class Interleaving {
     for (const { overlap, begun } of devices) {
       assert.ok(overlap <= 1);
       for (const { method, request } of begun) {
-        const port = method === 'toggleService' ? request.service : '';
+        const port = method === 'toggleService' ? String(request.service) : '';
         if (port === '' || this.begun.has(port)) continue;
         assert.equal(this.forbidden.get(port), undefined, port);
         this.begun.add(port);

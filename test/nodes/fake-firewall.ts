@@ -35,7 +35,7 @@ import {
 } from '../../firewall/results';
 import { CATALOGUE } from '../../firewall/services/catalogue';
 import { profileNamed } from '../../firewall/services/profiles';
-import { type Registry, registryOf, serviceNamed } from '../../firewall/services/registry';
+import { type Registry, registryOf, servicesNamed } from '../../firewall/services/registry';
 import { type LastRequest, remembered } from '../../firewall/state/last-request';
 import type { WatchObserver } from '../../firewall/watch/watch';
 import type { Device } from '../../nodes/device';
@@ -113,16 +113,20 @@ export class FakeFirewall implements Device {
   async toggleService(request: unknown, asking?: Asking): Promise<ChangeResult> {
     this.requests.push(request);
     const asked = check(toggleServiceRequest, request);
-    const { service, action, dryRun, duration } = asked;
-    serviceNamed(this.#registry, service);
-    const work = () => {
+    const { action, dryRun, duration } = asked;
+    const ids = servicesNamed(this.#registry, asked.service).map(({ id }) => id);
+    const toggled = (service: string): boolean => {
       const isClosed = this.#closed.has(service);
       const close = action === 'toggle' ? !isClosed : action === 'close';
       const changed = close !== isClosed && !dryRun;
       if (changed && close) this.#closed.add(service);
       if (changed && !close) this.#closed.delete(service);
-      this.leases = duration > 0 ? [{ service, until: '2026-01-01T00:30:00.000Z' }] : [];
-      return this.#result(`toggle-service ${action} ${service}`, changed, asked);
+      return changed;
+    };
+    const work = () => {
+      const changed = ids.filter(toggled).length > 0;
+      this.leases = duration > 0 ? ids.map((service) => ({ service, until: '2026-01-01T00:30:00.000Z' })) : [];
+      return this.#result(`toggle-service ${action} ${ids.join(', ')}`, changed, asked);
     };
     return this.#queued({ method: 'toggleService', request: asked }, work, asking);
   }

@@ -127,7 +127,7 @@ describe('a TypedInput', () => {
     ['an empty text', ''],
     ['a text with a line break', 'ssh\nhttps'],
     ['10 MB of text', 'x'.repeat(10_000_000)],
-    ['a list', ['ssh']],
+    ['a list in a list', [['ssh']]],
     ['an object', { service: 'ssh' }],
     ['an object with a forged prototype', JSON.parse('{"__proto__": {"service": "ssh"}, "constructor": 1}')],
     ['a circular object', circular],
@@ -143,6 +143,8 @@ describe('a TypedInput', () => {
     for (const [what, value] of hostile) {
       // An empty source means anywhere; every other empty string is no value.
       if (property === 'from' && value === '') continue;
+      // These are actions.
+      if (property === 'action' && (value === true || value === 0)) continue;
       it(`with ${what} as ${property} ends in an error of one line, and nothing changes`, async () => {
         await start([{ id: 'node', type: typeWith(property), [property]: 'evil', [`${property}Type`]: 'msg' }]);
         const { caught, sent } = await send('node', { evil: value });
