@@ -237,6 +237,8 @@ export const setProfileRequest = z.strictObject({
   ownRules: z._default(z.enum(['keep', 'remove']), 'keep'),
   /** With `lockdown`: also block what rules of others would let through, where a rule of ufw's decides before them. */
   overrideOthers: z._default(z.boolean(), false),
+  /** All is as it was after so many seconds, but for what was changed since; 0: for good. */
+  duration: z._default(duration, 0),
   ...changeOptions,
 });
 export type SetProfileRequest = z.infer<typeof setProfileRequest>;
@@ -268,8 +270,10 @@ export const toggleServiceRequest = z.strictObject({
   direction: z.optional(directions),
   interface: z._default(networkInterface, ''),
   from: z._default(givenAddress, ''),
-  /** The service is as it was after so many seconds; 0: for good. */
+  /** The change is over after so many seconds; 0: it is for good. */
   duration: z._default(duration, 0),
+  /** What holds then: what was before it, or in any case closed, or open. */
+  afterwards: z._default(z.enum(['before', 'closed', 'open']), 'before'),
   /** Also start or stop the service's systemd unit, now and at boot. */
   systemService: z._default(z.boolean(), false),
   ...changeOptions,

@@ -225,6 +225,8 @@ export const changeResult = z.strictObject({
   cut: z.int(),
   backup: z.string().nullable(),
   pending: z.strictObject({ confirmBy: z.string(), guard }).nullable(),
+  /** When the temporary change that it has begun ends; null where it has begun none. */
+  lease: z.strictObject({ until: z.string() }).nullable(),
   warnings: z.array(z.string()),
   state,
   durationMs: z.number(),

@@ -1,23 +1,27 @@
 /** What is so when a lease is over. */
-import { unpatched } from '../state/patch';
 import { type Plan, unchanged } from '../state/plan';
 import { isSameLease, type Lease, type Schedule } from '../state/schedule';
 import type { Snapshot } from '../state/snapshot';
+import { anew } from '../state/standing';
 import { reversed } from '../state/unit';
+import { isToggleLease, without } from './lease';
 import { planWithoutOldPorts } from './web-ports';
 
-/** The lease's end: its service is as it was before it, or nginx and the rules let go of the old web ports. */
+/** The lease's end: all is as it was before it, or nginx and the rules let go of the old web ports. */
 export function planLeaseEnd(snapshot: Snapshot, lease: Lease): Plan {
-  return { ...endOf(snapshot, lease.end), schedule: withoutLease(snapshot.schedule, lease) };
+  if (!isToggleLease(lease)) {
+    const { change } = lease.end as Extract<Lease['end'], { kind: 'drop-old-web-ports' }>;
+    return { ...planWithoutOldPorts(snapshot, change), schedule: withoutLease(snapshot.schedule, lease) };
+  }
+  const { unit } = lease.end;
+  const base = without(snapshot, lease);
+  const plan = { ...unchanged(base), schedule: withoutLease(base.schedule, lease) };
+  return unit ? { ...plan, unit: reversed(unit) } : plan;
 }
 
+/** What is to happen later without the lease; what it has held back is made true again. */
 export const withoutLease = (schedule: Schedule, over: Lease): Schedule => ({
   ...schedule,
   leases: schedule.leases.filter((lease) => !isSameLease(lease, over)),
+  standings: anew(schedule.standings),
 });
-
-function endOf(snapshot: Snapshot, end: Lease['end']): Plan {
-  if (end.kind === 'drop-old-web-ports') return planWithoutOldPorts(snapshot, end.change);
-  const plan = { ...unchanged(snapshot), rules: unpatched(snapshot.families, end.patch) };
-  return end.unit ? { ...plan, unit: reversed(end.unit) } : plan;
-}

@@ -1,6 +1,4 @@
 /** Going back: to what the files were before a change or after it, or to what they are now without what it did. */
-import type { Policy } from '../messages';
-import type { Policies } from '../results';
 import { formatTuple } from '../rules/tuple';
 import { withSettings } from '../rules/ufw-settings';
 import { type Checkpoint, textsOf } from '../state/checkpoint';
@@ -13,6 +11,7 @@ import { isSameWish, type Schedule } from '../state/schedule';
 import { filesOf, type Snapshot, settingsTexts, withTexts } from '../state/snapshot';
 import { anew } from '../state/standing';
 import { reversed } from '../state/unit';
+import { undonePolicies } from './lease';
 
 /**
  * The files as a backup has them: before its change, or as the change left them. Of ufw's defaults only the policies go
@@ -84,13 +83,6 @@ export async function planUndo(snapshot: Snapshot, checkpoint: Checkpoint): Prom
 
 const textOf = ({ sources }: Snapshot): Texts =>
   Object.fromEntries(filesOf(sources).map(({ path, text }) => [path, text]));
-
-/** Policies that the change set and nobody has set since are as they were. */
-const undonePolicies = (now: Policies, was: Policies, became: Policies): Policies => {
-  const undone = (key: keyof Policies): Policy =>
-    was[key] !== became[key] && now[key] === became[key] ? was[key] : now[key];
-  return { incoming: undone('incoming'), outgoing: undone('outgoing'), routed: undone('routed') };
-};
 
 /** What is to happen later without what the change had put there, and with what it had cancelled. */
 function withoutChange(now: Schedule, was: Schedule, became: Schedule, id: string): Schedule {

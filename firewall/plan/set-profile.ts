@@ -3,13 +3,17 @@
 import { isSameList } from '../lists';
 import type { SetProfileRequest } from '../messages';
 import type { Policies } from '../results';
+import { differingPolicies } from '../rules/policies';
 import { type Family, isBlock, type Rule, sameIdentity } from '../rules/rule';
 import { about, isForAnyone, isStructural, remoteOf } from '../services/about';
 import type { Service } from '../services/catalogue';
 import { ANY_SCOPE, type Expectation, type Profile, profileNamed, type Scope } from '../services/profiles';
 import { type Registry, singleRuleSpecs } from '../services/registry';
+import type { Deadline } from '../state/clock';
 import type { FamilyRules } from '../state/family-rules';
+import { patchOf } from '../state/patch';
 import type { Plan } from '../state/plan';
+import { type Lease, PROFILE_LEASE } from '../state/schedule';
 import type { Snapshot } from '../state/snapshot';
 import { DIRECTIONS, type Direction, ruleFor, scopeFits } from '../verdicts/openness';
 import type { Closing } from '../verdicts/still-open';
@@ -18,8 +22,16 @@ import { withoutLeases } from './lease';
 import { opened, type Target, withoutRulesOf } from './open-close';
 import { inserted } from './rule-list';
 
+/** Until when a profile holds, and what becomes of connections then. */
+export interface Temporarily {
+  id: string;
+  deadline: Deadline;
+  cutConnections: boolean;
+}
+
 /**
- * A profile says what every service is to be, so temporary openings and closings end with it.
+ * A profile says what every service is to be, so temporary changes end with it, also an earlier temporary profile: what this
+ * one returns to is what was before both.
  * @param blocked what is blocked by rules of its own in the first place, except where the profile opens it by another name
  * @throws FirewallError UNKNOWN_PROFILE, INVALID_INPUT
  */
@@ -28,15 +40,38 @@ export async function planProfile(
   registry: Registry,
   request: SetProfileRequest,
   blocked: readonly Closing[] = [],
+  temporarily: Temporarily | null = null,
 ): Promise<Plan> {
   const { base, ended, leases } = withoutLeases(snapshot, () => true);
   const plan = await underProfile(base, registry, request, blocked);
-  if (ended.length === 0) return plan;
-  const services = ended.map(({ service }) => service).join(', ');
+  const lease = temporarily && leaseOf(base, plan, request, temporarily);
+  if (ended.length === 0 && !lease) return plan;
+  const services = ended.filter(({ key }) => key !== PROFILE_LEASE).map(({ service }) => service);
   return {
     ...plan,
-    schedule: { ...snapshot.schedule, leases },
-    warnings: [...plan.warnings, `The profile ended temporary openings or closings: ${services}.`],
+    schedule: { ...snapshot.schedule, leases: lease ? [...leases, lease] : leases },
+    warnings: [
+      ...plan.warnings,
+      ...(services.length > 0 ? [`The profile ended temporary openings or closings: ${services.join(', ')}.`] : []),
+    ],
+  };
+}
+
+/** What ends a temporary profile; null where it changes nothing. @param base what was before it */
+function leaseOf(
+  { families, settings, schedule }: Snapshot,
+  { rules, policies, enabled }: Plan,
+  { profile, optionalServices }: SetProfileRequest,
+  { id, deadline, cutConnections }: Temporarily,
+): Lease | null {
+  const patch = patchOf(families, rules);
+  const isSame = differingPolicies(settings.policies, policies).length === 0 && settings.enabled === enabled;
+  if (patch.length === 0 && isSame) return null;
+  const from = { policies: settings.policies, enabled: settings.enabled, wanted: schedule.wanted };
+  const to = { policies, enabled, wanted: { profile, optionalServices } };
+  return {
+    ...{ id, service: `profile ${profile}`, key: PROFILE_LEASE, deadline, cutConnections },
+    end: { kind: 'undo', patch, profile: { from, to } },
   };
 }
 

@@ -12,7 +12,7 @@ import type { Scope } from '../services/profiles';
 import { type Registry, servicesNamed } from '../services/registry';
 import type { Deadline } from '../state/clock';
 import { type FamilyRules, rulesIn } from '../state/family-rules';
-import { isSamePatch, type Patch, patchOf, unpatched } from '../state/patch';
+import { isSamePatch, type Patch, patchOf } from '../state/patch';
 import { type Plan, unchanged } from '../state/plan';
 import type { Lease } from '../state/schedule';
 import type { Snapshot } from '../state/snapshot';
@@ -20,13 +20,13 @@ import { reversed, type UnitChange } from '../state/unit';
 import { matches } from '../verdicts/boxes';
 import { chainFor, combined, DIRECTIONS, type Direction, opennessOf, regionOf, scopeFits } from '../verdicts/openness';
 import { yieldToEventLoop } from '../yield';
-import { withoutLeases, withRules } from './lease';
+import { isToggleLease, without, withoutLeases, withRules } from './lease';
 import { closed, opened, type Target } from './open-close';
 
 /** What is decided about a toggle besides its rules. */
 export interface While {
   id: string;
-  /** When the service is as it was; null: it stays. */
+  /** When the change is over; null: it stays. */
   deadline: Deadline | null;
   /** The systemd unit that the request itself starts or stops. */
   unit: UnitChange | undefined;
@@ -71,17 +71,17 @@ async function planToggle(snapshot: Snapshot, toggle: ResolvedToggle, { id, dead
     (lease) => lease.key === key || (isEverywhere && deadline === null && lease.key.startsWith(`${service.id} `)),
   );
   const { policies, enabled } = snapshot.settings;
-  const apply = (lists: readonly FamilyRules[]) => toggled(lists, policies, toggle);
-  const rules = await apply(base.families);
-  const { patch, others, warnings } = await beside(base.families, rules, leases, deadline, apply);
+  const rules = await toggled(base.families, policies, toggle);
+  const { patch, others, warnings } = await beside(base, rules, leases, toggle, deadline);
   // What an earlier lease had started or stopped is part of what this one goes back to.
   const earlier = ended.map(({ end }) => end.unit).find((one) => one !== undefined);
   const back = earlier && reversed(earlier);
   const whole = unit ? { ...unit, from: earlier?.from ?? unit.from } : toggle.systemService ? earlier : undefined;
   const acts = unit ?? (toggle.systemService ? undefined : back);
   const isLeased = deadline !== null && (patch.length > 0 || whole !== undefined);
+  const end = { kind: 'undo' as const, patch, ...(whole ? { unit: whole } : {}) };
   const lease: Lease[] = isLeased
-    ? [{ id, service: service.id, key, deadline, end: { kind: 'undo', patch, ...(whole ? { unit: whole } : {}) } }]
+    ? [{ id, service: service.id, key, deadline, end, cutConnections: toggle.cutConnections }]
     : [];
   const next = [...others, ...lease];
   const plan = { rules, policies, enabled, warnings: [...warningsOf(snapshot, rules, toggle), ...warnings] };
@@ -94,37 +94,44 @@ async function planToggle(snapshot: Snapshot, toggle: ResolvedToggle, { id, dead
 
 /**
  * What a toggle leaves to the leases that run beside it: what each of them goes back to has the toggle in it, where that
- * lasts longer; and what the toggle itself goes back to is what is left by then.
- * @param before the rules without the toggle, @param after with it
+ * lasts longer; and what the toggle itself goes back to is what is left by then, or what it is to leave.
+ * @param before what is without the toggle, @param after the rules with it
  */
 async function beside(
-  before: readonly FamilyRules[],
+  before: Snapshot,
   after: readonly FamilyRules[],
   leases: readonly Lease[],
+  toggle: ResolvedToggle,
   deadline: Deadline | null,
-  apply: (lists: readonly FamilyRules[]) => Promise<FamilyRules[]>,
 ): Promise<{ patch: Patch; others: readonly Lease[]; warnings: string[] }> {
   const isOver = (lease: Lease): boolean => deadline === null || lease.deadline.at <= deadline.at;
   const soonest = [...leases].sort((a, b) => a.deadline.at - b.deadline.at);
   const warnings: string[] = [];
   const others: Lease[] = [];
-  let [without, within] = [before, after];
+  let [then, within] = [before, after];
   for (const lease of soonest) {
-    const { end } = lease;
-    if (end.kind !== 'undo' || !isOver(lease)) {
+    if (!isToggleLease(lease) || !isOver(lease)) {
       others.push(lease);
       continue;
     }
-    const nextWithout = unpatched(without, end.patch);
-    const nextWithin = await apply(nextWithout);
+    const { end } = lease;
+    const next = without(then, lease);
+    const nextWithin = await toggled(next.families, next.settings.policies, toggle);
     const patch = patchOf(nextWithin, within);
-    [without, within] = [nextWithout, nextWithin];
+    [then, within] = [next, nextWithin];
     if (isSamePatch(patch, end.patch)) others.push(lease);
-    else if (patch.length > 0 || end.unit) others.push({ ...lease, end: { ...end, patch } });
+    else if (patch.length > 0 || end.unit || end.profile) others.push({ ...lease, end: { ...end, patch } });
     else warnings.push(`The temporary change of ${lease.service} no longer ends by itself: this request decides.`);
   }
-  return { patch: deadline === null ? [] : patchOf(without, within), others, warnings };
+  if (deadline === null) return { patch: [], others, warnings };
+  const { families, settings } = then;
+  const action = ACTION_FOR[toggle.afterwards];
+  const left = action ? await toggled(families, settings.policies, { ...toggle, action }) : families;
+  return { patch: patchOf(left, within), others, warnings };
 }
+
+/** What leaves a service so, whatever it was. */
+const ACTION_FOR = { before: null, closed: 'close', open: 'open' } as const;
 
 /** The rules with the service opened or closed. */
 async function toggled(
@@ -146,7 +153,8 @@ async function toggled(
 }
 
 /** A toggle request with everything decided that depends on the state it was made in. */
-export interface ResolvedToggle extends Pick<ToggleServiceRequest, 'force' | 'systemService'> {
+export interface ResolvedToggle
+  extends Pick<ToggleServiceRequest, 'force' | 'systemService' | 'afterwards' | 'cutConnections'> {
   service: Service;
   action: 'open' | 'close' | 'limit';
   directions: readonly Direction[];
@@ -177,10 +185,10 @@ function resolveToggle(snapshot: Snapshot, service: Service, request: ToggleServ
   const from = request.from && normalAddress(request.from);
   const scope: Scope = { interface: request.interface, from };
   const notes = from && hasHostBits(request.from) ? [`from: ${request.from} was taken as ${from}.`] : [];
-  const { force } = request;
+  const { force, afterwards, cutConnections } = request;
   // Of several services, only the SSH server is started or stopped.
   const systemService = request.systemService && service.id === 'ssh';
-  const base = { service, directions, scope, notes, force, systemService };
+  const base = { service, directions, scope, notes, force, systemService, afterwards, cutConnections };
   if (request.action !== 'toggle') return { ...base, action: request.action };
   const states = snapshot.families
     .filter(({ family }) => scopeFits(scope, family))

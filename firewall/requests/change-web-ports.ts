@@ -38,7 +38,8 @@ export async function changeWebPorts(
           const { change: moves, ...planned } = planWebPorts(base, settings, request);
           if (deadline === null || planned.site === undefined) return planned;
           const end = { kind: 'drop-old-web-ports', change: moves } as const;
-          const lease: Lease = { id, service: 'web ports', key: WEB_LEASE, deadline, end };
+          const { cutConnections } = request;
+          const lease: Lease = { id, service: 'web ports', key: WEB_LEASE, deadline, end, cutConnections };
           return { ...planned, schedule: { ...base.schedule, leases: [...base.schedule.leases, lease] } };
         };
         // The old ports of an earlier move are over before there is another.

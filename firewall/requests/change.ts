@@ -38,6 +38,8 @@ interface Asked extends Omit<Intent, 'reason' | 'guard'> {
   wanted?: WantedProfile;
   /** The property that its rules come from, where there are bounds to how many it may make. */
   bounded?: 'service' | 'profile';
+  /** For how long it was asked, in seconds; 0 for good. */
+  duration?: number;
   /** What is to be closed when it has been made. */
   closings?: (after: Snapshot) => readonly Closing[];
 }
@@ -76,7 +78,7 @@ export async function change(
       ...(planned.schedule ?? snapshot.schedule),
       ...(wanted && (acts || !dryRun) ? { wanted } : {}),
       ...(deadline && acts
-        ? { pending: { id, action: asked.action, deadline, guard: watchedBy, request: order?.id } }
+        ? { pending: { id, action: asked.action, deadline, guard: watchedBy, cutConnections, request: order?.id } }
         : {}),
       ...(order && !dryRun ? { lastRequest: remembered(order, id) } : {}),
       // The caller's clock is this one; it is no later for saying so.
@@ -96,6 +98,7 @@ export async function change(
     done.kernel,
     await (surroundings ?? readSurroundings()),
   );
+  const lease = leaseIn(done, dryRun, clock);
   const stillOpen = await leftOpen(done, dryRun, asked.closings?.(done.after) ?? []);
   return {
     id: done.id,
@@ -109,8 +112,10 @@ export async function change(
     cut: cut.count,
     backup: done.backup,
     pending: dryRun ? null : await pendingOf(done),
+    lease,
     warnings: [
       ...done.warnings,
+      ...(asked.duration && !dryRun && !lease ? [NOTHING_TO_END] : []),
       ...cut.warnings,
       ...stillOpenWarnings(stillOpen),
       ...(done.changed ? [...foreignLines(state), ...rewrittenLines(done)] : []),
@@ -128,6 +133,15 @@ async function isLast(settings: Settings, last: LastLockdown | null, { boot }: C
   const [newest = ''] = (await backupIds(settings)).reverse();
   return last?.boot === boot && newest <= last.id;
 }
+
+/** The temporary change that the request has begun. */
+function leaseIn({ id, after }: Committed, dryRun: boolean, clock: Clock): ChangeResult['lease'] {
+  const own = dryRun ? undefined : after.schedule.leases.find((lease) => lease.id === id);
+  return own ? { until: deadlineText(own.deadline, clock) } : null;
+}
+
+const NOTHING_TO_END =
+  'All was so already, so nothing ends after the duration: it stays as it is. With "afterwards" a service is closed, or open, then in any case.';
 
 const NOTHING_CUT = { count: 0, warnings: [] };
 

@@ -1,7 +1,7 @@
 /** Ends what has come due: takes back what nobody confirmed, ends leases. */
 import { readBackup } from '../commit/journal';
 import { startTimersAt } from '../commit/timers';
-import { reschedule, takeBackInterrupted, transact } from '../commit/transaction';
+import { type Committed, reschedule, takeBackInterrupted, transact } from '../commit/transaction';
 import { codeOf } from '../errors';
 import { readClock } from '../host/clock';
 import { readSchedule } from '../host/snapshot';
@@ -12,6 +12,7 @@ import { type Clock, inThisBoot, secondsLeft } from '../state/clock';
 import { type Plan, unchanged } from '../state/plan';
 import { isSameLease, type Lease, type Pending, type Schedule } from '../state/schedule';
 import type { Snapshot } from '../state/snapshot';
+import { cutClosed } from './cut';
 import { door } from './door';
 import { settleStandings } from './standing';
 
@@ -64,15 +65,16 @@ const isDue = ({ deadline }: Pending, clock: Clock): boolean =>
   deadline.boot !== clock.boot || secondsLeft(deadline, clock) <= 0;
 
 /** Reverts an unconfirmed change. */
-export async function revert(settings: Settings, { id, action }: Pending): Promise<readonly string[]> {
+export async function revert(settings: Settings, { id, action, cutConnections }: Pending): Promise<readonly string[]> {
   const checkpoint = await readBackup(settings, id);
   const plan = async (snapshot: Snapshot): Promise<Plan> =>
     // Somebody else may have confirmed or undone it while this was waiting for the lock.
     snapshot.schedule.pending?.id === id ? planUndo(snapshot, checkpoint) : unchanged(snapshot);
   const guard = door(settings, FREE);
   const intent = { action: `not confirmed: ${action}`, reason: 'unconfirmed' as const, plan, guard, movesWeb: true };
-  const { changed, warnings } = await transact(settings, intent, false);
-  return changed ? [`The change "${action}" was not confirmed and has been reverted.`, ...warnings] : warnings;
+  const done = await transact(settings, intent, false);
+  const warnings = [...done.warnings, ...(await cutIf(cutConnections, done))];
+  return done.changed ? [`The change "${action}" was not confirmed and has been reverted.`, ...warnings] : warnings;
 }
 
 /**
@@ -96,7 +98,8 @@ export async function endLease(settings: Settings, lease: Lease): Promise<readon
     guard: door(settings, FREE),
   };
   try {
-    return (await transact(settings, ending, false)).warnings;
+    const done = await transact(settings, ending, false);
+    return [...done.warnings, ...(await cutIf(lease.cutConnections, done))];
   } catch (error) {
     if (codeOf(error) !== 'LOCKOUT') throw error;
     const { warnings } = await transact(settings, staying, false);
@@ -106,6 +109,10 @@ export async function endLease(settings: Settings, lease: Lease): Promise<readon
     ];
   }
 }
+
+/** What was open for a while only is not to live on in its connections. */
+const cutIf = async (isWanted: boolean | undefined, done: Committed): Promise<readonly string[]> =>
+  isWanted && done.changed ? (await cutClosed(done)).warnings : [];
 
 /** For what only brings back what was: neither limited nor refused. */
 const FREE = { force: true, onlyTighten: false };

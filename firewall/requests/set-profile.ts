@@ -1,5 +1,6 @@
 import { readBackup } from '../commit/journal';
 import { messageOf } from '../errors';
+import { deadlineAfter } from '../host/clock';
 import { readSchedule } from '../host/snapshot';
 import type { Call, SetProfileRequest, Settings } from '../messages';
 import { onTop } from '../plan/on-top';
@@ -21,21 +22,23 @@ export async function setProfile(
   settings: Settings,
   { request, order, since }: Call<'setProfile'>,
 ): Promise<ChangeResult | Repetition> {
-  const { profile, optionalServices, overrideOthers } = request;
+  const { profile, optionalServices, overrideOthers, duration, cutConnections } = request;
+  const deadline = await deadlineAfter(duration);
   const isLockdown = profile === 'lockdown';
   const waiting = isLockdown ? await waitingChange(settings) : null;
   return change(
     settings,
     {
-      ...{ action: `set-profile ${profile}`, order, since, wanted: { profile, optionalServices } },
+      ...{ action: `set-profile ${profile}`, order, since, duration, wanted: { profile, optionalServices } },
       ...{ isLockdown, overrides: isLockdown, movesWeb: waiting !== null },
       // Nothing must hold up a lockdown.
       ...(isLockdown ? {} : { bounded: 'profile' }),
       closings: (after) => closingsOf(settings, after, request),
       plan: async (snapshot, id, kernel) => {
         const applied = async (base: Snapshot): Promise<Plan> => {
+          const temporarily = deadline && { id, deadline, cutConnections };
           const applying = (blocked: readonly Closing[]): Promise<Plan> =>
-            planProfile(base, registryFor(settings, base), request, blocked);
+            planProfile(base, registryFor(settings, base), request, blocked, temporarily);
           const planned = await applying([]);
           if (!isLockdown) return withStandings(settings, base, planned, id);
           if (!overrideOthers) return planned;

@@ -23,6 +23,7 @@ export async function toggleService(
     settings,
     {
       ...{ action: `toggle-service ${request.action} ${names.join(', ')}`, order, since, bounded: 'service' },
+      duration: request.duration,
       closings: () =>
         (resolved ?? [])
           .filter(({ action }) => action === 'close')

@@ -3,7 +3,7 @@
  * hold. Kept in one file next to the backups and written in the same transaction as the change it belongs to.
  */
 import * as z from 'zod/mini';
-import { guard, requestId, scheduleId, setProfileRequest } from '../messages';
+import { guard, policy, requestId, scheduleId, setProfileRequest } from '../messages';
 import { webPortChange } from '../web/edit';
 import { changeId } from './change-id';
 import { deadline } from './clock';
@@ -14,12 +14,29 @@ import { patch } from './patch';
 import { type Seen, type Standing, seen, standing } from './standing';
 import { unitChange } from './unit';
 
+/** The profile that was set last, as it was asked for. */
+const wantedProfile = z.object({
+  profile: setProfileRequest.shape.profile,
+  optionalServices: setProfileRequest.shape.optionalServices,
+  /** The schedule that has set it; left out where somebody has. */
+  by: z.optional(scheduleId),
+});
+export type WantedProfile = z.infer<typeof wantedProfile>;
+
+const policies = z.object({ incoming: policy, outgoing: policy, routed: policy });
+const setByProfile = z.object({ policies, enabled: z.boolean(), wanted: z.nullable(wantedProfile) });
+/** What a profile has set besides rules. */
+const profileChange = z.object({ from: setByProfile, to: setByProfile });
+export type ProfileChange = z.infer<typeof profileChange>;
+
 const pending = z.object({
   /** The change that is taken back unless it is confirmed. */
   id: changeId,
   action: z.string(),
   deadline,
   guard,
+  /** Connections that begin in the meantime end with it, if it is taken back. */
+  cutConnections: z.optional(z.boolean()),
   /** The operator's request that asked for it, by whose id it may be confirmed too. */
   request: z.optional(requestId),
 });
@@ -36,8 +53,16 @@ const lease = z.object({
   /** What happens when a lease is over: nginx and the rules let go of the old web ports, or a service is as it was. */
   end: z.discriminatedUnion('kind', [
     z.object({ kind: z.literal('drop-old-web-ports'), change: webPortChange }),
-    z.object({ kind: z.literal('undo'), patch, unit: z.optional(unitChange) }),
+    z.object({
+      kind: z.literal('undo'),
+      patch,
+      unit: z.optional(unitChange),
+      /** Of a temporary profile: what else it has set. */
+      profile: z.optional(profileChange),
+    }),
   ]),
+  /** Connections that begin in the meantime end with it. */
+  cutConnections: z.optional(z.boolean()),
 });
 export type Lease = z.infer<typeof lease>;
 
@@ -45,17 +70,9 @@ export type Lease = z.infer<typeof lease>;
 export const isSameLease = (a: Pick<Lease, 'id' | 'key'>, b: Pick<Lease, 'id' | 'key'>): boolean =>
   a.id === b.id && a.key === b.key;
 
-/** The key of the one lease about the web ports. */
+/** The keys of the one lease about the web ports, and of the one about the profile. */
 export const WEB_LEASE = 'web';
-
-/** The profile that was set last, as it was asked for. */
-const wantedProfile = z.object({
-  profile: setProfileRequest.shape.profile,
-  optionalServices: setProfileRequest.shape.optionalServices,
-  /** The schedule that has set it; left out where somebody has. */
-  by: z.optional(scheduleId),
-});
-export type WantedProfile = z.infer<typeof wantedProfile>;
+export const PROFILE_LEASE = 'profile';
 
 export interface Schedule {
   pending: Pending | null;
