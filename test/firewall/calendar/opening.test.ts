@@ -124,8 +124,8 @@ describe('The hours of an exception', () => {
       ],
     },
     {
-      about: 'run over midnight into a day of the week, whose own hours come too',
-      of: calendarOf({ all: ['08:00-09:00'] }, { '2026-12-24': ['22:00-03:00'], '2026-12-25': ['22:00-08:30'] }),
+      about: 'run over midnight into a day of the week, whose own hours come too, in whatever order the dates are',
+      of: calendarOf({ all: ['08:00-09:00'] }, { '2026-12-25': ['22:00-08:30'], '2026-12-24': ['22:00-03:00'] }),
       ...{ from: '2026-12-24T00:00Z', until: '2026-12-27T00:00Z' },
       edges: ['+ 2026-12-24T22:00Z', '- 2026-12-25T00:00Z', '+ 2026-12-25T22:00Z', '- 2026-12-26T09:00Z'],
     },
