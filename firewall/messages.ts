@@ -231,9 +231,11 @@ const changeOptions = {
 
 export const readRequest = z.strictObject({});
 
+export const optionalServices = z.enum(['keep', 'open', 'close']);
+
 export const setProfileRequest = z.strictObject({
   profile: z._default(z.pipe(text, z.transform(givenProfile)), 'enhanced'),
-  optionalServices: z._default(z.enum(['keep', 'open', 'close']), 'keep'),
+  optionalServices: z._default(optionalServices, 'keep'),
   ownRules: z._default(z.enum(['keep', 'remove']), 'keep'),
   /** With `lockdown`: also block what rules of others would let through, where a rule of ufw's decides before them. */
   overrideOthers: z._default(z.boolean(), false),

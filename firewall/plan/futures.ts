@@ -1,13 +1,14 @@
 /** What a state leads to by itself: each lease ends, and an unconfirmed change is taken back, whenever that is. */
 import type { Checkpoint } from '../state/checkpoint';
+import type { Lease } from '../state/schedule';
 import { type Snapshot, withWanted } from '../state/snapshot';
 import { planLeaseEnd } from './lease-end';
 import { planUndo } from './restore';
 
 export interface Future {
   snapshot: Snapshot;
-  /** The services whose leases have ended by then, in order. */
-  ended: readonly string[];
+  /** The leases that have ended by then, in order. */
+  ended: readonly Lease[];
   /** The change has been reverted by then, because nobody confirmed it. */
   isReverted: boolean;
 }
@@ -26,7 +27,7 @@ export async function futuresOf(after: Snapshot, checkpoint: Checkpoint): Promis
     const isPending = pending?.id === checkpoint.id;
     if (soonest && (!isPending || soonest.deadline.at <= pending.deadline.at)) {
       const snapshot = await withWanted(future.snapshot, planLeaseEnd(future.snapshot, soonest));
-      await follow({ ...future, snapshot, ended: [...future.ended, soonest.service] });
+      await follow({ ...future, snapshot, ended: [...future.ended, soonest] });
     }
     if (!isPending) return;
     // At its deadline, or at a boot before.
@@ -37,4 +38,20 @@ export async function futuresOf(after: Snapshot, checkpoint: Checkpoint): Promis
   };
   await follow({ snapshot: after, ended: [], isReverted: false });
   return futures;
+}
+
+/**
+ * What the state before a change would have led to by itself no later than the future comes: where each lease that has ended
+ * by then was begun by the change, and only lasts longer than the one it replaced. Null where it is another future.
+ * @param id of the change
+ */
+export async function postponed(before: Snapshot, { ended, isReverted }: Future, id: string): Promise<Snapshot | null> {
+  if (isReverted || ended.length === 0) return null;
+  let snapshot = before;
+  for (const lease of ended) {
+    const old = snapshot.schedule.leases.find(({ key }) => key === lease.key);
+    if (!old || lease.id !== id || old.deadline.at > lease.deadline.at) return null;
+    snapshot = await withWanted(snapshot, planLeaseEnd(snapshot, old));
+  }
+  return snapshot;
 }

@@ -7,11 +7,12 @@ import { type Sentence, say } from '../errors';
 import { formsIn } from '../host/in-sync';
 import type { Settings } from '../messages';
 import { refuseTooMuch } from '../plan/bounds';
-import { type Future, futuresOf } from '../plan/futures';
+import { type Future, futuresOf, postponed } from '../plan/futures';
 import { type Limits, type Moment, refusalOf } from '../plan/guard';
 import { rulesetIn } from '../state/kernel';
 import { checkpointOf } from '../state/new-checkpoint';
 import { rulesetAfter } from '../state/ruleset-after';
+import type { Snapshot } from '../state/snapshot';
 import { registryFor } from './read';
 
 /**
@@ -28,12 +29,14 @@ export const door =
     const { action, reason } = intent;
     const formsOf = await formsIn(before, kernel);
     const checkpoint = checkpointOf({ id, action, reason, before, files, plan, kernel: null });
+    const momentOf = (snapshot: Snapshot): Moment => ({
+      rules: rulesetAfter(kernel, before, snapshot, formsOf),
+      registry: registryFor(settings, snapshot),
+    });
     for (const future of await futuresOf(after, checkpoint)) {
-      const then: Moment = {
-        rules: rulesetAfter(kernel, before, future.snapshot, formsOf),
-        registry: registryFor(settings, future.snapshot),
-      };
-      const refusal = refusalOf(now, then, limits, laterBy(future));
+      // What would have come anyway, and now comes later, is no more than there was.
+      const anyway = limits.onlyTighten ? await postponed(before, future, id) : null;
+      const refusal = refusalOf(anyway ? momentOf(anyway) : now, momentOf(future.snapshot), limits, laterBy(future));
       if (refusal) throw refusal;
     }
   };
@@ -41,6 +44,6 @@ export const door =
 /** By what a future comes; null for what the change itself leads to. */
 function laterBy({ ended, isReverted }: Future): Sentence | null {
   if (isReverted) return say`when the change is not confirmed and is reverted,`;
-  const last = ended[ended.length - 1];
+  const last = ended[ended.length - 1]?.service;
   return last === undefined ? null : say`when the temporary change of ${last} ends,`;
 }

@@ -3,7 +3,7 @@
  * hold. Kept in one file next to the backups and written in the same transaction as the change it belongs to.
  */
 import * as z from 'zod/mini';
-import { guard, policy, requestId, scheduleId, setProfileRequest } from '../messages';
+import { guard, optionalServices, policy, requestId, scheduleId } from '../messages';
 import { webPortChange } from '../web/edit';
 import { changeId } from './change-id';
 import { deadline } from './clock';
@@ -16,8 +16,8 @@ import { unitChange } from './unit';
 
 /** The profile that was set last, as it was asked for. */
 const wantedProfile = z.object({
-  profile: setProfileRequest.shape.profile,
-  optionalServices: setProfileRequest.shape.optionalServices,
+  profile: z.string(),
+  optionalServices,
   /** The schedule that has set it; left out where somebody has. */
   by: z.optional(scheduleId),
 });

@@ -1,6 +1,6 @@
 /** `cutConnections` and `systemService`, with the real sshd, observed from the neighbour. */
 import { strict as assert } from 'node:assert';
-import { beforeEach, it } from 'mocha';
+import { beforeEach, describe, it } from 'mocha';
 import type { ChangeResult } from '../../firewall/results';
 import { useEngine, useShared } from '../device/suite';
 import { describeAsRoot, useSystemdDevice } from '../device/systemd/suite';
@@ -53,6 +53,49 @@ describeAsRoot('A session over SSH', function () {
     const close = { service: 'ssh', action: 'close', from: '198.51.100.0/24', cutConnections: true };
     const { result, session } = await during(() => engine.toggleService(close));
     assert.deepEqual([result.cut, session.code], [0, 0]);
+  });
+
+  describe('that began in the meantime ends with', () => {
+    const ended = async (change: Record<string, unknown>, end: () => Promise<unknown>) => {
+      await engine.toggleService({ action: 'close' });
+      await engine.toggleService({ service: 'ssh', action: 'open', cutConnections: true, ...change });
+      const { session } = await during(async () => {
+        await end();
+        return engine.toggleService({ action: 'close' });
+      });
+      assert.equal(session.code, 255);
+      assert.doesNotMatch(session.stdout, /done/);
+    };
+
+    it('a temporary opening', () =>
+      ended({ duration: 600 }, async () => {
+        await engine.clock.advance(601);
+        assert.deepEqual((await engine.read()).leases, []);
+      }));
+
+    it('an opening that nobody confirms', () =>
+      ended({ confirmWithin: 600 }, async () => {
+        await engine.clock.advance(601);
+        assert.equal((await engine.read()).pending, null);
+      }));
+
+    it('the hours of a schedule', async () => {
+      const at = (time: string) => engine.clock.setWall((Date.parse(`2026-11-30T${time}:00Z`) - Date.now()) / 1000);
+      await at('18:00');
+      const hours = [{ days: ['mon'], from: '07:00', to: '19:00' }];
+      await engine.schedule({
+        ...{ id: 'day', subject: { kind: 'services', services: ['ssh'] }, cutConnections: true },
+        calendar: { hours, timeZone: 'UTC' },
+      });
+      const { session } = await during(async () => {
+        await at('19:00');
+        await engine.resume();
+        return engine.toggleService({ action: 'close' });
+      });
+      await engine.unschedule({ id: 'day' });
+      await engine.clock.setWall(0);
+      assert.equal(session.code, 255);
+    });
   });
 
   it('that somebody else’s rule would let begin again survives', async () => {
