@@ -6,7 +6,7 @@ import { chmod, lstat, mkdir, readFile, readlink, realpath, rmdir, stat, symlink
 import { dirname, join } from 'node:path';
 import { FirewallError, notPermitted, say } from '../firewall/errors';
 import { asideOf, readText, removeIfThere, replace, swapIn, writeAside } from '../firewall/host/files';
-import { INSTALLED } from '../firewall/host/installed';
+import { BOOT_UNIT_FILE, BOOT_UNIT_NAME, INSTALLED } from '../firewall/host/installed';
 import { run } from '../firewall/host/run';
 import { hasSystemd } from '../firewall/host/systemd';
 import type { AgentQuestion } from '../firewall/messages';
@@ -41,8 +41,6 @@ const COMMAND = join(INSTALLED, 'smartserver-firewall');
 /** On everyone's search path, also under sudo. */
 const LINK = '/usr/local/sbin/smartserver-firewall';
 const SUDOERS = '/etc/sudoers.d/smartserver-firewall';
-const UNIT_NAME = 'smartserver-firewall.service';
-const UNIT = `/etc/systemd/system/${UNIT_NAME}`;
 const HOOK = 'zz-smartserver-firewall';
 
 /** @throws FirewallError NOT_PERMITTED, INVALID_INPUT, VERIFY_FAILED; then nothing was installed. */
@@ -69,7 +67,7 @@ async function install(user: string | undefined, dryRun: boolean): Promise<Setup
     { path: AGENT, mode: 0o755, text: script([APART, LIMITED], node, `require('${LOAD}').program.agent()`) },
     { path: COMMAND, mode: 0o755, text: script([APART], node, `require('${COMMAND_LINE}').commandLine(process.argv)`) },
     ...(sudo ? [{ path: SUDOERS, mode: 0o440, text: sudoers(name) }] : []),
-    ...(systemd ? [{ path: UNIT, mode: 0o644, text: BOOT_UNIT }] : []),
+    ...(systemd ? [{ path: BOOT_UNIT_FILE, mode: 0o644, text: BOOT_UNIT }] : []),
     ...(hooks ? [{ path: join(hooks, HOOK), mode: 0o755, text: RESET_HOOK }] : []),
   ];
   for (const path of [node, ...files.filter(({ path }) => !path.endsWith(HOOK)).map(({ path }) => path), CACHE, LINK]) {
@@ -111,9 +109,9 @@ async function install(user: string | undefined, dryRun: boolean): Promise<Setup
     await removeIfThere(LINK);
     await symlink(COMMAND, LINK);
   }
-  if (changed.some(({ path }) => path === UNIT)) {
+  if (changed.some(({ path }) => path === BOOT_UNIT_FILE)) {
     await systemctl('daemon-reload');
-    await systemctl('enable', '--quiet', UNIT_NAME);
+    await systemctl('enable', '--quiet', BOOT_UNIT_NAME);
   }
   return steps;
 }
@@ -123,7 +121,7 @@ async function uninstall(dryRun: boolean): Promise<SetupStep[]> {
   const paths = [
     LINK,
     SUDOERS,
-    UNIT,
+    BOOT_UNIT_FILE,
     ...(hooks ? [join(hooks, HOOK)] : []),
     AGENT,
     COMMAND,
@@ -135,9 +133,9 @@ async function uninstall(dryRun: boolean): Promise<SetupStep[]> {
   const there: string[] = [];
   for (const path of paths) if (await exists(path)) there.push(path);
   if (!dryRun) {
-    if (there.includes(UNIT)) await systemctl('disable', '--quiet', UNIT_NAME);
+    if (there.includes(BOOT_UNIT_FILE)) await systemctl('disable', '--quiet', BOOT_UNIT_NAME);
     for (const path of there) await removeIfThere(path);
-    if (there.includes(UNIT)) await systemctl('daemon-reload');
+    if (there.includes(BOOT_UNIT_FILE)) await systemctl('daemon-reload');
     if (await exists(INSTALLED)) await rmdir(INSTALLED);
   }
   return there.map((path) => ({ what: 'remove', path }));

@@ -3,7 +3,7 @@
 import { basename, join } from 'node:path';
 import { readClock } from '../host/clock';
 import { exists } from '../host/files';
-import { INSTALLED } from '../host/installed';
+import { BOOT_UNIT_FILE, INSTALLED } from '../host/installed';
 import { hasSystemd, runAt, runLater, runOnClockChange } from '../host/systemd';
 import { check, type Guard, type Settings, settings as settingsSchema } from '../messages';
 import { type Clock, type Deadline, secondsLeft } from '../state/clock';
@@ -15,8 +15,15 @@ const PACKAGED = join(
   'smartserver-firewall.js',
 );
 
-/** Who watches over a deadline on this machine. */
-export const guardHere = async (): Promise<Guard> => ((await hasSystemd()) ? 'systemd' : 'node-red');
+/** Who watches over a deadline on this machine, also across a boot; and what is missing for that, in sentences. */
+export async function guardHere(): Promise<{ guard: Guard; missing: readonly string[] }> {
+  if (!(await hasSystemd())) return { guard: 'node-red', missing: [] };
+  if (await exists(BOOT_UNIT_FILE)) return { guard: 'systemd', missing: [] };
+  return { guard: 'node-red', missing: [NO_BOOT_UNIT] };
+}
+
+const NO_BOOT_UNIT =
+  'After a power cut nothing is reverted or ended until Node-RED is running again, as the boot unit is not installed. Run "sudo npx smartserver-firewall setup" once, in the folder where this package is installed for Node-RED (~/.node-red).';
 
 /** Has what the change with this id left for later done in time. */
 export async function startTimers(settings: Settings, id: string, { pending, leases }: Schedule): Promise<void> {

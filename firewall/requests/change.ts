@@ -54,7 +54,7 @@ export async function change(
   { dryRun, confirmWithin, cutConnections, force, onlyTighten }: Options,
 ): Promise<ChangeResult | Repetition> {
   const started = process.hrtime.bigint();
-  const [deadline, watchedBy, clock] = await Promise.all([deadlineAfter(confirmWithin), guardHere(), readClock()]);
+  const [deadline, watched, clock] = await Promise.all([deadlineAfter(confirmWithin), guardHere(), readClock()]);
   const { order, wanted, since, isLockdown = false } = asked;
   let surroundings: Promise<Surroundings> | undefined;
   let isRepeated = false;
@@ -78,7 +78,7 @@ export async function change(
       ...(planned.schedule ?? snapshot.schedule),
       ...(wanted && (acts || !dryRun) ? { wanted } : {}),
       ...(deadline && acts
-        ? { pending: { id, action: asked.action, deadline, guard: watchedBy, cutConnections, request: order?.id } }
+        ? { pending: { id, action: asked.action, deadline, guard: watched.guard, cutConnections, request: order?.id } }
         : {}),
       ...(order && !dryRun ? { lastRequest: remembered(order, id) } : {}),
       // The caller's clock is this one; it is no later for saying so.
@@ -116,6 +116,7 @@ export async function change(
     warnings: [
       ...done.warnings,
       ...(asked.duration && !dryRun && !lease ? [NOTHING_TO_END] : []),
+      ...(done.after.schedule.pending?.id === done.id || lease ? watched.missing : []),
       ...cut.warnings,
       ...stillOpenWarnings(stillOpen),
       ...(done.changed ? [...foreignLines(state), ...rewrittenLines(done)] : []),

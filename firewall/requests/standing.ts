@@ -1,7 +1,7 @@
 /** Standing schedules: registered, removed, overridden, and made true. */
 
 import { nextEdge } from '../calendar/opening';
-import { startEdgeTimer } from '../commit/timers';
+import { guardHere, startEdgeTimer } from '../commit/timers';
 import { reschedule, transact } from '../commit/transaction';
 import { codeOf, FirewallError, overruled, say } from '../errors';
 import { deadlineAfter, readClock, readZone } from '../host/clock';
@@ -64,7 +64,8 @@ export async function setSchedule(settings: Settings, { request }: Call<'schedul
   const warnings = [...recovered];
   for (const { id } of gone) warnings.push(...(await remove(settings, id)));
   const settled = await settleStandings(settings);
-  return resultOf(settings, wanted.id, isNew, [...warnings, ...settled.warnings]);
+  const { missing } = await guardHere();
+  return resultOf(settings, wanted.id, isNew, [...warnings, ...settled.warnings, ...(isNew ? missing : [])]);
 }
 
 /** @throws FirewallError what planning either of its states throws */
