@@ -8,6 +8,7 @@ import { CATALOGUE, type Service } from './catalogue';
 import { type Expectation, type OptionalServices, type Profile, profileNamed, type Scope } from './profiles';
 import { type Registry, registryOf } from './registry';
 
+export { inLargestUnit, secondsIn } from '../duration';
 export { isPortSpec } from './port-spec';
 
 /** A configuration node's settings as the editor has them: not checked yet, and with defaults left out. */
