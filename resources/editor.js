@@ -280,6 +280,11 @@ window.smartserverFirewall = {
     return value === undefined || (/^\/[^\0]*$/.test(text) && !text.split('/').includes('..'));
   },
   isName: (value) => /^[a-z][a-z0-9-]{0,40}$/.test(window.smartserverFirewall.textOf(value)),
+  /** What may be the name or the label of a profile. */
+  isProfile(value) {
+    const { isName, textOf } = window.smartserverFirewall;
+    return isName(smartserverFirewallServices.givenProfile(textOf(value)));
+  },
   /** What may be the id or the name of a service, or ports; whether there is such a service is known at run time. */
   isService(value) {
     const { isPort, textOf } = window.smartserverFirewall;

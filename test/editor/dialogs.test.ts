@@ -171,6 +171,10 @@ describe('the dialogs', function () {
     assert.equal(await page.isVisible('#smartserver-preview'), false);
     assert.match((await page.textContent('#smartserver-profile-about')) ?? '', /The flow supplies the profile’s name/);
     await choose('profile', 'str');
+    await editor.typed('profile').fill('enhanced SECURITY');
+    await editor.typed('profile').blur();
+    assert.deepEqual(await previewed('SSH remote shell'), [' open', ' closed']);
+    assert.equal(await page.textContent('#smartserver-reason-profile'), '');
     await editor.typed('profile').fill('nowhere');
     await editor.typed('profile').blur();
     assert.match((await page.textContent('#smartserver-profile-about')) ?? '', /UNKNOWN_PROFILE.*Use one of enhanced/);

@@ -277,7 +277,7 @@ describe('with the keyboard alone', function () {
     await editor.pickFromMenu(page.getByRole('button', { name: 'Action – value type' }), 'str');
     await editor.pickFromMenu(page.getByRole('button', { name: 'Action open' }), 'open');
     // A TypedInput does not pass on the keys pressed on its buttons.
-    await editor.tabTo(field('Duration (seconds)'));
+    await editor.tabTo(field('Duration'));
     await deploy(id);
     assert.deepEqual(await probe(9100), ['filtered']);
     assert.match(await run('start', 'result'), /action toggle-service open scada-gateway, changed true/);
