@@ -14,6 +14,7 @@ import {
   restoreRequest,
   type Settings,
   scheduleRequest,
+  serviceQuestion,
   setProfileRequest,
   settings as settingsSchema,
   toggleServiceRequest,
@@ -23,7 +24,8 @@ import {
 import { type Asking, isRequestedChange, QUEUE } from './queue';
 import { isRepetition, made } from './requests/order';
 import type { Answers, BackupReport, ChangeResult, Confirmation, ScheduleResult, State } from './results';
-import { registryOf } from './services/registry';
+import { isOpenIn } from './services/open';
+import { listedService, registryOf } from './services/registry';
 import { outdated } from './sudo';
 import { Watch, type WatchObserver } from './watch/watch';
 
@@ -90,6 +92,15 @@ export class Firewall {
    */
   read(asking?: Asking): Promise<State> {
     return this.#ask({ method: 'read', request: {} }, asking);
+  }
+
+  /**
+   * Whether anybody gets in to a service, or out where it only goes out, by its id.
+   * @throws FirewallError UNKNOWN_SERVICE, also for ports by number; INVALID_INPUT, and as read() does
+   */
+  async isOpen(question: unknown = {}, asking?: Asking): Promise<{ id: string; open: boolean }> {
+    const service = listedService(registryOf(this.#settings, null), check(serviceQuestion, question).service);
+    return { id: service.id, open: isOpenIn(await this.read(asking), service) };
   }
 
   /** Applies a profile. @throws FirewallError, see the contract. */

@@ -264,6 +264,9 @@ const services = z
     ),
   );
 
+/** Which service a question is about. */
+export const serviceQuestion = z.strictObject({ service: z._default(service, 'ssh') });
+
 export const toggleServiceRequest = z.strictObject({
   /** One or several, which are changed together. */
   service: z._default(z.union([service, services]), 'ssh'),

@@ -14,12 +14,16 @@ export = (RED: NodeAPI): void => {
     changingNode(RED, this, def, {
       // An empty port stays unchanged, which a request expresses by omitting it; a repair determines the ports itself.
       typed: repairs ? [] : PORTS.filter((property) => def[property] !== ''),
-      numbers: PORTS,
       fixed: {
         ...{ mode, fixRedirect, reload },
         ...(repairs ? { repairTo } : { keepOldOpen: asNumber(keepOldOpen) }),
       },
       apply: (device, request, asking) => device.changeWebPorts(request, asking),
+      done: ({ state: { webPorts } }) => {
+        if (repairs) return RED._('status.repaired');
+        const ports = [webPorts?.http, webPorts?.https].filter(Boolean).join(', ');
+        return RED._('status.moved', { ports });
+      },
     });
   });
 };

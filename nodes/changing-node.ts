@@ -13,11 +13,11 @@ export type ChangingDef = NodeDef & { device?: string } & Record<string, unknown
 interface Change {
   /** Properties with a `…Type` companion, evaluated for each message. */
   typed: readonly string[];
-  /** Those of them that are numbers. */
-  numbers?: readonly string[];
   /** Properties used as they are. */
   fixed: Record<string, unknown>;
   apply(device: Device, request: Record<string, unknown>, asking: Asking): Promise<ChangeResult>;
+  /** What was done, in a few words: the status of a change that was made. */
+  done(result: ChangeResult, request: Record<string, unknown>): string;
 }
 
 /** Makes the node apply `change` for each message. */
@@ -31,27 +31,35 @@ export function changingNode(RED: NodeAPI, node: Node, def: ChangingDef, change:
   const show = answerMessages(RED, node, async (msg, asking) => {
     const request: Record<string, unknown> = { ...change.fixed, ...options };
     for (const property of change.typed) {
-      const input = {
-        property,
-        value: def[property],
-        type: def[`${property}Type`],
-        isNumber: change.numbers?.includes(property),
-      };
+      const input = { property, value: def[property], type: def[`${property}Type`] };
       request[property] = (await evaluate(RED, node, msg, input)).value;
     }
     const used = device();
     const result = await change.apply(used, defined(request), asking);
     // After the response has been sent and shown.
     setImmediate(() => showPending(used, result));
-    return { payload: result, ...outcomeOf(result) };
+    return { payload: result, ...outcomeOf(result, () => change.done(result, request)) };
   });
   const showPending = pendingStatus(RED, node, show);
 }
 
-/** The outcome of a change in a few words, which are looked up once rather than for each message of a storm. */
-function outcomesOf(RED: NodeAPI): (result: ChangeResult) => Pick<Answer, 'outcome' | 'text'> {
-  const dry = { outcome: 'unchanged', text: RED._('status.dryRun') } as const;
-  const done = { outcome: 'success', text: RED._('status.changed') } as const;
+/** The outcome of a change in a few words; what many messages of a storm share is looked up once. */
+function outcomesOf(RED: NodeAPI): (result: ChangeResult, done: () => string) => Pick<Answer, 'outcome' | 'text'> {
   const nothing = { outcome: 'unchanged', text: RED._('status.unchanged') } as const;
-  return ({ changed, dryRun }) => (dryRun ? dry : changed ? done : nothing);
+  return (result, done) => {
+    if (result.dryRun) return { outcome: 'unchanged', text: dryRunText(RED, result) };
+    return result.changed ? { outcome: 'success', text: done() } : nothing;
+  };
+}
+
+/** What would change. */
+function dryRunText(RED: NodeAPI, { added, removed, policies, files }: ChangeResult): string {
+  const [more, fewer] = [added.length, removed.length];
+  if (more > 0 && fewer > 0) return RED._('status.wouldBoth', { added: more, removed: fewer });
+  if (more === 1) return RED._('status.wouldAddOne');
+  if (more > 0) return RED._('status.wouldAdd', { number: more });
+  if (fewer === 1) return RED._('status.wouldRemoveOne');
+  if (fewer > 0) return RED._('status.wouldRemove', { number: fewer });
+  const isSame = files.length === 0 && Object.keys(policies).length === 0;
+  return isSame ? RED._('status.unchanged') : RED._('status.wouldChange');
 }

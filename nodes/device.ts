@@ -9,6 +9,7 @@ import { translated } from './translated';
 export type Device = Pick<
   Firewall,
   | 'read'
+  | 'isOpen'
   | 'setProfile'
   | 'toggleService'
   | 'changeWebPorts'

@@ -1,14 +1,17 @@
-import type { Node, NodeAPI, NodeDef } from 'node-red';
+import type { Node, NodeAPI, NodeDef, NodeMessageInFlow } from 'node-red';
 import { FirewallError, say } from '../firewall/errors';
 import { fleetStateOf } from '../firewall/fleet/summary';
 import { printable } from '../firewall/printable';
+import type { Asking } from '../firewall/queue';
 import type { State } from '../firewall/results';
 import { type Answer, answerMessages } from './answer';
 import { useDevice } from './device';
 import { fromStored } from './migrate';
+import { shortNames } from './names';
+import { defined, evaluate } from './request';
 import { version } from './version';
 
-type Definition = NodeDef & { device?: string; output?: unknown; onlyChanges?: unknown };
+type Definition = NodeDef & { device?: string } & Record<string, unknown>;
 
 /** The parts of a state that can be sent, by the value of the property `output`. */
 const PARTS: ReadonlyMap<unknown, (state: State) => unknown> = new Map<unknown, (state: State) => unknown>([
@@ -16,6 +19,7 @@ const PARTS: ReadonlyMap<unknown, (state: State) => unknown> = new Map<unknown, 
   ['services', (state) => state.services],
   ['rules', (state) => state.rules],
   ['profile', (state) => state.profile],
+  ['findings', (state) => state.findings],
   ['fleet', (state) => fleetStateOf(state, version())],
 ]);
 
@@ -35,20 +39,31 @@ export = (RED: NodeAPI): void => {
     if (!def) return;
     const device = useDevice(RED, this, def.device);
     let lastSent: string | undefined;
-    answerMessages(RED, this, async (_, asking): Promise<Answer> => {
+    /** What was asked for, and its status. */
+    const reading = async (msg: NodeMessageInFlow, asking: Asking): Promise<{ payload: unknown; text: string }> => {
+      if (def.output === 'service') {
+        const input = { property: 'service', value: def.service, type: def.serviceType };
+        const { value: service } = await evaluate(RED, this, msg, input);
+        const { open, id } = await device().isOpen(defined({ service }), asking);
+        const names = { service: shortNames(RED, [id]) };
+        return { payload: open, text: open ? RED._('status.open', names) : RED._('status.closed', names) };
+      }
       const part = PARTS.get(def.output ?? 'state');
       if (!part) {
-        const what = say`output: must be state, services, rules, profile or fleet (got ${printable(def.output)}).`;
+        const what = say`output: must be state, services, rules, profile, findings, service or fleet (got ${printable(def.output)}).`;
         throw new FirewallError('INVALID_INPUT', { what });
       }
       const state = await device().read(asking);
-      const payload = part(state);
+      return { payload: part(state), text: summary(state) };
+    };
+    answerMessages(RED, this, async (msg, asking): Promise<Answer> => {
+      const { payload, text } = await reading(msg, asking);
       if (def.onlyChanges === true) {
         const now = comparable(payload);
         if (now === lastSent) return { outcome: 'unchanged', text: RED._('status.unchanged') };
         lastSent = now;
       }
-      return { outcome: 'success', text: summary(state), payload };
+      return { outcome: 'success', text, payload };
     });
   });
 };

@@ -12,7 +12,7 @@ export function defined(values: Record<string, unknown>): Record<string, unknown
 /** The editor's forms store numbers as text, and an empty string for none. */
 export function asNumber(value: unknown): unknown {
   if (value === '') return undefined;
-  return typeof value === 'string' ? Number(value) : value;
+  return typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value;
 }
 
 /** A property of a node with its `…Type` companion. */
@@ -21,8 +21,6 @@ export interface TypedInput {
   value: unknown;
   /** As named by the editor's TypedInput; `str` if a flow has none. */
   type: unknown;
-  /** The property is a number. */
-  isNumber?: boolean;
 }
 
 /** In an object, since a promise of the value itself would call its method `then`, if it has one. */
@@ -34,14 +32,15 @@ interface Boxed {
 const FIXED = ['str', 'num', 'bool', 'json'];
 
 /**
- * The value of a TypedInput for this message, unchanged; undefined only if the node has no such property.
+ * The value of a TypedInput for this message, unchanged; undefined only if the node has no such property, nor says where to
+ * take it from.
  * @throws FirewallError INVALID_INPUT naming the property, if it cannot be evaluated or what it refers to is missing.
  *   A missing value must never become the engine's default: that would toggle SSH, or let in every address.
  */
 export async function evaluate(RED: NodeAPI, node: Node, msg: NodeMessageInFlow, input: TypedInput): Promise<Boxed> {
   const { property, value } = input;
   const type = String(input.type ?? 'str');
-  if (value === undefined) return { value };
+  if (value === undefined && FIXED.includes(type)) return { value };
   const source = `${property}: ${type} ${printable(value)}`;
   const { value: result } = await evaluated(RED, node, msg, String(value), type).catch((cause) => {
     throw new FirewallError(
@@ -55,8 +54,6 @@ export async function evaluate(RED: NodeAPI, node: Node, msg: NodeMessageInFlow,
   if (missing && !FIXED.includes(type)) {
     throw new FirewallError('INVALID_INPUT', { what: say`${source} has no value.` });
   }
-  // The environment contains only strings.
-  if (type === 'env' && input.isNumber && /^\d+$/.test(String(result))) return { value: Number(result) };
   return { value: result };
 }
 

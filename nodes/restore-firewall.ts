@@ -14,6 +14,7 @@ export = (RED: NodeAPI): void => {
         typed,
         fixed: { action: def.action },
         apply: (device, request, asking) => device.restore(request, asking),
+        done: () => (def.action === 'restore' ? RED._('status.restored') : RED._('status.undone')),
       });
       return;
     }

@@ -1,8 +1,23 @@
 import type { Node, NodeAPI } from 'node-red';
+import type { ChangeResult } from '../firewall/results';
 import { type ChangingDef, changingNode } from './changing-node';
 import { fromStored } from './migrate';
 
+/** What a change's `action` says: the name of the profile. */
+const ACTION = /^set-profile (.*)$/;
+
 export = (RED: NodeAPI): void => {
+  const labels: ReadonlyMap<string, string> = new Map([
+    ['enhanced', RED._('profile.enhanced')],
+    ['standard', RED._('profile.standard')],
+    ['lockdown', RED._('profile.lockdown')],
+  ]);
+
+  function done({ action }: ChangeResult): string {
+    const [, name = ''] = ACTION.exec(action) ?? [];
+    return RED._('status.profileSet', { profile: labels.get(name) ?? name });
+  }
+
   RED.nodes.registerType('set-profile', function (this: Node, stored: ChangingDef) {
     const def = fromStored(RED, this, stored);
     if (!def) return;
@@ -10,6 +25,7 @@ export = (RED: NodeAPI): void => {
       typed: ['profile'],
       fixed: { optionalServices: def.optionalServices, ownRules: def.ownRules, overrideOthers: def.overrideOthers },
       apply: (device, request, asking) => device.setProfile(request, asking),
+      done,
     });
   });
 };

@@ -1,8 +1,8 @@
 /** The status below a node: one vocabulary for all nodes. */
 import type { Node, NodeAPI, NodeStatusFill, NodeStatusShape } from 'node-red';
 
-/** How many characters fit below a node. */
-const LONGEST = 20;
+/** How many characters fit below a node, without running into others. */
+const LONGEST = 40;
 
 /** The outcome of a message, or its progress. */
 export type Outcome = 'ready' | 'working' | 'success' | 'unchanged' | 'waiting' | 'error';

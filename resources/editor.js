@@ -10,15 +10,64 @@ window.smartserverFirewall = {
   },
 
   /**
+   * Shows the seconds in the hidden field `#node-input-PROPERTY` as a number with a unit, in `#smartserver-PROPERTY-amount` and
+   * `-unit`. With a companion field for the type, the number is a TypedInput. What is typed in words is understood as well.
+   */
+  durationField(node, hidden) {
+    const { dynamicTypes } = window.smartserverFirewall;
+    const { inLargestUnit, secondsIn } = smartserverFirewallServices;
+    const property = hidden.id.replace('node-input-', '');
+    const stored = $(hidden);
+    const typeField = $(`#${hidden.id}Type`);
+    const isTyped = typeField.length > 0;
+    const group = $('<div class="smartserver-amount">').insertAfter(stored);
+    const amount = $('<input type="text" inputmode="numeric">')
+      .attr('id', `smartserver-${property}-amount`)
+      .appendTo(group);
+    const unit = $('<select>').attr('id', `smartserver-${property}-unit`).appendTo(group);
+    const names = {
+      s: node._('unit.seconds'),
+      min: node._('unit.minutes'),
+      h: node._('unit.hours'),
+      d: node._('unit.days'),
+    };
+    for (const [value, name] of Object.entries(names)) $('<option>').val(value).text(name).appendTo(unit);
+    if (isTyped) amount.typedInput({ default: 'num', types: ['num', ...dynamicTypes], typeField });
+    const isFixed = () => !isTyped || !dynamicTypes.includes(amount.typedInput('type'));
+    const text = () => String(isTyped ? amount.typedInput('value') : amount.val()).trim();
+    const setText = (value) => (isTyped ? amount.typedInput('value', value) : amount.val(value));
+    const show = (seconds) => {
+      const found = inLargestUnit(seconds);
+      unit.val(found.unit);
+      setText(String(found.amount));
+    };
+    /** Digits are in the chosen unit; words have their own. */
+    const seconds = () => secondsIn(`${text()} ${unit.val()}`) ?? secondsIn(text());
+    const store = () => {
+      unit.toggle(isFixed());
+      const value = String((isFixed() ? seconds() : null) ?? text());
+      if (value !== stored.val()) stored.val(value).trigger('change');
+    };
+    const given = secondsIn(String(stored.val()));
+    if (isFixed() && given !== null) show(given);
+    else setText(stored.val());
+    group.on('input change', store);
+    group.on('change', () => {
+      if (isFixed() && !/^\d*$/.test(text()) && seconds() !== null) show(seconds());
+    });
+    store();
+  },
+
+  /**
    * Lets the list `#smartserver-PROPERTY-choice` set the TypedInput of the property; its entry with the empty value shows
    * the TypedInput itself, in the row `#smartserver-PROPERTY-other`. `fill` adds the entries, which may depend on the chosen
-   * configuration; `describe` is called with each choice, or null if it is made at run time.
+   * configuration; `describe` is called with each choice, or null if it is made at run time. `more` are types of the TypedInput.
    */
-  choice(property, fill, describe) {
+  choice(property, fill, describe, more = []) {
     const list = $(`#smartserver-${property}-choice`);
     const row = $(`#smartserver-${property}-other`);
     const { dynamicTypes, typedInput } = window.smartserverFirewall;
-    const input = typedInput(property, ['str', 'num', ...dynamicTypes]);
+    const input = typedInput(property, ['str', 'num', ...more, ...dynamicTypes]);
     const fixed = () => (dynamicTypes.includes(input.typedInput('type')) ? null : input.typedInput('value'));
     const show = () => {
       row.toggle(list.val() === '');
@@ -97,16 +146,28 @@ window.smartserverFirewall = {
     const prefix = node._def.category === 'config' ? 'node-config-input' : 'node-input';
     const form = $(`#${prefix}-name`).closest('.smartserver-firewall');
     const dialog = { node, prefix, form };
-    const { asButton, nameTypedInputs, showReasons } = window.smartserverFirewall;
+    const { asButton, durationField, nameTypedInputs, nameUnits, showReasons } = window.smartserverFirewall;
+    for (const hidden of form.find('.smartserver-duration').toArray()) durationField(node, hidden);
     for (const hint of form.find('.smartserver-hint').toArray()) {
       hint.id = `smartserver-hint-${hint.dataset.for}`;
-      $(`#${prefix}-${hint.dataset.for}`).attr('aria-describedby', hint.id);
+      $(`#${prefix}-${hint.dataset.for}, #smartserver-${hint.dataset.for}-amount`).attr('aria-describedby', hint.id);
     }
     asButton(form.find(`#${prefix}-btn-device-edit, #${prefix}-lookup-device`), node._('button.editDevice'));
     asButton(form.find(`#${prefix}-btn-device-add`), node._('button.addDevice'));
     // Node-RED translates the labels of a dialog after preparing it, and calls all its change handlers before that.
-    setTimeout(() => nameTypedInputs(dialog));
+    setTimeout(() => {
+      nameUnits(dialog);
+      nameTypedInputs(dialog);
+    });
     form.on('input change', () => showReasons(dialog, collect()));
+  },
+
+  /** Names the unit of each duration for screen readers, after the label of the duration. */
+  nameUnits({ node, form }) {
+    for (const unit of form.find('.smartserver-amount > select').toArray()) {
+      const label = form.find(`label[for="${unit.id.replace(/unit$/, 'amount')}"]`);
+      $(unit).attr('aria-label', node._('unit.of', { name: label.text().trim() }));
+    }
   },
 
   /** Points the label of each TypedInput to the visible field, and names its buttons for screen readers. */
@@ -161,7 +222,8 @@ window.smartserverFirewall = {
       if (row.find(`#${id}`).length === 0)
         $('<div class="smartserver-reason" role="status">').attr('id', id).appendTo(row);
       row.find(`#${id}`).text(verdict === true ? '' : verdict);
-      const control = field.next('.red-ui-typedInput-container').find('.red-ui-typedInput-input').add(field);
+      const shown = field.add(`#smartserver-${property}-amount`);
+      const control = shown.next('.red-ui-typedInput-container').find('.red-ui-typedInput-input').add(shown);
       const hint = form.find(`#smartserver-hint-${property}`).attr('id');
       control.attr({
         'aria-invalid': verdict === true ? null : 'true',
@@ -218,12 +280,32 @@ window.smartserverFirewall = {
     return value === undefined || (/^\/[^\0]*$/.test(text) && !text.split('/').includes('..'));
   },
   isName: (value) => /^[a-z][a-z0-9-]{0,40}$/.test(window.smartserverFirewall.textOf(value)),
+  /** What may be the name or the label of a profile. */
+  isProfile(value) {
+    const { isName, textOf } = window.smartserverFirewall;
+    return isName(smartserverFirewallServices.givenProfile(textOf(value)));
+  },
+  /** What may be the id or the name of a service, or ports; whether there is such a service is known at run time. */
   isService(value) {
     const { isPort, textOf } = window.smartserverFirewall;
-    return /^[a-z][a-z0-9-]*$/.test(textOf(value)) || isPort(value);
+    return /^\p{L}.{0,199}$/u.test(textOf(value)) || isPort(value);
   },
-  /** Whole seconds up to a week, or nothing. */
-  isSeconds: (value) => window.smartserverFirewall.isWhole(value, 0, 604800) || (value ?? '') === '',
+  /** The JSON of several services. */
+  isServiceList(value) {
+    const { isService, textOf } = window.smartserverFirewall;
+    try {
+      const list = [JSON.parse(textOf(value))].flat();
+      return list.length > 0 && list.every((one) => isService(typeof one === 'number' ? String(one) : one));
+    } catch {
+      return false;
+    }
+  },
+  /** A duration of up to a week, or nothing. */
+  isSeconds: (value) => window.smartserverFirewall.isDuration(value, 0, 604800) || (value ?? '') === '',
+  isDuration(value, least, most) {
+    const seconds = smartserverFirewallServices.secondsIn(window.smartserverFirewall.textOf(value));
+    return seconds !== null && seconds >= least && seconds <= most;
+  },
   /** A port number, or nothing. */
   isWebPort: (value) => window.smartserverFirewall.isWhole(value, 1, 65535) || (value ?? '') === '',
   isPort: (value) => typeof value === 'string' && smartserverFirewallServices.isPortSpec(value),

@@ -38,8 +38,17 @@ export function fleetSchema(): string {
 
 /** @param io which side of the schema: optional properties are always present once parsed */
 function definition(schema: z.core.$ZodType, io: 'input' | 'output', title: string, description: string): object {
-  const { $schema, ...rest } = z.toJSONSchema(schema, { io });
+  const { $schema, ...rest } = z.toJSONSchema(schema, { io, override: withDefault });
   return { title, description, ...rest };
+}
+
+/** A default is one of the input too, where other forms of it are understood. */
+function withDefault({
+  zodSchema,
+  jsonSchema,
+}: Parameters<NonNullable<z.core.ToJSONSchemaParams['override']>>[0]): void {
+  const { def } = zodSchema._zod;
+  if (def.type === 'default') jsonSchema.default = def.defaultValue as typeof jsonSchema.default;
 }
 
 if (require.main === module) writeFileSync(PATH, fleetSchema());

@@ -29,7 +29,7 @@ const REASONS = 1500;
 const LONGEST = [
   ...['death', 'differential', 'power-cut', 'restore', 'web-ports', 'change', 'read', 'packets'],
   ...['matrix', 'dialogs', 'accessibility', 'keyboard', 'examples', 'fleet', 'ages', 'forged-alarms', 'concurrency'],
-  ...['watch', 'deadlines', 'sequences'],
+  ...['watch', 'deadlines', 'sequences', 'schedules'],
 ];
 
 /** One mocha process. */

@@ -3,11 +3,14 @@
  * for the browser, so nothing here may need Node.js or the schemas.
  */
 import type { input } from 'zod';
+import { givenProfile } from '../given';
 import type { settings as schema } from '../messages';
 import { CATALOGUE, type Service } from './catalogue';
 import { type Expectation, type OptionalServices, type Profile, profileNamed, type Scope } from './profiles';
 import { type Registry, registryOf } from './registry';
 
+export { inLargestUnit, secondsIn } from '../duration';
+export { folded, givenProfile } from '../given';
 export { isPortSpec } from './port-spec';
 
 /** A configuration node's settings as the editor has them: not checked yet, and with defaults left out. */
@@ -49,7 +52,7 @@ export function servicesOf(stored: StoredSettings): Listed[] {
 
 /** @throws FirewallError INVALID_INPUT, UNKNOWN_PROFILE, UNKNOWN_SERVICE (the profile names one) */
 export function preview(stored: StoredSettings, name: string, optional: OptionalServices): Preview {
-  const { policies, removesOwnRules, expectations } = profileNamed(registryFor(stored), name, optional);
+  const { policies, removesOwnRules, expectations } = profileNamed(registryFor(stored), givenProfile(name), optional);
   const services = [...new Set(expectations.map(({ service }) => service))];
   const cell = (of: Service, to: 'in' | 'out'): Cell | null => {
     const found = expectations.find(({ service, direction }) => service === of && direction === to);

@@ -66,26 +66,13 @@ export function registryOf(settings: RegistrySettings, web: WebPortNumbers | nul
  * The service of an id, of ports like `22/tcp`, or of a label; in any case.
  * @throws FirewallError UNKNOWN_SERVICE, INVALID_INPUT where it is the label of several
  */
-export function serviceNamed({ services }: Registry, given: string): Service {
-  const reference = folded(given);
-  const known = services.find(({ id }) => id === reference);
+export function serviceNamed(registry: Registry, given: string): Service {
+  const { services } = registry;
+  const known = foundIn(services, given);
   if (known) return known;
-  const [labelled, ...others] = isPortSpec(reference)
-    ? []
-    : services.filter(({ label }) => folded(label) === reference);
-  if (labelled && others.length > 0) {
-    const ids = [labelled, ...others].map(({ id }) => id).join(', ');
-    throw new FirewallError('INVALID_INPUT', {
-      what: say`service: ${printable(given)} is the name of several services: ${ids}.`,
-      remedy: say`Use one of these ids.`,
-    });
-  }
-  if (labelled) return labelled;
+  const reference = folded(given);
   if (!isPortSpec(reference)) {
-    throw new FirewallError('UNKNOWN_SERVICE', {
-      what: say`there is no service ${printable(given)}.`,
-      remedy: say`Use one of ${services.map(({ id }) => id).join(', ')}, or ports like 22/tcp.`,
-    });
+    throw unknown(given, say`Use one of ${services.map(({ id }) => id).join(', ')}, or ports like 22/tcp.`);
   }
   // By number: the ports themselves, with what the catalogue says of who owns them.
   const owner = services.find(({ opens }) =>
@@ -105,6 +92,33 @@ export function serviceNamed({ services }: Registry, given: string): Service {
     internal: services.some(({ internal, opens }) => internal && opens.some((ports) => overlaps(ports, reference))),
     consequence: owner?.consequence ?? `Nothing on port ${reference} can be reached any more.`,
   };
+}
+
+/**
+ * The service of an id or a label, in any case: one whose state is reported.
+ * @throws FirewallError UNKNOWN_SERVICE, INVALID_INPUT where it is the label of several
+ */
+export function listedService({ services }: Registry, given: string): Service {
+  const known = foundIn(services, given);
+  if (known) return known;
+  throw unknown(given, say`Use one of ${services.map(({ id }) => id).join(', ')}.`);
+}
+
+const unknown = (given: string, remedy: Sentence): FirewallError =>
+  new FirewallError('UNKNOWN_SERVICE', { what: say`there is no service ${printable(given)}.`, remedy });
+
+function foundIn(services: readonly Service[], given: string): Service | undefined {
+  const reference = folded(given);
+  const known = services.find(({ id }) => id === reference);
+  if (known) return known;
+  const labelled = isPortSpec(reference) ? [] : services.filter(({ label }) => folded(label) === reference);
+  if (labelled.length > 1) {
+    throw new FirewallError('INVALID_INPUT', {
+      what: say`service: ${printable(given)} is the name of several services: ${labelled.map(({ id }) => id).join(', ')}.`,
+      remedy: say`Use one of these ids.`,
+    });
+  }
+  return labelled[0];
 }
 
 /** One or several services, each of them once. @throws FirewallError as `serviceNamed` does */

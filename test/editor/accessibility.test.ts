@@ -18,15 +18,20 @@ const FORM = '.red-ui-tray:last-of-type .smartserver-firewall';
 
 const kind = (page: Page, property: string, type: string) =>
   page
-    .click(`#node-input-${property} + .red-ui-typedInput-container .red-ui-typedInput-type-select`)
+    .click(
+      `:is(#node-input-${property}, #smartserver-${property}-amount) + .red-ui-typedInput-container .red-ui-typedInput-type-select`,
+    )
     .then(() => page.click(`.red-ui-typedInput-options:visible a[value="${type}"]`));
 const typed = (page: Page, property: string) =>
-  page.locator(`#node-input-${property} + .red-ui-typedInput-container .red-ui-typedInput-input`);
+  page.locator(
+    `:is(#node-input-${property}, #smartserver-${property}-amount) + .red-ui-typedInput-container .red-ui-typedInput-input`,
+  );
 const add = (page: Page, name: string) => page.getByRole('button', { name }).last().click();
 
 /** A state of a dialog: its name, the node, and how to get the dialog into it. */
 const STATES: [name: string, type: string, prepare: (page: Page, editor: Editor) => Promise<unknown>][] = [
   ['read-firewall', 'read-firewall', async () => undefined],
+  ['read-firewall, a service', 'read-firewall', (page) => page.selectOption('#node-input-output', 'service')],
   ['watch-firewall', 'watch-firewall', (page) => page.check('#node-input-blocked')],
   ['set-profile', 'set-profile', async () => undefined],
   ['set-profile, lockdown', 'set-profile', (page) => page.selectOption('#smartserver-profile-choice', 'lockdown')],
@@ -48,7 +53,7 @@ const STATES: [name: string, type: string, prepare: (page: Page, editor: Editor)
       await typed(page, 'duration').fill('-1');
       await typed(page, 'from').fill('here');
       await page.fill('#node-input-interface', '../eth0');
-      await page.fill('#node-input-confirmWithin', '700000');
+      await page.fill('#smartserver-confirmWithin-amount', '700000');
     },
   ],
   ['change-web-ports', 'change-web-ports', async () => undefined],
@@ -60,7 +65,7 @@ const STATES: [name: string, type: string, prepare: (page: Page, editor: Editor)
       await typed(page, 'http').fill('1443');
       await typed(page, 'https').fill('1443');
       await page.selectOption('#node-input-reload', 'reboot');
-      await page.fill('#node-input-confirmWithin', '90');
+      await page.fill('#smartserver-confirmWithin-amount', '90');
     },
   ],
   ['confirm-change', 'confirm-change', async () => undefined],

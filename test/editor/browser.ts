@@ -166,9 +166,10 @@ export class Editor {
     return this.page.evaluate(`RED.nodes.convertNode(RED.nodes.node("${id}"))`);
   }
 
-  /** The inner field of a TypedInput. */
+  /** The inner field of a TypedInput; that of a duration has its unit next to it. */
   typed(property: string): Locator {
-    return this.page.locator(`#node-input-${property} + .red-ui-typedInput-container .red-ui-typedInput-input`);
+    const field = `:is(#node-input-${property}, #smartserver-${property}-amount)`;
+    return this.page.locator(`${field} + .red-ui-typedInput-container .red-ui-typedInput-input`);
   }
 
   /** Presses Tab until the control has the focus; fails if Tab does not reach it. */

@@ -34,7 +34,7 @@ const OPTIONS = {
 };
 /** A node of each type, with no property at its default. */
 const UNUSUAL = [
-  { type: 'read-firewall', output: 'profile', onlyChanges: true, version: 1 },
+  { type: 'read-firewall', output: 'service', service: 'who', serviceType: 'flow', onlyChanges: true, version: 1 },
   {
     type: 'set-profile',
     profile: 'name',
@@ -94,7 +94,8 @@ describe('the dialogs', function () {
   }
 
   const choose = async (property: string, type: string) => {
-    await page.click(`#node-input-${property} + .red-ui-typedInput-container .red-ui-typedInput-type-select`);
+    const field = `:is(#node-input-${property}, #smartserver-${property}-amount)`;
+    await page.click(`${field} + .red-ui-typedInput-container .red-ui-typedInput-type-select`);
     await page.click(`.red-ui-typedInput-options:visible a[value="${type}"]`);
   };
 
@@ -170,6 +171,10 @@ describe('the dialogs', function () {
     assert.equal(await page.isVisible('#smartserver-preview'), false);
     assert.match((await page.textContent('#smartserver-profile-about')) ?? '', /The flow supplies the profile’s name/);
     await choose('profile', 'str');
+    await editor.typed('profile').fill('enhanced SECURITY');
+    await editor.typed('profile').blur();
+    assert.deepEqual(await previewed('SSH remote shell'), [' open', ' closed']);
+    assert.equal(await page.textContent('#smartserver-reason-profile'), '');
     await editor.typed('profile').fill('nowhere');
     await editor.typed('profile').blur();
     assert.match((await page.textContent('#smartserver-profile-about')) ?? '', /UNKNOWN_PROFILE.*Use one of enhanced/);
@@ -194,6 +199,7 @@ describe('the dialogs', function () {
       about,
       /^In messages: bacnet\. Ports: 47808\/udp, 41797\/udp\. Used only if enabled .* When closed: BACnet devices/,
     );
+    await choose('action', 'str');
     await page.click('#node-input-action + .red-ui-typedInput-container .red-ui-typedInput-option-trigger');
     await page.click('.red-ui-typedInput-options:visible a[value="limit"]');
     await page.selectOption('#node-input-direction', 'both');
@@ -239,7 +245,7 @@ describe('the dialogs', function () {
     await editor.edit(id);
     await editor.typed('http').fill('1780');
     await editor.typed('https').fill('1443');
-    await page.fill('#node-input-keepOldOpen', '600');
+    await page.fill('#smartserver-keepOldOpen-amount', '600');
     assert.equal(await page.isVisible('#node-input-repairTo'), false);
     await roundTrip(id);
     const saved = {
@@ -255,7 +261,7 @@ describe('the dialogs', function () {
     assert.match((await page.textContent('#smartserver-mode-about')) ?? '', /changed together, or not at all/);
     await page.getByLabel('Action').selectOption('repair');
     for (const property of ['http', 'https']) assert.equal(await editor.typed(property).isVisible(), false);
-    assert.equal(await page.isVisible('#node-input-keepOldOpen'), false);
+    assert.equal(await page.isVisible('#smartserver-keepOldOpen-amount'), false);
     assert.match((await page.textContent('#smartserver-mode-about')) ?? '', /a factory restore resets the firewall/);
     await page.selectOption('#node-input-repairTo', 'firewall');
     await roundTrip(id);
@@ -285,13 +291,13 @@ describe('the dialogs', function () {
       await editor.edit(id);
       await editor.typed('http').fill(http);
       await editor.typed('https').fill(https);
-      await page.fill('#node-input-keepOldOpen', seconds);
+      await page.fill('#smartserver-keepOldOpen-amount', seconds);
       await editor.closeWith('#node-dialog-ok');
     };
     assert.deepEqual([await valid(), await label()], [true, 'change web ports']);
     await fill('0', '65536', '604801');
     assert.equal((await reasons()).split('A port from 1 to 65535').length, 3, await reasons());
-    assert.ok((await reasons()).includes('A whole number of seconds from 0 to 604800'), await reasons());
+    assert.ok((await reasons()).includes('A duration of at most one week'), await reasons());
     await fill('', '1443.5', '0');
     assert.ok((await reasons()).includes('A port from 1 to 65535'), await reasons());
     await fill('1443', '01443', '0');
@@ -332,9 +338,9 @@ describe('the dialogs', function () {
     const id = await editor.drop('toggle-service', 360);
     await editor.edit(id);
     assert.equal(await page.isVisible('#node-input-systemService'), true);
-    await page.getByRole('textbox', { name: 'Duration (seconds)' }).fill('1800');
+    await page.getByRole('textbox', { name: 'Duration' }).fill('1800');
     await page.getByLabel('Also start or stop the SSH server itself').check();
-    await page.getByLabel('Revert unless confirmed').fill('90');
+    await page.getByLabel('Revert unless confirmed', { exact: true }).fill('90');
     await page.getByLabel('Also terminate established connections').check();
     await roundTrip(id);
     await assertStored(id, {
@@ -348,10 +354,90 @@ describe('the dialogs', function () {
     await editor.typed('duration').fill('payload.seconds');
     await roundTrip(id);
     await assertStored(id, { duration: 'payload.seconds', durationType: 'msg' });
-    await page.getByLabel('Revert unless confirmed').fill('700000');
+    await page.getByLabel('Revert unless confirmed', { exact: true }).fill('700000');
     await editor.closeWith('#node-dialog-ok');
     const errors = String(await page.evaluate(`RED.nodes.node("${id}").validationErrors.join()`));
-    assert.match(errors, /A whole number of seconds from 0 to 604800/);
+    assert.match(errors, /A duration of at most one week/);
+  });
+
+  it('of toggle-service takes its action from the message at first, and says what that means', async () => {
+    const id = await editor.drop('toggle-service', 360);
+    await assertStored(id, { action: 'payload', actionType: 'msg', version: 1 });
+    await editor.edit(id);
+    assert.equal(await editor.typed('action').inputValue(), 'payload');
+    assert.match(
+      (await page.textContent('#smartserver-hint-action')) ?? '',
+      /true, 1 or “on” opens .* false, 0 or “off” closes/,
+    );
+    await page.selectOption('#smartserver-service-choice', '');
+    await choose('service', 'json');
+    await editor.typed('service').fill('["ssh", "mqtt"]');
+    assert.match((await page.textContent('#smartserver-service-about')) ?? '', /Several services, changed together/);
+    assert.equal(await page.isVisible('#node-input-systemService'), true);
+    for (const wrong of ['[]', '["ssh"', '[7.5]', '{}', '[["ssh"]]']) {
+      await editor.typed('service').fill(wrong);
+      assert.match((await page.textContent('#smartserver-reason-service')) ?? '', /Enter a service/, wrong);
+    }
+    await editor.typed('service').fill('["ssh", 443]');
+    await roundTrip(id);
+    await assertStored(id, { service: '["ssh", 443]', serviceType: 'json', action: 'payload', actionType: 'msg' });
+    assert.equal(await page.evaluate(`RED.nodes.node("${id}").valid`), true);
+    await editor.closeWith('#node-dialog-cancel');
+  });
+
+  it('show durations with a unit, understand words, and store seconds', async () => {
+    const id = await editor.drop('toggle-service', 360);
+    await editor.edit(id);
+    const amount = editor.typed('duration');
+    const unit = page.getByLabel('Duration: unit');
+    assert.deepEqual([await amount.inputValue(), await unit.inputValue()], ['0', 's']);
+    assert.deepEqual(await unit.locator('option').allTextContents(), ['seconds', 'minutes', 'hours', 'days']);
+    const stored = () => page.inputValue('#node-input-duration');
+    await amount.fill('90');
+    for (const [name, seconds] of [
+      ['minutes', '5400'],
+      ['hours', '324000'],
+      ['seconds', '90'],
+    ] as const) {
+      await unit.selectOption(name);
+      assert.equal(await stored(), seconds);
+    }
+    await amount.fill('1h 30min');
+    assert.equal(await stored(), '5400');
+    await amount.blur();
+    assert.deepEqual([await amount.inputValue(), await unit.inputValue()], ['90', 'min']);
+    await page.getByLabel('Revert unless confirmed', { exact: true }).fill('2 min');
+    await roundTrip(id);
+    assert.deepEqual([await amount.inputValue(), await unit.inputValue()], ['90', 'min']);
+    await assertStored(id, { duration: '5400', durationType: 'num', confirmWithin: '120' });
+    for (const wrong of ['8', '-1', 'soon', '1.5', '']) {
+      await unit.selectOption('days');
+      await amount.fill(wrong);
+      const reason = (await page.textContent('#smartserver-reason-duration')) ?? '';
+      assert.equal(/at most one week/.test(reason), wrong !== '', wrong);
+    }
+    await choose('duration', 'flow');
+    assert.equal(await unit.isVisible(), false);
+    await editor.closeWith('#node-dialog-cancel');
+  });
+
+  it('of read-firewall offers the services, and shows them only where one is meant', async () => {
+    const id = await editor.drop('read-firewall', 150);
+    await editor.edit(id);
+    const services = page.getByLabel('Service', { exact: true });
+    assert.equal(await services.isVisible(), false);
+    await page.selectOption('#node-input-output', 'service');
+    await services.selectOption('mqtt');
+    await roundTrip(id);
+    await assertStored(id, { output: 'service', service: 'mqtt', serviceType: 'str' });
+    await services.selectOption('');
+    await editor.typed('service').fill('22/tcp');
+    assert.match((await page.textContent('#smartserver-reason-service')) ?? '', /Enter the id or name of a service/);
+    await choose('service', 'msg');
+    await editor.typed('service').fill('topic');
+    await roundTrip(id);
+    await assertStored(id, { output: 'service', service: 'topic', serviceType: 'msg' });
+    await editor.closeWith('#node-dialog-cancel');
   });
 
   it('of confirm-change has nothing to get wrong', async () => {
@@ -367,15 +453,21 @@ describe('the dialogs', function () {
     const id = await editor.drop('watch-firewall', 400);
     assert.equal(await page.locator(`[id="${id}"] .red-ui-flow-port-input`).count(), 0);
     await editor.edit(id);
-    assert.equal(await page.isVisible('#node-input-blockedEvery'), false);
+    assert.equal(await page.isVisible('#smartserver-blockedEvery-amount'), false);
     const box = page.getByLabel('the firewall has blocked and logged a packet');
     assert.equal(await box.isChecked(), false);
     await box.check();
-    const every = page.getByLabel('At most every');
-    assert.equal(await every.inputValue(), '60');
+    const every = page.getByLabel('At most every', { exact: true });
+    const unit = page.getByLabel('At most every: unit');
+    assert.deepEqual([await every.inputValue(), await unit.inputValue()], ['1', 'min']);
+    await unit.selectOption('seconds');
     for (const wrong of ['0', '', '1.5', '86401']) {
       await every.fill(wrong);
-      assert.match((await page.textContent('#smartserver-reason-blockedEvery')) ?? '', /from 1 to 86400/, wrong);
+      assert.match(
+        (await page.textContent('#smartserver-reason-blockedEvery')) ?? '',
+        /from one second to one day/,
+        wrong,
+      );
     }
     await every.fill('5');
     assert.equal(await page.textContent('#smartserver-reason-blockedEvery'), '');
@@ -383,7 +475,7 @@ describe('the dialogs', function () {
     await roundTrip(id);
     await assertStored(id, { changes: false, drift: true, blocked: true, leaseEnded: true, blockedEvery: '5' });
     await page.getByLabel('the firewall has blocked and logged a packet').uncheck();
-    assert.equal(await page.isVisible('#node-input-blockedEvery'), false);
+    assert.equal(await page.isVisible('#smartserver-blockedEvery-amount'), false);
     await editor.closeWith('#node-dialog-cancel');
   });
 
@@ -401,7 +493,7 @@ describe('the dialogs', function () {
   it('of restore-firewall shows the fields of the action, and says what it does', async () => {
     const id = await editor.drop('restore-firewall', 430);
     await editor.edit(id);
-    const visible = (name: string) => page.isVisible(`#node-input-${name}`);
+    const visible = (name: string) => page.isVisible(`#smartserver-${name}-amount`);
     const backup = editor.typed('backup');
     assert.deepEqual([await backup.isVisible(), await visible('confirmWithin')], [false, true]);
     await page.getByLabel('Action').selectOption('list');
@@ -439,15 +531,16 @@ describe('the dialogs', function () {
       assert.equal(await from.getAttribute('aria-invalid'), null);
     }
     await page.selectOption('#smartserver-service-choice', 'dhcp');
+    await choose('action', 'str');
     await page.click('#node-input-action + .red-ui-typedInput-container .red-ui-typedInput-option-trigger');
     await page.click('.red-ui-typedInput-options:visible a[value="close"]');
     assert.match((await reason('action').textContent()) ?? '', /DHCP cannot be closed/);
     await page.selectOption('#smartserver-service-choice', '');
-    for (const text of ['', '0/tcp', '70000', '20:10/tcp', '22/icmp', 'SSH']) {
+    for (const text of ['', '0/tcp', '70000', '20:10/tcp', '22/icmp']) {
       await editor.typed('service').fill(text);
       assert.match((await reason('service').textContent()) ?? '', /Enter a service, or ports/, text);
     }
-    for (const text of ['22', '22/tcp', '1628:1645/udp', 'ssh']) {
+    for (const text of ['22', '22/tcp', '1628:1645/udp', 'ssh', 'SSH', 'Web pages (HTTPS)']) {
       await editor.typed('service').fill(text);
       assert.equal(await reason('service').textContent(), '', text);
     }
@@ -460,7 +553,7 @@ describe('the dialogs', function () {
     await page.selectOption('#node-input-reload', 'reboot');
     const reason = page.locator('#smartserver-reason-reload');
     assert.equal(await reason.textContent(), '');
-    await page.getByLabel('Revert unless confirmed').fill('90');
+    await page.getByLabel('Revert unless confirmed', { exact: true }).fill('90');
     assert.match((await reason.textContent()) ?? '', /A restart reverts any change that has not been confirmed/);
     await editor.closeWith('#node-dialog-cancel');
   });

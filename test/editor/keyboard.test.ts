@@ -87,7 +87,9 @@ describe('with the keyboard alone', function () {
     await deploy(id);
     assert.match(await run('start', 'result'), /name enhanced, closest enhanced/);
     await desk.press('start');
-    await editor.page.locator(`[id="${id}"] .red-ui-flow-node-status-label`, { hasText: 'no change' }).waitFor();
+    await editor.page
+      .locator(`[id="${id}"] .red-ui-flow-node-status-label`, { hasText: 'nothing to change' })
+      .waitFor();
     await run('first', 'made');
     assert.match(await run('start', 'result'), /name null, closest enhanced/);
   });
@@ -103,7 +105,7 @@ describe('with the keyboard alone', function () {
         cells: [...row.querySelectorAll('td')].map((cell) => cell.textContent?.trim()),
       })),
     );
-    await editor.type(page.getByRole('spinbutton', { name: 'Revert unless confirmed' }), '0');
+    await editor.type(field('Revert unless confirmed'), '0');
     await editor.tick(page.getByRole('checkbox', { name: 'Only tighten' }));
     await deploy(id);
     assert.deepEqual(await probe(22, 443, 1880), ['in', 'in', 'filtered']);
@@ -128,8 +130,10 @@ describe('with the keyboard alone', function () {
     const { page } = editor;
     await editor.pick(list('Service'), 'mqtt');
     await editor.pick(list('Service'), 'ssh');
-    await editor.pickFromMenu(page.getByRole('button', { name: 'Action toggle' }), 'close');
-    await editor.type(field('Duration (seconds)'), '600');
+    await editor.pickFromMenu(page.getByRole('button', { name: 'Action – value type' }), 'str');
+    await editor.pickFromMenu(page.getByRole('button', { name: 'Action open' }), 'close');
+    await editor.type(field('Duration'), '10');
+    await editor.pick(list('Duration: unit'), 'min');
     await editor.pick(list('Direction'), 'in');
     await editor.tick(page.getByRole('checkbox', { name: 'Also terminate' }));
     await deploy(id);
@@ -270,9 +274,10 @@ describe('with the keyboard alone', function () {
     await page.keyboard.press('Control+Enter');
     await editor.dialogClosed('#node-config-dialog-ok');
     await editor.pick(list('Service'), 'scada-gateway');
-    await editor.pickFromMenu(page.getByRole('button', { name: 'Action toggle' }), 'open');
+    await editor.pickFromMenu(page.getByRole('button', { name: 'Action – value type' }), 'str');
+    await editor.pickFromMenu(page.getByRole('button', { name: 'Action open' }), 'open');
     // A TypedInput does not pass on the keys pressed on its buttons.
-    await editor.tabTo(field('Duration (seconds)'));
+    await editor.tabTo(field('Duration'));
     await deploy(id);
     assert.deepEqual(await probe(9100), ['filtered']);
     assert.match(await run('start', 'result'), /action toggle-service open scada-gateway, changed true/);

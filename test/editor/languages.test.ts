@@ -60,8 +60,8 @@ for (const language of ['de', 'ja']) {
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify({ service: 'ssh' }),
       });
-      const { changed } = labels(language, 'toggle-service').status;
-      await editor.page.locator('.red-ui-flow-node-status-label', { hasText: changed }).waitFor();
+      const closed = labels(language, 'toggle-service').status.closed.replace('__service__', 'SSH');
+      await editor.page.locator('.red-ui-flow-node-status-label', { hasText: closed }).waitFor();
     });
 
     for (const [at, name] of ON_CANVAS.entries()) {

@@ -273,7 +273,7 @@ describe('A watch', function () {
     await device.ufw('allow', '9100/tcp');
     await until(async () => watching.readings > 1);
     assert.deepEqual(watching.events, []);
-    for (const wrong of [{ topics: ['all'] }, { blockedEvery: 0 }, { blockedEvery: '60' }, { topic: [] }]) {
+    for (const wrong of [{ topics: ['all'] }, { blockedEvery: 0 }, { blockedEvery: '60 m' }, { topic: [] }]) {
       await assert.rejects(watching.watch(wrong), { code: 'INVALID_INPUT' });
     }
   });

@@ -174,7 +174,7 @@ describe('Moving the web ports', () => {
   });
 
   const refused: [name: string, request: unknown, code: string][] = [
-    ['a port as text with spaces', { https: ' 1443' }, 'INVALID_INPUT'],
+    ['a port with its protocol', { https: '1443/tcp' }, 'INVALID_INPUT'],
     ['a float', { https: 1443.5 }, 'INVALID_INPUT'],
     ['zero', { https: 0 }, 'INVALID_INPUT'],
     ['65536', { https: 65536 }, 'INVALID_INPUT'],

@@ -93,7 +93,7 @@ describe('a changing node', () => {
     await start([{ ...TOGGLE, action: 'close' }]);
     assert.deepEqual((await send('toggle', {})).statuses, [
       { fill: 'blue', shape: 'ring', text: 'status.working' },
-      { fill: 'green', shape: 'dot', text: 'status.changed' },
+      { fill: 'green', shape: 'dot', text: 'status.closed' },
     ]);
     const again = await send('toggle', {});
     assert.equal(again.sent?.payload.changed, false);
@@ -104,7 +104,7 @@ describe('a changing node', () => {
     await start([{ ...TOGGLE, dryRun: true }]);
     const { sent, statuses } = await send('toggle', {});
     assert.equal(sent?.payload.dryRun, true);
-    assert.deepEqual(statuses[1], { fill: 'grey', shape: 'dot', text: 'status.dryRun' });
+    assert.deepEqual(statuses[1], { fill: 'grey', shape: 'dot', text: 'status.unchanged' });
   });
 
   it('passes an error to the Catch node, its message starting with the code, and sends nothing on', async () => {

@@ -14,6 +14,7 @@ import {
   type Method,
   restoreRequest,
   type SetProfileRequest,
+  serviceQuestion,
   setProfileRequest,
   settings as settingsSchema,
   toggleServiceRequest,
@@ -34,8 +35,9 @@ import {
   type WatchEvent,
 } from '../../firewall/results';
 import { CATALOGUE } from '../../firewall/services/catalogue';
+import { isOpenIn } from '../../firewall/services/open';
 import { profileNamed } from '../../firewall/services/profiles';
-import { type Registry, registryOf, servicesNamed } from '../../firewall/services/registry';
+import { listedService, type Registry, registryOf, servicesNamed } from '../../firewall/services/registry';
 import { type LastRequest, remembered } from '../../firewall/state/last-request';
 import type { WatchObserver } from '../../firewall/watch/watch';
 import type { Device } from '../../nodes/device';
@@ -95,6 +97,12 @@ export class FakeFirewall implements Device {
 
   read(asking?: Asking): Promise<State> {
     return this.#queued({ method: 'read', request: {} }, () => this.#state(), asking);
+  }
+
+  async isOpen(question: unknown, asking?: Asking): Promise<{ id: string; open: boolean }> {
+    this.requests.push(question);
+    const service = listedService(this.#registry, check(serviceQuestion, question).service);
+    return { id: service.id, open: isOpenIn(await this.read(asking), service) };
   }
 
   async setProfile(request: unknown, asking?: Asking): Promise<ChangeResult> {

@@ -21,7 +21,7 @@ describe('read-firewall', () => {
     ]);
   });
 
-  for (const output of ['services', 'rules', 'profile'] as const) {
+  for (const output of ['services', 'rules', 'profile', 'findings'] as const) {
     it(`sends only the ${output} if configured to`, async () => {
       await start([
         { ...READ, output },
@@ -31,6 +31,49 @@ describe('read-firewall', () => {
       assert.deepEqual(part, (await send('all', {})).sent?.payload[output]);
     });
   }
+
+  const ONE = { ...READ, output: 'service', service: 'payload', serviceType: 'msg' };
+
+  it('sends whether one service is open, by its id or name, in any case', async () => {
+    await start([ONE, { id: 'toggle', type: 'toggle-service' }]);
+    for (const payload of ['ssh', ' SSH', 'ssh remote SHELL']) {
+      const { sent, statuses } = await send('read', { topic: 'led', payload });
+      assert.deepEqual([sent?.payload, sent?.topic], [true, 'led']);
+      assert.deepEqual(statuses[1], { fill: 'green', shape: 'dot', text: 'status.open' });
+    }
+    await send('toggle', {});
+    const { sent, statuses } = await send('read', { payload: 'ssh' });
+    assert.deepEqual([sent?.payload, statuses[1]?.text], [false, 'status.closed']);
+    // Outgoing only.
+    assert.equal((await send('read', { payload: 'smtp' })).sent?.payload, false);
+  });
+
+  it('sends whether the service of the node is open, only when that has changed', async () => {
+    await start([
+      { ...READ, output: 'service', onlyChanges: true },
+      { id: 'toggle', type: 'toggle-service' },
+    ]);
+    assert.equal((await send('read', {})).sent?.payload, true);
+    assert.equal((await send('read', {})).sent, null);
+    await send('toggle', {});
+    assert.equal((await send('read', {})).sent?.payload, false);
+    assert.equal((await send('read', {})).sent, null);
+  });
+
+  it('reports a service that it does not know, and a name that a message lacks', async () => {
+    await start([ONE]);
+    for (const payload of ['nowhere', '9100/tcp', '22', '__proto__']) {
+      assert.match(
+        (await send('read', { payload })).caught?.error.message ?? '',
+        /^UNKNOWN_SERVICE: there is no service/,
+      );
+    }
+    for (const payload of [undefined, null, true, {}, [], ['ssh'], '', Buffer.from('ssh'), 'x'.repeat(1_000_000)]) {
+      const { sent, caught } = await send('read', { payload });
+      assert.equal(sent, null);
+      assert.match(caught?.error.message ?? '', /^INVALID_INPUT: service: /);
+    }
+  });
 
   for (const output of ['everything', '', 7, 'constructor']) {
     it(`with ${JSON.stringify(output)} as output is INVALID_INPUT`, async () => {
@@ -49,8 +92,8 @@ describe('read-firewall', () => {
     device.active = false;
     assert.equal((await send('read', {})).statuses[1]?.text, 'status.inactive');
     device.active = true;
-    device.profile = 'a-profile-with-a-very-long-name';
-    assert.equal((await send('read', {})).statuses[1]?.text, 'a-profile-with-a-ver');
+    device.profile = 'a-profile-with-a-name-as-long-as-names-can';
+    assert.equal((await send('read', {})).statuses[1]?.text, 'a-profile-with-a-name-as-long-as-names-c');
   });
 
   it('with onlyChanges sends nothing while only the time of reading differs, and completes all the same', async () => {

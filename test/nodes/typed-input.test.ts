@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { changeWebPortsRequest, check } from '../../firewall/messages';
 import { devices, nodeOf, send, start, stop } from './bench';
 
 const node = (properties: object) => ({ id: 'toggle', type: 'toggle-service', action: 'close', ...properties });
@@ -60,7 +61,8 @@ describe('a TypedInput', () => {
       const { caught } = await send('move', { payload: { https: 1443 } });
       delete process.env.HTTPS_PORT;
       assert.equal(caught, null);
-      assert.deepEqual(devices[0]?.requests, [{ https: 1443 }]);
+      const [request] = devices[0]?.requests ?? [];
+      assert.equal(check(changeWebPortsRequest, request).https, 1443);
     });
   }
 
@@ -89,6 +91,16 @@ describe('a TypedInput', () => {
       assert.equal(sent, null);
       assert.match(caught?.error.message ?? '', new RegExp(`^INVALID_INPUT: ${property}: `));
       assert.match(caught?.error.message ?? '', /The firewall was not changed\./);
+      assert.equal(devices[0]?.requests.length ?? 0, 0);
+    });
+  }
+
+  for (const property of ['service', 'action', 'from', 'duration', 'profile']) {
+    it(`${property} that a message is to give, in a flow that does not say where, is INVALID_INPUT`, async () => {
+      await start([{ id: 'toggle', type: typeWith(property), [`${property}Type`]: 'msg' }]);
+      const { caught, sent } = await send('toggle', { payload: 'open' });
+      assert.equal(sent, null);
+      assert.match(caught?.error.message ?? '', new RegExp(`^INVALID_INPUT: ${property}: `));
       assert.equal(devices[0]?.requests.length ?? 0, 0);
     });
   }
