@@ -4,9 +4,9 @@ import { hasSystemd, unitState } from '../host/systemd';
 import type { Call, Settings } from '../messages';
 import { planToggle, type ResolvedToggle, resolveToggle } from '../plan/toggle-service';
 import type { ChangeResult, Repetition } from '../results';
+import { registryFor } from '../state/registry-for';
 import type { UnitChange } from '../state/unit';
 import { change } from './change';
-import { registryFor } from './read';
 
 /** Opens, closes or limits a service, permanently or temporarily. */
 export async function toggleService(
