@@ -45,7 +45,6 @@ import { pristine } from '../device/pristine';
 import { nginxFiles } from '../device/site';
 
 const FILES = { ipv4: '', ipv6: '6' } as const;
-const SITE = '/etc/nginx/sites-available/apollo.conf';
 const EMPTY = '*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n';
 
 /** Why packets may meet other rules than a moment ago. */
@@ -61,6 +60,8 @@ interface Intent {
 }
 
 type Options = Pick<messages.SetProfileRequest, 'dryRun' | 'confirmWithin' | 'force' | 'onlyTighten'>;
+
+let delivered: Promise<MachineInMemory> | undefined;
 
 export class MachineInMemory {
   /** Called whenever the kernel may hold something else. */
@@ -79,6 +80,13 @@ export class MachineInMemory {
 
   /** The device as the vendor delivers it. */
   static async open(settings: messages.Settings): Promise<MachineInMemory> {
+    delivered ??= MachineInMemory.deliver(settings);
+    const { snapshot, around, texts } = await delivered;
+    return new MachineInMemory(settings, snapshot, around, { ...texts });
+  }
+
+  /** The vendor's commands, on a fresh ufw. */
+  private static async deliver(settings: messages.Settings): Promise<MachineInMemory> {
     const files = { ...(await pristine(true, '')), ...nginxFiles };
     const file = (path: string) => ({ path, text: '', mode: 0o640, uid: 0, gid: 0, ...files[path] });
     const sources: Sources = {
@@ -87,16 +95,15 @@ export class MachineInMemory {
       defaultUfw: file('/etc/default/ufw'),
       ufwConf: file('/etc/ufw/ufw.conf'),
       schedule: file(join(settings.stateDir, 'schedule.json')),
-      site: file(SITE),
+      site: file(settings.webSite),
     };
     const around = FAMILIES.map((family) => ({
       family,
       before: file(`/etc/ufw/before${FILES[family]}.rules`).text,
       after: file(`/etc/ufw/after${FILES[family]}.rules`).text,
     }));
-    const machine = new MachineInMemory(settings, await snapshotOf(sources, around), around, {
-      ...{ ipv4: EMPTY, ipv6: EMPTY },
-    });
+    const fresh = { ipv4: EMPTY, ipv6: EMPTY };
+    const machine = new MachineInMemory(settings, await snapshotOf(sources, around), around, fresh);
     for (const words of [...factoryPolicies, ...factoryRules, 'enable']) await machine.ufw(words);
     return machine;
   }

@@ -110,14 +110,14 @@ function ruleOf(spec: string): Rule {
       }
       case '--dport':
       case '--dports': {
-        const ports = value();
-        add((packet) => isAmong(ports, packet.port));
+        const isAmong = among(value());
+        add(({ port }) => isAmong(port));
         break;
       }
       case '--sport':
       case '--sports': {
-        const ports = value();
-        add(() => isAmong(ports, OTHER_PORT));
+        const isMeant = among(value())(OTHER_PORT);
+        add(() => isMeant);
         break;
       }
       case '--ctstate': {
@@ -172,11 +172,11 @@ function ruleOf(spec: string): Rule {
 const isNamed = (pattern: string, name: string): boolean =>
   pattern.endsWith('+') ? name.startsWith(pattern.slice(0, -1)) : pattern === name;
 
-const isAmong = (ports: string, port: number): boolean =>
-  ports.split(',').some((part) => {
-    const [from, to = from] = part.split(':').map(Number) as [number, number?];
-    return from <= port && port <= to;
-  });
+/** The test whether a port is one of a list of ports and ranges. */
+function among(ports: string): (port: number) => boolean {
+  const ranges = ports.split(',').map((part) => part.split(':').map(Number) as [number, number?]);
+  return (port) => ranges.some(([from, to = from]) => from <= port && port <= to);
+}
 
 /** The device's own address, of the family of the other host's. */
 const ownAddress = (remote: string): string => (remote.includes(':') ? '2001:db8:1::1' : '192.0.2.1');
