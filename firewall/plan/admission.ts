@@ -2,7 +2,7 @@
  * What every change is asked before anything is done for it, whatever asked for it: what packets meet now is held against
  * what they will meet then, and after all that follows from it by itself.
  */
-import { type Sentence, say } from '../errors';
+import { type FirewallError, type Sentence, say } from '../errors';
 import type { Settings } from '../messages';
 import type { Family } from '../rules/rule';
 import type { Checkpoint } from '../state/checkpoint';
@@ -50,12 +50,16 @@ export async function admit(
   const now: Moment = { rules: rulesetIn(kernel), registry: registryFor(settings, before) };
   const formsOf = await askForms();
   const checkpoint = checkpointOf({ id, action, reason, before, files, plan, kernel: null });
+  const isOn = before.settings.enabled || after.settings.enabled;
   for (const future of await futuresOf(after, checkpoint)) {
-    const then: Moment = {
-      rules: rulesetAfter(kernel, before, future.snapshot, formsOf),
-      registry: registryFor(settings, future.snapshot),
+    const registry = registryFor(settings, future.snapshot);
+    const refused = (stops: boolean, asked: Limits): FirewallError | null => {
+      const rules = rulesetAfter(kernel, before, future.snapshot, formsOf, stops);
+      return refusalOf(now, { rules, registry }, asked, laterBy(future));
     };
-    const refusal = refusalOf(now, then, limits, laterBy(future));
+    // Off in the files and not in the kernel: as soon as the device starts again, all is let through.
+    const atBoot = isOn || future.snapshot.settings.enabled ? null : refused(true, { ...limits, force: true });
+    const refusal = refused(isOn, limits) ?? atBoot;
     if (refusal) throw refusal;
   }
 }

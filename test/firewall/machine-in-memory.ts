@@ -24,6 +24,7 @@ import { CHECKPOINT, type Checkpoint } from '../../firewall/state/checkpoint';
 import { type Clock, type Deadline, deadlineIn } from '../../firewall/state/clock';
 import { fullLoadOf } from '../../firewall/state/expected';
 import { isActive, type Kernel, rulesDifference } from '../../firewall/state/kernel';
+import { isAboutLaterOnly, needsBackup } from '../../firewall/state/later-only';
 import { checkpointOf } from '../../firewall/state/new-checkpoint';
 import { textFor, understood } from '../../firewall/state/own-file';
 import { type Plan, unchanged } from '../../firewall/state/plan';
@@ -310,7 +311,7 @@ export class MachineInMemory {
     await admit({ ...change, kernel, after }, { settings: this.settings, limits, bounded }, async () => asWritten);
     const isAmiss = after.settings.enabled && (await this.misses(after));
     if (dryRun || (files.length === 0 && !isAmiss)) return;
-    if (files.length === 1 && files[0]?.path === after.sources.schedule.path && !isAmiss) {
+    if (isAboutLaterOnly({ files, after, plan }) && !needsBackup({ after }, id) && !isAmiss) {
       await this.read(after.sources);
       return;
     }
