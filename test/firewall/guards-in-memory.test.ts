@@ -220,9 +220,7 @@ async function sequence(seed: number): Promise<void> {
     assert.match(code, /^([A-Z_]+)?$/, said('an error without a code'));
     assert.ok(!['INTERNAL', 'ERR_ASSERTION', 'VERIFY_FAILED'].includes(code), said(code));
     const isMade = code === '' && !step.dryRun;
-    if (step.isRequest) {
-      answers.add(code || (step.dryRun ? 'dry run' : 'made'));
-    }
+    if (step.isRequest) answers.add(code || (step.dryRun ? 'dry run' : 'made'));
     if (step.isRequest && !isMade) assert.deepEqual(machine.everything(), was, said('changed something'));
     if (isMade && step.onlyTighten) limit = now;
     else if (isMade && !step.isPassive) limit = null;
