@@ -9,6 +9,7 @@ import type { Settings } from '../messages';
 import type { Checkpoint } from '../state/checkpoint';
 import type { FileText } from '../state/file-text';
 import type { Kernel } from '../state/kernel';
+import { isAboutLaterOnly, needsBackup } from '../state/later-only';
 import { leftovers } from '../state/leftovers';
 import type { Plan } from '../state/plan';
 import { formatSchedule, type Schedule } from '../state/schedule';
@@ -160,7 +161,7 @@ async function underLock(
     const untouched = { ...unmade(id, draft), files: [], warnings };
     // Somebody else has made the same change while the lock was waited for.
     if (draft.isNothing && !(await isAmiss(intent, draft))) return untouched;
-    if (isAboutLaterOnly(draft)) {
+    if (isAboutLaterOnly(draft) && !needsBackup(draft, id)) {
       const kernel = await readKernel(draft.before);
       if (!(await isAmiss(intent, { ...draft, kernel }))) {
         await startTimers(settings, id, draft.after.schedule);
@@ -188,10 +189,6 @@ const prepared = ({ repairs }: Intent, { before, after, kernel }: Draft) =>
 /** Whether the files still say what the draft was made for. */
 const isUnmoved = async (settings: Settings, { repairs }: Intent, { before }: Draft): Promise<boolean> =>
   (await readSnapshot(settings, repairs)).bytes === before.bytes;
-
-/** Whether only what is to happen later changes: one file, replaced in one step. */
-const isAboutLaterOnly = ({ files, after, plan }: Draft): boolean =>
-  files.length === 1 && files[0]?.path === after.sources.schedule.path && !plan.unit;
 
 /**
  * The lock, at a moment when no `ufw` command waits for it: ufw reads its files before it locks, so a waiting one would

@@ -1,12 +1,22 @@
 /** What a standing schedule leads to: its services opened or closed, or its profile applied. Pure. */
 import { FirewallError, say } from '../errors';
-import { check, setProfileRequest, toggleServiceRequest } from '../messages';
-import type { Registry } from '../services/registry';
-import { overlaps, serviceNamed } from '../services/registry';
+import { check, type Settings, setProfileRequest, toggleServiceRequest } from '../messages';
+import { overlaps, type Registry, serviceNamed } from '../services/registry';
 import type { Clock } from '../state/clock';
 import type { Plan } from '../state/plan';
-import type { Snapshot } from '../state/snapshot';
-import { anew, type Standing } from '../state/standing';
+import { registryFor } from '../state/registry-for';
+import type { Schedule } from '../state/schedule';
+import { type Snapshot, withWanted } from '../state/snapshot';
+import {
+  anew,
+  type Circumstances,
+  isLeased,
+  isPlainlyWrong,
+  lockdownIn,
+  type Saying,
+  type Standing,
+  sayingOf,
+} from '../state/standing';
 import { planProfile } from './set-profile';
 import { planToggles, resolveToggles } from './toggle-service';
 
@@ -36,18 +46,56 @@ export async function planStanding(
   return planToggles(snapshot, resolveToggles(snapshot, registry, request), { id, deadline: null, unit: undefined });
 }
 
-/** The schedule as it is once a standing schedule was made true. */
-export const withDone = (plan: Plan, { schedule }: Snapshot, id: string, open: boolean, clock: Clock): Plan => {
+/** What a schedule's saying depends on besides itself. */
+export const circumstancesOf = (schedule: Schedule, clock: Clock, zone: string): Circumstances => ({
+  ...{ clock, zone, seen: schedule.seen, lockdown: lockdownIn(schedule.wanted) },
+});
+
+/** The plan with what is known once it is made. A time that may be wrong is not remembered as one that was seen. */
+export function withDone(plan: Plan, { schedule }: Snapshot, id: string, { open, by }: Saying, clock: Clock): Plan {
   const now = plan.schedule ?? schedule;
+  const { boot, wall } = clock;
+  const isWrong = by === 'clock' || isPlainlyWrong(clock, schedule.seen);
   return {
     ...plan,
     schedule: {
       ...now,
-      standings: now.standings.map((one) => (one.id === id ? { ...one, done: { open, boot: clock.boot } } : one)),
-      seen: { boot: clock.boot, wall: clock.wall },
+      standings: now.standings.map((one) => (one.id === id ? { ...one, done: { open, boot } } : one)),
+      seen: isWrong ? schedule.seen : { boot, wall },
     },
   };
-};
+}
+
+/**
+ * A plan that leaves the services of schedules as those say: of a profile that somebody applies. What a schedule cannot do
+ * then is reported when it is made true.
+ */
+export async function withStandings(
+  settings: Settings,
+  base: Snapshot,
+  plan: Plan,
+  change: string,
+  { clock, zone }: Pick<Circumstances, 'clock' | 'zone'>,
+): Promise<Plan> {
+  let made: Plan = plan;
+  for (const { id, subject } of base.schedule.standings) {
+    if (subject.kind === 'profile') continue;
+    const snapshot = await withWanted(base, made);
+    const now = snapshot.schedule.standings.find((one) => one.id === id);
+    if (!now || isLeased(now, snapshot.schedule.leases)) continue;
+    // By this profile, a lockdown is over.
+    const saying = sayingOf(now, { ...circumstancesOf(snapshot.schedule, clock, zone), lockdown: null });
+    try {
+      const registry = registryFor({ ...settings, ...now.settings }, snapshot);
+      const next = await planStanding(snapshot, registry, now, saying.open, change);
+      const done = withDone(next, snapshot, id, saying, clock);
+      made = { ...made, rules: done.rules, ...(done.schedule ? { schedule: done.schedule } : {}) };
+    } catch (error) {
+      if (!(error instanceof FirewallError)) throw error;
+    }
+  }
+  return made;
+}
 
 /**
  * Refuses a schedule that would take turns with another one.

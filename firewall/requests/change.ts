@@ -2,10 +2,11 @@
 import { backupIds } from '../commit/journal';
 import { guardHere } from '../commit/timers';
 import { type Committed, type Intent, transact } from '../commit/transaction';
-import { FirewallError, overruled, say } from '../errors';
+import { overruled } from '../errors';
 import { deadlineAfter, readClock } from '../host/clock';
 import type { Order, SetProfileRequest, Settings } from '../messages';
 import { precisely } from '../monotonic';
+import { refuseWhileWaiting, scheduled } from '../plan/asked';
 import { fromBytes } from '../printable';
 import type { ChangeResult, Repetition, State } from '../results';
 import type { Rule } from '../rules/rule';
@@ -13,11 +14,10 @@ import { formatTuple } from '../rules/tuple';
 import { FILE_NAMES } from '../rules/ufw-settings';
 import { type Clock, deadlineText } from '../state/clock';
 import { type LastLockdown, overrules } from '../state/last-lockdown';
-import { remembered } from '../state/last-request';
-import { type Plan, unchanged } from '../state/plan';
+import { unchanged } from '../state/plan';
 import { allRules, policyChanges, ruleReports } from '../state/report';
-import type { Pending, WantedProfile } from '../state/schedule';
-import { changedFiles, type Snapshot, withWanted } from '../state/snapshot';
+import type { WantedProfile } from '../state/schedule';
+import type { Snapshot } from '../state/snapshot';
 import { type Closing, stillOpenWarnings } from '../verdicts/still-open';
 import { cutClosed } from './cut';
 import { door } from './door';
@@ -70,23 +70,14 @@ export async function change(
     // A plan that is made again finds the order it has itself written down.
     isRepeated = !!order && lastRequest?.change !== id && isCarriedOut(order, lastRequest, clock.wall);
     if (isRepeated) return unchanged(snapshot);
-    if (pending && pending.id !== id && !asked.overrides && !dryRun) throw waits(pending, clock);
+    const terms = { id, action: asked.action, dryRun, deadline, guard: watched.guard, cutConnections, order, wanted };
+    refuseWhileWaiting(pending, { ...terms, overrides: asked.overrides === true }, clock);
     const planned = await asked.plan(snapshot, id, kernel);
-    const acts = await changesAnything(snapshot, planned);
-    const isLastWord = isLockdown && !dryRun && (acts || !(await isLast(settings, lockdown, clock)));
-    const schedule = {
-      ...(planned.schedule ?? snapshot.schedule),
-      ...(wanted && (acts || !dryRun) ? { wanted } : {}),
-      ...(deadline && acts
-        ? { pending: { id, action: asked.action, deadline, guard: watched.guard, cutConnections, request: order?.id } }
-        : {}),
-      ...(order && !dryRun ? { lastRequest: remembered(order, id) } : {}),
+    return scheduled(snapshot, planned, terms, async (acts) => {
+      const isLastWord = isLockdown && !dryRun && (acts || !(await isLast(settings, lockdown, clock)));
       // The caller's clock is this one; it is no later for saying so.
-      ...(isLastWord && since !== undefined
-        ? { lockdown: { id, boot: clock.boot, since: Math.min(since, precisely()) } }
-        : {}),
-    };
-    return { ...planned, schedule };
+      return isLastWord && since !== undefined ? { id, boot: clock.boot, since: Math.min(since, precisely()) } : null;
+    });
   };
   const guard = door(settings, { force, onlyTighten }, asked.bounded);
   const done = await transact(settings, { ...asked, plan, guard, reason: 'requested' }, dryRun);
@@ -145,17 +136,6 @@ const NOTHING_TO_END =
   'All was so already, so nothing ends after the duration: it stays as it is. With "afterwards" a service is closed, or open, then in any case.';
 
 const NOTHING_CUT = { count: 0, warnings: [] };
-
-const changesAnything = async (snapshot: Snapshot, plan: Plan): Promise<boolean> =>
-  plan.unit !== undefined || changedFiles(snapshot, await withWanted(snapshot, plan)).length > 0;
-
-/** The error for a change that another one is in the way of. */
-function waits({ id, action, deadline }: Pending, clock: Clock): FirewallError {
-  return new FirewallError('PENDING_CHANGE', {
-    what: say`the change "${action}" (${id}) is waiting for confirmation until ${deadlineText(deadline, clock)}.`,
-    remedy: say`Confirm or undo it; the profile lockdown reverts it automatically.`,
-  });
-}
 
 async function pendingOf({ id, after }: Committed): Promise<ChangeResult['pending']> {
   const { pending } = after.schedule;

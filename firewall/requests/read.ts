@@ -7,9 +7,9 @@ import { readSnapshot } from '../host/snapshot';
 import { readSockets } from '../host/sockets';
 import type { Settings } from '../messages';
 import type { Repetition, State } from '../results';
-import { type Registry, registryOf } from '../services/registry';
 import { expectedTable } from '../state/expected';
 import type { Kernel } from '../state/kernel';
+import { registryFor } from '../state/registry-for';
 import { driftOf, type Facts, report } from '../state/report';
 import type { Snapshot } from '../state/snapshot';
 import { kernelRule } from '../verdicts/kernel-rule';
@@ -27,10 +27,6 @@ export async function readSurroundings(): Promise<Surroundings> {
   const [sockets, clock, zone] = await Promise.all([readSockets(), readClock(), readZone()]);
   return { sockets, clock, zone, nginx: await socketsOfNginx(sockets) };
 }
-
-/** The services and profiles of the device whose files these are. */
-export const registryFor = (settings: Settings, { web }: Snapshot): Registry =>
-  registryOf(settings, web?.ports ?? null);
 
 export async function stateOf(
   settings: Settings,

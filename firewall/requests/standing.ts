@@ -7,25 +7,17 @@ import { codeOf, FirewallError, overruled, say } from '../errors';
 import { deadlineAfter, readClock, readZone } from '../host/clock';
 import { readSchedule } from '../host/snapshot';
 import type { Call, Settings } from '../messages';
-import { planStanding, refuseRivals, titleOf, withDone } from '../plan/standing';
+import { circumstancesOf, planStanding, refuseRivals, titleOf, withDone } from '../plan/standing';
 import type { ScheduleResult } from '../results';
 import { overrules } from '../state/last-lockdown';
 import { type Plan, unchanged } from '../state/plan';
+import { registryFor } from '../state/registry-for';
 import type { Schedule } from '../state/schedule';
-import { type Snapshot, withWanted } from '../state/snapshot';
-import {
-  type Circumstances,
-  isLeased,
-  isPlainlyWrong,
-  isToBeMade,
-  lockdownIn,
-  type Saying,
-  type Standing,
-  sayingOf,
-} from '../state/standing';
+import type { Snapshot } from '../state/snapshot';
+import { type Circumstances, isLeased, isToBeMade, type Saying, type Standing, sayingOf } from '../state/standing';
 import { cutClosed } from './cut';
 import { door } from './door';
-import { currentState, registryFor } from './read';
+import { currentState } from './read';
 
 /** For what only removes something: neither limited nor refused. */
 const FREE = { force: true, onlyTighten: false };
@@ -175,11 +167,6 @@ async function resultOf(
   return { id, changed, schedule, warnings: [...warnings], state };
 }
 
-/** What a schedule's saying depends on besides itself. */
-export const circumstancesOf = (schedule: Schedule, clock: Circumstances['clock'], zone: string): Circumstances => ({
-  ...{ clock, zone, seen: schedule.seen, lockdown: lockdownIn(schedule.wanted) },
-});
-
 interface Settled {
   warnings: readonly string[];
   failed: boolean;
@@ -243,7 +230,7 @@ async function makeTrue(settings: Settings, id: string): Promise<readonly string
       const now = dueIn(snapshot.schedule, id, clock, zone);
       if (!now) return unchanged(snapshot);
       const plan = await planStanding(snapshot, registryFor(own, snapshot), now.one, now.saying.open, change);
-      return remembering(plan, snapshot, id, now.saying, clock);
+      return withDone(plan, snapshot, id, now.saying, clock);
     },
     guard: door(own, GUARDED),
   };
@@ -263,50 +250,10 @@ async function makeTrue(settings: Settings, id: string): Promise<readonly string
   }
 }
 
-/** A time that may be wrong is not remembered as one that was seen. */
-const remembering = (
-  plan: Plan,
-  snapshot: Snapshot,
-  id: string,
-  { open, by }: Saying,
-  clock: Circumstances['clock'],
-): Plan => {
-  const done = withDone(plan, snapshot, id, open, clock);
-  const { seen } = snapshot.schedule;
-  const isWrong = by === 'clock' || isPlainlyWrong(clock, seen);
-  return isWrong && done.schedule ? { ...done, schedule: { ...done.schedule, seen } } : done;
-};
-
 const wordsFor = ({ subject }: Standing, open: boolean): string =>
   subject.kind === 'profile'
     ? `set-profile ${open ? subject.profile : subject.otherwise}`
     : `${open ? 'open' : 'close'} ${subject.services.join(', ')}`;
-
-/**
- * A plan that leaves the services of schedules as those say: of a profile that somebody applies. What a schedule cannot do
- * then is reported when it is made true.
- */
-export async function withStandings(settings: Settings, base: Snapshot, plan: Plan, change: string): Promise<Plan> {
-  const [clock, zone] = await Promise.all([readClock(), readZone()]);
-  let made: Plan = plan;
-  for (const { id, subject } of base.schedule.standings) {
-    if (subject.kind === 'profile') continue;
-    const snapshot = await withWanted(base, made);
-    const now = snapshot.schedule.standings.find((one) => one.id === id);
-    if (!now || isLeased(now, snapshot.schedule.leases)) continue;
-    // By this profile, a lockdown is over.
-    const saying = sayingOf(now, { ...circumstancesOf(snapshot.schedule, clock, zone), lockdown: null });
-    try {
-      const registry = registryFor({ ...settings, ...now.settings }, snapshot);
-      const next = await planStanding(snapshot, registry, now, saying.open, change);
-      const done = remembering(next, snapshot, id, saying, clock);
-      made = { ...made, rules: done.rules, ...(done.schedule ? { schedule: done.schedule } : {}) };
-    } catch (error) {
-      if (!(error instanceof FirewallError)) throw error;
-    }
-  }
-  return made;
-}
 
 /** Has systemd wait for the next edge, and for changes of the clock. */
 async function arm(settings: Settings): Promise<void> {

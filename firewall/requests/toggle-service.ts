@@ -5,9 +5,9 @@ import type { Call, Settings } from '../messages';
 import { planToggles, type ResolvedToggle, resolveToggles } from '../plan/toggle-service';
 import type { ChangeResult, Repetition } from '../results';
 import { registryOf, servicesNamed } from '../services/registry';
+import { registryFor } from '../state/registry-for';
 import type { UnitChange } from '../state/unit';
 import { change } from './change';
-import { registryFor } from './read';
 
 /** Opens, closes or limits services, permanently or temporarily. */
 export async function toggleService(

@@ -14,16 +14,19 @@ export type Forms = ReadonlyMap<string, readonly string[]>;
  * What the kernel will hold, whoever put it there.
  * @param before the files that the kernel was read with
  * @param formsOf of each family; a line that is not in them is one that ufw itself writes
+ * @param stops whether a firewall that is off then is switched off, as it is on until then: where it was off in the files all
+ *   along, nothing is loaded and the kernel stays as it is
  */
 export function rulesetAfter(
   kernel: Kernel,
   before: Snapshot,
   after: Snapshot,
   formsOf: (family: Family) => Forms,
+  stops = before.settings.enabled,
 ): Ruleset {
   const active = isActive(before, kernel);
   return kernel.map((own) => {
-    const filter = filterAfter(own, active, after);
+    const filter = filterAfter(own, { active, stops }, after);
     return filter ? withFilter(own.ruleset, inForms(filter, formsOf(own.family))) : own.ruleset;
   });
 }
@@ -57,11 +60,11 @@ function inForms({ chains, policies }: Table, forms: Forms): Table {
 /** Null where it stays. */
 function filterAfter(
   { family, filter }: FamilyKernel,
-  active: boolean,
+  { active, stops }: { active: boolean; stops: boolean },
   { families, settings }: Snapshot,
 ): Table | null {
   const state = families.find((one) => one.family === family);
-  if (!settings.enabled) return active ? restored(stopLoad(family, filter), filter) : null;
+  if (!settings.enabled) return active && stops ? restored(stopLoad(family, filter), filter) : null;
   if (active) return state ? withUserChains(filter, userTable(state, settings)) : null;
   return restored(state ? fullLoadOf(state, settings, filter) : IPV6_OFF_LOAD, filter);
 }

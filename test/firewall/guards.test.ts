@@ -96,6 +96,13 @@ describe('The guards', function () {
       await narrow.stop();
     });
 
+    it('does not move to a port that the kernel keeps closed, whatever ufw.conf says of it', async () => {
+      const conf = await device.read('/etc/ufw/ufw.conf');
+      await device.write('/etc/ufw/ufw.conf', conf.replace('ENABLED=yes', 'ENABLED=no'));
+      await refuses('LOCKOUT', () => engine.changeWebPorts({ https: 1443 }));
+      await device.write('/etc/ufw/ufw.conf', conf);
+    });
+
     it('stays where a lease would close it because somebody has closed the other way meanwhile', async () => {
       const only = { name: 'one', open: [{ service: 'https', from: '10.9.9.9' }] };
       const narrow = await Engine.start(device, { customProfiles: [only] });

@@ -310,6 +310,16 @@ describe('The way back', function () {
       assert.deepEqual([changed, pending, files], [false, null, []]);
     });
 
+    it('goes back where it is only about when something ends', async () => {
+      const opening = { service: '9100/tcp', action: 'open' };
+      await engine.toggleService({ ...opening, duration: 3600 });
+      await engine.toggleService({ ...opening, confirmWithin: 600 });
+      assert.deepEqual((await engine.read()).leases, []);
+      await engine.clock.advance(601);
+      const { pending, leases } = await engine.read();
+      assert.deepEqual([pending, leases.map(({ service }) => service)], [null, ['9100/tcp']]);
+    });
+
     it('goes back although a lease has ended meanwhile and somebody has called ufw', async () => {
       const single = await Engine.start(device, { keepBackups: 1 });
       await single.toggleService({ service: '9100/tcp', action: 'open', duration: 600 });

@@ -1,12 +1,12 @@
 /** Closing over the rules of others: with rules of ufw's own in front, as far as those decide before the others do. */
-import { formsIn } from '../host/in-sync';
 import type { StillOpen } from '../results';
 import type { Kernel } from '../state/kernel';
 import type { Plan } from '../state/plan';
 import { rulesetAfter } from '../state/ruleset-after';
 import { type Snapshot, withWanted } from '../state/snapshot';
 import { type Closing, stillOpen } from '../verdicts/still-open';
-import { plannedIn } from './left-open';
+import type { FormsOf } from './admission';
+import { plannedIn } from './planned-in';
 
 interface Start {
   /** The files that the kernel was read with. */
@@ -25,8 +25,8 @@ export async function overriding(
   plan: Plan,
   closings: readonly Closing[],
   applying: (blocked: readonly Closing[]) => Promise<Plan>,
+  forms: FormsOf,
 ): Promise<Plan> {
-  const forms = await formsIn(before, kernel);
   const openUnder = async (planned: Plan, asked: readonly Closing[]): Promise<Closing[]> => {
     const after = await withWanted(base, planned);
     const open = await stillOpen(rulesetAfter(kernel, before, after, forms), asked, plannedIn(after));
