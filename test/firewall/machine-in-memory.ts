@@ -123,6 +123,11 @@ export class MachineInMemory {
     return this.snapshot.schedule.pending !== null;
   }
 
+  /** What is temporary, each with the change that it began with. */
+  get leases(): ReadonlyMap<string, string> {
+    return new Map(this.snapshot.schedule.leases.map(({ key, id }) => [key, id]));
+  }
+
   /** Everything there is, to compare. */
   everything(): string[] {
     const { sources, families, schedule } = this.snapshot;
