@@ -2,6 +2,7 @@ import type { Node, NodeAPI } from 'node-red';
 import type { ChangeResult } from '../firewall/results';
 import { type ChangingDef, changingNode } from './changing-node';
 import { fromStored } from './migrate';
+import { localTime } from './names';
 
 /** What a change's `action` says: the name of the profile. */
 const ACTION = /^set-profile (.*)$/;
@@ -13,16 +14,19 @@ export = (RED: NodeAPI): void => {
     ['lockdown', RED._('profile.lockdown')],
   ]);
 
-  function done({ action }: ChangeResult): string {
+  function done({ action, lease }: ChangeResult): string {
     const [, name = ''] = ACTION.exec(action) ?? [];
-    return RED._('status.profileSet', { profile: labels.get(name) ?? name });
+    const profile = labels.get(name) ?? name;
+    return lease
+      ? RED._('status.profileUntil', { profile, time: localTime(lease.until) })
+      : RED._('status.profileSet', { profile });
   }
 
   RED.nodes.registerType('set-profile', function (this: Node, stored: ChangingDef) {
     const def = fromStored(RED, this, stored);
     if (!def) return;
     changingNode(RED, this, def, {
-      typed: ['profile'],
+      typed: ['profile', ...(def.duration === undefined || def.duration === '' ? [] : ['duration'])],
       fixed: { optionalServices: def.optionalServices, ownRules: def.ownRules, overrideOthers: def.overrideOthers },
       apply: (device, request, asking) => device.setProfile(request, asking),
       done,

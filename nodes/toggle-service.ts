@@ -39,6 +39,7 @@ export = (RED: NodeAPI): void => {
         direction: def.direction === '' ? undefined : def.direction,
         interface: def.interface,
         systemService: def.systemService,
+        afterwards: def.afterwards,
       },
       apply: (device, request, asking) => device.toggleService(request, asking),
       done: (result, { duration }) => done(result, duration),
