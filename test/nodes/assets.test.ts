@@ -152,13 +152,14 @@ const STRANGE: readonly unknown[] = [
 
 describe('the validators', () => {
   const editor = createContext({ window: {}, URL });
-  for (const script of ['catalogue.js', 'editor.js']) {
+  for (const script of ['catalogue.js', 'calendar.js', 'editor.js', 'schedule.js']) {
     runInContext(readFileSync(join(root, 'resources', script), 'utf8'), editor);
   }
   runInContext('Object.assign(globalThis, window)', editor);
   const globals = {
     smartserverFirewall: runInContext('smartserverFirewall', editor),
     smartserverFirewallCatalogue: runInContext('smartserverFirewallCatalogue', editor),
+    smartserverSchedule: runInContext('smartserverSchedule', editor),
   };
   interface Property {
     value: unknown;
@@ -242,7 +243,7 @@ describe('the labels', () => {
         const labels = json('dist', 'nodes', 'locales', language, `${name}.json`);
         // A countdown is at most a week long.
         const texts = Object.values<string>(labels.status).map((text) =>
-          text.replace('__seconds__', '604800').replace('__count__', '1000'),
+          text.replace('__seconds__', '604800').replace('__count__', '1000').replace('__time__', 'Mon 07:00'),
         );
         for (const text of texts) assert.ok(text.length <= 20, text);
       }

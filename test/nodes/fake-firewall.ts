@@ -12,11 +12,15 @@ import {
   check,
   confirmRequest,
   type Method,
+  overrideRequest,
   restoreRequest,
+  type ScheduleRequest,
   type SetProfileRequest,
+  scheduleRequest,
   setProfileRequest,
   settings as settingsSchema,
   toggleServiceRequest,
+  unscheduleRequest,
   type WatchOptions,
   watchOptions,
 } from '../../firewall/messages';
@@ -29,6 +33,8 @@ import {
   type Confirmation,
   changeResult,
   type Openness,
+  type ScheduleReport,
+  type ScheduleResult,
   type State,
   state as stateSchema,
   type WatchEvent,
@@ -68,6 +74,8 @@ export class FakeFirewall implements Device {
   /** The pending change. */
   pending: State['pending'] = null;
   leases: State['leases'] = [];
+  /** What schedules say. All fake devices have the same ones until they are forgotten, as those of a machine. */
+  static schedules: ScheduleReport[] = [];
   /** The operator's last request carried out. */
   lastRequest: LastRequest | null = null;
   /** Who watches, and what for. */
@@ -164,6 +172,52 @@ export class FakeFirewall implements Device {
     const { action, backup, dryRun } = asked;
     const work = () => this.#result(`${action} ${backup}`.trim(), !dryRun, asked);
     return this.#queued({ method: 'restore', request: asked }, work, asking);
+  }
+
+  async schedule(request: unknown, asking?: Asking): Promise<ScheduleResult> {
+    this.requests.push(request);
+    const asked = check(scheduleRequest, request);
+    if (asked.subject.kind === 'services') for (const one of asked.subject.services) serviceNamed(this.#registry, one);
+    const work = () => {
+      const others = FakeFirewall.schedules.filter(({ id }) => id !== asked.id);
+      const changed = others.length === FakeFirewall.schedules.length;
+      FakeFirewall.schedules = [...others, reportOf(asked)];
+      return this.#scheduled(asked.id, changed);
+    };
+    return this.#queued({ method: 'schedule', request: asked }, work, asking);
+  }
+
+  async unschedule(request: unknown, asking?: Asking): Promise<ScheduleResult> {
+    this.requests.push(request);
+    const asked = check(unscheduleRequest, request);
+    const work = () => {
+      FakeFirewall.schedules = FakeFirewall.schedules.filter(({ id }) => id !== asked.id);
+      return this.#scheduled(asked.id, true);
+    };
+    return this.#queued({ method: 'unschedule', request: asked }, work, asking);
+  }
+
+  async override(request: unknown, asking?: Asking): Promise<ScheduleResult> {
+    this.requests.push(request);
+    const { id, action, duration } = check(overrideRequest, request);
+    const work = () => {
+      const known = FakeFirewall.schedules.find((one) => one.id === id);
+      if (!known)
+        throw new FirewallError('INVALID_INPUT', {
+          what: say`id: there is no schedule with the id ${id} on this device.`,
+        });
+      if (action === 'auto') Object.assign(known, { open: true, by: 'schedule' });
+      else if (action !== 'status') Object.assign(known, { open: action === 'open', by: 'override' });
+      return this.#scheduled(id, action !== 'status');
+    };
+    return this.#queued({ method: 'override', request: { id, action, duration } }, work, asking);
+  }
+
+  /** As after a request, the observers see the state first. */
+  #scheduled(id: string, changed: boolean): ScheduleResult {
+    this.see({});
+    const schedule = this.#state().schedules.find((one) => one.id === id) ?? null;
+    return { id, changed, schedule, warnings: [], state: this.#state() };
   }
 
   /** With the engine's own rules of what is carried out; only the carrying out is faked. */
@@ -312,6 +366,7 @@ export class FakeFirewall implements Device {
       },
       pending: this.pending,
       leases: this.leases,
+      schedules: FakeFirewall.schedules,
       lastRequest: this.lastRequest && {
         ...{ id: this.lastRequest.id, issued: this.lastRequest.issued },
         undone: this.lastRequest.undone === true,
@@ -348,3 +403,11 @@ export class FakeFirewall implements Device {
     });
   }
 }
+
+/** Open until a moment of its own: what the calendar says is tested with the engine. */
+const reportOf = ({ id, name, subject }: ScheduleRequest): ScheduleReport => ({
+  ...{ id, name, open: true, by: 'schedule' },
+  services: subject.kind === 'services' ? subject.services : null,
+  profile: subject.kind === 'profile' ? subject.profile : null,
+  ...{ until: '2026-01-01T19:00:00.000Z', next: '2026-01-01T19:00:00.000Z' },
+});
