@@ -258,11 +258,12 @@ window.smartserverSchedule = {
           });
         }
     };
-    const go = (to) => {
+    const mark = (to) => {
       cells[at.day][at.hour].attr('tabindex', -1);
       at = to;
-      cells[at.day][at.hour].attr('tabindex', 0).trigger('focus');
+      return cells[at.day][at.hour].attr('tabindex', 0);
     };
+    const go = (to) => mark(to).trigger('focus');
     const begin = (isOpen) => {
       stroke = { from: at, isOpen, week };
     };
@@ -285,6 +286,11 @@ window.smartserverSchedule = {
       return cell.length === 0 ? null : { day: Number(cell.attr('data-day')), hour: Number(cell.attr('data-hour')) };
     };
 
+    // A screen reader may go to any hour by itself.
+    body.on('focusin', ({ target }) => {
+      const cell = cellAt(target);
+      if (cell) mark(cell);
+    });
     let isDown = false;
     body.on('pointerdown', (event) => {
       const cell = cellAt(event.target);
