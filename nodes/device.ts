@@ -15,6 +15,9 @@ export type Device = Pick<
   | 'changeWebPorts'
   | 'confirm'
   | 'restore'
+  | 'schedule'
+  | 'unschedule'
+  | 'override'
   | 'fleet'
   | 'backups'
   | 'resume'
@@ -47,14 +50,24 @@ const FACTORY = { id: 'factory', name: '' };
 /** Devices that have been asked to do what is due. */
 const resumed = new WeakSet<Device>();
 
+/** What each device was opened with. */
+const settingsOf = new WeakMap<Device, unknown>();
+
 /** Opens a device with these unvalidated settings. What it does by itself is reported in Node-RED's log. */
 export function openDevice(RED: NodeAPI, settings: unknown): Device {
   const device = opener(settings);
+  settingsOf.set(device, settings);
   device.observe(({ said }) => {
     for (const text of said) RED.log.warn(`SmartServer firewall: ${text}`);
   });
   return device;
 }
+
+/**
+ * Opens the same device once more, for what is left to do when a node is removed: the deploy that removes it may close its
+ * device first. Close it when done.
+ */
+export const openAgain = (RED: NodeAPI, device: Device): Device => openDevice(RED, settingsOf.get(device));
 
 /** For tests: from now on devices are opened with `open`, including the shared one; returns the previous opener. */
 export function openDevicesWith(open: Opener): Opener {

@@ -63,6 +63,19 @@ function writeEditorCatalogue(): void {
   });
 }
 
+/** What the dialog of a schedule says in words: the engine's own calendar. */
+function writeEditorCalendar(): void {
+  buildSync({
+    entryPoints: [join(root, 'firewall', 'calendar', 'preview.ts')],
+    outfile: join(root, 'resources', 'calendar.js'),
+    bundle: true,
+    platform: 'browser',
+    target: 'es2020',
+    globalName: 'smartserverFirewallCalendar',
+    footer: { js: 'window.smartserverFirewallCalendar = smartserverFirewallCalendar;' },
+  });
+}
+
 for (const name of readdirSync(source).filter((file) => file.endsWith('.html'))) {
   mkdirSync(target, { recursive: true });
   writeFileSync(join(target, name), withParts(readFileSync(join(source, name), 'utf8'), source));
@@ -70,6 +83,7 @@ for (const name of readdirSync(source).filter((file) => file.endsWith('.html')))
 for (const language of readdirSync(join(source, 'locales'))) writeLocale(language);
 cpSync(join(root, 'icons'), join(target, 'icons'), { recursive: true });
 writeEditorCatalogue();
+writeEditorCalendar();
 
 const agent = join(root, 'dist', 'agent');
 /** What is installed as self-contained files: the privileged program and the command line. */

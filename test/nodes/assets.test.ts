@@ -152,13 +152,14 @@ const STRANGE: readonly unknown[] = [
 
 describe('the validators', () => {
   const editor = createContext({ window: {}, URL });
-  for (const script of ['catalogue.js', 'editor.js']) {
+  for (const script of ['catalogue.js', 'calendar.js', 'editor.js', 'schedule.js']) {
     runInContext(readFileSync(join(root, 'resources', script), 'utf8'), editor);
   }
   runInContext('Object.assign(globalThis, window)', editor);
   const globals = {
     smartserverFirewall: runInContext('smartserverFirewall', editor),
     smartserverFirewallCatalogue: runInContext('smartserverFirewallCatalogue', editor),
+    smartserverSchedule: runInContext('smartserverSchedule', editor),
   };
   interface Property {
     value: unknown;

@@ -10,6 +10,7 @@ import confirmChange = require('../../nodes/confirm-change');
 import fleetRequest = require('../../nodes/fleet-request');
 import readFirewall = require('../../nodes/read-firewall');
 import restoreFirewall = require('../../nodes/restore-firewall');
+import scheduleService = require('../../nodes/schedule-service');
 import setProfile = require('../../nodes/set-profile');
 import smartserver = require('../../nodes/smartserver');
 import toggleService = require('../../nodes/toggle-service');
@@ -65,6 +66,7 @@ export async function start(nodes: readonly Stored[]): Promise<void> {
         readFirewall,
         setProfile,
         toggleService,
+        scheduleService,
         changeWebPorts,
         confirmChange,
         restoreFirewall,
@@ -108,6 +110,7 @@ export async function stop(): Promise<void> {
   await helper.unload();
   if (restore) openDevicesWith(restore);
   failsToResume = null;
+  FakeFirewall.schedules = [];
 }
 
 export function nodeOf(id: string): Node {

@@ -12,12 +12,16 @@ import {
   check,
   confirmRequest,
   type Method,
+  overrideRequest,
   restoreRequest,
+  type ScheduleRequest,
   type SetProfileRequest,
+  scheduleRequest,
   serviceQuestion,
   setProfileRequest,
   settings as settingsSchema,
   toggleServiceRequest,
+  unscheduleRequest,
   type WatchOptions,
   watchOptions,
 } from '../../firewall/messages';
@@ -30,6 +34,8 @@ import {
   type Confirmation,
   changeResult,
   type Openness,
+  type ScheduleReport,
+  type ScheduleResult,
   type State,
   state as stateSchema,
   type WatchEvent,
@@ -70,6 +76,8 @@ export class FakeFirewall implements Device {
   /** The pending change. */
   pending: State['pending'] = null;
   leases: State['leases'] = [];
+  /** What schedules say. All fake devices have the same ones until they are forgotten, as those of a machine. */
+  static schedules: ScheduleReport[] = [];
   /** The operator's last request carried out. */
   lastRequest: LastRequest | null = null;
   /** Who watches, and what for. */
@@ -176,6 +184,52 @@ export class FakeFirewall implements Device {
     const { action, backup, dryRun } = asked;
     const work = () => this.#result(`${action} ${backup}`.trim(), !dryRun, asked);
     return this.#queued({ method: 'restore', request: asked }, work, asking);
+  }
+
+  async schedule(request: unknown, asking?: Asking): Promise<ScheduleResult> {
+    this.requests.push(request);
+    const asked = check(scheduleRequest, request);
+    if (asked.subject.kind === 'services') for (const one of asked.subject.services) servicesNamed(this.#registry, one);
+    const work = () => {
+      const others = FakeFirewall.schedules.filter(({ id }) => id !== asked.id);
+      const changed = others.length === FakeFirewall.schedules.length;
+      FakeFirewall.schedules = [...others, reportOf(asked)];
+      return this.#scheduled(asked.id, changed);
+    };
+    return this.#queued({ method: 'schedule', request: asked }, work, asking);
+  }
+
+  async unschedule(request: unknown, asking?: Asking): Promise<ScheduleResult> {
+    this.requests.push(request);
+    const asked = check(unscheduleRequest, request);
+    const work = () => {
+      FakeFirewall.schedules = FakeFirewall.schedules.filter(({ id }) => id !== asked.id);
+      return this.#scheduled(asked.id, true);
+    };
+    return this.#queued({ method: 'unschedule', request: asked }, work, asking);
+  }
+
+  async override(request: unknown, asking?: Asking): Promise<ScheduleResult> {
+    this.requests.push(request);
+    const { id, action, duration } = check(overrideRequest, request);
+    const work = () => {
+      const known = FakeFirewall.schedules.find((one) => one.id === id);
+      if (!known)
+        throw new FirewallError('INVALID_INPUT', {
+          what: say`id: there is no schedule with the id ${id} on this device.`,
+        });
+      if (action === 'auto') Object.assign(known, { open: true, by: 'schedule' });
+      else if (action !== 'status') Object.assign(known, { open: action === 'open', by: 'override' });
+      return this.#scheduled(id, action !== 'status');
+    };
+    return this.#queued({ method: 'override', request: { id, action, duration } }, work, asking);
+  }
+
+  /** As after a request, the observers see the state first. */
+  #scheduled(id: string, changed: boolean): ScheduleResult {
+    this.see({});
+    const schedule = this.#state().schedules.find((one) => one.id === id) ?? null;
+    return { id, changed, schedule, warnings: [], state: this.#state() };
   }
 
   /** With the engine's own rules of what is carried out; only the carrying out is faked. */
@@ -324,6 +378,7 @@ export class FakeFirewall implements Device {
       },
       pending: this.pending,
       leases: this.leases,
+      schedules: FakeFirewall.schedules,
       lastRequest: this.lastRequest && {
         ...{ id: this.lastRequest.id, issued: this.lastRequest.issued },
         undone: this.lastRequest.undone === true,
@@ -336,7 +391,11 @@ export class FakeFirewall implements Device {
   #result(
     action: string,
     changed: boolean,
-    { dryRun, confirmWithin }: Pick<SetProfileRequest, 'dryRun' | 'confirmWithin'>,
+    {
+      dryRun,
+      confirmWithin,
+      duration = 0,
+    }: Pick<SetProfileRequest, 'dryRun' | 'confirmWithin'> & Partial<Pick<SetProfileRequest, 'duration'>>,
   ): ChangeResult {
     const confirmBy = new Date(Date.now() + confirmWithin * 1000).toISOString();
     if (changed) this.changes.push(action);
@@ -354,9 +413,18 @@ export class FakeFirewall implements Device {
       cut: 0,
       backup: changed ? '1' : null,
       pending: changed && confirmWithin > 0 ? { confirmBy, guard: 'node-red' } : null,
+      lease: changed && duration > 0 ? { until: '2026-01-01T00:30:00.000Z' } : null,
       warnings: [],
       state: this.#state(),
       durationMs: 1,
     });
   }
 }
+
+/** Open until a moment of its own: what the calendar says is tested with the engine. */
+const reportOf = ({ id, name, subject }: ScheduleRequest): ScheduleReport => ({
+  ...{ id, name, open: true, by: 'schedule' },
+  services: subject.kind === 'services' ? subject.services : null,
+  profile: subject.kind === 'profile' ? subject.profile : null,
+  ...{ until: '2026-01-01T19:00:00.000Z', next: '2026-01-01T19:00:00.000Z' },
+});

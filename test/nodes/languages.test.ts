@@ -12,7 +12,7 @@ import {
   settings,
   toggleServiceRequest,
 } from '../../firewall/messages';
-import { backupReport, changeResult, confirmation, state, watchEvent } from '../../firewall/results';
+import { backupReport, changeResult, confirmation, scheduleReport, state, watchEvent } from '../../firewall/results';
 import { CATALOGUE } from '../../firewall/services/catalogue';
 
 const root = resolve(__dirname, '..', '..', '..');
@@ -95,6 +95,7 @@ const RESULTS: Readonly<Record<string, readonly Shape[]>> = {
   // The device's flow adds its group; the node does not know it.
   'read-firewall': [...partsOf(state), fleetState.options[0].omit({ group: true }).shape],
   'fleet-request': [fleetResult.shape],
+  'schedule-service': [scheduleReport.omit({ id: true, name: true, services: true }).shape],
   'watch-firewall': watchEvent.options.map(({ shape }) => shape.payload.shape),
 };
 

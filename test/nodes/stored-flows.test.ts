@@ -55,6 +55,8 @@ describe('a flow stored by version', () => {
     it(`${version}: each node makes the request that its properties describe`, async () => {
       await startStored(flow);
       const asked: Asked = json(version, 'requests.json');
+      // Schedules were registered when the flow started.
+      devices[0]?.requests.splice(0);
       for (const [name, { message, request }] of Object.entries(asked)) {
         const { id } = flow.find((node) => node.name === name) ?? assert.fail(name);
         // Pending changes are not what this test is about.
@@ -92,6 +94,22 @@ describe('a flow stored by version', () => {
       device.pending = { id: '7', action: 'set-profile lockdown', confirmBy: '2026-01-01T00:00:00.000Z' };
       assert.equal((await send(id, { payload: { id: '7' } })).sent?.payload.id, '7');
     });
+
+    const [plan] = flow.filter(({ type }) => type === 'schedule-service');
+    if (plan) {
+      it(`${version}: the schedule is registered`, async () => {
+        await startStored(flow);
+        const { profile, otherwise, hours, exceptions, timeZone, whenRemoved, cutConnections } = plan;
+        const [request] = devices[0]?.requests ?? [];
+        const { owner, ...registered } = request as { owner: unknown };
+        assert.deepEqual(registered, {
+          ...{ id: plan.id, name: plan.name, siblings: [plan.id], whenRemoved, cutConnections },
+          subject: { kind: 'profile', profile, otherwise },
+          calendar: { hours, exceptions, timeZone },
+        });
+        assert.match(String(owner), /^[0-9a-f]{32}$/);
+      });
+    }
 
     it(`${version}: the selected topics are watched`, async () => {
       await startStored(flow);
