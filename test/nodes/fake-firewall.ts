@@ -413,7 +413,7 @@ export class FakeFirewall implements Device {
       cut: 0,
       backup: changed ? '1' : null,
       pending: changed && confirmWithin > 0 ? { confirmBy, guard: 'node-red' } : null,
-      lease: changed && duration > 0 ? { until: '2026-01-01T00:30:00.000Z' } : null,
+      lease: duration > 0 ? { until: '2026-01-01T00:30:00.000Z' } : null,
       warnings: [],
       state: this.#state(),
       durationMs: 1,
