@@ -82,7 +82,11 @@ export async function holdAgainstProbes(device: Device, way: Way, about: string)
   const verdicts = probes.map((probe) => verdictOf(ruleset, way, probe));
   const answers = await tried(device, way, probes, PATIENCE[0] as number);
   for (const timeoutMs of PATIENCE.slice(1)) {
-    const again = [...probes.keys()].filter((index) => verdicts[index]?.least === 'open' && !answers[index]);
+    // What should not have got through may be taken for a packet of an earlier probe that came from the same port: connections
+    // outlive rulesets. From another port it is a new one.
+    const isOdd = ({ least, most }: Verdict, answer: boolean | undefined): boolean =>
+      (least === 'open' && !answer) || (most === 'closed' && answer === true);
+    const again = [...probes.keys()].filter((index) => isOdd(verdicts[index] as Verdict, answers[index]));
     if (again.length === 0) break;
     const second = await tried(
       device,
