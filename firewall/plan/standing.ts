@@ -3,7 +3,7 @@ import { FirewallError, say } from '../errors';
 import { check, type Settings, setProfileRequest, toggleServiceRequest } from '../messages';
 import { overlaps, type Registry, serviceNamed } from '../services/registry';
 import type { Clock } from '../state/clock';
-import type { Plan } from '../state/plan';
+import { type Plan, unchanged } from '../state/plan';
 import { registryFor } from '../state/registry-for';
 import type { Schedule } from '../state/schedule';
 import { type Snapshot, withWanted } from '../state/snapshot';
@@ -11,7 +11,9 @@ import {
   anew,
   type Circumstances,
   isLeased,
+  isOverridden,
   isPlainlyWrong,
+  isToBeMade,
   lockdownIn,
   type Saying,
   type Standing,
@@ -60,11 +62,61 @@ export function withDone(plan: Plan, { schedule }: Snapshot, id: string, { open,
     ...plan,
     schedule: {
       ...now,
-      standings: now.standings.map((one) => (one.id === id ? { ...one, done: { open, boot } } : one)),
+      standings: now.standings.map((one) =>
+        one.id === id
+          ? { ...one, done: { open, boot }, override: isOverridden(one, clock) ? one.override : null }
+          : one,
+      ),
       seen: isWrong ? schedule.seen : { boot, wall },
     },
   };
 }
+
+/** What a schedule says, if the firewall has to be made so now; null where it has not. */
+export function dueStanding(
+  schedule: Schedule,
+  id: string,
+  { clock, zone }: Pick<Circumstances, 'clock' | 'zone'>,
+): { one: Standing; saying: Saying } | null {
+  const one = schedule.standings.find((standing) => standing.id === id);
+  // A change that waits to be confirmed holds it up.
+  if (!one || schedule.pending || isLeased(one, schedule.leases)) return null;
+  const saying = sayingOf(one, circumstancesOf(schedule, clock, zone));
+  // A lockdown has closed everything in its boot; in another one somebody may have opened something before.
+  const isClosed = saying.by === 'lockdown' && (one.subject.kind === 'profile' || one.done?.boot === clock.boot);
+  return !isClosed && isToBeMade(one, saying, clock) ? { one, saying } : null;
+}
+
+/** The change that makes a schedule true; nothing where it is so already. */
+export async function planDue(
+  snapshot: Snapshot,
+  settings: Settings,
+  id: string,
+  change: string,
+  now: Pick<Circumstances, 'clock' | 'zone'>,
+): Promise<Plan> {
+  const due = dueStanding(snapshot.schedule, id, now);
+  if (!due) return unchanged(snapshot);
+  const plan = await planStanding(snapshot, registryFor(settings, snapshot), due.one, due.saying.open, change);
+  return withDone(plan, snapshot, id, due.saying, now.clock);
+}
+
+/** The ids of all schedules: a profile says what every service is to be, so the services come after it. */
+export const inOrder = ({ standings }: Schedule): string[] =>
+  [...standings]
+    .sort((a, b) => Number(a.subject.kind === 'services') - Number(b.subject.kind === 'services'))
+    .map(({ id }) => id);
+
+/** What refuses a schedule for good, so that it is not tried again before its next edge. */
+export const REFUSALS: ReadonlySet<unknown> = new Set([
+  ...['LOCKOUT', 'INVALID_INPUT', 'UNKNOWN_SERVICE', 'UNKNOWN_PROFILE', 'INTERNAL_SERVICE'],
+]);
+
+/** The schedule once what one says was refused. */
+export const withRefused = (schedule: Schedule, id: string, open: boolean, { boot }: Clock): Schedule => ({
+  ...schedule,
+  standings: schedule.standings.map((one) => (one.id === id ? { ...one, done: { open, boot } } : one)),
+});
 
 /**
  * A plan that leaves the services of schedules as those say: of a profile that somebody applies. What a schedule cannot do

@@ -7,14 +7,24 @@ import { codeOf, FirewallError, overruled, say } from '../errors';
 import { deadlineAfter, readClock, readZone } from '../host/clock';
 import { readSchedule } from '../host/snapshot';
 import type { Call, Settings } from '../messages';
-import { circumstancesOf, planStanding, refuseRivals, titleOf, withDone } from '../plan/standing';
+import {
+  circumstancesOf,
+  dueStanding,
+  inOrder,
+  planDue,
+  planStanding,
+  REFUSALS,
+  refuseRivals,
+  titleOf,
+  withRefused,
+} from '../plan/standing';
 import type { ScheduleResult } from '../results';
 import { overrules } from '../state/last-lockdown';
-import { type Plan, unchanged } from '../state/plan';
+import type { Plan } from '../state/plan';
 import { registryFor } from '../state/registry-for';
 import type { Schedule } from '../state/schedule';
 import type { Snapshot } from '../state/snapshot';
-import { type Circumstances, isLeased, isToBeMade, type Saying, type Standing, sayingOf } from '../state/standing';
+import { type Standing, sayingOf } from '../state/standing';
 import { cutClosed } from './cut';
 import { door } from './door';
 import { currentState } from './read';
@@ -178,11 +188,7 @@ export async function settleStandings(settings: Settings): Promise<Settled> {
   if (first.standings.length === 0) return { warnings: [], failed: false };
   const warnings: string[] = [];
   let failed = false;
-  // A profile says what every service is to be: the services come after it.
-  const inOrder = [...first.standings].sort(
-    (a, b) => Number(a.subject.kind === 'services') - Number(b.subject.kind === 'services'),
-  );
-  for (const { id } of inOrder) {
+  for (const id of inOrder(first)) {
     try {
       warnings.push(...(await makeTrue(settings, id)));
     } catch (error) {
@@ -199,39 +205,16 @@ export async function settleStandings(settings: Settings): Promise<Settled> {
   return { warnings, failed };
 }
 
-/** What the schedule says, if the firewall has to be made so now; null where it has not. */
-function dueIn(
-  schedule: Schedule,
-  id: string,
-  clock: Circumstances['clock'],
-  zone: string,
-): { one: Standing; saying: Saying } | null {
-  const one = schedule.standings.find((standing) => standing.id === id);
-  if (!one || schedule.pending || isLeased(one, schedule.leases)) return null;
-  const saying = sayingOf(one, circumstancesOf(schedule, clock, zone));
-  return saying.by !== 'lockdown' && isToBeMade(one, saying, clock) ? { one, saying } : null;
-}
-
-/** What refuses a schedule for good, and is not tried again before its next edge. */
-const REFUSALS: ReadonlySet<unknown> = new Set([
-  ...['LOCKOUT', 'INVALID_INPUT', 'UNKNOWN_SERVICE', 'UNKNOWN_PROFILE', 'INTERNAL_SERVICE'],
-]);
-
 async function makeTrue(settings: Settings, id: string): Promise<readonly string[]> {
   const [clock, zone] = await Promise.all([readClock(), readZone()]);
-  const due = dueIn(await readSchedule(settings), id, clock, zone);
+  const due = dueStanding(await readSchedule(settings), id, { clock, zone });
   if (!due) return [];
   const { one, saying } = due;
   const own: Settings = { ...settings, ...one.settings };
   const intent = {
     action: `schedule ${titleOf(one)}: ${wordsFor(one, saying.open)}`,
     reason: 'schedule' as const,
-    plan: async (snapshot: Snapshot, change: string): Promise<Plan> => {
-      const now = dueIn(snapshot.schedule, id, clock, zone);
-      if (!now) return unchanged(snapshot);
-      const plan = await planStanding(snapshot, registryFor(own, snapshot), now.one, now.saying.open, change);
-      return withDone(plan, snapshot, id, now.saying, clock);
-    },
+    plan: (snapshot: Snapshot, change: string): Promise<Plan> => planDue(snapshot, own, id, change, { clock, zone }),
     guard: door(own, GUARDED),
   };
   try {
@@ -240,12 +223,7 @@ async function makeTrue(settings: Settings, id: string): Promise<readonly string
     return [...done.warnings, ...cut.warnings];
   } catch (error) {
     if (!REFUSALS.has(codeOf(error))) throw error;
-    await reschedule(settings, ({ schedule }) => ({
-      ...schedule,
-      standings: schedule.standings.map((other) =>
-        other.id === id ? { ...other, done: { open: saying.open, boot: clock.boot } } : other,
-      ),
-    }));
+    await reschedule(settings, ({ schedule }) => withRefused(schedule, id, saying.open, clock));
     return [`The schedule ${titleOf(one)} could not be carried out, until its next edge: ${(error as Error).message}`];
   }
 }

@@ -8,13 +8,8 @@ import { calendar, scheduleId, scheduleSubject, settings } from '../messages';
 import { type Clock, deadline, secondsLeft } from './clock';
 
 /** What of the settings a schedule needs to be carried out without those who registered it. */
-const ofSettings = z.pick(settings, {
-  servicePorts: true,
-  customServices: true,
-  customProfiles: true,
-  managementFrom: true,
-  managementTo: true,
-});
+const { servicePorts, customServices, customProfiles, managementFrom, managementTo } = settings.shape;
+const ofSettings = z.object({ servicePorts, customServices, customProfiles, managementFrom, managementTo });
 
 const override = z.object({
   open: z.boolean(),
@@ -88,6 +83,10 @@ export function sayingOf({ id, subject, calendar: hours, override: over }: Stand
   return { open: isOpenAt(hours, clock.wall, zone), by: 'schedule', until: next, next };
 }
 
+/** An override that is over does not come back with a clock that is put back. */
+export const isOverridden = ({ override: over }: Standing, clock: Clock): boolean =>
+  over !== null && isInForce(over, clock);
+
 const isInForce = ({ deadline: end, edge }: NonNullable<Standing['override']>, clock: Clock): boolean =>
   end ? secondsLeft(end, clock) > 0 : edge === null || clock.wall < edge;
 
@@ -103,9 +102,9 @@ export const isPlainlyWrong = ({ wall, boot }: Clock, last: Seen | null): boolea
 const isTighterOpen = (subject: Standing['subject']): boolean =>
   subject.kind === 'profile' && subject.profile === 'lockdown';
 
-/** Whether the firewall has to be made as it says: something else was made last, or it was in another boot. */
-export const isToBeMade = ({ done }: Standing, { open }: Saying, { boot }: Clock): boolean =>
-  done?.open !== open || done.boot !== boot;
+/** Whether the firewall has to be made as it says: something else was made last, or it was in another boot, or an override is over. */
+export const isToBeMade = (one: Standing, { open }: Saying, clock: Clock): boolean =>
+  one.done?.open !== open || one.done.boot !== clock.boot || (one.override !== null && !isOverridden(one, clock));
 
 /** Whether a temporary change is about one of its services: until that ends, the schedule has nothing to say. */
 export const isLeased = ({ subject }: Standing, leases: readonly { service: string }[]): boolean =>

@@ -5,6 +5,7 @@
  */
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
+import { nextEdge } from '../../firewall/calendar/opening';
 import { loadsOf } from '../../firewall/commit/load';
 import { FirewallError, say } from '../../firewall/errors';
 import * as messages from '../../firewall/messages';
@@ -15,6 +16,7 @@ import type { Limits } from '../../firewall/plan/guard';
 import { planProfileChange } from '../../firewall/plan/profile-change';
 import { planRestore, planUndo } from '../../firewall/plan/restore';
 import { added, inserted, removed } from '../../firewall/plan/rule-list';
+import { dueStanding, inOrder, planDue, REFUSALS, withRefused } from '../../firewall/plan/standing';
 import { planToggles, resolveToggles } from '../../firewall/plan/toggle-service';
 import { oldPortsFor, planWebChange } from '../../firewall/plan/web-change';
 import { stopLoad, userLoad } from '../../firewall/rules/load-text';
@@ -39,6 +41,7 @@ import {
   snapshotOf,
   withWanted,
 } from '../../firewall/state/snapshot';
+import type { Standing } from '../../firewall/state/standing';
 import type { Wanted } from '../../firewall/state/wanted';
 import { filterOf, rulesetOf } from '../../firewall/verdicts/ruleset';
 import { factoryPolicies, factoryRules } from '../device/factory';
@@ -49,7 +52,7 @@ const FILES = { ipv4: '', ipv6: '6' } as const;
 const EMPTY = '*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n';
 
 /** Why packets may meet other rules than a moment ago. */
-export type Cause = 'request' | 'revert' | 'lease' | 'boot' | 'hand';
+export type Cause = 'request' | 'revert' | 'lease' | 'schedule' | 'boot' | 'hand';
 
 interface Intent {
   action: string;
@@ -197,6 +200,62 @@ export class MachineInMemory {
   async confirm(): Promise<void> {
     if (!this.isPending) throw new FirewallError('NOTHING_PENDING', { what: say`no change is waiting.` });
     await this.reschedule({ ...this.snapshot.schedule, pending: null });
+    await this.settle();
+  }
+
+  // Standing schedules, as requests/standing.ts has them.
+
+  async schedule(said: object): Promise<void> {
+    const { siblings, ...asked } = messages.check(messages.scheduleRequest, said);
+    const { boot, wall } = this.clock;
+    const wanted: Standing = { ...asked, settings: this.settings, override: null, done: null };
+    const { schedule } = this.snapshot;
+    const others = schedule.standings.filter(({ id }) => id !== wanted.id);
+    await this.reschedule({ ...schedule, standings: [...others, wanted], seen: { boot, wall } });
+    await this.settle();
+  }
+
+  async unschedule(id: string): Promise<void> {
+    const { schedule } = this.snapshot;
+    await this.reschedule({ ...schedule, standings: schedule.standings.filter((one) => one.id !== id) });
+  }
+
+  async override(id: string, open: boolean | null, seconds: number): Promise<void> {
+    const { schedule } = this.snapshot;
+    const { boot, wall } = this.clock;
+    const deadline = this.deadline(seconds);
+    const withIt = (one: Standing): Standing => ({
+      ...one,
+      override: open === null ? null : { open, deadline, edge: deadline ? null : nextEdge(one.calendar, wall, 'UTC') },
+    });
+    const standings = schedule.standings.map((one) => (one.id === id ? withIt(one) : one));
+    await this.reschedule({ ...schedule, standings, seen: { boot, wall } });
+    await this.settle();
+  }
+
+  private async settle(): Promise<void> {
+    const now = { clock: this.clock, zone: 'UTC' };
+    for (const id of inOrder(this.snapshot.schedule)) {
+      const due = dueStanding(this.snapshot.schedule, id, now);
+      if (!due) continue;
+      const plan = (snapshot: Snapshot, change: string): Promise<Plan> =>
+        planDue(snapshot, this.settings, id, change, now);
+      const intent = { action: 'schedule', reason: 'schedule' as const, limits: ENDING, plan };
+      await this.transact(intent, false, 'schedule').catch((error: { code?: string }) => {
+        if (!REFUSALS.has(error.code)) throw error;
+        return this.reschedule(withRefused(this.snapshot.schedule, id, due.saying.open, this.clock));
+      });
+    }
+  }
+
+  /** Somebody sets the clock. */
+  async setWall(wall: number): Promise<void> {
+    this.clock = { ...this.clock, wall };
+    await this.endDue();
+  }
+
+  get now(): Clock {
+    return this.clock;
   }
 
   /** As requests/change.ts does. */
@@ -246,7 +305,10 @@ export class MachineInMemory {
     for (let rounds = 0; ; rounds++) {
       assert.ok(rounds < 20, 'something is always due');
       const { pending, over, renewed } = dueIn(this.snapshot.schedule, this.clock);
-      if (!pending && over.length === 0 && renewed.length === 0) return;
+      if (!pending && over.length === 0 && renewed.length === 0) {
+        await this.settle();
+        return;
+      }
       if (pending) {
         const checkpoint = this.backup(pending.id);
         const plan = (snapshot: Snapshot): Promise<Plan> => planRevert(snapshot, checkpoint);
