@@ -84,6 +84,18 @@ const payloadOf = ({ services, profile, open, by, until, next }: ScheduleReport)
   ...{ open, by, until, next },
 });
 
+/** An end that is measured anew each time differs by some milliseconds, which is no news. */
+const STEADY_MS = 2000;
+
+/** Whether these say the same. */
+function isSame(one: ScheduleReport, other: ScheduleReport): boolean {
+  const { until, ...rest } = one;
+  const { until: otherUntil, ...otherRest } = other;
+  if (JSON.stringify(rest) !== JSON.stringify(otherRest)) return false;
+  if (until === null || otherUntil === null) return until === otherUntil;
+  return Math.abs(Date.parse(until) - Date.parse(otherUntil)) < STEADY_MS;
+}
+
 /** The device's own time zone, which may be set anew at any time. Loaded on demand, like the engine (device.ts). */
 const deviceZone = (): Promise<string> =>
   (require('../firewall/host/clock') as typeof import('../firewall/host/clock')).readZone();
@@ -141,9 +153,9 @@ export = (RED: NodeAPI): void => {
     /** Why it could not be registered, which is reported once and not for each deploy. */
     let reported = '';
     let forget = (): unknown => undefined;
-    /** What the schedule said last, and what was sent of it. */
+    /** What the schedule said last, and what it said in the last message. */
     let seen: ScheduleReport | null = null;
-    let sent = '';
+    let sent: ScheduleReport | null = null;
     /** How many messages are in progress: what is seen meanwhile is in their answers. */
     let answering = 0;
     let begin = (): void => undefined;
@@ -160,11 +172,9 @@ export = (RED: NodeAPI): void => {
     const tell = async (): Promise<void> => {
       if (!seen || answering > 0 || isClosed) return;
       const report = seen;
-      const payload = payloadOf(report);
-      const text = JSON.stringify(payload);
-      if (text !== sent) {
-        sent = text;
-        this.send({ payload });
+      if (!sent || !isSame(sent, report)) {
+        sent = report;
+        this.send({ payload: payloadOf(report) });
       }
       const shown = await shownAs(report);
       if (seen === report) show(outcomeOf(report), shown);
@@ -228,9 +238,8 @@ export = (RED: NodeAPI): void => {
         const { schedule } = await device().override(request, asking);
         // Only if somebody else removed it meanwhile.
         if (!schedule) return { outcome: 'unchanged', text: RED._('status.unchanged') };
-        const payload = payloadOf(schedule);
-        [seen, sent] = [schedule, JSON.stringify(payload)];
-        return { outcome: outcomeOf(schedule), text: await shownAs(schedule), payload };
+        [seen, sent] = [schedule, schedule];
+        return { outcome: outcomeOf(schedule), text: await shownAs(schedule), payload: payloadOf(schedule) };
       } finally {
         answering -= 1;
         tell();

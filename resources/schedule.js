@@ -444,7 +444,7 @@ window.smartserverSchedule = {
       for (const [value, label] of Object.entries(kinds)) $('<option>').val(value).text(label).appendTo(kind);
       kind.val(spans.length === 0 ? 'closed' : isAllDay ? 'open' : 'times');
       const stored = spans.map(({ from, to }) => `${textOf(from)}–${textOf(to)}`).join(', ');
-      const times = field(node._('label.exceptionTimes'), '130px', isAllDay ? '' : stored)
+      const times = field(node._('label.exceptionTimes'), '110px', isAllDay ? '' : stored)
         .attr('placeholder', '08:00–12:00')
         .appendTo(line);
       const show = () => times.toggle(kind.val() === 'times');

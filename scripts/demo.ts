@@ -12,7 +12,7 @@ import { example, NODE_RED_PORT, startNodeRed } from '../test/device/node-red';
 import { ensurePackages } from '../test/device/packages';
 import { type Finding, probeServices } from '../test/device/probe-services';
 
-const EXAMPLES = ['lockdown-on-alarm', 'ssh-evening-morning', 'firewall-report'];
+const EXAMPLES = ['lockdown-on-alarm', 'ssh-for-a-visit', 'firewall-report'];
 const ALARM_TOPIC = 'glp/0/demo/ev/alarm';
 
 /** The firewall at one moment: what is reported, and what the neighbour found. */

@@ -52,6 +52,26 @@ const UNUSUAL = [
     ...{ type: 'change-web-ports', mode: 'repair', http: '1780', httpType: 'msg', https: '1443', httpsType: 'flow' },
     ...{ keepOldOpen: '600', repairTo: 'firewall', reload: 'none', fixRedirect: false, ...OPTIONS },
   },
+  {
+    ...{
+      type: 'schedule-service',
+      about: 'profile',
+      service: 'mqtt, 9100/tcp',
+      profile: 'plant',
+      otherwise: 'standard',
+    },
+    hours: [{ days: ['mon', 'sat'], from: '19:15', to: '07:00' }],
+    exceptions: [{ date: '2026-12-24', hours: [{ from: '08:00', to: '12:00' }] }],
+    ...{ timeZone: 'Asia/Tokyo', direction: 'both', interface: 'eth1', from: '10.0.0.0/8', whenRemoved: 'close' },
+    ...{
+      cutConnections: true,
+      action: 'wanted',
+      actionType: 'flow',
+      duration: 'seconds',
+      durationType: 'msg',
+      version: 1,
+    },
+  },
   { type: 'confirm-change', version: 1 },
   { type: 'restore-firewall', action: 'restore', backup: 'id', backupType: 'msg', ...OPTIONS },
   {

@@ -176,12 +176,17 @@ describe('the example', function () {
     assert.deepEqual(await desk.probe(443), ['in']);
   });
 
-  it('ssh-evening-morning closes SSH and opens it', async () => {
+  it('ssh-evening-morning keeps SSH by its hours, and opens and closes it by hand', async () => {
     await start('ssh-evening-morning');
-    await run('Every evening at 19:00', 'What changed');
+    // It says by itself what it has found.
+    await desk.editor.page.locator('.red-ui-debug-msg', { hasText: 'node: SSH now' }).waitFor();
+    assert.match(await run('Close until the next change', 'SSH now'), /open: false/);
     assert.deepEqual(await desk.probe(22, 443), ['filtered', 'in']);
-    await run('Weekdays at 07:00', 'What changed');
+    assert.match(await run('Open until the next change', 'SSH now'), /open: true/);
     assert.deepEqual(await desk.probe(22, 443), ['in', 'in']);
+    await run('As scheduled', 'SSH now');
+    const [{ open, by } = assert.fail()] = (await read()).schedules;
+    assert.deepEqual([by, await desk.probe(22)], ['schedule', [open ? 'in' : 'filtered']]);
   });
 
   it('ssh-for-a-visit opens SSH temporarily, and closes it', async () => {

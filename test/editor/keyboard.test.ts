@@ -161,6 +161,29 @@ describe('with the keyboard alone', function () {
     assert.deepEqual(await probe(445), ['in']);
   });
 
+  it('schedule-service closes SSH but for the hours that are painted, and opens it by a message', async () => {
+    const id = await place('schedule-service', 'service', 'open', 'by');
+    await open();
+    const { page } = editor;
+    await editor.tabTo(page.getByRole('button', { name: 'Clear', exact: true }));
+    await page.keyboard.press('Enter');
+    await editor.tabTo(page.locator('#smartserver-week td[tabindex="0"]'));
+    // Three days away from now, so that it is closed now.
+    const today = (new Date().getUTCDay() + 6) % 7;
+    for (let row = 0; row < (today + 3) % 7; row++) await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('Space');
+    for (const _ of [1, 2, 3]) await page.keyboard.press('Shift+ArrowRight');
+    await editor.tabTo(page.getByRole('button', { name: 'More' }));
+    await page.keyboard.press('Enter');
+    await editor.pickFromMenu(page.getByRole('button', { name: 'Action – value type' }), 'str');
+    await editor.tabTo(field('For how long'));
+    await deploy(id);
+    await until(async () => (await probe(22))[0] === 'filtered');
+    assert.match(await run('start', 'result'), /service ssh, open true, by override/);
+    assert.deepEqual(await probe(22), ['in']);
+    assert.equal((await read()).schedules[0]?.id, id);
+  });
+
   it('change-web-ports moves the pages', async () => {
     const id = await place('change-web-ports', 'changed', 'state.webPorts.https', 'state.webPorts.consistent');
     await open();

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { realpath } from 'node:fs/promises';
 import type { ScheduleReport } from '../../firewall/results';
 import {
   arrivals,
@@ -49,7 +50,11 @@ describe('schedule-service', () => {
   const registrations = () => requests().filter((request) => 'subject' in request);
   /** Waits until everything that has begun has ended, registrations and what is read from files included. */
   const settled = async (): Promise<void> => {
-    for (let turns = 0; turns < 20; turns++) await new Promise((resolve) => setTimeout(resolve, 1));
+    for (let turns = 0; turns < 10; turns++) {
+      // What the status reads was asked for before this.
+      await realpath('/etc/localtime').catch(() => '');
+      await new Promise(setImmediate);
+    }
   };
   const begin = async (nodes: readonly Stored[]): Promise<void> => {
     await start(nodes);
@@ -262,6 +267,28 @@ describe('schedule-service', () => {
       assert.deepEqual(sent[1]?.payload, { service: 'ssh', open: false, by: 'schedule', until: null, next: EDGE });
       assert.equal(sent.length, 2);
       assert.ok(sent.every((message) => !('topic' in message)));
+    });
+
+    it('nothing because an end that is measured anew differs by milliseconds', async () => {
+      await begin([NODE]);
+      await say({ until: new Date(Date.parse(EDGE) + 15).toISOString() });
+      assert.equal(sent.length, 1);
+      await say({ until: new Date(Date.parse(EDGE) + 60_000).toISOString() });
+      assert.equal(sent.length, 2);
+    });
+
+    it('of a schedule in a subflow, and each instance has its own', async () => {
+      const template = { ...NODE, id: 'inner', z: 'sub', x: 0, y: 0, wires: [[]] };
+      await begin([
+        { ...NODE, service: 'mqtt' },
+        { ...template, service: 'mqtts' },
+        ...['first', 'second'].map((id) => ({ id, type: 'subflow:sub' })),
+        // Not on the canvas.
+        { id: 'sub', type: 'subflow', name: 'Sub', in: [], out: [], z: '' },
+      ]);
+      assert.equal(registrations().length, 3);
+      for (const { siblings } of registrations()) assert.equal(siblings?.length, 3);
+      assert.equal(new Set(registrations().map(({ id }) => id)).size, 3);
     });
 
     it('copies, which later nodes may modify', async () => {
