@@ -115,6 +115,36 @@ describe('the example', () => {
     );
   });
 
+  it('lockdown-for-an-hour locks down for an hour, and lifts that earlier', async () => {
+    await startExample('lockdown-for-an-hour');
+    const device = devices[0];
+    assert.ok(device);
+    assert.equal((await follow('An alarm', 'Until when')).payload.lease.until, '2026-01-01T00:30:00.000Z');
+    assert.equal((await follow('The alarm is over', 'Lifted')).payload.action, 'set-profile enhanced');
+    const [lock, lift] = device.requests as Record<string, unknown>[];
+    assert.deepEqual(
+      [lock?.profile, lock?.duration, lock?.onlyTighten, lock?.overrideOthers, lift?.onlyTighten],
+      ['lockdown', 3600, true, true, false],
+    );
+  });
+
+  it('switch-and-led opens and closes with a switch, and shows whether it is open', async () => {
+    await startExample('switch-and-led');
+    const device = devices[0];
+    assert.ok(device);
+    named('Switch off').send({ payload: false });
+    named('Switch on').send({ payload: true });
+    assert.equal((await follow('At the start', 'LED')).payload, true);
+    const asked = (device.requests as Record<string, unknown>[]).filter(({ action }) => action !== undefined);
+    assert.deepEqual(
+      asked.map(({ service, action }) => [service, action]),
+      [
+        ['ssh', false],
+        ['ssh', true],
+      ],
+    );
+  });
+
   it('undo-button undoes, repairs and lists', async () => {
     await startExample('undo-button');
     assert.equal((await follow('Undo', 'What changed')).payload.action, 'undo');
