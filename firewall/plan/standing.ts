@@ -62,11 +62,7 @@ export function withDone(plan: Plan, { schedule }: Snapshot, id: string, { open,
     ...plan,
     schedule: {
       ...now,
-      standings: now.standings.map((one) =>
-        one.id === id
-          ? { ...one, done: { open, boot }, override: isOverridden(one, clock) ? one.override : null }
-          : one,
-      ),
+      standings: now.standings.map((one) => (one.id === id ? doneWith(one, open, clock) : one)),
       seen: isWrong ? schedule.seen : { boot, wall },
     },
   };
@@ -113,9 +109,16 @@ export const REFUSALS: ReadonlySet<unknown> = new Set([
 ]);
 
 /** The schedule once what one says was refused. */
-export const withRefused = (schedule: Schedule, id: string, open: boolean, { boot }: Clock): Schedule => ({
+export const withRefused = (schedule: Schedule, id: string, open: boolean, clock: Clock): Schedule => ({
   ...schedule,
-  standings: schedule.standings.map((one) => (one.id === id ? { ...one, done: { open, boot } } : one)),
+  standings: schedule.standings.map((one) => (one.id === id ? doneWith(one, open, clock) : one)),
+});
+
+/** A schedule that was made true, or refused; without an override that is over. */
+const doneWith = (one: Standing, open: boolean, clock: Clock): Standing => ({
+  ...one,
+  done: { open, boot: clock.boot },
+  override: isOverridden(one, clock) ? one.override : null,
 });
 
 /**
@@ -159,6 +162,18 @@ export function refuseRivals(asked: Standing, others: readonly Standing[], regis
   throw new FirewallError('INVALID_INPUT', {
     what: say`subject: ${titleOf(asked)} and ${titleOf(rival)} are schedules for the same thing.`,
     remedy: say`Remove one of the two, or merge their hours.`,
+  });
+}
+
+/** In characters: all schedules of a device are read with each request. */
+const MOST_TEXT = 500_000;
+
+/** @throws FirewallError INVALID_INPUT */
+export function refuseTooManyStandings(standings: readonly Standing[]): void {
+  if (JSON.stringify(standings).length <= MOST_TEXT) return;
+  throw new FirewallError('INVALID_INPUT', {
+    what: say`calendar: all schedules of the device together are too large.`,
+    remedy: say`Use fewer schedules, or fewer exceptions.`,
   });
 }
 

@@ -15,6 +15,7 @@ import {
   planStanding,
   REFUSALS,
   refuseRivals,
+  refuseTooManyStandings,
   titleOf,
   withRefused,
 } from '../plan/standing';
@@ -56,6 +57,7 @@ export async function setSchedule(settings: Settings, { request }: Call<'schedul
     const known = schedule.standings.find(({ id }) => id === wanted.id);
     isNew = !known || !isSame(known, wanted);
     if (!isNew) return null;
+    refuseTooManyStandings([...others, wanted]);
     // Somebody who deploys a schedule takes the clock for right.
     return {
       ...schedule,
@@ -233,6 +235,10 @@ const wordsFor = ({ subject }: Standing, open: boolean): string =>
     ? `set-profile ${open ? subject.profile : subject.otherwise}`
     : `${open ? 'open' : 'close'} ${subject.services.join(', ')}`;
 
+/** What is measured by the uptime is never the same to the millisecond. In ms since 1970, or null. */
+const isSameMoment = (one: number | null, other: number | null): boolean =>
+  one === other || (one !== null && other !== null && Math.abs(one - other) < 2000);
+
 /** Has systemd wait for the next edge, and for changes of the clock. */
 async function arm(settings: Settings): Promise<void> {
   const [schedule, clock, zone] = await Promise.all([readSchedule(settings), readClock(), readZone()]);
@@ -243,7 +249,7 @@ async function arm(settings: Settings): Promise<void> {
   });
   const at = edges.length === 0 ? null : Math.min(...edges);
   const { armed } = schedule;
-  if (armed?.boot === clock.boot && armed.at === at) return;
+  if (armed?.boot === clock.boot && isSameMoment(armed.at, at)) return;
   await startEdgeTimer(settings, at, armed?.boot === clock.boot, clock);
   await reschedule(settings, (snapshot) => ({ ...snapshot.schedule, armed: { boot: clock.boot, at } }));
 }

@@ -258,6 +258,22 @@ describe('A standing schedule', function () {
     });
   });
 
+  it('that is lost with its file leaves closed what was closed, and can be registered again', async () => {
+    await engine.schedule(SSH);
+    await at('20:00');
+    for (const text of ['{"version":1,"schedules":[{"id":"night"}]}', 'x', '']) {
+      await device.write(`${STATE}/schedule.json`, text);
+      const warnings = await engine.resume();
+      if (text !== '') assert.match(warnings.join('\n'), /schedule\.json/);
+      assert.deepEqual((await engine.read()).schedules, []);
+      assert.equal(await ssh(), CLOSED);
+      await at('08:00', '2026-12-01');
+      assert.equal(await ssh(), CLOSED);
+      await at('20:00', '2026-12-01');
+      assert.equal((await engine.schedule(SSH)).schedule?.open, false);
+    }
+  });
+
   describe('is refused, and nothing is changed:', () => {
     const refused: [what: string, request: unknown, code: string, message: RegExp][] = [
       ['no calendar', { ...SSH, calendar: undefined }, 'INVALID_INPUT', /calendar/],
@@ -307,6 +323,27 @@ describe('A standing schedule', function () {
         () => assert.fail('It overlaps with everybody.'),
         ({ code }) => assert.equal(code, 'INVALID_INPUT'),
       );
+    });
+
+    it('more than a device can keep', async () => {
+      const date = (day: number): string => new Date(Date.UTC(2027, 0, 1 + day)).toISOString().slice(0, 10);
+      const exceptions = Array.from({ length: 1000 }, (_, day) => ({
+        date: date(day),
+        hours: [{ from: '07:00', to: '19:00' }],
+      }));
+      let count = 0;
+      const more = (): Promise<unknown> => {
+        const subject = { kind: 'services', services: [`${9100 + count++}/tcp`] };
+        return engine.schedule({ ...SSH, id: `n${count}`, subject, calendar: { ...calendar, exceptions } });
+      };
+      await assert.rejects(
+        (async () => {
+          while (count < 50) await more();
+        })(),
+        /INVALID_INPUT: calendar: all schedules of the device together are too large/,
+      );
+      assert.ok(count > 5, String(count));
+      assert.equal((await engine.read()).schedules.length, count - 1);
     });
 
     it('an override of a schedule that there is not', async () => {
