@@ -32,6 +32,8 @@ const ACTIONS: ReadonlyMap<string, string> = new Map([
 /** So many siblings can be named. */
 const MOST_SIBLINGS = 200;
 
+const LONGEST_NAME = 200;
+
 /** The schedules of the nodes that run now; those in subflows are in no list of Node-RED's. */
 const running = new Set<string>();
 
@@ -190,7 +192,9 @@ export = (RED: NodeAPI): void => {
       forget();
       [used, isRegistered] = [found, false];
       const siblings = [...running];
-      const { name, timeZone, hours, exceptions, whenRemoved, cutConnections } = def;
+      const { timeZone, hours, exceptions, whenRemoved, cutConnections } = def;
+      // It is for people, and no reason to refuse a schedule.
+      const name = typeof def.name === 'string' ? def.name.slice(0, LONGEST_NAME) : undefined;
       const request = defined({
         ...{ id, name, owner: ownerOf(RED), siblings: siblings.length > MOST_SIBLINGS ? undefined : siblings },
         ...{ subject: subjectOf(def), calendar: defined({ hours, exceptions, timeZone }), whenRemoved, cutConnections },

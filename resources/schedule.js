@@ -391,7 +391,7 @@ window.smartserverSchedule = {
 
   /** The hours as rows: days, from and to. */
   hoursList(node, container, changed) {
-    const { asTime, dayNames, days, field, removeButton, rowsIn } = window.smartserverSchedule;
+    const { asTime, dayNames, days, field, isFrom, isTo, removeButton, rowsIn } = window.smartserverSchedule;
     const names = dayNames(node);
     const fresh = () => ({ days: ['mon', 'tue', 'wed', 'thu', 'fri'], from: '07:00', to: '19:00' });
     const fill = (line, row, remove) => {
@@ -411,7 +411,20 @@ window.smartserverSchedule = {
       const from = field(node._('label.hoursFrom'), '60px', row.from).appendTo(line);
       line.append(document.createTextNode('–'));
       const to = field(node._('label.hoursTo'), '60px', row.to).appendTo(line);
-      for (const input of [from, to]) input.on('blur', () => input.val(asTime(input.val())));
+      const judge = () => {
+        for (const [input, isTime] of [
+          [from, isFrom],
+          [to, isTo],
+        ]) {
+          const isValid = isTime(asTime(input.val()));
+          input.toggleClass('input-error', !isValid).attr('aria-invalid', isValid ? null : 'true');
+        }
+      };
+      for (const input of [from, to]) {
+        input.on('input', judge);
+        input.on('blur', () => input.val(asTime(input.val())));
+      }
+      judge();
       removeButton(node._('button.removeHours'), remove).appendTo(line);
       return () => ({
         days: days.filter((day) => chosen.has(day)),

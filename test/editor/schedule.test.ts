@@ -275,6 +275,12 @@ describe('the dialog of a schedule', function () {
       assert.match(await reason('service'), /one to 20 services/);
       assert.match(await reason('timeZone'), /Not a known time zone/);
       assert.match(await reason('hours'), /times from 00:00 to 24:00/);
+      assert.deepEqual(
+        await page
+          .locator('#smartserver-hours [aria-invalid="true"]')
+          .evaluateAll((all) => all.map((one) => one.ariaLabel)),
+        ['to'],
+      );
       const all = await reasons();
       for (const text of [/one to 20 services/, /Not a known time zone/, /at least one day/]) assert.match(all, text);
     });

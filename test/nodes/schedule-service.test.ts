@@ -122,6 +122,12 @@ describe('schedule-service', () => {
       assert.notEqual(ids[0], ids[1]);
     });
 
+    it('with a name as long as the engine takes', async () => {
+      await begin([{ ...NODE, name: 'n'.repeat(300) }]);
+      assert.deepEqual(caught, []);
+      assert.equal(FakeFirewall.schedules[0]?.name, 'n'.repeat(200));
+    });
+
     it('with the settings of its configuration', async () => {
       await begin([
         { id: 'plant', type: 'smartserver', keepBackups: 7 },
