@@ -36,6 +36,13 @@ export interface Intent {
   plan(snapshot: Snapshot, id: string, kernel: Kernel): Plan | Promise<Plan>;
   /** Asked of each plan before anything is done for it; throws what refuses the change. */
   guard(draft: Draft, intent: Intent, id: string): Promise<void>;
+  /** Asked once more with the lock in the hand, where the plan is still good; throws what refuses the change. */
+  refuseLate?(): Promise<void>;
+  /**
+   * Called where there is nothing to do. It is looked again then, with the lock in the hand: what others have begun before
+   * is finished by then.
+   */
+  onNothing?(): Promise<void>;
 }
 
 export interface Committed {
@@ -71,7 +78,10 @@ export async function transact(settings: Settings, intent: Intent, dryRun: boole
     const id = await newId();
     const draft = await draftOf(settings, intent, id);
     if (!holder) return { ...unmade(id, draft), changed: !draft.isNothing };
-    if (draft.isNothing && !(await isAmiss(intent, draft))) return unmade(id, draft);
+    if (draft.isNothing && !(await isAmiss(intent, draft))) {
+      if (!intent.onNothing) return unmade(id, draft);
+      await intent.onNothing();
+    }
     return await untilItHolds(settings, intent, id, draft, holder);
   } finally {
     holder?.dismiss();
@@ -156,6 +166,7 @@ async function underLock(
   try {
     const recovered = await recover(settings);
     const isCurrent = early && preparing && recovered.length === 0 && (await isUnmoved(settings, intent, early.draft));
+    if (isCurrent) await intent.refuseLate?.();
     const draft = isCurrent ? early.draft : await draftOf(settings, intent, id);
     const warnings = [...recovered, ...draft.plan.warnings];
     const untouched = { ...unmade(id, draft), files: [], warnings };

@@ -4,6 +4,7 @@ import { guardHere } from '../commit/timers';
 import { type Committed, type Intent, transact } from '../commit/transaction';
 import { overruled } from '../errors';
 import { deadlineAfter, readClock } from '../host/clock';
+import { readLastWord, writeLastWord } from '../host/last-word';
 import type { Order, SetProfileRequest, Settings } from '../messages';
 import { precisely } from '../monotonic';
 import { refuseWhileWaiting, scheduled } from '../plan/asked';
@@ -58,6 +59,11 @@ export async function change(
   const { order, wanted, since, isLockdown = false } = asked;
   let surroundings: Promise<Surroundings> | undefined;
   let isRepeated = false;
+  const isOverruled = !isLockdown && !dryRun;
+  const refuseLate = async (): Promise<void> => {
+    if (isOverruled && since !== undefined && since < (await readLastWord())) throw overruled();
+  };
+  const onNothing = async (): Promise<void> => writeLastWord(Math.min(since ?? 0, precisely()));
   const plan: Intent['plan'] = async (snapshot, id, kernel) => {
     // Read while the change waits for the lock and for the kernel.
     if (!asked.movesWeb && !surroundings) {
@@ -66,7 +72,8 @@ export async function change(
       surroundings.catch(() => undefined);
     }
     const { pending, lastRequest, lockdown } = snapshot.schedule;
-    if (!isLockdown && !dryRun && overrules(lockdown, since, clock.boot)) throw overruled();
+    if (isOverruled && overrules(lockdown, since, clock.boot)) throw overruled();
+    await refuseLate();
     // A plan that is made again finds the order it has itself written down.
     isRepeated = !!order && lastRequest?.change !== id && isCarriedOut(order, lastRequest, clock.wall);
     if (isRepeated) return unchanged(snapshot);
@@ -80,7 +87,8 @@ export async function change(
     });
   };
   const guard = door(settings, { force, onlyTighten }, asked.bounded);
-  const done = await transact(settings, { ...asked, plan, guard, reason: 'requested' }, dryRun);
+  const lastWord = isLockdown && since !== undefined ? { onNothing } : { refuseLate };
+  const done = await transact(settings, { ...asked, ...lastWord, plan, guard, reason: 'requested' }, dryRun);
   if (isRepeated) return repetition(settings, done.warnings);
   const cut = cutConnections && done.changed && !dryRun ? await cutClosed(done) : NOTHING_CUT;
   const state = await stateOf(
@@ -117,10 +125,7 @@ export async function change(
   };
 }
 
-/**
- * Whether nothing was changed since the last lockdown of this boot. One that finds nothing to do then writes nothing either:
- * the one before overrules what is older than that, and what has been requested since and not begun elsewhere stays.
- */
+/** Whether nothing was changed since the last lockdown of this boot: then it has nothing to write that lasts. */
 async function isLast(settings: Settings, last: LastLockdown | null, { boot }: Clock): Promise<boolean> {
   const [newest = ''] = (await backupIds(settings)).reverse();
   return last?.boot === boot && newest <= last.id;

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, it } from 'mocha';
 import { Engine, type EngineError } from '../device/engine';
 import { useDevice, useShared } from '../device/suite';
 import { everything, reset } from './stable';
+import { until } from './until';
 
 describe('A lockdown', function () {
   this.timeout(240_000);
@@ -67,6 +68,32 @@ describe('A lockdown', function () {
       assert.deepEqual(await everything(device), locked);
     }
   });
+
+  it('that finds nothing to do overrules what has been planned in another process, and waits for ufw’s lock', async () => {
+    const [one, other] = engines as [Engine, Engine];
+    await one.setProfile({ profile: 'lockdown' });
+    const locked = await everything(device);
+    const hold = 'import fcntl; f = open("/run/ufw.lock", "w"); fcntl.lockf(f, 2); print("held", flush=True); input()';
+    const holder = await device.spawn(['python3', '-c', hold]);
+    await holder.until(/held/);
+    const opening = other.toggleService({ action: 'open' }).then(
+      () => 'made',
+      ({ code }: EngineError) => code,
+    );
+    // It has its plan, and asks for the lock.
+    await until(async () => (await waiting()) === 1);
+    const again = one.setProfile({ profile: 'lockdown' });
+    await until(async () => (await waiting()) === 2);
+    holder.write('\n');
+    assert.equal((await again).changed, false);
+    assert.equal(await opening, 'SUPERSEDED');
+    assert.deepEqual(await everything(device), locked);
+    await holder.exited;
+  });
+
+  /** How many wait for a lock on ufw's file. */
+  const waiting = async (): Promise<number> =>
+    (await device.read('/proc/locks')).split('\n').filter((line) => line.includes('-> POSIX')).length;
 
   it('that is repeated with nothing changed in between writes nothing', async () => {
     const [one, other] = engines as [Engine, Engine];
