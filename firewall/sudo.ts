@@ -1,6 +1,6 @@
 /** The way to root for a process that is not: one run of the agent program through `sudo -n` per request. */
 import { join } from 'node:path';
-import { codeOf, ERROR_CODES, type ErrorCode, FirewallError, notPermitted, say } from './errors';
+import { codeOf, ERROR_CODES, type ErrorCode, FirewallError, messageOf, notPermitted, say } from './errors';
 import { exists, readText } from './host/files';
 import { INSTALLED } from './host/installed';
 import { run } from './host/run';
@@ -45,9 +45,7 @@ export async function outdated(): Promise<readonly string[]> {
     const own = installed && (await readText(join(PACKAGED, 'program.js')));
     if (!own || installed.text === own.text) return [];
   } catch (error) {
-    return [
-      `Whether ${INSTALLED} contains the program of this package could not be determined: ${(error as Error).message}`,
-    ];
+    return [`Whether ${INSTALLED} contains the program of this package could not be determined: ${messageOf(error)}`];
   }
   return [
     `The program in ${INSTALLED} is of another version than this package. Run "sudo npx smartserver-firewall setup" again, in the folder where this package is installed for Node-RED (~/.node-red).`,

@@ -4,17 +4,17 @@ import { isSameLease, type Lease, type Schedule } from '../state/schedule';
 import type { Snapshot } from '../state/snapshot';
 import { anew } from '../state/standing';
 import { reversed } from '../state/unit';
-import { isToggleLease, without } from './lease';
+import { without } from './lease';
 import { planWithoutOldPorts } from './web-ports';
 
 /** The lease's end: all is as it was before it, or nginx and the rules let go of the old web ports. */
 export function planLeaseEnd(snapshot: Snapshot, lease: Lease): Plan {
-  if (!isToggleLease(lease)) {
-    const { change } = lease.end as Extract<Lease['end'], { kind: 'drop-old-web-ports' }>;
-    return { ...planWithoutOldPorts(snapshot, change), schedule: withoutLease(snapshot.schedule, lease) };
+  const { end } = lease;
+  if (end.kind === 'drop-old-web-ports') {
+    return { ...planWithoutOldPorts(snapshot, end.change), schedule: withoutLease(snapshot.schedule, lease) };
   }
-  const { unit } = lease.end;
-  const base = without(snapshot, lease);
+  const { unit } = end;
+  const base = without(snapshot, end);
   const plan = { ...unchanged(base), schedule: withoutLease(base.schedule, lease) };
   return unit ? { ...plan, unit: reversed(unit) } : plan;
 }

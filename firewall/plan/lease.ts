@@ -19,14 +19,14 @@ export function withoutLeases(
   const ended = leases.filter(isToggleLease).filter(isOver);
   if (ended.length === 0) return { base: snapshot, ended, leases };
   return {
-    base: ended.reduce(without, snapshot),
+    base: ended.reduce((base, { end }) => without(base, end), snapshot),
     ended,
     leases: leases.filter((lease) => !ended.some((one) => one === lease)),
   };
 }
 
 /** The snapshot as it would be if one toggle, or profile, had not been. */
-export function without(snapshot: Snapshot, { end: { patch, profile } }: ToggleLease): Snapshot {
+export function without(snapshot: Snapshot, { patch, profile }: ToggleLease['end']): Snapshot {
   const undone = withRules(snapshot, unpatched(snapshot.families, patch));
   return profile ? withoutProfile(undone, profile) : undone;
 }

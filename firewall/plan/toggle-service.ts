@@ -115,7 +115,7 @@ async function beside(
       continue;
     }
     const { end } = lease;
-    const next = without(then, lease);
+    const next = without(then, end);
     const nextWithin = await toggled(next.families, next.settings.policies, toggle);
     const patch = patchOf(nextWithin, within);
     [then, within] = [next, nextWithin];

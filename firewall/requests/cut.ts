@@ -1,6 +1,7 @@
 /** Ends the established connections that a change has closed: `before.rules` let them live on otherwise. */
 import { networkInterfaces } from 'node:os';
 import type { Committed } from '../commit/transaction';
+import { messageOf } from '../errors';
 import { type Connection, connections, endConnections } from '../host/connections';
 import { readSockets } from '../host/sockets';
 import { OWN_INTERFACES } from '../services/about';
@@ -30,7 +31,7 @@ export async function cutClosed({ kernelBefore, kernel }: Pick<Committed, 'kerne
       warnings: left === 0 ? [] : [`${left} connections could not be terminated: this kernel does not support it.`],
     };
   } catch (error) {
-    return { count: 0, warnings: [`Connections could not be terminated: ${(error as Error).message}`] };
+    return { count: 0, warnings: [`Connections could not be terminated: ${messageOf(error)}`] };
   }
 }
 

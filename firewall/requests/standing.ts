@@ -3,7 +3,7 @@
 import { nextEdge } from '../calendar/opening';
 import { guardHere, startEdgeTimer } from '../commit/timers';
 import { reschedule, transact } from '../commit/transaction';
-import { codeOf, FirewallError, overruled, say } from '../errors';
+import { codeOf, FirewallError, messageOf, overruled, say } from '../errors';
 import { deadlineAfter, readClock, readZone } from '../host/clock';
 import { readSchedule } from '../host/snapshot';
 import type { Call, Settings } from '../messages';
@@ -195,14 +195,14 @@ export async function settleStandings(settings: Settings): Promise<Settled> {
       warnings.push(...(await makeTrue(settings, id)));
     } catch (error) {
       failed = true;
-      warnings.push(`A schedule could not be carried out: ${(error as Error).message}`);
+      warnings.push(`A schedule could not be carried out: ${messageOf(error)}`);
     }
   }
   try {
     await arm(settings);
   } catch (error) {
     failed = true;
-    warnings.push(`A schedule has no timer: ${(error as Error).message}`);
+    warnings.push(`A schedule has no timer: ${messageOf(error)}`);
   }
   return { warnings, failed };
 }
@@ -226,7 +226,7 @@ async function makeTrue(settings: Settings, id: string): Promise<readonly string
   } catch (error) {
     if (!REFUSALS.has(codeOf(error))) throw error;
     await reschedule(settings, ({ schedule }) => withRefused(schedule, id, saying.open, clock));
-    return [`The schedule ${titleOf(one)} could not be carried out, until its next edge: ${(error as Error).message}`];
+    return [`The schedule ${titleOf(one)} could not be carried out, until its next edge: ${messageOf(error)}`];
   }
 }
 

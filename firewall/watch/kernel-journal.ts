@@ -2,7 +2,7 @@
 import { readdir } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
-import { FirewallError, type Sentence, say } from '../errors';
+import { FirewallError, messageOf, type Sentence, say } from '../errors';
 import { exists, isReadable } from '../host/files';
 import { Lines } from '../host/lines';
 import { follow, type Running, run } from '../host/run';
@@ -67,7 +67,7 @@ export class Journal {
       this.#fail(
         isMissing
           ? noLog(say`no syslog daemon writes a log, and there is no journalctl`)
-          : noLog(say`no syslog daemon writes a log, and journalctl does not work (${(error as Error).message})`),
+          : noLog(say`no syslog daemon writes a log, and journalctl does not work (${messageOf(error)})`),
       );
     }
   }
@@ -89,7 +89,7 @@ export class Journal {
   }
 
   #hear(line: string): void {
-    const text = messageOf(line);
+    const text = textIn(line);
     if (text === null || this.#isClosed) return;
     if (!this.#isHeard) this.#observer.trouble(null);
     this.#isHeard = true;
@@ -114,7 +114,7 @@ async function isSystemJournalRefused(): Promise<boolean> {
 }
 
 /** What the journal has as its text, if that is text: bytes that are none it gives as numbers. */
-function messageOf(line: string): string | null {
+function textIn(line: string): string | null {
   try {
     const { MESSAGE }: { MESSAGE?: unknown } = JSON.parse(line);
     return typeof MESSAGE === 'string' ? MESSAGE : null;
