@@ -118,7 +118,7 @@ export = (RED: NodeAPI): void => {
     return name && away > 0 && away < 7 ? `${names[name]} ${text.slice(11, 16)}` : text.slice(5, 10);
   }
 
-  /** What a schedule says, in twenty characters. */
+  /** What a schedule says, in a few words. */
   function textOf({ open, by, until, profile }: ScheduleReport, zone: string): string {
     if (by === 'lockdown') return RED._('status.lockdown');
     if (by === 'clock') return RED._('status.clock');
@@ -126,7 +126,8 @@ export = (RED: NodeAPI): void => {
     if (by === 'lease') return open ? RED._('status.leaseOpen') : RED._('status.leaseClosed');
     const time = until === null ? '' : timeOf(until, zone);
     if (profile !== null) return time ? `${profile} → ${time}` : profile;
-    if (by === 'override') return open ? RED._('status.handOpen') : RED._('status.handClosed');
+    if (by === 'override' && !time) return open ? RED._('status.handOpenAlways') : RED._('status.handClosedAlways');
+    if (by === 'override') return open ? RED._('status.handOpen', { time }) : RED._('status.handClosed', { time });
     if (!time) return open ? RED._('status.alwaysOpen') : RED._('status.alwaysClosed');
     return open ? RED._('status.openUntil', { time }) : RED._('status.closedUntil', { time });
   }
