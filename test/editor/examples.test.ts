@@ -200,6 +200,32 @@ describe('the example', function () {
     assert.deepEqual((await read()).leases, []);
   });
 
+  it('lockdown-for-an-hour locks down, and lifts that', async () => {
+    await desk.device.ufw('allow', '9100/tcp');
+    await start('lockdown-for-an-hour');
+    assert.match(await run('An alarm', 'Until when'), /until/);
+    assert.deepEqual(await desk.probe(22, 9100, 443), ['filtered', 'filtered', 'in']);
+    assert.deepEqual(
+      (await read()).leases.map(({ service }) => service),
+      ['profile lockdown'],
+    );
+    assert.match(await run('The alarm is over', 'Lifted'), /set-profile enhanced/);
+    assert.deepEqual(await desk.probe(22, 9100), ['in', 'in']);
+    assert.deepEqual((await read()).leases, []);
+  });
+
+  it('switch-and-led follows its switch, and whoever else opens and closes SSH', async () => {
+    await start('switch-and-led');
+    assert.equal(await run('At the start', 'LED'), 'true');
+    assert.equal(await run('Switch off', 'LED'), 'false');
+    assert.deepEqual(await desk.probe(22), ['filtered']);
+    await desk.device.ufw('allow', '22/tcp');
+    assert.equal(await run('At the start', 'LED'), 'true');
+    assert.equal(await run('Switch off', 'LED'), 'false');
+    assert.equal(await run('Switch on', 'LED'), 'true');
+    assert.deepEqual(await desk.probe(22), ['in']);
+  });
+
   it('undo-button undoes, repairs and lists', async () => {
     await start('undo-button');
     const engine = await Engine.start(desk.device);
