@@ -148,6 +148,23 @@ window.smartserverFirewallSidebar = (translate) => {
       parts.push(element('h3', translate('heading.leases')));
       parts.push(table([translate('column.service'), translate('column.until')], rows));
     }
+    if (state.schedules.length > 0) {
+      const rows = state.schedules.map(({ name, services, profile, open, by, until }) => [
+        $('<td>').append(
+          element('span', name || profile || services.join(', ')),
+          element('small', translate(`by.${by}`)),
+        ),
+        profile ? element('td', profile) : verdict(open ? 'open' : 'closed'),
+        element('td', until ? time(until) : ''),
+      ]);
+      parts.push(element('h3', translate('heading.schedules')));
+      parts.push(
+        table(
+          ['schedule', 'now', 'changes'].map((column) => translate(`column.${column}`)),
+          rows,
+        ),
+      );
+    }
     parts.push(element('h3', translate('heading.services')));
     parts.push(serviceTable(state.services.filter(({ internal }) => !internal)));
     const internal = state.services.filter((service) => service.internal);

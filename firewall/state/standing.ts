@@ -5,7 +5,7 @@
 import * as z from 'zod/mini';
 import { isOpenAt, nextEdge } from '../calendar/opening';
 import { calendar, scheduleId, scheduleSubject, settings } from '../messages';
-import { type Clock, deadline, secondsLeft } from './clock';
+import { type Clock, type Deadline, deadline, secondsLeft } from './clock';
 
 /** What of the settings a schedule needs to be carried out without those who registered it. */
 const { servicePorts, customServices, customProfiles, managementFrom, managementTo } = settings.shape;
@@ -77,11 +77,18 @@ export function sayingOf({ id, subject, calendar: hours, override: over }: Stand
   if (lockdown && lockdown.by !== id) return { open: false, by: 'lockdown', until: null, next };
   if (isPlainlyWrong(clock, last)) return { open: isTighterOpen(subject), by: 'clock', until: null, next };
   if (over && isInForce(over, clock)) {
-    const end = over.deadline ? clock.wall + secondsLeft(over.deadline, clock) * 1000 : over.edge;
-    return { open: over.open, by: 'override', until: end, next };
+    return { open: over.open, by: 'override', until: over.deadline ? endOf(over.deadline, clock) : over.edge, next };
   }
   return { open: isOpenAt(hours, clock.wall, zone), by: 'schedule', until: next, next };
 }
+
+/** By the wall clock as it is now: as it was set, unless the clock was set since. What is measured differs by some ms. */
+function endOf(end: Deadline, clock: Clock): number {
+  const at = clock.wall + secondsLeft(end, clock) * 1000;
+  return Math.abs(at - end.at) < STEADY_MS ? end.at : Math.round(at);
+}
+
+const STEADY_MS = 2000;
 
 /** An override that is over does not come back with a clock that is put back. */
 export const isOverridden = ({ override: over }: Standing, clock: Clock): boolean =>

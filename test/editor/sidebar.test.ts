@@ -171,6 +171,28 @@ describe('the sidebar', function () {
     await picture('sidebar-lease');
   });
 
+  it('shows what schedules say', async () => {
+    const schedule = {
+      ...{ id: 'sched', type: 'schedule-service', z: TAB.id, name: 'Mill', device: '', about: 'services', wires: [[]] },
+      ...{ service: '9100/tcp', hours: [], exceptions: [], timeZone: 'UTC', whenRemoved: 'stay', version: 1 },
+      ...{
+        action: 'payload',
+        actionType: 'msg',
+        duration: 0,
+        durationType: 'num',
+        direction: '',
+        interface: '',
+        from: '',
+      },
+    };
+    await deploy([TAB, READ, ...ACTING, schedule]);
+    await shows('Schedules');
+    assert.match(await row('Mill').innerText(), /by its hours[\s\S]*closed/);
+    await picture('sidebar-schedules');
+    await deploy([TAB, READ, ...ACTING]);
+    await sidebar().getByText('Schedules', { exact: true }).waitFor({ state: 'detached' });
+  });
+
   it('lists a backup that is damaged as such', async () => {
     const { id } = (await post('toggle', { service: 'bacnet', action: 'close', duration: 0 })) as { id: string };
     await device.write(`/var/lib/smartserver-firewall/backups/${id}.json`, '{');
