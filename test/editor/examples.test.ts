@@ -245,25 +245,41 @@ describe('the example for a dashboard', function () {
   it('dashboard-switch-and-led opens and closes SSH by its switch, and shows what anybody changes', async () => {
     await start('dashboard-switch-and-led');
     const page = await desk.editor.window(`${desk.url}dashboard`);
-    const control = page.getByRole('checkbox', { name: 'SSH' });
+    const control = page.locator('.nrdb-ui-switch').getByRole('checkbox');
+    const led = page.locator('.nrdb-ui-template span').last();
+    const colour = () => led.evaluate((element) => getComputedStyle(element).backgroundColor);
     /** The switch and the LED show this, and the neighbour meets it. */
     const shows = async (open: boolean) => {
       await page.getByText(open ? 'SSH is open' : 'SSH is closed').waitFor();
       await until(async () => (await control.isChecked()) === open);
       assert.deepEqual(await desk.probe(22), [open ? 'in' : 'filtered']);
     };
-    const result = (text: string) => page.getByText(text, { exact: true }).waitFor();
+    const result = page.locator('.nrdb-ui-text-value');
+    const says = (text: string) => result.filter({ hasText: text }).waitFor();
     await shows(true);
+    const red = await colour();
     await control.click();
-    await result('SSH closed');
+    await says('SSH closed');
     await shows(false);
+    assert.notEqual(await colour(), red);
     await control.click();
-    await result('SSH open');
+    await says('SSH open');
     await shows(true);
+    assert.equal(await colour(), red);
     await desk.device.ufw('delete', 'allow', '22/tcp');
     await shows(false);
     await desk.device.ufw('allow', '22/tcp');
     await shows(true);
+    // The switch followed without being used: no change was requested after its own two.
+    assert.equal(await result.innerText(), 'SSH open');
+    const engine = await Engine.start(desk.device);
+    assert.equal((await engine.backups()).length, 2);
+    // What is refused is not shown as if it had happened.
+    await engine.toggleService({ service: 'ssh', action: 'close', confirmWithin: 600 });
+    await shows(false);
+    await control.click();
+    await says('PENDING_CHANGE: ');
+    await shows(false);
     await page.close();
   });
 });
