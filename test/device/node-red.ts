@@ -1,6 +1,7 @@
 /** A real Node-RED process inside a device, with this package installed as a user would have it. */
 import { readFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
+import { DASHBOARD, paletteWith } from '../sets';
 import type { InsideProcess } from './inside-process';
 import type { Account, Machine } from './machine';
 
@@ -19,7 +20,6 @@ const settings = {
   credentialSecret: 'only for this device',
   telemetry: { enabled: false },
   editorTheme: { tours: false, palette: { catalogues: [] }, multiplayer: { enabled: false } },
-  externalModules: { palette: { allowInstall: false } },
   // The editor's own listening address is loopback; requests of several megabytes are part of the tests.
   apiMaxLength: '20mb',
   // A broker that comes back is found at once.
@@ -51,6 +51,8 @@ interface Start {
   preload?: string;
   /** Added to its environment. */
   env?: Record<string, string>;
+  /** Whether FlowFuse Dashboard is installed, too. */
+  dashboard?: boolean;
   /** The project's own where left out: the package as it was built, the Node.js and Node-RED that it is developed with. */
   installation?: Installation;
 }
@@ -62,8 +64,9 @@ interface Start {
 export async function startNodeRed(
   device: Machine,
   flows: readonly unknown[] | null,
-  { account: { uid, gid, home } = device.account, port = NODE_RED_PORT, lang, preload, env, installation }: Start = {},
+  { account: { uid, gid, home } = device.account, port = NODE_RED_PORT, ...start }: Start = {},
 ): Promise<InsideProcess> {
+  const { lang, preload, env, dashboard = false, installation } = start;
   const userDir = join(home, '.node-red');
   const settingsFile = join(userDir, 'settings.js');
   const modules = join(userDir, 'node_modules');
@@ -74,7 +77,12 @@ export async function startNodeRed(
     await device.ok('mkdir', '-p', join(modules, '@smartserver'));
     await device.ok('ln', '-sfn', device.packageFolder, join(modules, '@smartserver', 'node-red-firewall'));
   }
-  await device.write(settingsFile, `module.exports = ${JSON.stringify({ ...settings, uiPort: port, lang })};\n`);
+  if (dashboard) {
+    await device.ok('mkdir', '-p', dirname(join(modules, DASHBOARD)));
+    await device.ok('ln', '-sfn', device.inside(join(root, 'node_modules', DASHBOARD)), join(modules, DASHBOARD));
+  }
+  const own = { uiPort: port, lang, externalModules: { palette: paletteWith(dashboard) } };
+  await device.write(settingsFile, `module.exports = ${JSON.stringify({ ...settings, ...own })};\n`);
   if (flows) await device.write(join(userDir, 'flows.json'), JSON.stringify(flows));
   await device.ok('chown', '-R', `${uid}:${gid}`, userDir);
   const { node, red } = installation ?? {

@@ -12,9 +12,9 @@ const QUIET =
 const AXE = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 /** More than our longest dialog has controls. */
 const MOST_TABS = 80;
-/** What the editor itself logs at startup. */
+/** What the editor itself logs at startup, and a node of FlowFuse Dashboard. */
 const CHATTER =
-  /^(JQMIGRATE: Migrate is installed|Node-RED: \d|Versions$|jQuery( UI)? \d|(ACE|MONACO|D3) \d|console\.groupEnd$|(Palette editor|Projects) disabled$)/;
+  /^(JQMIGRATE: Migrate is installed|Node-RED: \d|Versions$|jQuery( UI)? \d|(ACE|MONACO|D3) \d|console\.groupEnd$|(Palette editor|Projects) disabled$|ui-audio onpaletteadd$)/;
 
 export class Editor {
   private readonly complaints: string[] = [];
@@ -33,7 +33,7 @@ export class Editor {
     const page = await browser.newPage({ viewport: { width: 1400, height: 1000 }, locale });
     page.setDefaultTimeout(30_000);
     const editor = new Editor(browser, page, url);
-    editor.listen();
+    editor.listen(page);
     await editor.load();
     return editor;
   }
@@ -42,21 +42,21 @@ export class Editor {
     return this.browser.close();
   }
 
-  private listen(): void {
+  private listen(page: Page): void {
     const complain = (text: string) => this.complaints.push(text);
     // A test may leave the editor with undeployed changes.
-    this.page.on('dialog', (dialog) => dialog.accept());
-    this.page.on('pageerror', (error) => complain(String(error)));
+    page.on('dialog', (dialog) => dialog.accept());
+    page.on('pageerror', (error) => complain(String(error)));
     // Node-RED catches what a dialog's own code throws, and reports it with an ordinary console.log.
-    this.page.on('console', (message) => {
+    page.on('console', (message) => {
       if (!isChatter(message)) complain(`console.${message.type()}: ${message.text()}`);
     });
-    this.page.on('requestfailed', (request) => {
+    page.on('requestfailed', (request) => {
       const why = request.failure()?.errorText;
       // Requests still under way when the page was left, such as the icons of the palette.
       if (!(this.isLeaving && why === 'net::ERR_ABORTED')) complain(`${request.url()} ${why}`);
     });
-    this.page.on('request', (request) => {
+    page.on('request', (request) => {
       const target = request.url();
       if (!target.startsWith(this.url) && !target.startsWith('data:')) complain(`asks for ${target}`);
     });
@@ -87,6 +87,15 @@ export class Editor {
     this.isLeaving = false;
     await this.page.waitForSelector('.red-ui-palette-node[data-palette-type="read-firewall"]', { state: 'attached' });
     await this.page.waitForSelector('#red-ui-loading-progress', { state: 'hidden' });
+  }
+
+  /** A page opened in another window of the browser; its complaints are collected, too. The caller closes it. */
+  async window(url: string): Promise<Page> {
+    const page = await this.browser.newPage();
+    page.setDefaultTimeout(30_000);
+    this.listen(page);
+    await page.goto(url);
+    return page;
   }
 
   /** The text of a page opened in another window of the browser. */

@@ -12,12 +12,12 @@ export class Desk {
     readonly url: string,
   ) {}
 
-  /** A fresh device with these flows, its web server and its broker. Close it when done. */
-  static async open(flows: readonly object[]): Promise<Desk> {
+  /** A fresh device with these flows, its web server and its broker; with FlowFuse Dashboard or without. Close it when done. */
+  static async open(flows: readonly object[], { dashboard = false } = {}): Promise<Desk> {
     const device = await Device.open();
     try {
       await Promise.all([device.startNginx(), device.startMosquitto()]);
-      await startNodeRed(device, flows);
+      await startNodeRed(device, flows, { dashboard });
       const { port } = await device.forward(NODE_RED_PORT);
       const url = `http://127.0.0.1:${port}/`;
       const editor = await Editor.open(url);

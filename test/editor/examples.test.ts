@@ -29,6 +29,36 @@ const fillIn = `(id, variables) => {
   RED.nodes.dirty(true);
 }`;
 
+/** Imports an example from the menu, fills in the variables of its tab, and deploys it. */
+async function startOn(desk: Desk, name: string, variables: Record<string, string> = {}): Promise<ExampleNode[]> {
+  const flow: ExampleNode[] = JSON.parse(readFileSync(join(folder, `${name}.json`), 'utf8'));
+  const { page } = desk.editor;
+  await page.click('#red-ui-header-button-sidemenu');
+  await page.click('#menu-item-import');
+  const dialog = page.locator('#red-ui-clipboard-dialog');
+  await dialog.waitFor();
+  await page.click('#red-ui-tab-red-ui-clipboard-dialog-import-tab-examples a');
+  await dialog.getByText('@smartserver/node-red-firewall').click();
+  // The tree is still unfolding, and a click may be lost.
+  await until(async () => {
+    await dialog.getByText(name, { exact: true }).click();
+    return page.isEnabled('#red-ui-clipboard-dialog-ok');
+  });
+  await page.click('#red-ui-clipboard-dialog-ok');
+  await page.waitForFunction(`RED.nodes.node("${flow[1]?.id}")`);
+  // An example comes with a tab of its own, next to the one that is shown.
+  await page.click('#red-ui-workspace-chart', { position: { x: 600, y: 600 } });
+  await page.keyboard.press('Control+]');
+  await page.waitForFunction(`RED.workspaces.active() === "${flow[0]?.id}"`);
+  if (Object.keys(variables).length > 0)
+    await page.evaluate(`(${fillIn})('${flow[0]?.id}', ${JSON.stringify(variables)})`);
+  await page.keyboard.press('Control+d');
+  await page.waitForFunction('!RED.nodes.dirty()');
+  // An example must not contain a node that is marked as invalid or has no type.
+  assert.deepEqual(await page.evaluate('RED.nodes.filterNodes({}).filter((node) => node.valid === false)'), []);
+  return flow;
+}
+
 describe('the example', function () {
   this.timeout(90_000);
   const desk = useFresh(
@@ -37,33 +67,8 @@ describe('the example', function () {
   );
   let flow: ExampleNode[];
 
-  /** Imports an example from the menu, fills in the variables of its tab, and deploys it. */
   async function start(name: string, variables: Record<string, string> = {}): Promise<void> {
-    flow = JSON.parse(readFileSync(join(folder, `${name}.json`), 'utf8'));
-    const { page } = desk.editor;
-    await page.click('#red-ui-header-button-sidemenu');
-    await page.click('#menu-item-import');
-    const dialog = page.locator('#red-ui-clipboard-dialog');
-    await dialog.waitFor();
-    await page.click('#red-ui-tab-red-ui-clipboard-dialog-import-tab-examples a');
-    await dialog.getByText('@smartserver/node-red-firewall').click();
-    // The tree is still unfolding, and a click may be lost.
-    await until(async () => {
-      await dialog.getByText(name, { exact: true }).click();
-      return page.isEnabled('#red-ui-clipboard-dialog-ok');
-    });
-    await page.click('#red-ui-clipboard-dialog-ok');
-    await page.waitForFunction(`RED.nodes.node("${flow[1]?.id}")`);
-    // An example comes with a tab of its own, next to the one that is shown.
-    await page.click('#red-ui-workspace-chart', { position: { x: 600, y: 600 } });
-    await page.keyboard.press('Control+]');
-    await page.waitForFunction(`RED.workspaces.active() === "${flow[0]?.id}"`);
-    if (Object.keys(variables).length > 0)
-      await page.evaluate(`(${fillIn})('${flow[0]?.id}', ${JSON.stringify(variables)})`);
-    await page.keyboard.press('Control+d');
-    await page.waitForFunction('!RED.nodes.dirty()');
-    // An example must not contain a node that is marked as invalid or has no type.
-    assert.deepEqual(await page.evaluate('RED.nodes.filterNodes({}).filter((node) => node.valid === false)'), []);
+    flow = await startOn(desk, name, variables);
   }
 
   const idOf = (name: string) => flow.find((node) => node.type === 'inject' && node.name === name)?.id ?? name;
@@ -252,6 +257,56 @@ describe('the example', function () {
     await run('Repair now', 'What changed');
     assert.deepEqual(await desk.probe(443, 1443), ['filtered', 'in']);
     await run('Every day at 6', 'In order');
+  });
+});
+
+describe('the example for a dashboard', function () {
+  this.timeout(90_000);
+  const desk = useFresh(
+    () => Desk.open([], { dashboard: true }),
+    (one) => one.close(),
+  );
+  const start = (name: string) => startOn(desk, name);
+
+  it('dashboard-switch-and-led opens and closes SSH by its switch, and shows what anybody changes', async () => {
+    await start('dashboard-switch-and-led');
+    const page = await desk.editor.window(`${desk.url}dashboard`);
+    const control = page.locator('.nrdb-ui-switch').getByRole('checkbox');
+    const led = page.locator('.nrdb-ui-template span').last();
+    const colour = () => led.evaluate((element) => getComputedStyle(element).backgroundColor);
+    /** The switch and the LED show this, and the neighbour meets it. */
+    const shows = async (open: boolean) => {
+      await page.getByText(open ? 'SSH is open' : 'SSH is closed').waitFor();
+      await until(async () => (await control.isChecked()) === open);
+      assert.deepEqual(await desk.probe(22), [open ? 'in' : 'filtered']);
+    };
+    const result = page.locator('.nrdb-ui-text-value');
+    const says = (text: string) => result.filter({ hasText: text }).waitFor();
+    await shows(true);
+    const red = await colour();
+    await control.click();
+    await says('SSH closed');
+    await shows(false);
+    assert.notEqual(await colour(), red);
+    await control.click();
+    await says('SSH open');
+    await shows(true);
+    assert.equal(await colour(), red);
+    await desk.device.ufw('delete', 'allow', '22/tcp');
+    await shows(false);
+    await desk.device.ufw('allow', '22/tcp');
+    await shows(true);
+    // The switch followed without being used: no change was requested after its own two.
+    assert.equal(await result.innerText(), 'SSH open');
+    const engine = await Engine.start(desk.device);
+    assert.equal((await engine.backups()).length, 2);
+    // What is refused is not shown as if it had happened.
+    await engine.toggleService({ service: 'ssh', action: 'close', confirmWithin: 600 });
+    await shows(false);
+    await control.click();
+    await says('PENDING_CHANGE: ');
+    await shows(false);
+    await page.close();
   });
 });
 

@@ -7,7 +7,8 @@ import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
+import { DASHBOARD, paletteWith } from '../sets';
 import { http } from './http';
 
 const root = resolve(__dirname, '..', '..', '..');
@@ -23,38 +24,43 @@ export interface NodeRed {
   stop(): Promise<void>;
 }
 
-const settings = (port: number) => ({
+const settings = (port: number, dashboard: boolean) => ({
   uiPort: port,
   uiHost: '127.0.0.1',
   credentialSecret: 'only for this test',
   telemetry: { enabled: false },
   editorTheme: { tours: false, palette: { catalogues: [] }, multiplayer: { enabled: false } },
-  externalModules: { palette: { allowInstall: false } },
+  externalModules: { palette: paletteWith(dashboard) },
 });
 
 /** Logged for each device that nodes open. */
 export const OPENED = 'opens a fake device';
 
 /** Node-RED runs this file in its own process before it loads the nodes. */
-const settingsFor = (port: number): string => `
+const settingsFor = (port: number, dashboard: boolean): string => `
 const { openDevicesWith } = require(${JSON.stringify(join(root, 'dist', 'nodes', 'device.js'))});
 const { FakeFirewall } = require(${JSON.stringify(join(root, 'dist', 'test', 'nodes', 'fake-firewall.js'))});
 openDevicesWith((settings) => {
   console.log(${JSON.stringify(OPENED)});
   return new FakeFirewall(settings);
 });
-module.exports = ${JSON.stringify(settings(port))};
+module.exports = ${JSON.stringify(settings(port, dashboard))};
 `;
 
-/** Starts Node-RED with an empty flow and waits until it serves requests. @throws Error with its output if it does not. */
-export async function startNodeRed(): Promise<NodeRed> {
+/** Starts Node-RED with an empty flow, with FlowFuse Dashboard or without, and waits until it serves requests. @throws Error with its output if it does not. */
+export async function startNodeRed({ dashboard = false } = {}): Promise<NodeRed> {
   const userDir = mkdtempSync(join(tmpdir(), 'node-red-'));
   const modules = join(userDir, 'node_modules', '@smartserver');
   mkdirSync(modules, { recursive: true });
   symlinkSync(root, join(modules, 'node-red-firewall'));
+  if (dashboard) {
+    const link = join(userDir, 'node_modules', DASHBOARD);
+    mkdirSync(dirname(link), { recursive: true });
+    symlinkSync(join(root, 'node_modules', DASHBOARD), link);
+  }
   const port = await freePort();
   const settingsFile = join(userDir, 'settings.js');
-  writeFileSync(settingsFile, settingsFor(port));
+  writeFileSync(settingsFile, settingsFor(port, dashboard));
   const red = require.resolve('node-red/red.js', { paths: [root] });
   const child = spawn(process.execPath, [red, '-u', userDir, '-s', settingsFile], {
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -14,7 +14,11 @@ describe('Node-RED', function () {
   /** The flows of the examples, as deployed. */
   let flows: { type: string; credentials?: unknown }[] = [];
   this.timeout(90_000);
-  const red = useShared(startNodeRed, (one) => one.stop());
+  // An example uses it.
+  const red = useShared(
+    () => startNodeRed({ dashboard: true }),
+    (one) => one.stop(),
+  );
 
   const get = (path: string, accept = '*/*') => http('GET', red.url + path, { accept });
   const getJson = async (path: string) => JSON.parse((await get(path, 'application/json')).body);

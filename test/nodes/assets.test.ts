@@ -9,8 +9,8 @@ import type { Preview } from '../../firewall/services/preview';
 import { allProfiles, type Expectation, profileNamed } from '../../firewall/services/profiles';
 import { registryOf } from '../../firewall/services/registry';
 import { versionOf } from '../../nodes/migrate';
-import { NODES } from '../sets';
-import { definition, page } from './pages';
+import { DASHBOARD, NODES } from '../sets';
+import { DASHBOARD_NODES, dashboardDefaults, definition, page } from './pages';
 
 const root = resolve(__dirname, '..', '..', '..');
 const read = (...path: string[]) => readFileSync(join(root, ...path), 'utf8');
@@ -441,13 +441,16 @@ const CORE = [
   'trigger',
 ];
 
+/** These say in their names what they need. */
+const mayUseDashboard = (name: string) => name.startsWith('dashboard-');
+
 describe('the examples', () => {
   const examples = readdirSync(join(root, 'examples')).map((name) => ({ name, flow: json('examples', name) }));
 
   for (const { name, flow } of examples) {
-    it(`${name} uses nodes of Node-RED and of this package only, with properties they have`, () => {
+    it(`${name} uses nodes of Node-RED and of this package only${mayUseDashboard(name) ? ', apart from the dashboard’s' : ''}, with properties they have`, () => {
       for (const node of flow) {
-        if (CORE.includes(node.type)) continue;
+        if (CORE.includes(node.type) || (mayUseDashboard(name) && node.type in DASHBOARD_NODES)) continue;
         assert.ok(NODES.includes(node.type), node.type);
         const { defaults } = definition(node.type).definition as { defaults: object };
         const { id, type, z, x, y, wires, ...properties } = node;
@@ -463,6 +466,26 @@ describe('the examples', () => {
       for (const { wires = [] } of flow) for (const id of wires.flat()) assert.ok(ids.includes(id), id);
       const types = flow.map(({ type }: { type: string }) => type);
       for (const type of ['catch', 'comment', 'debug']) assert.ok(types.includes(type), type);
+    });
+  }
+
+  for (const { name, flow } of examples.filter((one) => mayUseDashboard(one.name))) {
+    it(`${name} says which package it needs, and uses its nodes with the properties they have`, () => {
+      const used = flow.filter(({ type }: { type: string }) => type in DASHBOARD_NODES);
+      assert.ok(used.length > 0);
+      for (const { id, type, z, x, y, wires, ...properties } of used) {
+        const defaults = dashboardDefaults(type);
+        assert.deepEqual(Object.keys(properties).sort(), Object.keys(defaults).sort(), type);
+        // A configuration node is on no tab.
+        assert.ok(id && ('group' in defaults ? z && x && y && wires : !z && !x && !y && !wires), type);
+        for (const [property, { type: referred }] of Object.entries(defaults)) {
+          if (!referred || properties[property] === '') continue;
+          const to = flow.find((one: { id: string }) => one.id === properties[property]);
+          assert.equal(to?.type, referred, `${type}: ${property}`);
+        }
+      }
+      const [comment] = flow.filter(({ type }: { type: string }) => type === 'comment');
+      assert.ok(comment.info.startsWith(`Install \`${DASHBOARD}\` from the palette manager`));
     });
   }
 
