@@ -41,12 +41,13 @@ const UNUSUAL = [
     profileType: 'msg',
     optionalServices: 'open',
     ownRules: 'remove',
+    ...{ overrideOthers: true, duration: 'seconds', durationType: 'msg' },
     ...OPTIONS,
   },
   {
     ...{ type: 'toggle-service', service: 'SERVICE', serviceType: 'env', action: 'todo', actionType: 'flow' },
     ...{ direction: 'both', interface: 'eth1', from: 'peer', fromType: 'global', systemService: true },
-    ...{ duration: 'payload * 60', durationType: 'jsonata', ...OPTIONS },
+    ...{ duration: 'payload * 60', durationType: 'jsonata', afterwards: 'closed', ...OPTIONS },
   },
   {
     ...{ type: 'change-web-ports', mode: 'repair', http: '1780', httpType: 'msg', https: '1443', httpsType: 'flow' },
