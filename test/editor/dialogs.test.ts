@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import type { Page } from 'playwright-core';
 import { useShared } from '../device/suite';
+import { until } from '../firewall/until';
 import { Editor } from './browser';
 import { putFlows, startNodeRed } from './node-red';
 
@@ -784,7 +785,11 @@ describe('the dialogs', function () {
     // As on another device.
     await start([TAB]);
     await page.keyboard.press('Control+i');
-    await page.fill('#red-ui-clipboard-dialog-import-text', text);
+    // The dialog may still be opening, and not look at what was written into it.
+    await until(async () => {
+      await page.fill('#red-ui-clipboard-dialog-import-text', text);
+      return page.isEnabled('#red-ui-clipboard-dialog-ok');
+    });
     await page.click('#red-ui-clipboard-dialog-ok');
     await page.mouse.move(700, 500);
     await page.mouse.click(700, 500);
