@@ -2,7 +2,7 @@
 import { FirewallError, notPermitted, say } from '../errors';
 import type { Family } from '../rules/rule';
 import type { FamilyText } from '../state/checkpoint';
-import { type Outcome, run } from './run';
+import { run } from './run';
 
 const PREFIX: Readonly<Record<Family, string>> = { ipv4: 'iptables', ipv6: 'ip6tables' };
 /** iptables' exit code where another program holds its lock or the kernel was changed meanwhile. */
@@ -10,16 +10,8 @@ const TRY_AGAIN = 4;
 const TRIES = 20;
 const PAUSE_MS = 50;
 
-/** What prints all tables of a family. */
-export const saving = (family: Family): string => `${PREFIX[family]}-save`;
-
-/**
- * All tables of a family, as that prints them.
- * @param first what it has just printed
- * @throws FirewallError NOT_PERMITTED, UFW_NOT_FOUND, INTERNAL
- */
-export const save = async (family: Family, first: Outcome | null = null): Promise<string> =>
-  first?.code === 0 ? first.stdout : call(saving(family), []);
+/** @throws FirewallError NOT_PERMITTED, UFW_NOT_FOUND, INTERNAL */
+export const save = (family: Family): Promise<string> => call(`${PREFIX[family]}-save`, []);
 
 /**
  * All tables as the iptables of a kind prints them, which need not be the one that ufw uses.

@@ -5,9 +5,8 @@ import type { Kernel } from '../state/kernel';
 import type { Snapshot } from '../state/snapshot';
 import { filterOf } from '../verdicts/ruleset';
 import { exists } from './files';
-import { save, saving } from './iptables';
-import { LIST_TABLES, nftTables, readRuleset } from './ruleset';
-import { runTogether } from './run';
+import { save } from './iptables';
+import { nftTables, readRuleset } from './ruleset';
 
 type Managed = Pick<Snapshot, 'families'>;
 
@@ -20,11 +19,8 @@ type Managed = Pick<Snapshot, 'families'>;
  */
 export async function readKernel(managed: Managed | Promise<Managed>, known?: Kernel): Promise<Kernel> {
   const hasIpv6 = await exists('/proc/sys/net/ipv6');
-  const families = FAMILIES.filter((family) => family === 'ipv4' || hasIpv6);
-  const commands = families.map((family) => [saving(family)]);
-  const outcomes = await runTogether(known?.[0] ? commands : [...commands, LIST_TABLES]);
-  const saved = families.map((family, at) =>
-    save(family, outcomes[at]).then(
+  const saving = FAMILIES.filter((family) => family === 'ipv4' || hasIpv6).map((family) =>
+    save(family).then(
       (text) => ({ family, text }),
       async (error: unknown): Promise<null> => {
         const isUnusable = codeOf(error) === 'INTERNAL' || codeOf(error) === 'UFW_NOT_FOUND';
@@ -33,8 +29,9 @@ export async function readKernel(managed: Managed | Promise<Managed>, known?: Ke
       },
     ),
   );
-  const there = (await Promise.all(saved)).filter((one): one is { family: Family; text: string } => one !== null);
-  const nft = known?.[0] ? known[0].nftTables : await nftTables(outcomes[families.length] ?? null);
+  const listed = known?.[0] ? known[0].nftTables : nftTables();
+  const [saved, nft] = await Promise.all([Promise.all(saving), listed]);
+  const there = saved.filter((one): one is { family: Family; text: string } => one !== null);
   const rulesets = await readRuleset(
     there.map(({ family, text }) => ({ family, text: timeless(text) })),
     nft,

@@ -8,7 +8,7 @@ import type { Family } from '../rules/rule';
 import { interfaceOf } from '../rules/tables';
 import { type FamilyTexts, type Ruleset, rulesetOf, tablesOfNft } from '../verdicts/ruleset';
 import { saveOfKind } from './iptables';
-import { type Outcome, run } from './run';
+import { run } from './run';
 
 /** The kernel's list of the tables that the older interface holds. */
 const LEGACY_TABLES: Readonly<Record<Family, string>> = {
@@ -67,16 +67,9 @@ async function besides(family: Family, kind: 'nft' | 'legacy'): Promise<string |
   }
 }
 
-/** What prints the names of all tables that nft sees. */
-export const LIST_TABLES = ['nft', 'list', 'tables'] as const;
-
-/**
- * As `FAMILY NAME`; null where there is no nft, or the kernel does not speak to it.
- * @param printed null where it has to be run again
- * @throws FirewallError TIMEOUT, INTERNAL
- */
-export async function nftTables(printed: Outcome | null): Promise<string[] | null> {
-  const listed = printed ? (printed.code === 0 ? printed.stdout : null) : await nft(LIST_TABLES.slice(1));
+/** The tables that nft sees, as `FAMILY NAME`; null where there is no nft, or the kernel does not speak to it. */
+export async function nftTables(): Promise<string[] | null> {
+  const listed = await nft(['list', 'tables']);
   return listed === null ? null : [...listed.matchAll(/^table (\S+ \S+)$/gm)].flatMap(([, table]) => table ?? []);
 }
 

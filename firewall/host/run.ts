@@ -1,8 +1,4 @@
-/**
- * Runs programs with a fixed search path, locale, time limit and output limit; of what anybody has said only in argument
- * lists, never through a shell.
- */
-import { Readable } from 'node:stream';
+/** Runs programs: argument lists only, never a shell, with a fixed search path, locale, time limit and output limit. */
 import execa from 'execa';
 import { codeOf, FirewallError, say } from '../errors';
 
@@ -58,41 +54,6 @@ export async function run(program: string, args: readonly string[], options: Run
   if (code === 'ENOENT' || (code === 'EPIPE' && child.pid === undefined)) throw notFound(program);
   const what = result.signal ? say`${program} was terminated by ${result.signal}.` : say`${program} could not be run.`;
   throw new FirewallError('INTERNAL', { what, state: null }, result);
-}
-
-/**
- * Runs programs side by side, which one shell starts: each program that Node.js itself starts blocks it for milliseconds.
- * Their output is bytes, each as one character.
- * @param commands up to three, of words that are written in this package's source
- * @returns in the same order; null where that one has to be run alone to see what is wrong with it
- */
-export async function runTogether(commands: readonly (readonly string[])[]): Promise<(Outcome | null)[]> {
-  // The shell knows descriptors of one digit.
-  const started = commands.map((words, at) => `${words.join(' ')} >&${3 + 2 * at} 2>&${4 + 2 * at} & p="$p $!"`);
-  const script = `trap 'kill $p' TERM; ${started.join('; ')}; for one in $p; do wait $one; echo $?; done`;
-  const child = execa('sh', ['-c', script], {
-    ...{ env: ENVIRONMENT, extendEnv: false, reject: false, buffer: false, timeout: TIMEOUT_MS },
-    stdio: ['ignore', 'pipe', 'ignore', ...commands.flatMap(() => ['pipe', 'pipe'] as const)],
-  });
-  const [codes, ...outputs] = await Promise.all(
-    child.stdio.filter((stream): stream is Readable => stream instanceof Readable).map(bytesOf),
-  );
-  await child;
-  return commands.map((_, at) => {
-    const [code, stdout, stderr] = [codes?.split('\n')[at], outputs[2 * at], outputs[2 * at + 1]];
-    return code && stdout != null && stderr != null ? { code: Number(code), stdout, stderr } : null;
-  });
-}
-
-/** Null where there is too much. */
-async function bytesOf(stream: Readable): Promise<string | null> {
-  let text = '';
-  stream.setEncoding('latin1');
-  for await (const chunk of stream) {
-    text += chunk;
-    if (text.length > MAX_OUTPUT) return null;
-  }
-  return text;
 }
 
 /** A program that runs until it is stopped. */

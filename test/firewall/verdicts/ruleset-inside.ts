@@ -21,7 +21,7 @@ export function unpacked(text: string): Ruleset {
 
 async function main(): Promise<void> {
   const saves = await Promise.all(FAMILIES.map(async (family) => ({ family, text: await save(family) })));
-  process.stdout.write(packed(await readRuleset(saves, await nftTables(null))));
+  process.stdout.write(packed(await readRuleset(saves, await nftTables())));
 }
 
 if (require.main === module) void main();
