@@ -79,6 +79,18 @@ describeAsRoot('A session over SSH', function () {
         assert.equal((await engine.read()).pending, null);
       }));
 
+    it('a temporary profile', async () => {
+      await engine.toggleService({ action: 'close' });
+      const temporary = await engine.setProfile({ profile: 'enhanced', duration: 600, cutConnections: true });
+      assert.notEqual(temporary.lease, null);
+      const { session } = await during(async () => {
+        await engine.clock.advance(601);
+        assert.deepEqual((await engine.read()).leases, []);
+        return engine.toggleService({ action: 'close' });
+      });
+      assert.equal(session.code, 255);
+    });
+
     it('the hours of a schedule', async () => {
       const at = (time: string) => engine.clock.setWall((Date.parse(`2026-11-30T${time}:00Z`) - Date.now()) / 1000);
       await at('18:00');
