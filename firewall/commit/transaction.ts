@@ -2,7 +2,7 @@
 import { FirewallError, say } from '../errors';
 import { missingRules } from '../host/in-sync';
 import { readKernel } from '../host/kernel';
-import { type Holder, type Lock, startHolder } from '../host/lock';
+import { type Holder, isLockBusy, type Lock, startHolder } from '../host/lock';
 import { ended, ufwProcesses } from '../host/processes';
 import { readSnapshot } from '../host/snapshot';
 import type { Settings } from '../messages';
@@ -39,8 +39,8 @@ export interface Intent {
   /** Asked once more with the lock in the hand, where the plan is still good; throws what refuses the change. */
   refuseLate?(): Promise<void>;
   /**
-   * Called where there is nothing to do. It is looked again then, with the lock in the hand: what others have begun before
-   * is finished by then.
+   * Called where there is nothing to do. It is looked again then, with the lock in the hand where others hold it: what they
+   * have begun before is finished by then.
    */
   onNothing?(): Promise<void>;
 }
@@ -76,11 +76,14 @@ export async function transact(settings: Settings, intent: Intent, dryRun: boole
   const holder = dryRun ? null : startHolder(settings);
   try {
     const id = await newId();
-    const draft = await draftOf(settings, intent, id);
+    let draft = await draftOf(settings, intent, id);
     if (!holder) return { ...unmade(id, draft), changed: !draft.isNothing };
     if (draft.isNothing && !(await isAmiss(intent, draft))) {
       if (!intent.onNothing) return unmade(id, draft);
       await intent.onNothing();
+      const isBusy = await isLockBusy(settings);
+      draft = await draftOf(settings, intent, id);
+      if (!isBusy && draft.isNothing && !(await isAmiss(intent, draft))) return unmade(id, draft);
     }
     return await untilItHolds(settings, intent, id, draft, holder);
   } finally {

@@ -3,6 +3,7 @@
  * python3, which ufw itself requires, holds it and lets go when its standard input closes, also when this process dies.
  */
 import { existsSync } from 'node:fs';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import execa from 'execa';
 import { FirewallError, notPermitted, say } from '../errors';
@@ -62,6 +63,14 @@ export interface Holder {
   take(timeoutMs: number): Promise<Lock>;
   /** Lets it end without the lock; nothing where it was taken and released. */
   dismiss(): void;
+}
+
+/** Whether somebody holds ufw's lock, or waits for it; nothing is touched to find out. */
+export async function isLockBusy(settings: Pick<Settings, 'etcUfw'>): Promise<boolean> {
+  const path = lockFile(settings);
+  if (!existsSync(path)) return false;
+  const [{ ino }, locks] = await Promise.all([stat(path), readFile('/proc/locks', 'utf8')]);
+  return locks.split('\n').some((line) => line.includes(`:${ino} `));
 }
 
 /** Starts the holder, which takes about as long as reading ufw's files: both at once, where a change is to be expected. */
