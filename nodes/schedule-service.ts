@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { Node, NodeAPI, NodeDef } from 'node-red';
 import { DAY_MS, WEEKDAYS, weekdayOf } from '../firewall/calendar/dates';
-import { wallClock } from '../firewall/calendar/wall-clock';
+import { wallClock, zoneFor } from '../firewall/calendar/wall-clock';
 import { asFirewallError, FirewallError, say } from '../firewall/errors';
 import { precisely } from '../firewall/monotonic';
 import { printable } from '../firewall/printable';
@@ -169,7 +169,7 @@ export = (RED: NodeAPI): void => {
 
     const shownAs = async (report: ScheduleReport): Promise<string> => {
       const { timeZone } = def;
-      return textOf(report, typeof timeZone === 'string' && timeZone !== '' ? timeZone : await deviceZone());
+      return textOf(report, zoneFor({ timeZone: typeof timeZone === 'string' ? timeZone : '' }, await deviceZone()));
     };
     /** Sends what the schedule says now, if that is news. */
     const tell = async (): Promise<void> => {

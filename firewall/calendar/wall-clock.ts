@@ -74,3 +74,10 @@ function jumpWithin(from: number, until: number, zone: string): number {
   }
   return after;
 }
+
+/**
+ * The zone that counts: the calendar's own, or else the device's, and UTC where this Node.js does not know that. Only asked
+ * where there is a calendar: to look at a zone takes some MB of memory.
+ */
+export const zoneFor = ({ timeZone }: { timeZone: string }, device: string): string =>
+  timeZone || (isTimeZone(device) ? device : 'UTC');

@@ -1,6 +1,5 @@
 /** The machine's clocks: the one place where the engine reads what deadlines are measured by, and has itself woken. */
 import { readFile, realpath } from 'node:fs/promises';
-import { isTimeZone } from '../calendar/wall-clock';
 import { type Clock, type Deadline, deadlineIn } from '../state/clock';
 
 /**
@@ -35,12 +34,11 @@ export async function readClock(): Promise<Clock> {
   return { boot, uptime, wall: time.wall() };
 }
 
-/** The device's time zone, as it is set now; UTC where none is set, or one that this Node.js does not know. */
+/** The name of the device's time zone, as it is set now; UTC where none is set. Node.js need not know it: see `zoneFor`. */
 export async function readZone(): Promise<string> {
   // A device without the file has no zone set.
   const file = await time.zoneFile().catch(() => '');
-  const name = /\/zoneinfo\/(?:posix\/|right\/)?(.+)$/.exec(file)?.[1] ?? 'UTC';
-  return isTimeZone(name) ? name : 'UTC';
+  return /\/zoneinfo\/(?:posix\/|right\/)?(.+)$/.exec(file)?.[1] ?? 'UTC';
 }
 
 /** @param seconds from now; 0 for none */

@@ -1,6 +1,7 @@
 /** Standing schedules: registered, removed, overridden, and made true. */
 
 import { nextEdge } from '../calendar/opening';
+import { zoneFor } from '../calendar/wall-clock';
 import { guardHere, startEdgeTimer } from '../commit/timers';
 import { reschedule, transact } from '../commit/transaction';
 import { codeOf, FirewallError, messageOf, overruled, say } from '../errors';
@@ -155,7 +156,7 @@ export async function override(settings: Settings, { request, since }: Call<'ove
     if (!known) throw unknown();
     if (action === 'auto' && known.override === null) return null;
     isChanged = true;
-    const edge = deadline ? null : nextEdge(known.calendar, wall, known.calendar.timeZone || zone);
+    const edge = deadline ? null : nextEdge(known.calendar, wall, zoneFor(known.calendar, zone));
     const next = action === 'auto' ? null : { open: action === 'open', deadline, edge };
     return {
       ...schedule,

@@ -4,6 +4,7 @@
  */
 import * as z from 'zod/mini';
 import { isOpenAt, nextEdge } from '../calendar/opening';
+import { zoneFor } from '../calendar/wall-clock';
 import { calendar, scheduleId, scheduleSubject, settings } from '../messages';
 import { type Clock, type Deadline, deadline, secondsLeft } from './clock';
 
@@ -72,7 +73,7 @@ export interface Circumstances {
 /** @throws RangeError where the runtime does not know the zone that was registered */
 export function sayingOf({ id, subject, calendar: hours, override: over }: Standing, now: Circumstances): Saying {
   const { clock, seen: last, lockdown } = now;
-  const zone = hours.timeZone || now.zone;
+  const zone = zoneFor(hours, now.zone);
   const next = nextEdge(hours, clock.wall, zone);
   if (lockdown && lockdown.by !== id) return { open: false, by: 'lockdown', until: null, next };
   if (isPlainlyWrong(clock, last)) return { open: isTighterOpen(subject), by: 'clock', until: null, next };
