@@ -10,11 +10,11 @@ import { type Snapshot, withWanted } from '../state/snapshot';
 import {
   anew,
   type Circumstances,
+  circumstancesOf,
   isLeased,
   isOverridden,
   isPlainlyWrong,
   isToBeMade,
-  lockdownIn,
   type Saying,
   type Standing,
   sayingOf,
@@ -47,11 +47,6 @@ export async function planStanding(
   const request = check(toggleServiceRequest, { service, action, direction, interface: on, from });
   return planToggles(snapshot, resolveToggles(snapshot, registry, request), { id, deadline: null, unit: undefined });
 }
-
-/** What a schedule's saying depends on besides itself. */
-export const circumstancesOf = (schedule: Schedule, clock: Clock, zone: string): Circumstances => ({
-  ...{ clock, zone, seen: schedule.seen, lockdown: lockdownIn(schedule.wanted) },
-});
 
 /** The plan with what is known once it is made. A time that may be wrong is not remembered as one that was seen. */
 export function withDone(plan: Plan, { schedule }: Snapshot, id: string, { open, by }: Saying, clock: Clock): Plan {

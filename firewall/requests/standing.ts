@@ -8,8 +8,8 @@ import { codeOf, FirewallError, messageOf, overruled, say } from '../errors';
 import { deadlineAfter, readClock, readZone } from '../host/clock';
 import { readSchedule } from '../host/snapshot';
 import type { Call, Settings } from '../messages';
+import { FREE } from '../plan/due';
 import {
-  circumstancesOf,
   dueStanding,
   inOrder,
   planDue,
@@ -26,13 +26,11 @@ import type { Plan } from '../state/plan';
 import { registryFor } from '../state/registry-for';
 import type { Schedule } from '../state/schedule';
 import type { Snapshot } from '../state/snapshot';
-import { type Standing, sayingOf } from '../state/standing';
+import { circumstancesOf, type Standing, sayingOf } from '../state/standing';
 import { cutClosed } from './cut';
 import { door } from './door';
 import { currentState } from './read';
 
-/** For what only removes something: neither limited nor refused. */
-const FREE = { force: true, onlyTighten: false };
 const GUARDED = { force: false, onlyTighten: false };
 
 /**

@@ -32,7 +32,7 @@ import { leftovers } from './leftovers';
 import type { Schedule } from './schedule';
 import type { Snapshot } from './snapshot';
 import type { ListeningSocket } from './socket';
-import { isLeased, lockdownIn, type Standing, sayingOf } from './standing';
+import { circumstancesOf, isLeased, type Standing, sayingOf } from './standing';
 import { webProblems } from './web-problems';
 
 const ALLOW_ALL: Policies = { incoming: 'allow', outgoing: 'allow', routed: 'allow' };
@@ -110,7 +110,7 @@ function scheduleReports(
   clock: Clock,
   zone: string,
 ): ScheduleReport[] {
-  const circumstances = { clock, zone, seen: schedule.seen, lockdown: lockdownIn(schedule.wanted) };
+  const circumstances = circumstancesOf(schedule, clock, zone);
   const moment = (at: number | null): string | null => (at === null ? null : new Date(at).toISOString());
   return schedule.standings.map((one) => {
     const { id, name, subject } = one;

@@ -43,10 +43,6 @@ export type Standing = z.infer<typeof standing>;
 export const seen = z.object({ boot: z.string(), wall: z.number() });
 export type Seen = z.infer<typeof seen>;
 
-/** The lockdown that is in force; null where the profile that was set last is another one. */
-export const lockdownIn = (wanted: { profile: string; by?: string | undefined } | null): Circumstances['lockdown'] =>
-  wanted?.profile === 'lockdown' ? { by: wanted.by ?? null } : null;
-
 /** Who says what holds. */
 export type By = 'schedule' | 'override' | 'lockdown' | 'clock';
 
@@ -69,6 +65,16 @@ export interface Circumstances {
   /** The profile lockdown was set, by somebody or by the schedule with this id. */
   lockdown: { by: string | null } | null;
 }
+
+/** What a schedule's saying depends on besides itself. */
+export const circumstancesOf = (
+  { seen: last, wanted }: { seen: Seen | null; wanted: { profile: string; by?: string | undefined } | null },
+  clock: Clock,
+  zone: string,
+): Circumstances => ({
+  ...{ clock, zone, seen: last },
+  lockdown: wanted?.profile === 'lockdown' ? { by: wanted.by ?? null } : null,
+});
 
 /** @throws RangeError where the runtime does not know the zone that was registered */
 export function sayingOf({ id, subject, calendar: hours, override: over }: Standing, now: Circumstances): Saying {
