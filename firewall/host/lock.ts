@@ -9,7 +9,7 @@ import execa from 'execa';
 import { FirewallError, notPermitted, say } from '../errors';
 import type { Settings } from '../messages';
 import { time } from './clock';
-import { ENVIRONMENT, notFound } from './run';
+import { allowUnreadInput, ENVIRONMENT, notFound } from './run';
 
 /** Where ufw has kept its lock since 0.36. Before, it had none: then this one is made, and in nobody's way. */
 const LOCK_FILE = '/run/ufw.lock';
@@ -87,10 +87,13 @@ export function startHolder(settings: Pick<Settings, 'etcUfw'>): Holder {
     errors += String(chunk).slice(0, 2000);
   });
   // A holder that has died cannot receive anything; why it died shows in how it ended.
-  holder.stdin?.on('error', () => undefined);
+  allowUnreadInput(holder);
+  const closed = new Promise((resolve) => holder.once('close', resolve));
   let held = false;
-  const ended = holder.then((result) => {
+  const ended = holder.then(async (result) => {
     held = false;
+    // What it said is read to its end; a program that could not be started says nothing, and closes nothing.
+    if (result.exitCode !== undefined) await closed;
     return result;
   });
   const release = async (): Promise<void> => {

@@ -1,5 +1,5 @@
 /** Runs programs: argument lists only, never a shell, with a fixed search path, locale, time limit and output limit. */
-import execa from 'execa';
+import execa, { type ExecaChildProcess } from 'execa';
 import { codeOf, FirewallError, say } from '../errors';
 
 export interface Outcome {
@@ -39,6 +39,7 @@ export async function run(program: string, args: readonly string[], options: Run
     // Without input there is none to read, so that nothing can wait for an answer.
     ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: Buffer.from(options.input, encoding) }),
   });
+  allowUnreadInput(child);
   // Not execa's own time limit: it hands it on to Node.js, whose timer outlives a program that could not be started.
   let isLate = false;
   const timer = setTimeout(() => {
@@ -49,11 +50,17 @@ export async function run(program: string, args: readonly string[], options: Run
   clearTimeout(timer);
   if (isLate) throw new FirewallError('TIMEOUT', { what: say`${program} did not finish in time.`, state: null });
   if (result.exitCode !== undefined) return { code: result.exitCode, stdout: result.stdout, stderr: result.stderr };
-  const code = codeOf(result);
-  // A program that does not exist cannot read its input either, and which of the two is reported first is chance.
-  if (code === 'ENOENT' || (code === 'EPIPE' && child.pid === undefined)) throw notFound(program);
+  if (codeOf(result) === 'ENOENT') throw notFound(program);
   const what = result.signal ? say`${program} was terminated by ${result.signal}.` : say`${program} could not be run.`;
   throw new FirewallError('INTERNAL', { what, state: null }, result);
+}
+
+/**
+ * Lets a program end without reading what it is given, as a sudo that refuses does. For execa that is a program that could
+ * not be run, whose exit code and output are dropped.
+ */
+export function allowUnreadInput(child: ExecaChildProcess<string>): void {
+  child.stdin?.removeAllListeners('error').on('error', () => undefined);
 }
 
 /** A program that runs until it is stopped. */

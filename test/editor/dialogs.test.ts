@@ -785,11 +785,10 @@ describe('the dialogs', function () {
     // As on another device.
     await start([TAB]);
     await page.keyboard.press('Control+i');
-    // The dialog may still be opening, and not look at what was written into it.
-    await until(async () => {
-      await page.fill('#red-ui-clipboard-dialog-import-text', text);
-      return page.isEnabled('#red-ui-clipboard-dialog-ok');
-    });
+    await page.fill('#red-ui-clipboard-dialog-import-text', text);
+    // The dialog looks at its text when a key is released in it.
+    await page.press('#red-ui-clipboard-dialog-import-text', 'End');
+    await until(() => page.isEnabled('#red-ui-clipboard-dialog-ok'));
     await page.click('#red-ui-clipboard-dialog-ok');
     await page.mouse.move(700, 500);
     await page.mouse.click(700, 500);
