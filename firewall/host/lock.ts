@@ -1,11 +1,11 @@
 /**
- * ufw's own lock: a POSIX record lock on a file. Node.js has no call for one (flock(2) does not exclude it), so
- * python3, which ufw itself requires, holds it and lets go when its standard input closes, also when this process dies.
+ * ufw's own lock: a POSIX record lock on a file. Node.js has no call for one (flock(2) does not exclude it), so perl, which
+ * is on every Debian and Ubuntu, holds it and lets go when its standard input closes, also when this process dies.
  */
 import { existsSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import execa from 'execa';
+import execa, { type ExecaChildProcess } from 'execa';
 import { FirewallError, notPermitted, say } from '../errors';
 import type { Settings } from '../messages';
 import { time } from './clock';
@@ -21,32 +21,40 @@ function lockFile({ etcUfw }: Pick<Settings, 'etcUfw'>): string {
 }
 
 /**
- * Waits for a line, then for the lock, then for the end of its input; without a line it never touches the lock. It is in a
- * session of its own, so that no terminal can stop it with the lock in its hand. And the kernel ends it in time: whoever it
- * holds the lock for may have been stopped, and everybody else waits.
+ * Waits for a line, then for the lock, then for the end of its input; without a line it never touches the lock. The kernel
+ * ends it in time: whoever it holds the lock for may have been stopped, and everybody else waits. The first two fields of a
+ * `struct flock` are its type and whence, on every architecture; zeros mean the whole file.
  */
 const HOLDER = `
-import fcntl, os, signal, sys
-os.setsid()
-limit = int(sys.argv[2])
-signal.alarm(limit)
-if sys.stdin.readline():
-    lock = open(sys.argv[1], 'w')
-    fcntl.lockf(lock, fcntl.LOCK_EX)
-    signal.alarm(limit)
-    print('held', flush=True)
-    sys.stdin.read()
-os._exit(0)
+use Fcntl;
+$| = 1;
+my ($path, $limit) = @ARGV;
+alarm $limit;
+sysread(STDIN, my $line, 1) or exit;
+open(my $lock, '>', $path) or die "$!\\n";
+my $file = pack('s s x60', F_WRLCK, 0);
+fcntl($lock, F_SETLKW, $file) or die "$!\\n";
+alarm $limit;
+print "held\\n";
+1 while sysread(STDIN, $line, 4096);
 `;
 
 /** How long the lock is held at most, in seconds: longer than a change can take, as each program it starts has a limit. */
 const LONGEST_S = 120;
 
-/** What python3 is started with, to hold this lock. */
-export const holding = (path: string, longestS = LONGEST_S): string[] => [
-  ...['-I', '-S', '-c', HOLDER],
-  ...[path, String(longestS)],
-];
+/** Starts the program that holds this lock, in a session of its own: no terminal can stop it with the lock in its hand. */
+export function hold(path: string, longestS = LONGEST_S): ExecaChildProcess {
+  const holder = execa('perl', ['-e', HOLDER, path, String(longestS)], {
+    env: ENVIRONMENT,
+    extendEnv: false,
+    reject: false,
+    buffer: false,
+    detached: true,
+  });
+  // A holder that has died cannot receive anything; why it died shows in how it ended.
+  allowUnreadInput(holder);
+  return holder;
+}
 
 export interface Lock {
   /** False once the holder has ended for whatever reason: nothing may be written any more. */
@@ -58,7 +66,7 @@ export interface Lock {
 export interface Holder {
   /**
    * Waits for the lock.
-   * @throws FirewallError BUSY where it is not had within `timeoutMs`, NOT_PERMITTED, UFW_NOT_FOUND (no python3).
+   * @throws FirewallError BUSY where it is not had within `timeoutMs`, NOT_PERMITTED, UFW_NOT_FOUND (no perl).
    */
   take(timeoutMs: number): Promise<Lock>;
   /** Lets it end without the lock; nothing where it was taken and released. */
@@ -76,18 +84,11 @@ export async function isLockBusy(settings: Pick<Settings, 'etcUfw'>): Promise<bo
 /** Starts the holder, which takes about as long as reading ufw's files: both at once, where a change is to be expected. */
 export function startHolder(settings: Pick<Settings, 'etcUfw'>): Holder {
   const path = lockFile(settings);
-  const holder = execa('python3', holding(path), {
-    env: ENVIRONMENT,
-    extendEnv: false,
-    reject: false,
-    buffer: false,
-  });
+  const holder = hold(path);
   let errors = '';
   holder.stderr?.on('data', (chunk) => {
     errors += String(chunk).slice(0, 2000);
   });
-  // A holder that has died cannot receive anything; why it died shows in how it ended.
-  allowUnreadInput(holder);
   const closed = new Promise((resolve) => holder.once('close', resolve));
   let held = false;
   const ended = holder.then(async (result) => {
@@ -123,8 +124,8 @@ export function startHolder(settings: Pick<Settings, 'etcUfw'>): Holder {
         remedy: say`Look for a ufw command that does not finish (ps aux | grep ufw), and try again.`,
       });
     }
-    if ((answer as { code?: string }).code === 'ENOENT') throw notFound('python3');
-    if (/PermissionError/.test(errors))
+    if ((answer as { code?: string }).code === 'ENOENT') throw notFound('perl');
+    if (/^Permission denied/m.test(errors))
       throw notPermitted(say`this user does not have permission to take ufw's lock ${path}.`);
     throw new FirewallError('INTERNAL', {
       what: say`ufw's lock could not be taken (${errors.trim().split('\n').pop()}).`,

@@ -16,6 +16,7 @@ const packages: readonly Package[] = [
   { name: 'iptables', proof: '/usr/sbin/iptables-restore' },
   { name: 'nftables', proof: '/usr/sbin/nft' },
   { name: 'python3', proof: '/usr/bin/python3' },
+  { name: 'perl-base', proof: '/usr/bin/perl' },
   { name: 'iproute2', proof: '/bin/ip' },
   { name: 'util-linux', proof: '/usr/bin/unshare' },
   { name: 'mount', proof: '/bin/mount' },

@@ -7,6 +7,7 @@ import { Device } from '../device/device';
 import { Engine } from '../device/engine';
 import { useDevice, useEngine, useShared } from '../device/suite';
 import { assertReloadChangesNothing, everything, restore, UFW_FILES } from './stable';
+import { untilLockIsAwaited } from './until';
 
 describe('A change', () => {
   const device = useDevice();
@@ -262,7 +263,7 @@ describe('A change', () => {
     await holder.until(/^1$/m);
     const change = engine.toggleService({ action: 'close' });
     // The change has looked at the kernel before it asks for the lock.
-    while ((await device.run(['pgrep', '-fc', 'fcntl.lockf'])).stdout.trim() !== '2');
+    await untilLockIsAwaited(device);
     await device.ok('iptables', '-D', 'ufw-user-input', '2');
     await device.ok('ip6tables', '-I', 'ufw6-user-input', '-p', 'tcp', '--dport', '9999', '-j', 'ACCEPT');
     holder.endInput();

@@ -5,13 +5,11 @@ import { afterEach, beforeEach, it } from 'mocha';
 import { useEngine, useShared } from '../device/suite';
 import { describeAsRoot, useSystemdDevice } from '../device/systemd/suite';
 import { everything } from './stable';
-import { until } from './until';
+import { untilLockIsAwaited } from './until';
 
 const HOLD =
   "import fcntl,time; f=open('/run/ufw.lock','w'); fcntl.lockf(f,fcntl.LOCK_EX); print(1,flush=True); time.sleep(600)";
 const AWAY = '.away';
-/** In what the kernel tells of locks: somebody waits for one that another holds. */
-const WAITS_FOR_LOCK = /^\d+: -> POSIX/m;
 
 describeAsRoot('A change that does not get what it needs', () => {
   const device = useSystemdDevice();
@@ -51,14 +49,14 @@ describeAsRoot('A change that does not get what it needs', () => {
     const holder = await device.spawn(['python3', '-c', HOLD]);
     await holder.until(/^1$/m);
     const refused = assert.rejects(engine.toggleService({ action: 'close' }), { code: 'BUSY' });
-    await until(async () => WAITS_FOR_LOCK.test(await device.read('/proc/locks')));
+    await untilLockIsAwaited(device);
     await engine.clock.advance(31);
     await refused;
     await holder.kill('SIGKILL');
   });
 
-  it('says what is missing, where python3 is', async () => {
-    const real = (await device.ok('readlink', '-f', '/usr/bin/python3')).trim();
+  it('says what is missing, where perl is', async () => {
+    const real = (await device.ok('readlink', '-f', '/usr/bin/perl')).trim();
     await moveAway(real);
     await assert.rejects(engine.toggleService({ action: 'close' }), { code: 'UFW_NOT_FOUND' });
     await device.ok('mv', '-f', `${real}${AWAY}`, real);

@@ -1,5 +1,6 @@
 /** Waits for what happens by itself; rejects where it does not in time, which is half a minute if nobody says otherwise. */
 import { strict as assert } from 'node:assert';
+import type { Device } from '../device/device';
 
 const PATIENCE_MS = 30_000;
 
@@ -10,3 +11,10 @@ export async function until(holds: () => Promise<boolean>, patienceMs = PATIENCE
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
+
+/** In what the kernel says of locks: somebody waits for one that another holds. */
+const AWAITED = /^\d+: -> POSIX/m;
+
+/** A program on the device waits for a lock, as a change does that has been planned while a ufw command runs. */
+export const untilLockIsAwaited = (device: Pick<Device, 'read'>): Promise<void> =>
+  until(async () => AWAITED.test(await device.read('/proc/locks')));

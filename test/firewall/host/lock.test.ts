@@ -1,12 +1,12 @@
 /** The program that holds ufw's lock, on a lock of its own. */
 import { strict as assert } from 'node:assert';
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'mocha';
-import { holding } from '../../../firewall/host/lock';
+import { hold } from '../../../firewall/host/lock';
 
 describe('The holder of the lock', () => {
   let folder: string;
@@ -18,7 +18,7 @@ describe('The holder of the lock', () => {
   after(() => rm(folder, { recursive: true, force: true }));
 
   const start = (longestS?: number): ChildProcess => {
-    const holder = spawn('python3', holding(join(folder, 'lock'), longestS), { stdio: ['pipe', 'pipe', 'inherit'] });
+    const holder = hold(join(folder, 'lock'), longestS);
     holder.stdin?.write('\n');
     return holder;
   };
