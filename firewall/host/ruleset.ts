@@ -78,7 +78,7 @@ const nftRuleset = async (): Promise<string> => (await nft(['-j', 'list', 'rules
 
 async function nft(args: readonly string[]): Promise<string | null> {
   try {
-    const { code, stdout } = await run('nft', args);
+    const { code, stdout } = await run('nft', args, { bytes: true });
     return code === 0 ? stdout : null;
   } catch (error) {
     if (codeOf(error) === 'UFW_NOT_FOUND') return null;

@@ -2,6 +2,7 @@
 import { FirewallError, type Sentence, say } from '../errors';
 import { ANY_SCOPE, type Scope } from '../services/profiles';
 import { type Registry, serviceNamed } from '../services/registry';
+import { asRead } from '../verdicts/owner';
 import type { Ruleset } from '../verdicts/ruleset';
 import { verdictOn } from '../verdicts/verdict';
 import { type Wider, wider } from '../verdicts/wider';
@@ -41,7 +42,8 @@ function wouldOpen(now: Moment, then: Moment, later: Sentence | null): FirewallE
 
 const DIRECTIONS = { in: 'incoming', out: 'outgoing', forward: 'routed' } as const;
 
-function described({ family, direction, decidedBy: { chain, rule } }: Wider): Sentence {
+function described({ family, direction, decidedBy }: Wider): Sentence {
+  const { chain, rule } = asRead(decidedBy);
   if (rule === null) return say`the default policy for ${DIRECTIONS[direction]} packets (${family})`;
   return say`the rule "${rule}" of ${chain} (${family})`;
 }

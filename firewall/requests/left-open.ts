@@ -4,8 +4,8 @@ import { formsIn } from '../host/in-sync';
 import { plannedIn } from '../plan/planned-in';
 import type { StillOpen } from '../results';
 import { rulesetIn } from '../state/kernel';
-import { asRead } from '../state/report';
 import { rulesetAfter } from '../state/ruleset-after';
+import { asRead } from '../verdicts/owner';
 import { type Closing, stillOpen } from '../verdicts/still-open';
 
 /** Of a dry run what would be left open. */

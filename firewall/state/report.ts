@@ -21,7 +21,7 @@ import { ANY_SCOPE, allProfiles, type Profile, profileNamed } from '../services/
 import { partsOf, type Registry } from '../services/registry';
 import { DIRECTIONS, type Direction, POLICY_OF } from '../verdicts/openness';
 import { otherOwners } from '../verdicts/other-owners';
-import type { DecidedBy } from '../verdicts/owner';
+import { asRead } from '../verdicts/owner';
 import { type ServiceVerdict, serviceVerdict } from '../verdicts/service';
 import { namedFor, verdictOn } from '../verdicts/verdict';
 import { yieldToEventLoop } from '../yield';
@@ -207,8 +207,6 @@ function serviceReport(
     consequence: service.consequence,
   };
 }
-
-export const asRead = (by: DecidedBy): DecidedBy => ({ ...by, rule: by.rule && fromBytes(by.rule) });
 
 const stateIn = ({ families }: ServiceVerdict, family: Family): Openness =>
   families.find((one) => one.family === family)?.state ?? 'closed';

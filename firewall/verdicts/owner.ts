@@ -1,4 +1,5 @@
 /** Whose a rule is, guessed from where it stands and what it says. */
+import { fromBytes } from '../printable';
 
 /** What decided: a rule, or the policy of a chain. */
 export interface DecidedBy {
@@ -9,6 +10,13 @@ export interface DecidedBy {
   /** `ufw` for what `ufw` commands make, `ufw base rules`, `policy`, a program's name, or `other`. */
   owner: string;
 }
+
+/** As a person reads it: what programs print is bytes, see `run`. */
+export const asRead = (by: DecidedBy): DecidedBy => ({
+  ...by,
+  chain: fromBytes(by.chain),
+  rule: by.rule && fromBytes(by.rule),
+});
 
 /** Each of them once. */
 export const distinct = (deciders: readonly DecidedBy[]): DecidedBy[] => [

@@ -42,6 +42,43 @@ describe('A reading of the kernel', () => {
     assert.deepEqual(await device.neighbour.probe([{ proto: 'tcp', port: 22, family: 'ipv4' }]), ['filtered']);
   });
 
+  it('shows what others have written in their own letters', async () => {
+    await device.ok(
+      'nft',
+      'table inet others { chain c { type filter hook input priority -5; log prefix "Tür" drop; }; }',
+    );
+    await device.ok('iptables', '-N', 'Aufzüge');
+    await device.ok(
+      'iptables',
+      '-A',
+      'Aufzüge',
+      '-p',
+      'tcp',
+      '--dport',
+      '22',
+      '-j',
+      'ACCEPT',
+      '-m',
+      'comment',
+      '--comment',
+      '扉',
+    );
+    await device.ok('iptables', '-I', 'INPUT', '-j', 'Aufzüge');
+    const found = (await engine.read()).services.find(({ id }) => id === 'ssh');
+    const told = found?.decidedBy.in.map(({ chain, rule }) => `${chain}: ${rule}`) ?? [];
+    assert.ok(
+      told.some((one) => /^nft inet others c: .*"prefix":"Tür"/.test(one)),
+      told.join('\n'),
+    );
+    assert.ok(
+      told.some((one) => /^Aufzüge: .*扉/.test(one)),
+      told.join('\n'),
+    );
+    await device.ok('iptables', '-D', 'INPUT', '-j', 'Aufzüge');
+    await device.ok('iptables', '-F', 'Aufzüge');
+    await device.ok('iptables', '-X', 'Aufzüge');
+  });
+
   for (const [what, script] of Object.entries({
     'is not there': 'exit 127',
     'cannot speak to the kernel': 'echo "netlink: Error: cache initialization failed" >&2; exit 1',
