@@ -6,10 +6,10 @@ import { existsSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import execa, { type ExecaChildProcess } from 'execa';
-import { FirewallError, notPermitted, say } from '../errors';
+import { codeOf, FirewallError, notPermitted, say } from '../errors';
 import type { Settings } from '../messages';
 import { time } from './clock';
-import { allowUnreadInput, ENVIRONMENT, notFound } from './run';
+import { allowUnreadInput, ENVIRONMENT, ending } from './run';
 
 /** Where ufw has kept its lock since 0.36. Before, it had none: then this one is made, and in nobody's way. */
 const LOCK_FILE = '/run/ufw.lock';
@@ -89,12 +89,9 @@ export function startHolder(settings: Pick<Settings, 'etcUfw'>): Holder {
   holder.stderr?.on('data', (chunk) => {
     errors += String(chunk).slice(0, 2000);
   });
-  const closed = new Promise((resolve) => holder.once('close', resolve));
   let held = false;
-  const ended = holder.then(async (result) => {
+  const ended = ending(holder).then((result) => {
     held = false;
-    // What it said is read to its end; a program that could not be started says nothing, and closes nothing.
-    if (result.exitCode !== undefined) await closed;
     return result;
   });
   const release = async (): Promise<void> => {
@@ -124,7 +121,12 @@ export function startHolder(settings: Pick<Settings, 'etcUfw'>): Holder {
         remedy: say`Look for a ufw command that does not finish (ps aux | grep ufw), and try again.`,
       });
     }
-    if ((answer as { code?: string }).code === 'ENOENT') throw notFound('perl');
+    if (codeOf(answer) === 'ENOENT') {
+      throw new FirewallError('UFW_NOT_FOUND', {
+        what: say`perl, which holds ufw's lock, was not found.`,
+        remedy: say`Install perl on the device: sudo apt-get install perl-base`,
+      });
+    }
     if (/^Permission denied/m.test(errors))
       throw notPermitted(say`this user does not have permission to take ufw's lock ${path}.`);
     throw new FirewallError('INTERNAL', {

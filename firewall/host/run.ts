@@ -1,5 +1,6 @@
 /** Runs programs: argument lists only, never a shell, with a fixed search path, locale, time limit and output limit. */
-import execa, { type ExecaChildProcess } from 'execa';
+import type { Readable } from 'node:stream';
+import execa, { type ExecaChildProcess, type ExecaReturnValue } from 'execa';
 import { codeOf, FirewallError, say } from '../errors';
 
 export interface Outcome {
@@ -32,34 +33,64 @@ export async function run(program: string, args: readonly string[], options: Run
     env: ENVIRONMENT,
     extendEnv: false,
     reject: false,
-    stripFinalNewline: false,
-    maxBuffer: MAX_OUTPUT,
-    encoding,
+    // Collected here: execa's own way takes as long as starting the program does.
+    buffer: false,
     cleanup: !options.outlives,
     // Without input there is none to read, so that nothing can wait for an answer.
     ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: Buffer.from(options.input, encoding) }),
   });
   allowUnreadInput(child);
+  const output = [child.stdout, child.stderr].map((stream) => collect(child, stream, encoding));
   // Not execa's own time limit: it hands it on to Node.js, whose timer outlives a program that could not be started.
   let isLate = false;
+  let giveUp: () => void = () => undefined;
+  const late = new Promise<void>((resolve) => {
+    giveUp = resolve;
+  });
   const timer = setTimeout(() => {
     isLate = true;
     child.kill('SIGTERM');
+    for (const stream of [child.stdout, child.stderr]) stream?.destroy();
+    giveUp();
   }, options.timeoutMs ?? TIMEOUT_MS);
-  const result = await child;
+  const result = await ending(child, late);
   clearTimeout(timer);
   if (isLate) throw new FirewallError('TIMEOUT', { what: say`${program} did not finish in time.`, state: null });
-  if (result.exitCode !== undefined) return { code: result.exitCode, stdout: result.stdout, stderr: result.stderr };
+  if (result.exitCode !== undefined) {
+    const [stdout = '', stderr = ''] = output.map(({ text }) => text);
+    return { code: result.exitCode, stdout, stderr };
+  }
   if (codeOf(result) === 'ENOENT') throw notFound(program);
   const what = result.signal ? say`${program} was terminated by ${result.signal}.` : say`${program} could not be run.`;
   throw new FirewallError('INTERNAL', { what, state: null }, result);
+}
+
+/** What a program prints, as far as it has; one that prints without end is ended. */
+function collect(child: ExecaChildProcess, stream: Readable | null, encoding: 'latin1' | 'utf8'): { text: string } {
+  const output = { text: '' };
+  stream?.setEncoding(encoding).on('data', (chunk: string) => {
+    if (output.text.length + chunk.length > MAX_OUTPUT) child.kill('SIGKILL');
+    else output.text += chunk;
+  });
+  return output;
+}
+
+/**
+ * How a program ended, once all that it said is read; one that could not be started says nothing, and closes nothing.
+ * @param late where others still hold its output then, nobody waits for them any longer
+ */
+export async function ending(child: ExecaChildProcess, late?: Promise<void>): Promise<ExecaReturnValue> {
+  const closed = new Promise<void>((resolve) => child.once('close', () => resolve()));
+  const result = await child;
+  if (result.exitCode !== undefined) await (late ? Promise.race([closed, late]) : closed);
+  return result;
 }
 
 /**
  * Lets a program end without reading what it is given, as a sudo that refuses does. For execa that is a program that could
  * not be run, whose exit code and output are dropped.
  */
-export function allowUnreadInput(child: ExecaChildProcess<string>): void {
+export function allowUnreadInput(child: ExecaChildProcess): void {
   child.stdin?.removeAllListeners('error').on('error', () => undefined);
 }
 

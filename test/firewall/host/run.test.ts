@@ -26,6 +26,26 @@ describe('A program that is run', () => {
     });
   }
 
+  it('is not waited for longer where what it has started still holds its output', async () => {
+    await assert.rejects(run('sh', ['-c', 'sleep 3 & exit 0'], { timeoutMs: 200 }), { code: 'TIMEOUT' });
+  });
+
+  it('is ended where it prints without end', async () => {
+    await assert.rejects(run('yes', []), { code: 'INTERNAL', message: /SIGKILL/ });
+  });
+
+  it('is heard to its end, in bytes or in letters', async () => {
+    const print = [
+      '-c',
+      'i=0; while [ $i -lt 3000 ]; do echo "Tür $i"; i=$((i + 1)); done; exec >&-; echo "Ende ü" >&2',
+    ];
+    const lines = Array.from({ length: 3000 }, (_, at) => `Tür ${at}\n`).join('');
+    assert.deepEqual(await run('sh', print), { code: 0, stdout: lines, stderr: 'Ende ü\n' });
+    const bytes = (text: string) => Buffer.from(text).toString('latin1');
+    const { stdout, stderr } = await run('sh', print, { bytes: true });
+    assert.deepEqual([stdout, stderr], [bytes(lines), bytes('Ende ü\n')]);
+  });
+
   it('gets all of its input', async () => {
     const { code, stdout } = await run('cat', [], { input: MUCH });
     assert.deepEqual([code, stdout === MUCH], [0, true]);
