@@ -6,6 +6,7 @@ import { strict as assert } from 'node:assert';
 import { dirname } from 'node:path';
 import { before, it } from 'mocha';
 import type { ScheduleResult } from '../../firewall/results';
+import { startNodeRed } from '../device/node-red';
 import { describeAsRoot, useSystemdDevice } from '../device/systemd/suite';
 import { until } from '../firewall/until';
 import { AGENT, askAgent, COMMAND, requestOf, setUp } from './as-apollo';
@@ -48,6 +49,31 @@ const hourOf = (wall: number): number => new Date(wall).getUTCHours();
 const isBetween = (wall: number, from: number, to: number): boolean => hourOf(wall) >= from && hourOf(wall) < to;
 const isMinutes = (wall: number, hour: number, from: number, to: number): boolean =>
   hourOf(wall) === hour && new Date(wall).getUTCMinutes() >= from && new Date(wall).getUTCMinutes() < to;
+
+/** The same schedules as nodes, which register them when flows start, each with a node that prints what it says. */
+const FLOW = [
+  { id: 'tab', type: 'tab', label: 'Flow' },
+  ...Object.entries(KINDS).flatMap(([name, { port, hours, exceptions = [] }]) => [
+    {
+      ...{
+        id: `port-${port}`,
+        type: 'schedule-service',
+        z: 'tab',
+        x: 100,
+        y: 100,
+        version: 1,
+        name,
+        hours,
+        exceptions,
+      },
+      ...{ service: `${port}/tcp`, timeZone: 'UTC', cutConnections: false, wires: [[`said-${port}`]] },
+    },
+    {
+      ...{ id: `said-${port}`, type: 'debug', z: 'tab', x: 300, y: 100, name: `${port}`, active: true, console: true },
+      ...{ tosidebar: false, complete: 'payload', targetType: 'msg', wires: [] },
+    },
+  ]),
+];
 
 /** When the power is cut, at the edge in the midst of it, and the last time that is remembered by then. */
 const CUTS: Record<string, { settled: string | null; seen: number }> = {
@@ -115,13 +141,32 @@ describeAsRoot('A standing schedule', function () {
         at('18:00'),
       );
     }
-    await ask('override', { id: 'port-9200', action: 'open' }, at('18:50'));
+  };
+
+  /** While a Node-RED runs as a user whose flow has these schedules, and has registered them. Its clock shows this. */
+  const withNodeRed = async (wall: number, look: () => Promise<unknown>) => {
+    const environment = Object.entries(clock(wall)).map(([name, value]) => `export ${name}='${value}'\n`);
+    await device.ok('cp', '-p', AGENT, '/run/agent');
+    // sudo gives the agent an environment of its own, so it gets its clock here.
+    await device.write('/run/late-agent', `#!/bin/sh\n${environment.join('')}exec /run/agent\n`, 0o755);
+    await device.ok('mount', '--bind', '/run/late-agent', AGENT);
+    const nodeRed = await startNodeRed(device, FLOW, { env: clock(wall) });
+    try {
+      for (const port of ports) await nodeRed.until(new RegExp(`\\[debug:${port}\\]`));
+      await look();
+    } finally {
+      await nodeRed.kill();
+      await device.ok('umount', AGENT);
+    }
   };
 
   for (const [moment, { settled, seen }] of Object.entries(CUTS))
     for (const [what, wall] of Object.entries(CLOCKS))
       it(`holds where the power is cut ${moment}, and the clock then shows ${what}`, async () => {
-        await registerAll();
+        // Either by root, or by the nodes of a Node-RED that runs as a user.
+        if (moment === 'at the edge') await withNodeRed(at('18:00'), async () => undefined);
+        else await registerAll();
+        await ask('override', { id: 'port-9200', action: 'open' }, at('18:50'));
         const environment = Object.entries(clock(wall)).map(([name, value]) => `Environment=${name}=${value}\n`);
         await device.write(DROP_IN, `[Service]\n${environment.join('')}`);
         await device.ok('sync');
@@ -130,6 +175,10 @@ describeAsRoot('A standing schedule', function () {
         await device.powerCut();
         await device.boot();
         assert.deepEqual(await byKind(), wanted(wall, seen));
+        if (moment === 'at the edge') {
+          await withNodeRed(wall, async () => assert.deepEqual(await byKind(), wanted(wall, seen)));
+          assert.deepEqual(await byKind(), wanted(wall, seen));
+        }
         // Before anybody could reach it, and again when the clock is right.
         assert.equal((await settle(at('19:10'))).code, 0);
         assert.deepEqual(await byKind(), wanted(at('19:10'), seen));

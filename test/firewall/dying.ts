@@ -42,13 +42,8 @@ export const DYING: readonly Dying[] = [
     moments: ['kill'],
   },
   {
-    name: 'change-web-ports',
-    change: (engine) => engine.changeWebPorts({ http: 1780, https: 1443 }),
-    moments: ['kill', 'kill-after'],
-  },
-  {
     name: 'change-web-ports, keeping the old ones',
     change: (engine) => engine.changeWebPorts({ http: 1780, https: 1443, keepOldOpen: 3600 }),
-    moments: ['kill'],
+    moments: ['kill', 'kill-after'],
   },
 ];

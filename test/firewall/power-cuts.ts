@@ -27,7 +27,6 @@ export const POWER_CUTS: readonly PowerCut[] = [
   { name: 'toggle-service, as an operator asks for it', change: { ...toggle({ action: 'close' }), order: ORDER } },
   { name: 'toggle-service for a while', change: toggle({ service: '9100/tcp', action: 'open', duration: 3600 }) },
   { name: 'set-profile', change: { method: 'setProfile', request: { profile: 'standard', optionalServices: 'open' } } },
-  { name: 'change-web-ports', change: { method: 'changeWebPorts', request: { http: 1780, https: 1443 } } },
   {
     name: 'change-web-ports, keeping the old ones',
     change: { method: 'changeWebPorts', request: { http: 1780, https: 1443, keepOldOpen: 3600 } },
