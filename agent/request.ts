@@ -8,6 +8,7 @@ import {
   settings as settingsSchema,
 } from '../firewall/messages';
 import { perform } from '../firewall/requests/perform';
+import { version } from '../package.json';
 
 /** In bytes. No valid request comes near this size; settings with a hundred services are a few kilobytes. */
 const MAX_REQUEST = 1024 * 1024;
@@ -20,9 +21,9 @@ export async function agent(): Promise<void> {
   try {
     const { settings, call } = requestOf(await input());
     for (const signal of ENDING) process.on(signal, () => undefined);
-    process.stdout.write(JSON.stringify({ result: await perform(settings, call) }));
+    process.stdout.write(JSON.stringify({ version, result: await perform(settings, call) }));
   } catch (error) {
-    process.stdout.write(JSON.stringify({ error: errorReport(error) }));
+    process.stdout.write(JSON.stringify({ version, error: errorReport(error) }));
     process.exitCode = 1;
   }
 }

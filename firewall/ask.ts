@@ -6,7 +6,7 @@ import { remote } from './sudo';
 
 /** @throws FirewallError, see the contract. */
 export const ask = <M extends Method>(settings: Settings, call: Call<M>): Promise<Answers[M]> =>
-  isDirect(settings) ? perform(settings, call) : remote({ settings, call });
+  isDirect(settings) ? perform(settings, call) : remote(settings, call);
 
 const isDirect = ({ privilege }: Settings): boolean =>
   privilege === 'root' || (privilege === 'auto' && process.getuid?.() === 0);

@@ -404,6 +404,8 @@ const terms = {
 
 /** One request to the engine, as the agent gets it on its standard input. */
 export const agentRequest = z.strictObject({
+  /** That of the package that asks. */
+  version: z.optional(text),
   settings,
   call: z.discriminatedUnion('method', [
     z.strictObject({ method: z.literal('read'), request: readRequest }),
@@ -423,20 +425,21 @@ export const agentRequest = z.strictObject({
 export type AgentRequest = z.infer<typeof agentRequest>;
 
 /** What can be asked of the engine, and the request that goes with it. */
-export interface Requests {
-  read: z.infer<typeof readRequest>;
-  setProfile: SetProfileRequest;
-  toggleService: ToggleServiceRequest;
-  changeWebPorts: ChangeWebPortsRequest;
-  confirm: ConfirmRequest;
-  restore: RestoreRequest;
-  schedule: ScheduleRequest;
-  unschedule: z.infer<typeof unscheduleRequest>;
-  override: OverrideRequest;
-  backups: Record<string, never>;
-  settle: Record<string, never>;
-  news: NewsRequest;
-}
+export const REQUESTS = {
+  read: readRequest,
+  setProfile: setProfileRequest,
+  toggleService: toggleServiceRequest,
+  changeWebPorts: changeWebPortsRequest,
+  confirm: confirmRequest,
+  restore: restoreRequest,
+  schedule: scheduleRequest,
+  unschedule: unscheduleRequest,
+  override: overrideRequest,
+  backups: z.strictObject({}),
+  settle: z.strictObject({}),
+  news: newsRequest,
+};
+type Requests = { [Each in keyof typeof REQUESTS]: z.infer<(typeof REQUESTS)[Each]> };
 export type Method = keyof Requests;
 
 /** One question to the engine. @template M which of them it may be */

@@ -5,6 +5,7 @@ import { exists, readText } from './host/files';
 import { INSTALLED } from './host/installed';
 import { run } from './host/run';
 import { type Call, type Method, type Settings, saidByAgent } from './messages';
+import { completed, doneWithout, isDispensable, SETUP_AGAIN, toSend, withoutUnknown } from './other-version';
 import type { Answers } from './results';
 
 /** Where `setup` puts the agent. */
@@ -14,28 +15,46 @@ const PACKAGED = join(__dirname, '..', 'agent');
 /** A change waits for ufw's lock and for late ufw commands; beyond this something hangs. The agent has a limit of its own, which is shorter. */
 const TIMEOUT_MS = 120_000;
 
+/** What the installed program has said that it does not know, so that it is not told in vain each time. */
+const lacking = new Set<string>();
+
 /**
  * Has the agent make a request and gives its answer.
- * @throws FirewallError as the agent reports it; NOT_PERMITTED if sudo refuses, INTERNAL if there is no valid answer.
+ * @throws FirewallError as the agent reports it; NOT_PERMITTED if sudo refuses, OUTDATED if it does not know what is
+ *   asked for, INTERNAL if there is no valid answer.
  */
-export async function remote<M extends Method>(request: { settings: Settings; call: Call<M> }): Promise<Answers[M]> {
+export async function remote<M extends Method>(settings: Settings, call: Call<M>): Promise<Answers[M]> {
   const program = (await exists(INSTALLED_AGENT)) ? [INSTALLED_AGENT] : [process.execPath, join(PACKAGED, 'agent.js')];
-  const { code, stdout, stderr } = await run('sudo', ['-n', ...program], {
-    input: JSON.stringify(request),
-    timeoutMs: TIMEOUT_MS,
-    outlives: true,
-  }).catch((error) => {
-    if (codeOf(error) === 'UFW_NOT_FOUND') throw notPermitted(say`sudo is not installed here.`, error);
-    throw error;
-  });
-  const answer = answerOf<Answers[M]>(stdout);
-  if (answer?.result) return answer.result;
-  if (answer?.error) throw toError(answer.error);
-  if (/^sudo:/m.test(stderr)) throw notPermitted(say`sudo refused (${firstLine(stderr)}).`);
-  throw new FirewallError('INTERNAL', {
-    what: say`the privileged program exited with code ${code} without a response (${firstLine(stderr)}).`,
-    state: say`Read the firewall to see its state.`,
-  });
+  const unknown = new Set<string>();
+  for (let sent = toSend(settings, call, lacking); ; ) {
+    const { code, stdout, stderr } = await run('sudo', ['-n', ...program], {
+      input: JSON.stringify(sent),
+      timeoutMs: TIMEOUT_MS,
+      outlives: true,
+    }).catch((error) => {
+      if (codeOf(error) === 'UFW_NOT_FOUND') throw notPermitted(say`sudo is not installed here.`, error);
+      throw error;
+    });
+    const answer = answerOf<Answers[M]>(stdout);
+    if (answer?.version !== undefined) lacking.clear();
+    if (answer?.result) {
+      const without = [...unknown].filter((key) => !isDispensable(key));
+      // What root's own program answers is taken as it is.
+      return completed(answer.result, without.length > 0 ? [doneWithout(without)] : []) as Answers[M];
+    }
+    if (answer?.error) {
+      const less = withoutUnknown(sent, answer.error.message);
+      if (!less) throw toError(answer.error);
+      for (const key of less.unknown) (isDispensable(key) ? lacking : unknown).add(key);
+      sent = less.sent;
+      continue;
+    }
+    if (/^sudo:/m.test(stderr)) throw notPermitted(say`sudo refused (${firstLine(stderr)}).`);
+    throw new FirewallError('INTERNAL', {
+      what: say`the privileged program exited with code ${code} without a response (${firstLine(stderr)}).`,
+      state: say`Read the firewall to see its state.`,
+    });
+  }
 }
 
 /** What to report if the program installed by `setup` is not this package's, because the package was updated since. */
@@ -47,12 +66,12 @@ export async function outdated(): Promise<readonly string[]> {
   } catch (error) {
     return [`Whether ${INSTALLED} contains the program of this package could not be determined: ${messageOf(error)}`];
   }
-  return [
-    `The program in ${INSTALLED} is of another version than this package. Run "sudo npx smartserver-firewall setup" again, in the folder where this package is installed for Node-RED (~/.node-red).`,
-  ];
+  return [`The program in ${INSTALLED} is of another version than this package. ${SETUP_AGAIN}`];
 }
 
 interface AgentAnswer<Result> {
+  /** That of the program; one before 1.1 says nothing of it. */
+  version?: string;
   result?: Result;
   error?: { code: string; message: string; said?: unknown };
 }
