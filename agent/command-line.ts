@@ -15,7 +15,8 @@ import {
 import { made } from '../firewall/requests/order';
 import { perform } from '../firewall/requests/perform';
 import { registryOf } from '../firewall/services/registry';
-import { errorReport } from './request';
+import { makeKey, showKey, signText } from './keys';
+import { errorReport, input } from './request';
 import { setup } from './setup';
 import { backupLines, changeLines, statusLines } from './words';
 
@@ -91,6 +92,23 @@ function commands(): Command {
       const request = check(changeWebPortsRequest, { mode: 'repair' });
       report(made(await question({ method: 'changeWebPorts', request })), changeLines);
     });
+  const key = program.command('key').description('the key pair of an operator of a fleet');
+  key
+    .command('make <file>')
+    .description('make a pair: write the private key to a new file, print the public key')
+    .action(async (file: string) =>
+      report(await makeKey(file), ({ publicKey }) => [`The private key is in ${file}. Public key:`, publicKey]),
+    );
+  key
+    .command('show <file>')
+    .description('print the public key that belongs to a private key')
+    .action(async (file: string) => report(await showKey(file), ({ publicKey }) => [publicKey]));
+  program
+    .command('sign <file> <name>')
+    .description(
+      'sign a request from standard input with the private key in a file, by the name that devices know it by',
+    )
+    .action(async (file: string, name: string) => print([JSON.stringify(await signText(file, name, await input()))]));
   program
     .command('settle')
     .description('do what is due (for timers and at boot)')

@@ -47,7 +47,8 @@ export function requestOf(text: string): AgentRequest {
   return request;
 }
 
-async function input(): Promise<string> {
+/** All of standard input. @throws FirewallError INVALID_INPUT where it is larger than any request */
+export async function input(): Promise<string> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of process.stdin) {

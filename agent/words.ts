@@ -22,7 +22,7 @@ export function statusLines(state: State): string[] {
     ...leases.map(({ service, until }) => `Temporary, until ${until}: ${service}`),
     ...(lastRequest
       ? [
-          `Last request of an operator: ${lastRequest.id}, issued ${lastRequest.issued}${lastRequest.undone ? '; undone since' : ''}`,
+          `Last request of an operator: ${lastRequest.id}, issued ${lastRequest.issued}${lastRequest.key ? `, signed with the key ${lastRequest.key}` : ''}${lastRequest.undone ? '; undone since' : ''}`,
         ]
       : []),
     ...[

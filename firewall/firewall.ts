@@ -155,7 +155,7 @@ export class Firewall {
   async fleet(envelope: unknown, limits?: Limits, asking?: Asking): Promise<FleetDone> {
     // Only here: a reading by the agent does not wait for these schemas.
     const { fleet } = require('./fleet/fleet') as typeof import('./fleet/fleet');
-    return fleet(envelope, (call) => this.#ask(call, asking), limits);
+    return fleet(envelope, (call) => this.#ask(call, asking), this.#settings, limits);
   }
 
   /** The backups there are, the newest first. @throws FirewallError NOT_PERMITTED */

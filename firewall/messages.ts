@@ -11,6 +11,7 @@ import { isTimeZone } from './calendar/wall-clock';
 import { secondsIn } from './duration';
 import { FirewallError, phrase, type Sentence, say } from './errors';
 import { givenAction, givenNumber, givenProfile } from './given';
+import { publicKeyFault, publicKeyText } from './operator-key';
 import { printable } from './printable';
 import { isAddress, normalAddress } from './rules/address';
 import { isPortSpec } from './services/port-spec';
@@ -23,7 +24,7 @@ const text = z.string().check(z.maxLength(MAX_TEXT));
 const someText = text.check(z.minLength(1));
 
 /** A service, custom service or profile name: letters, digits and dashes, so it is safe in a file name and on a terminal. */
-const name = z
+export const name = z
   .string()
   .check(
     z.regex(
@@ -119,6 +120,49 @@ export const customProfile = z.strictObject({
 /** In all profiles together: the settings go with each request. */
 const MOST_OPEN = 1000;
 
+const isRepeated = (value: unknown, at: number, values: readonly unknown[]): boolean => values.indexOf(value) !== at;
+
+/** In its one form. What is no public key may be a private one: an error never shows it. */
+const publicKey = z.pipe(
+  z.string().check(
+    z.check(({ value, issues }) => {
+      const message = publicKeyFault(value);
+      if (message) issues.push({ code: 'custom', message, input: value, params: { isSecret: true } });
+    }),
+  ),
+  z.transform(publicKeyText),
+);
+
+/** A key whose owner may send requests to this device, and what else it allows. */
+const operatorKey = z.strictObject({
+  name,
+  publicKey,
+  /** Its requests may not let anything more in or out. */
+  onlyTighten: z._default(z.boolean(), false),
+  /** Its requests may say `force`. */
+  force: z._default(z.boolean(), false),
+});
+export type OperatorKey = z.infer<typeof operatorKey>;
+
+/** For a few operators, and twice as many while they change their keys. */
+const MOST_KEYS = 20;
+
+const operatorKeys = z.array(operatorKey).check(
+  z.maxLength(MOST_KEYS),
+  z.check(({ value, issues }) => {
+    for (const field of ['name', 'publicKey'] as const) {
+      const index = value.map((key) => key[field]).findIndex(isRepeated);
+      const message = phrase`must not be that of another key`;
+      if (index >= 0) issues.push({ code: 'custom', message, input: value, path: [index, field] });
+    }
+  }),
+);
+
+/** The name of a device or a group in a fleet, as in a topic. */
+const fleetName = z
+  .string()
+  .check(z.regex(/^[A-Za-z0-9._-]{0,64}$/, phrase`must be at most 64 letters, digits or . _ -`));
+
 /** What differs from a factory device: the config node `smartserver`. Every property has the contract's default. */
 export const settings = z.strictObject({
   privilege: z._default(z.enum(['auto', 'root', 'sudo']), 'auto'),
@@ -137,6 +181,11 @@ export const settings = z.strictObject({
   managementFrom: z._default(address, ''),
   /** The port at which lockdown lets the device reach its operator: an MQTT broker's `8883/tcp`. */
   managementTo: z._default(z.union([portSpec, z.literal('')]), ''),
+  /** Who may sign requests to this device as one of a fleet. With any, requests that none of them has signed are refused. */
+  operatorKeys: z._default(operatorKeys, []),
+  /** Whom signed requests have to be for, apart from all: this device, and its group; empty: it has no name, or is in none. */
+  fleetDevice: z._default(fleetName, ''),
+  fleetGroup: z._default(fleetName, ''),
   keepBackups: z._default(z.int().check(z.minimum(1), z.maximum(1000)), 20),
   etcUfw: z._default(absolutePath, '/etc/ufw'),
   defaultUfw: z._default(absolutePath, '/etc/default/ufw'),
@@ -154,8 +203,6 @@ const hoursOf = {
 
 const MOST_HOURS = 100;
 const MOST_EXCEPTIONS = 1000;
-
-const isRepeated = (value: unknown, at: number, values: readonly unknown[]): boolean => values.indexOf(value) !== at;
 
 /** A day on which other hours hold than those of the week; none: closed. */
 const exception = z.strictObject({
@@ -392,7 +439,11 @@ export const moment = z
   .check(z.regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z$/, MOMENT_HELP), z.refine(isMoment, MOMENT_HELP));
 
 /** Which of an operator's requests a change is made for, and until when it is wanted. */
-export const order = z.strictObject({ id: requestId, issued: moment, expires: moment });
+export const order = z.strictObject({
+  ...{ id: requestId, issued: moment, expires: moment },
+  /** The name of the key that has signed it; left out where none has. */
+  key: z.optional(name),
+});
 export type Order = z.infer<typeof order>;
 
 /** What goes with a change. */
@@ -469,7 +520,8 @@ export function check<Schema extends z.ZodMiniType>(schema: Schema, value: unkno
   const parsed = schema.safeParse(copy);
   if (parsed.success) return parsed.data;
   const { path, issue } = faultIn(parsed.error);
-  const got = printable(valueAt(copy, issue?.path ?? []));
+  const isSecret = issue?.code === 'custom' && issue.params?.isSecret === true;
+  const got = isSecret ? say`a text that is not shown` : printable(valueAt(copy, issue?.path ?? []));
   // Sentences of this file's own are translated; zod's are not.
   const reason = (issue?.message ?? 'not understood').slice(0, 300);
   const said = issue?.code === 'custom' || issue?.code === 'invalid_format' ? { template: reason, values: [] } : reason;

@@ -151,8 +151,15 @@ export const state = z.strictObject({
   pending: pendingReport.nullable(),
   leases: z.array(z.strictObject({ service: z.string(), until: z.string() })),
   schedules: z.array(scheduleReport),
-  /** The operator's request that was carried out last; `undone` if its change has been undone since. */
-  lastRequest: z.strictObject({ id: z.string(), issued: z.string(), undone: z.boolean() }).nullable(),
+  /**
+   * The operator's request that was carried out last; `undone` if its change has been undone since, `key` names the key that
+   * had signed it, or is null.
+   */
+  lastRequest: z
+    .strictObject({ id: z.string(), issued: z.string(), undone: z.boolean(), key: z.string().nullable() })
+    .nullable(),
+  /** The names of the keys of which one has to have signed an operator's request; none: it need not be signed. */
+  operatorKeys: z.array(z.string()),
   /**
    * What a killed ufw left behind, which restore-firewall puts right; and files of this package's own that are damaged,
    * which the next change sets aside.

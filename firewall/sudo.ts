@@ -5,7 +5,7 @@ import { exists, readText } from './host/files';
 import { INSTALLED } from './host/installed';
 import { run } from './host/run';
 import { type Call, type Method, type Settings, saidByAgent } from './messages';
-import { completed, doneWithout, isDispensable, SETUP_AGAIN, toSend, withoutUnknown } from './other-version';
+import { completed, isDispensable, SETUP_AGAIN, toSend, withoutUnknown } from './other-version';
 import type { Answers } from './results';
 
 /** Where `setup` puts the agent. */
@@ -15,7 +15,7 @@ const PACKAGED = join(__dirname, '..', 'agent');
 /** A change waits for ufw's lock and for late ufw commands; beyond this something hangs. The agent has a limit of its own, which is shorter. */
 const TIMEOUT_MS = 120_000;
 
-/** What the installed program has said that it does not know, so that it is not told in vain each time. */
+/** The paths of what the installed program has said that it does not know, so that it is not told in vain each time. */
 const lacking = new Set<string>();
 
 /**
@@ -25,7 +25,7 @@ const lacking = new Set<string>();
  */
 export async function remote<M extends Method>(settings: Settings, call: Call<M>): Promise<Answers[M]> {
   const program = (await exists(INSTALLED_AGENT)) ? [INSTALLED_AGENT] : [process.execPath, join(PACKAGED, 'agent.js')];
-  const unknown = new Set<string>();
+  const unknown: string[] = [];
   for (let sent = toSend(settings, call, lacking); ; ) {
     const { code, stdout, stderr } = await run('sudo', ['-n', ...program], {
       input: JSON.stringify(sent),
@@ -37,15 +37,13 @@ export async function remote<M extends Method>(settings: Settings, call: Call<M>
     });
     const answer = answerOf<Answers[M]>(stdout);
     if (answer?.version !== undefined) lacking.clear();
-    if (answer?.result) {
-      const without = [...unknown].filter((key) => !isDispensable(key));
-      // What root's own program answers is taken as it is.
-      return completed(answer.result, without.length > 0 ? [doneWithout(without)] : []) as Answers[M];
-    }
+    // What root's own program answers is taken as it is.
+    if (answer?.result) return completed(answer.result, settings, unknown) as Answers[M];
     if (answer?.error) {
       const less = withoutUnknown(sent, answer.error.message);
       if (!less) throw toError(answer.error);
-      for (const key of less.unknown) (isDispensable(key) ? lacking : unknown).add(key);
+      unknown.push(...less.unknown);
+      for (const path of less.unknown.filter(isDispensable)) lacking.add(path);
       sent = less.sent;
       continue;
     }

@@ -1,13 +1,16 @@
 /** The lists in the dialog of the configuration node `smartserver`. It keeps no state. */
 window.smartserverConfiguration = {
-  /** Creates the three lists; returns a function that returns their contents. */
+  /** Creates the lists; returns a function that returns their contents. */
   prepare(node) {
-    const { fillIn, portList, serviceList, profileList } = window.smartserverConfiguration;
+    const { fillIn, portList, serviceList, profileList, keyList } = window.smartserverConfiguration;
     fillIn(node);
     const ports = portList(node);
     const services = serviceList(node);
     const profiles = profileList(node, services);
-    return () => ({ servicePorts: ports(), customServices: services(), customProfiles: profiles() });
+    const keys = keyList(node);
+    return () => ({
+      ...{ servicePorts: ports(), customServices: services(), customProfiles: profiles(), operatorKeys: keys() },
+    });
   },
 
   /** A setting missing from a hand-written flow has its default: an empty field would be stored as an empty string. */
@@ -97,6 +100,32 @@ window.smartserverConfiguration = {
     return () =>
       collect((line) => ({ open: collectors.get(line)() })).map(({ name, incoming, outgoing, open }) => ({
         ...{ name, incoming, outgoing, open },
+      }));
+  },
+
+  /** The operators' keys, and what each allows as one choice. */
+  keyList(node) {
+    const { records, textOf } = window.smartserverFirewall;
+    const { asList, select, textField } = window.smartserverConfiguration;
+    const list = $('#smartserver-operator-keys');
+    const rights = {
+      most: node._('rights.most'),
+      tighten: node._('rights.tighten'),
+      force: node._('rights.force'),
+      tightenForce: node._('rights.tightenForce'),
+    };
+    const collect = asList(node, list, node._('button.addKey'), (line, key) => {
+      textField(line, 'name', node._('label.keyName'), node._('placeholder.keyName')).val(textOf(key.name));
+      const field = textField(line, 'publicKey', node._('label.publicKey'), node._('placeholder.publicKey'));
+      field.val(textOf(key.publicKey)).attr('autocomplete', 'off');
+      const given = key.onlyTighten === true ? ['tighten', 'tightenForce'] : ['most', 'force'];
+      select(line, 'rights', node._('label.rights'), rights).val(given[key.force === true ? 1 : 0]);
+    });
+    list.editableList('addItems', records(node.operatorKeys));
+    return () =>
+      collect().map(({ name, publicKey, rights: given }) => ({
+        ...{ name, publicKey },
+        ...{ onlyTighten: given.startsWith('tighten'), force: given === 'force' || given === 'tightenForce' },
       }));
   },
 

@@ -308,6 +308,15 @@ window.smartserverFirewall = {
   },
   /** A port number, or nothing. */
   isWebPort: (value) => window.smartserverFirewall.isWhole(value, 1, 65535) || (value ?? '') === '',
+  /** The name of a device or a group in a fleet, or nothing. */
+  isFleetName: (value) => value === undefined || (typeof value === 'string' && /^[A-Za-z0-9._-]{0,64}$/.test(value)),
+  isPrivateKey: (value) => smartserverFirewallServices.isPrivateKey(window.smartserverFirewall.textOf(value)),
+  /** An operator's public key in its one form; null where the text is none. */
+  publicKeyIn(value) {
+    const { publicKeyFault, publicKeyText } = smartserverFirewallServices;
+    const text = window.smartserverFirewall.textOf(value);
+    return publicKeyFault(text) ? null : publicKeyText(text);
+  },
   isPort: (value) => typeof value === 'string' && smartserverFirewallServices.isPortSpec(value),
   /** A whole number from `least` to `most`. */
   isWhole(value, least, most) {

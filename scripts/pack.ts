@@ -1,8 +1,8 @@
 /**
  * `npm run pack:offline`: the package as delivered to users, one `.tgz` in the project's folder (or in the folder named).
  * It is self-contained, so it installs with or without a network, and has no dependencies: third-party code is part of
- * three bundles, `program.js`, `command-line.js` and `nodes.js` in `dist/agent/`, with the licences in THIRD-PARTY.md and an
- * SBOM in sbom.cdx.json.
+ * three bundles, `program.js`, `command-line.js` and `nodes.js` in `dist/agent/`, with the licences in THIRD-PARTY.md, an SBOM in
+ * sbom.cdx.json, and a VEX in vex.cdx.json.
  */
 import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { buildSync, type Metafile } from 'esbuild';
 import { BUNDLE } from './bundle';
+import { vexOf } from './vex';
 
 const root = resolve(__dirname, '..', '..');
 const read = (...path: string[]): string => readFileSync(join(root, ...path), 'utf8');
@@ -41,7 +42,8 @@ function fill(stage: string): void {
   const agent = join(stage, 'dist', 'agent');
   for (const path of ['dist/agent', 'dist/nodes/locales', 'dist/nodes/icons', 'examples', 'resources'])
     cpSync(join(root, path), join(stage, path), { recursive: true });
-  for (const name of ['README.md', 'CHANGELOG.md', 'LICENSE']) cpSync(join(root, name), join(stage, name));
+  for (const name of ['README.md', 'CHANGELOG.md', 'SECURITY.md', 'LICENSE'])
+    cpSync(join(root, name), join(stage, name));
   cpSync(join(root, 'docs'), join(stage, 'docs'), { recursive: true });
   for (const name of readdirSync(join(root, 'dist', 'nodes')).filter((file) => file.endsWith('.html')))
     cpSync(join(root, 'dist', 'nodes', name), join(stage, 'dist', 'nodes', name));
@@ -65,7 +67,9 @@ function fill(stage: string): void {
   writeFileSync(join(stage, 'package.json'), `${JSON.stringify(kept, null, 2)}\n`);
   const bundled = bundledPackages([metafile as Metafile, ...INSTALLED.map(metaOf)]);
   writeFileSync(join(stage, 'THIRD-PARTY.md'), notices(bundled));
-  writeFileSync(join(stage, 'sbom.cdx.json'), `${JSON.stringify(sbom(bundled), null, 2)}\n`);
+  const bom = sbom(bundled);
+  writeFileSync(join(stage, 'sbom.cdx.json'), `${JSON.stringify(bom, null, 2)}\n`);
+  writeFileSync(join(stage, 'vex.cdx.json'), `${JSON.stringify(vexOf(bom), null, 2)}\n`);
 }
 
 interface Bundled {
@@ -112,9 +116,9 @@ const notices = (bundled: readonly Bundled[]): string =>
 const fenced = (text: string): string => `\`\`\`\n${text}\n\`\`\``;
 
 /** CycloneDX 1.5. */
-function sbom(bundled: readonly Bundled[]): object {
+function sbom(bundled: readonly Bundled[]) {
   const purl = (name: string, version: string): string => `pkg:npm/${name.replace('@', '%40')}@${version}`;
-  const component = (type: string, name: string, version: string, licence: string): object => ({
+  const component = (type: string, name: string, version: string, licence: string) => ({
     ...{ type, name, version, purl: purl(name, version), 'bom-ref': purl(name, version) },
     licenses: [{ license: { id: licence } }],
   });

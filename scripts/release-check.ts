@@ -33,6 +33,7 @@ export async function refusals(folder: string, checks: Checks, tag?: string): Pr
     ...ofChangelog(version, read('CHANGELOG.md')),
     ...ofTree(git('status', '--porcelain')),
     ...ofLock(version, JSON.parse(read('package-lock.json'))),
+    ...ofContact(read('SECURITY.md')),
   ];
   for (const [name, check] of Object.entries(checks)) {
     try {
@@ -69,6 +70,12 @@ function isDate(text: string): boolean {
 function ofTree(changes: readonly string[]): string[] {
   if (changes.length === 0) return [];
   return [`There are uncommitted changes: ${changes.map((line) => line.trim()).join(', ')}.`];
+}
+
+/** Whoever finds a vulnerability has to be able to report it. */
+function ofContact(security: string): string[] {
+  if (!/@example\.com/.test(security) && /[\w.-]+@[\w-]+\.\w/.test(security)) return [];
+  return ['SECURITY.md has no address to which vulnerabilities can be reported.'];
 }
 
 interface Lock {

@@ -35,6 +35,36 @@ describe('The README', () => {
   });
 });
 
+describe('The page on IEC 62443-4-2', () => {
+  const page = read('docs', 'iec-62443-4-2.md');
+  const lines = page.split('\n').filter((line) => /^\| (CR|NDR|EDR) /.test(line));
+
+  it('names for each requirement tests that exist', () => {
+    assert.ok(lines.length > 20);
+    for (const line of lines) {
+      const [, requirement, , , tests = ''] = line.split('|').map((cell) => cell.trim());
+      const named = [...tests.matchAll(/`(test\/[\w/-]+\.test\.ts)` “([^”]+)”/g)];
+      assert.equal(named.length, tests.split(/; (?=`)/).length, requirement);
+      for (const [, path = '', title = ''] of named) {
+        const titles = [...read(path).matchAll(/\bit\(\s*(['`])(.*)\1/g)].map((match) => match[2] ?? '');
+        assert.ok(
+          titles.some((one) => one.includes(title)),
+          `${requirement}: ${path} has no test “${title}”`,
+        );
+      }
+    }
+  });
+
+  it('is about each requirement once, in the order of the standard', () => {
+    const numbers = lines.map((line) => /(\d)\.(\d+)/.exec(line)?.slice(1).map(Number) ?? []);
+    const order = numbers.map(([part = 0, number = 0]) => part * 100 + number);
+    assert.deepEqual(
+      order,
+      [...new Set(order)].sort((a, b) => a - b),
+    );
+  });
+});
+
 describe('The documentation of fleets', () => {
   it('has a JSON Schema that matches the schemas ("npm run schema" writes it)', () => {
     assert.equal(read('docs', 'fleet.schema.json'), fleetSchema());

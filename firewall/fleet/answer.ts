@@ -32,7 +32,11 @@ const online = z.strictObject({
   }),
   lastRequest: state.shape.lastRequest.meta({
     description:
-      'The last request carried out; “undone” if its change has since been undone, by hand or because it was not confirmed.',
+      'The last request carried out; “undone” if its change has since been undone, by hand or because it was not confirmed; “key”: the name of the key that had signed it, or null.',
+  }),
+  operatorKeys: state.shape.operatorKeys.meta({
+    description:
+      'The names of the keys of which one has to have signed a request; none: whoever may publish requests controls the firewall.',
   }),
 });
 

@@ -8,6 +8,7 @@ import {
   changeWebPortsRequest,
   confirmRequest,
   moment,
+  name,
   readRequest,
   requestId,
   restoreRequest,
@@ -15,10 +16,24 @@ import {
   toggleServiceRequest,
 } from '../messages';
 
+/** No request comes near this size, in bytes. */
+export const MAX_ENVELOPE = 64 * 1024;
 /** A request is valid for so long at most, in ms. */
 const LONGEST_MS = 7 * 24 * 3600 * 1000;
 
+/** All devices, those of a group, or one. */
+const recipient = z
+  .string()
+  .check(z.regex(/^(all|(group|device)\/[A-Za-z0-9._-]{1,64})$/, phrase`must be all, group/NAME or device/NAME`));
+
 const common = {
+  to: z.optional(
+    recipient.check(
+      z.describe(
+        'Whom a signed request is for: all, group/NAME or device/NAME. Others refuse it (NOT_SIGNED). Not looked at in a request that need not be signed.',
+      ),
+    ),
+  ),
   id: requestId.check(
     z.describe('Identifies the request uniquely: a repeated id is answered, but not carried out a second time.'),
   ),
@@ -73,5 +88,24 @@ export const fleetRequest = action.check(
   ),
 );
 export type FleetRequest = z.infer<typeof fleetRequest>;
+
+/** Base64 has several texts for the same bytes; only one of them is taken. */
+const isSignature = (text: string): boolean =>
+  text.length === 88 && Buffer.from(text, 'base64').toString('base64') === text;
+
+/** A request that an operator has signed: it says the same, and nobody else can have said it. */
+export const signedRequest = z.strictObject({
+  signed: z
+    .string()
+    .check(
+      z.maxLength(MAX_ENVELOPE),
+      z.describe('The text of a request, as JSON, with “to”: the bytes that are signed, in UTF-8.'),
+    ),
+  key: name.check(z.describe('The name of the key, as in the configuration of the devices.')),
+  signature: z
+    .string()
+    .check(z.refine(isSignature), z.describe('The Ed25519 signature of these bytes (RFC 8032), in base64.')),
+});
+export type SignedRequest = z.infer<typeof signedRequest>;
 
 export const FLEET_ACTIONS = action.def.options.flatMap(({ shape }) => shape.action.def.values);

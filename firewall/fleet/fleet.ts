@@ -1,12 +1,13 @@
 /** From an operator's request to the engine's calls, and from what comes of them to the answer. */
 
 import { readable } from '../bounded';
-import { asFirewallError, FirewallError, inEnglish, say } from '../errors';
-import { type Call, check, type Method, requestId } from '../messages';
+import { asFirewallError, type FirewallError, inEnglish } from '../errors';
+import { type Call, check, type Method, type OperatorKey, requestId } from '../messages';
 import { isCarriedOut, isRepetition } from '../requests/order';
 import type { Answers, ChangeResult, Confirmation, Repetition, State } from '../results';
 import type { FleetResult } from './answer';
 import { FLEET_ACTIONS, type FleetRequest, fleetRequest } from './envelope';
+import { opened, refuseBeyond, requestIn, type Trust } from './signature';
 import { summaryOf } from './summary';
 
 /** Has the engine make a call. */
@@ -24,8 +25,6 @@ export interface FleetDone {
   error: FirewallError | null;
 }
 
-/** No request comes near this size, in bytes. */
-const MAX_ENVELOPE = 64 * 1024;
 /** Warnings in an answer, and characters in each: they may quote what stands in files. */
 const MOST_WARNINGS = 10;
 const LONGEST_TEXT = 500;
@@ -33,7 +32,7 @@ const LONGEST_TEXT = 500;
 /**
  * Does what the envelope asks for. Never rejects.
  */
-export async function fleet(envelope: unknown, ask: Ask, limits: Limits = {}): Promise<FleetDone> {
+export async function fleet(envelope: unknown, ask: Ask, trust: Trust, limits: Limits = {}): Promise<FleetDone> {
   const started = process.hrtime.bigint();
   const answer = (known: Partial<FleetResult>, ended: Pick<FleetResult, 'outcome'> & Partial<FleetResult>) => ({
     ...NOTHING_KNOWN,
@@ -45,10 +44,11 @@ export async function fleet(envelope: unknown, ask: Ask, limits: Limits = {}): P
   });
   let known: Partial<FleetResult> = {};
   try {
-    const value = parsed(envelope);
+    const { request: value, key } = opened(parsed(envelope), trust);
     known = namesOf(value);
     const request = check(fleetRequest, value);
-    return { result: answer(known, await carriedOut(request, ask, limits)), error: null };
+    if (key) refuseBeyond(key, request, trust);
+    return { result: answer(known, await carriedOut(request, ask, key, limits)), error: null };
   } catch (cause) {
     // Whatever it is: an operator who hears nothing takes the device for one that is off.
     const error = asFirewallError(cause);
@@ -68,15 +68,7 @@ function parsed(envelope: unknown): unknown {
   const text = readable('the request', () =>
     typeof envelope === 'string' || Buffer.isBuffer(envelope) ? envelope : null,
   );
-  if (text === null) return envelope;
-  if (Buffer.byteLength(text) > MAX_ENVELOPE) {
-    throw new FirewallError('INVALID_INPUT', { what: say`the request is larger than ${MAX_ENVELOPE / 1024} KB.` });
-  }
-  try {
-    return JSON.parse(text.toString());
-  } catch (error) {
-    throw new FirewallError('INVALID_INPUT', { what: say`the request is not valid JSON.` }, error);
-  }
+  return text === null ? envelope : requestIn(text.toString());
 }
 
 /** What an answer can say of a request that may not be valid: which one it was. */
@@ -94,11 +86,11 @@ function namesOf(value: unknown): Pick<FleetResult, 'id' | 'action'> {
 type End = Pick<FleetResult, 'outcome'> & Partial<FleetResult>;
 
 /** @throws FirewallError EXPIRED, INVALID_INPUT for a reading; of a change the engine decides, when it is carried out. */
-async function carriedOut(envelope: FleetRequest, ask: Ask, { onlyTighten = false }: Limits): Promise<End> {
+async function carriedOut(envelope: FleetRequest, ask: Ask, key: OperatorKey | null, limits: Limits): Promise<End> {
   const { id, issued, expires } = envelope;
-  const order = { id, issued, expires };
+  const order = { id, issued, expires, ...(key && { key: key.name }) };
   const limited = <Request extends { onlyTighten: boolean }>(request: Request): Request =>
-    onlyTighten ? { ...request, onlyTighten } : request;
+    limits.onlyTighten || key?.onlyTighten ? { ...request, onlyTighten: true } : request;
   switch (envelope.action) {
     case 'set-profile':
       return afterChange(await ask({ method: 'setProfile', request: limited(envelope.request), order }));

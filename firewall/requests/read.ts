@@ -35,7 +35,8 @@ export async function stateOf(
   surroundings: Surroundings,
 ): Promise<State> {
   const inSync = await isInSync(snapshot, kernel);
-  return report({ snapshot, kernel, inSync, registry: registryFor(settings, snapshot), ...surroundings });
+  const operatorKeys = settings.operatorKeys.map(({ name }) => name);
+  return report({ snapshot, kernel, inSync, registry: registryFor(settings, snapshot), operatorKeys, ...surroundings });
 }
 
 /** @throws FirewallError UFW_NOT_FOUND, UFW_FILES_UNREADABLE, NOT_PERMITTED */

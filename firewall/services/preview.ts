@@ -11,6 +11,7 @@ import { type Registry, registryOf } from './registry';
 
 export { inLargestUnit, secondsIn } from '../duration';
 export { folded, givenProfile } from '../given';
+export { isPrivateKey, publicKeyFault, publicKeyText } from '../operator-key';
 export { isPortSpec } from './port-spec';
 
 /** A configuration node's settings as the editor has them: not checked yet, and with defaults left out. */

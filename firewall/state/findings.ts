@@ -4,7 +4,23 @@ import type { Finding } from '../results';
 import { type DisputedLine, FILE_NAMES } from '../rules/ufw-settings';
 import type { Snapshot } from './snapshot';
 
-export const findings = ({ settings }: Pick<Snapshot, 'settings'>): Finding[] => settings.disputed.map(disputedSetting);
+export const findings = (
+  { settings, schedule }: Pick<Snapshot, 'settings' | 'schedule'>,
+  operatorKeys: readonly string[],
+): Finding[] => [
+  ...settings.disputed.map(disputedSetting),
+  ...(schedule.lastRequest && !schedule.lastRequest.key && operatorKeys.length === 0 ? [UNSIGNED] : []),
+];
+
+/** The device is one of a fleet: it has carried out an operator's request, and nobody had signed it. */
+const UNSIGNED: Finding = {
+  id: 'unsigned-requests',
+  severity: 'high',
+  service: null,
+  text: 'Requests to the fleet need not be signed here: whoever may publish at the broker controls this firewall.',
+  remedy: "Enter the operators' public keys in the SmartServer configuration.",
+  reference: 'docs/decisions/signed-requests.md',
+};
 
 function disputedSetting({ file, line, text, option, isUnclear }: DisputedLine): Finding {
   const isOverride = !isUnclear && file === 'ufwConf' && option.startsWith('DEFAULT_');

@@ -50,11 +50,13 @@ export interface Facts {
   clock: Clock;
   /** The device's time zone. */
   zone: string;
+  /** The names of the operators' keys. */
+  operatorKeys: readonly string[];
 }
 
 /** The whole report, see the contract. */
 export async function report(facts: Facts): Promise<State> {
-  const { snapshot, kernel, inSync, registry, sockets, nginx, clock, zone } = facts;
+  const { snapshot, kernel, inSync, registry, sockets, nginx, clock, zone, operatorKeys } = facts;
   const active = isActive(snapshot, kernel);
   const services: ServiceReport[] = [];
   for (const service of registry.services) {
@@ -84,7 +86,7 @@ export async function report(facts: Facts): Promise<State> {
     openUnused: services.filter((service) => service.listening === false && isOpen(service)).map(({ id }) => id),
     otherOwners: rulesetIn(kernel).flatMap(otherOwners).map(fromBytes),
     unreadable: unreadable.map(fromBytes),
-    findings: findings(snapshot),
+    findings: findings(snapshot, operatorKeys),
     webPorts: webReport(snapshot, kernel, nginx),
     pending: pending && {
       ...{ id: pending.id, action: pending.action },
@@ -97,8 +99,9 @@ export async function report(facts: Facts): Promise<State> {
     schedules: scheduleReports(snapshot.schedule, services, clock, zone),
     lastRequest: lastRequest && {
       ...{ id: lastRequest.id, issued: lastRequest.issued },
-      undone: lastRequest.undone === true,
+      ...{ undone: lastRequest.undone === true, key: lastRequest.key ?? null },
     },
+    operatorKeys: [...operatorKeys],
     leftovers: leftovers(snapshot, kernel),
     inSync,
   };

@@ -1,6 +1,7 @@
 /** An operator's requests where Node-RED is an unprivileged user, across a reboot, and with a clock that jumps. */
 import { strict as assert } from 'node:assert';
 import { afterEach, before, it } from 'mocha';
+import { madePair, signedWith } from '../../firewall/fleet/signature';
 import { Engine } from '../device/engine';
 import { useShared } from '../device/suite';
 import { makeClock } from '../device/systemd/clock';
@@ -54,7 +55,18 @@ describeAsRoot('An operator’s request', function () {
     user = await asApollo();
     assert.deepEqual([await outcome(user, confirm), await outcome(user, newer)], ['repeated', 'SUPERSEDED']);
     const { lastRequest } = await user.read();
-    assert.deepEqual(lastRequest, { id: confirm.id, issued: confirm.issued, undone: false });
+    assert.deepEqual(lastRequest, { id: confirm.id, issued: confirm.issued, undone: false, key: null });
+  });
+
+  it('that has to be signed is so in Node-RED, and through sudo the key is recorded with the change', async () => {
+    const pair = madePair();
+    const settings = { operatorKeys: [{ name: 'operator', publicKey: pair.publicKey }] };
+    const { uid, gid } = device.account;
+    engine = await Engine.start(device, settings, { uid, gid });
+    const content = { ...ssh('close', -1000), to: 'all' };
+    assert.equal(await outcome(engine, content), 'NOT_SIGNED');
+    assert.equal(await outcome(engine, signedWith(pair.privateKey, 'operator', JSON.stringify(content))), 'changed');
+    assert.equal((await engine.read()).lastRequest?.key, 'operator');
   });
 
   it('that nobody confirms before a reboot is reverted by it, still counts as carried out, and is reported as undone', async () => {
@@ -64,7 +76,12 @@ describeAsRoot('An operator’s request', function () {
     await user.stop();
     await device.reboot();
     user = await asApollo();
-    assert.deepEqual((await user.read()).lastRequest, { id: envelope.id, issued: envelope.issued, undone: true });
+    assert.deepEqual((await user.read()).lastRequest, {
+      id: envelope.id,
+      issued: envelope.issued,
+      undone: true,
+      key: null,
+    });
     assert.equal(await outcome(user, envelope), 'repeated');
     assert.deepEqual(await everything(device), factory);
   });

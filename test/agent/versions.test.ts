@@ -7,6 +7,7 @@ import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { before, beforeEach, it } from 'mocha';
+import { madePair, signedWith } from '../../firewall/fleet/signature';
 import { check } from '../../firewall/messages';
 import { changeResult, state } from '../../firewall/results';
 import { Engine } from '../device/engine';
@@ -62,6 +63,25 @@ describeAsRoot('Nodes of this version', function () {
     const { warnings } = check(changeResult, await engine.setProfile(asked));
     assert.equal(await probe(22), 'filtered');
     assert.match(warnings.join('\n'), /does not know overrideOthers, duration: done without.*setup/);
+  });
+
+  it('carry out what an operator has signed through it, and say whose keys there are', async () => {
+    const { privateKey, publicKey } = madePair();
+    const own = { operatorKeys: [{ name: 'office', publicKey }], fleetDevice: 'plant' };
+    const signer = await Engine.start(device, own, { uid: device.account.uid, gid: device.account.gid });
+    const times = { issued: new Date().toISOString(), expires: new Date(Date.now() + 60_000).toISOString() };
+    const text = {
+      to: 'device/plant',
+      id: 'one',
+      ...times,
+      action: 'toggle-service',
+      request: { service: 'ssh', action: 'close' },
+    };
+    const result = await signer.fleet(signedWith(privateKey, 'office', JSON.stringify(text)));
+    assert.equal(result.outcome, 'changed', JSON.stringify(result));
+    assert.equal(await probe(22), 'filtered');
+    const { operatorKeys, lastRequest } = check(state, await signer.read());
+    assert.deepEqual([operatorKeys, lastRequest?.id, lastRequest?.key], [['office'], 'one', null]);
   });
 
   it('refuse what it does not know otherwise, and change nothing', async () => {

@@ -113,7 +113,9 @@ const STATES: [name: string, type: string, prepare: (page: Page, editor: Editor)
     async (page, editor) => {
       await page.click('#node-input-btn-device-add');
       await editor.dialogOpen('#node-config-dialog-ok');
-      for (const name of ['add a port', 'add a service', 'add a profile', 'open a service']) await add(page, name);
+      const buttons = ['add a port', 'add a service', 'add a profile', 'open a service', 'add a key'];
+      for (const name of buttons) await add(page, name);
+      await page.fill('#node-config-input-fleetDevice', 'plant/7');
       await page.fill('#node-config-input-managementFrom', 'here');
       await page.fill('#node-config-input-keepBackups', '0');
       await page.fill('#node-config-input-etcUfw', 'etc');

@@ -1,6 +1,7 @@
 /** The edit dialogs in a real browser: each opens, takes values, and keeps them across a deploy and a reload. */
 import assert from 'node:assert/strict';
 import type { Page } from 'playwright-core';
+import { madePair } from '../../firewall/fleet/signature';
 import { useShared } from '../device/suite';
 import { until } from '../firewall/until';
 import { Editor } from './browser';
@@ -631,6 +632,26 @@ describe('the dialogs', function () {
     await profiles.getByRole('combobox', { name: 'Direction' }).nth(1).selectOption('both');
     await profiles.getByRole('textbox', { name: 'Only on interface' }).nth(1).fill('eth0');
     assert.equal(await reason('customProfiles').textContent(), '');
+
+    await fill('fleetDevice', 'plant/7');
+    assert.match((await reason('fleetDevice').textContent()) ?? '', /At most 64 letters/);
+    await fill('fleetDevice', 'plant-7');
+    await fill('fleetGroup', 'north');
+    assert.equal(await reason('fleetDevice').textContent(), '');
+    const [first, second] = [madePair(), madePair()];
+    const keys = page.locator('#smartserver-operator-keys');
+    const keyField = (at: number) => keys.getByRole('textbox', { name: 'Public key' }).nth(at);
+    await add('add a key');
+    await add('add a key');
+    for (const at of [0, 1]) await keys.getByRole('textbox', { name: 'Name' }).nth(at).fill(`operator-${at}`);
+    await keyField(0).fill(first.publicKey);
+    await keyField(1).fill(first.publicKey);
+    assert.match((await reason('operatorKeys').textContent()) ?? '', /must be unique/);
+    await keyField(1).fill(second.privateKey.replace(/\n/g, ' '));
+    assert.match((await reason('operatorKeys').textContent()) ?? '', /a private key, which is no longer secret now/);
+    await keyField(1).fill(second.publicKey);
+    await keys.getByRole('combobox', { name: 'May request' }).nth(1).selectOption('tightenForce');
+    assert.equal(await reason('operatorKeys').textContent(), '');
     await editor.closeWith('#node-config-dialog-ok');
     const device = await page.inputValue('#node-input-device');
     await roundTrip(id);
@@ -653,6 +674,12 @@ describe('the dialogs', function () {
       ],
       managementFrom: '192.168.1.0/24',
       managementTo: '8883/tcp',
+      operatorKeys: [
+        { name: 'operator-0', publicKey: first.publicKey, onlyTighten: false, force: false },
+        { name: 'operator-1', publicKey: second.publicKey, onlyTighten: true, force: true },
+      ],
+      fleetDevice: 'plant-7',
+      fleetGroup: 'north',
       keepBackups: '7',
       etcUfw: '/srv/ufw',
       defaultUfw: '/etc/default/ufw',
@@ -667,6 +694,17 @@ describe('the dialogs', function () {
     assert.equal(await custom.getByRole('textbox', { name: 'Ports' }).inputValue(), '9100/tcp, 9101:9109/udp');
     await editor.closeWith('#node-config-dialog-ok');
     await assertStored(device, expected);
+
+    // A private key that somebody leaves there is not stored.
+    await page.click('#node-input-btn-device-edit');
+    await editor.dialogOpen('#node-config-dialog-ok');
+    await keyField(1).fill(second.privateKey.replace(/\n/g, ' '));
+    await editor.closeWith('#node-config-dialog-ok');
+    await assertStored(device, {
+      ...expected,
+      operatorKeys: expected.operatorKeys.map((key, at) => (at === 1 ? { ...key, publicKey: '' } : key)),
+    });
+    assert.equal(await page.evaluate(`RED.nodes.node("${device}").valid`), false);
     await editor.closeWith('#node-dialog-ok');
   });
 

@@ -79,7 +79,7 @@ describe('What is looked at', () => {
         action: 'set-profile',
       };
       for (const envelope of [value, { ...asked, request: value }, { ...asked, request: { profile: value } }]) {
-        const { error, result } = await fleet(envelope, () => assert.fail('was asked for'));
+        const { error, result } = await fleet(envelope, () => assert.fail('was asked for'), check(settings, {}));
         assert.equal(error?.code, 'INVALID_INPUT');
         assert.ok(JSON.stringify(result).length < 2000);
       }

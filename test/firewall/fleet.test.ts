@@ -2,6 +2,7 @@
 import { strict as assert } from 'node:assert';
 import { afterEach, beforeEach, describe, it } from 'mocha';
 import { type FleetResult, fleetResult, fleetState } from '../../firewall/fleet/answer';
+import { madePair, signedWith } from '../../firewall/fleet/signature';
 import { check } from '../../firewall/messages';
 import { Engine } from '../device/engine';
 import { useDevice, useShared } from '../device/suite';
@@ -67,7 +68,7 @@ describe('A request to a fleet', function () {
     assert.equal(await outcome(envelope), 'repeated');
     assert.equal(await outcome(JSON.stringify(envelope), await begin()), 'repeated');
     assert.deepEqual(await all(), done);
-    assert.deepEqual(await lastRequest(), { id: envelope.id, issued: envelope.issued, undone: false });
+    assert.deepEqual(await lastRequest(), { id: envelope.id, issued: envelope.issued, undone: false, key: null });
     await assertReloadChangesNothing(device);
   });
 
@@ -157,7 +158,7 @@ describe('A request to a fleet', function () {
     const [first, second] = [ssh('close', -3 * MINUTE), ssh('limit', -2 * MINUTE)];
     assert.deepEqual([await outcome(first), await outcome(second)], ['changed', 'changed']);
     await engine.restore({ action: 'undo' });
-    assert.deepEqual(await lastRequest(), { id: second.id, issued: second.issued, undone: true });
+    assert.deepEqual(await lastRequest(), { id: second.id, issued: second.issued, undone: true, key: null });
     const undone = await everything(device);
     const again = await ask(second);
     assert.deepEqual([again.outcome, again.warnings], ['repeated', ['Its change has been undone since.']]);
@@ -165,7 +166,7 @@ describe('A request to a fleet', function () {
     assert.deepEqual(await everything(device), undone);
     const undo = request('restore-firewall', { action: 'undo' }, -MINUTE);
     assert.equal(await outcome(undo), 'changed');
-    assert.deepEqual(await lastRequest(), { id: undo.id, issued: undo.issued, undone: false });
+    assert.deepEqual(await lastRequest(), { id: undo.id, issued: undo.issued, undone: false, key: null });
     assert.equal(await outcome(undo), 'repeated');
   });
 
@@ -192,7 +193,7 @@ describe('A request to a fleet', function () {
         assert.equal(await outcome(request('confirm-change', { id: 'another' })), 'NOTHING_PENDING');
         const confirm = request('confirm-change', { id: byOwn ? envelope.id : pending?.id });
         assert.deepEqual([await outcome(confirm), await outcome(confirm)], ['confirmed', 'repeated']);
-        assert.deepEqual(await lastRequest(), { id: confirm.id, issued: confirm.issued, undone: false });
+        assert.deepEqual(await lastRequest(), { id: confirm.id, issued: confirm.issued, undone: false, key: null });
         assert.equal((await engine.read()).pending, null);
         await engine.restore({ action: 'undo' });
         assert.equal((await lastRequest())?.undone, true);
@@ -207,7 +208,7 @@ describe('A request to a fleet', function () {
       await device.write(`${STATE}/schedule.json`, overdue(await device.read(`${STATE}/schedule.json`)), 0o600);
       assert.match((await later.resume()).join(), /was not confirmed and has been reverted/);
       assert.deepEqual(await everything(device), factory);
-      assert.deepEqual(await lastRequest(), { id: envelope.id, issued: envelope.issued, undone: true });
+      assert.deepEqual(await lastRequest(), { id: envelope.id, issued: envelope.issued, undone: true, key: null });
       assert.equal(await outcome(envelope), 'repeated');
       assert.equal(await outcome(request('confirm-change', { id: envelope.id })), 'NOTHING_PENDING');
       assert.deepEqual(await everything(device), factory);
@@ -267,6 +268,38 @@ describe('A request to a fleet', function () {
     const ended = await Promise.all([engine, ...others].map((one) => outcome(envelope, one)));
     assert.deepEqual(ended.sort(), ['changed', 'repeated', 'repeated']);
     assert.equal((await engine.backups()).length, 1);
+  });
+
+  it('that nobody has signed is a finding, until the device has keys; then it is refused, and nothing is changed', async () => {
+    const unsigned = async () => (await engine.read()).findings.map(({ id }) => id);
+    assert.deepEqual(await unsigned(), []);
+    assert.equal(await outcome(ssh('close', -3 * MINUTE)), 'changed');
+    assert.deepEqual(await unsigned(), ['unsigned-requests']);
+    const pair = madePair();
+    const key = { name: 'operator', publicKey: pair.publicKey };
+    const keys = { operatorKeys: [key], fleetDevice: 'plant-7' };
+    engine = await Engine.start(device, keys);
+    running.push(engine);
+    assert.deepEqual([await unsigned(), (await engine.read()).operatorKeys], [[], ['operator']]);
+    const before = await all();
+    const content = { ...ssh('limit', -2 * MINUTE), to: 'device/plant-7' };
+    const envelope = signedWith(pair.privateKey, 'operator', JSON.stringify(content));
+    const forged = signedWith(madePair().privateKey, 'operator', JSON.stringify(content));
+    for (const one of [content, forged, { ...envelope, signature: forged.signature }]) {
+      assert.equal(await outcome(one), 'NOT_SIGNED');
+    }
+    assert.deepEqual(await all(), before);
+    assert.equal(await outcome(envelope), 'changed');
+    const expected = { id: content.id, issued: content.issued, undone: false, key: 'operator' };
+    assert.deepEqual(await lastRequest(), expected);
+    // By whom it was signed is on disk with the change, for every process, and stays known when the change is undone.
+    await engine.restore({ action: 'undo' });
+    const later = await Engine.start(device, keys);
+    running.push(later);
+    assert.deepEqual((await later.read()).lastRequest, { ...expected, undone: true });
+    assert.equal(await outcome(envelope, later), 'repeated');
+    engine = await begin();
+    assert.deepEqual(await unsigned(), []);
   });
 
   it('that is none changes nothing, fails with a code, and blocks nothing', async () => {

@@ -26,8 +26,17 @@ export class Member {
     public nodeRed: InsideProcess,
   ) {}
 
-  /** A device of a group, connected to the office's broker. Close `device` when done. */
-  static async open(office: Office, name: string, group: string, installation?: Installation): Promise<Member> {
+  /**
+   * A device of a group, connected to the office's broker. Close `device` when done.
+   * @param configuration settings of its configuration node
+   */
+  static async open(
+    office: Office,
+    name: string,
+    group: string,
+    installation?: Installation,
+    configuration: object = {},
+  ): Promise<Member> {
     const device = await Device.open();
     try {
       await office.reachableFrom(device);
@@ -36,7 +45,11 @@ export class Member {
       const nodeRed = await startNodeRed(device, [], { ...(installation && { installation }) });
       const { port, close } = await device.forward(NODE_RED_PORT);
       const url = `http://127.0.0.1:${port}`;
-      await putFlows(`${url}/`, await filledIn('fleet-device', settings));
+      const flow = await filledIn('fleet-device', settings);
+      await putFlows(
+        `${url}/`,
+        flow.map((node) => (node.type === 'smartserver' ? { ...node, ...configuration } : node)),
+      );
       await press(url, 'fleet-device', 'Open the way to the broker');
       await close();
       await nodeRed.until(/Connected to broker/);

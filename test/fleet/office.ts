@@ -43,7 +43,8 @@ export async function filledIn(name: string, values: Readonly<Record<string, str
     const filled = env.map((one) =>
       one.type === 'cred' ? { name: one.name, type: one.type } : { ...one, value: values[one.name] ?? one.value },
     );
-    return { ...node, env: filled, credentials: { PASSWORD: values.PASSWORD } };
+    const secrets = env.filter(({ type }) => type === 'cred').map(({ name: key }) => [key, values[key]]);
+    return { ...node, env: filled, credentials: Object.fromEntries(secrets) };
   });
 }
 
@@ -156,12 +157,15 @@ export class Office {
     return { username: name, password: passwordOf(name) };
   }
 
-  /** Starts Node-RED with the operator's example. */
-  async startNodeRed(options: Parameters<typeof startNodeRed>[2] = {}): Promise<InsideProcess> {
+  /** Starts Node-RED with the operator's example. @param key what the operator signs with */
+  async startNodeRed(
+    options: Parameters<typeof startNodeRed>[2] = {},
+    key: { KEY_NAME?: string; SIGNING_KEY?: string } = {},
+  ): Promise<InsideProcess> {
     const nodeRed = await startNodeRed(this.device, [], options);
     this.url = `http://127.0.0.1:${(await this.device.forward(NODE_RED_PORT)).port}`;
     // What the broker has lost is sent again after a moment, not after ten seconds.
-    const flow = (await filledIn('fleet-operator', this.operatorSettings)).map((node) =>
+    const flow = (await filledIn('fleet-operator', { ...this.operatorSettings, ...key })).map((node) =>
       node.type === 'delay' ? { ...node, timeout: '1' } : node,
     );
     await putFlows(`${this.url}/`, flow);
@@ -191,6 +195,7 @@ export interface Row {
   online: boolean | null;
   since: string | null;
   profile: string;
+  keys: string;
   request: string;
   status: string;
   why: string;

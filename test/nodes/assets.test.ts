@@ -43,6 +43,10 @@ const RESERVED = [
   ...['reordered', 'resize', 'selected', 'type', 'valid', 'validationErrors', 'w', 'wires', 'x', 'y', 'z'],
 ];
 
+/** As "smartserver-firewall key make" prints them. */
+const PUBLIC_KEY = 'MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=';
+const OTHER_KEY = 'MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=';
+
 describe('each node of the package', () => {
   for (const name of NODES) {
     it(`${name} has a page that registers its name, literally, in a plain script`, () => {
@@ -372,6 +376,7 @@ describe('the choices of the dialogs', () => {
     ];
     const service = (ports: unknown) => [{ id: 'plant', label: 'Plant', ports }];
     const profile = (entry: unknown) => [{ name: 'night', open: [entry] }];
+    const key = (fields: object = {}) => ({ name: 'operator', publicKey: PUBLIC_KEY, ...fields });
     const own: Record<string, readonly unknown[]> = {
       servicePorts: [{ opcua: 5 }, { opcua: null }, { opcua: '55001/tcp' }],
       customServices: [service(undefined), service('22/tcp'), service([]), service(['22/tcp']), service([22])],
@@ -390,6 +395,18 @@ describe('the choices of the dialogs', () => {
         '300.1.1.1',
       ],
       keepBackups: [0, 1, 1000, 1001],
+      operatorKeys: [
+        ...[[], [key()], [key(), key({ name: 'other' })], [key(), key({ publicKey: OTHER_KEY })]],
+        [key(), key({ name: 'other', publicKey: OTHER_KEY, force: true })],
+        ...[` ${PUBLIC_KEY}\n`, `-----BEGIN PUBLIC KEY-----\n${PUBLIC_KEY}\n-----END PUBLIC KEY-----`].map(
+          (publicKey) => [key({ publicKey })],
+        ),
+        [key({ publicKey: PUBLIC_KEY.replace(/.{44}$/, `${'A'.repeat(43)}=`) })],
+        ...['', PUBLIC_KEY.slice(1), PUBLIC_KEY.replace('E=', 'F='), 7].map((publicKey) => [key({ publicKey })]),
+        ...['', 'Operator', 7].map((name) => [key({ name })]),
+      ],
+      fleetDevice: ['plant-7', 'Plant_7.a', 'a/b', '+', 'x'.repeat(64), 'x'.repeat(65)],
+      fleetGroup: ['north', 'no rth'],
     };
     for (const [property, { validate }] of Object.entries(registered.definition?.defaults ?? {})) {
       if (!validate || property === 'version') continue;

@@ -357,6 +357,9 @@ describe('what waits', () => {
   });
 });
 
+/** As "smartserver-firewall key make" prints it. */
+const PUBLIC_KEY = 'MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=';
+
 describe('the configuration', () => {
   afterEach(stop);
 
@@ -368,6 +371,9 @@ describe('the configuration', () => {
       customProfiles: [{ name: 'plant', incoming: 'deny', outgoing: 'deny', open: [] }],
       managementFrom: '192.168.1.0/24',
       managementTo: '8883/tcp',
+      operatorKeys: [{ name: 'operator', publicKey: PUBLIC_KEY, onlyTighten: true, force: false }],
+      fleetDevice: 'plant-7',
+      fleetGroup: 'north',
       etcUfw: '/a',
       defaultUfw: '/b',
       webSite: '/c',
@@ -389,6 +395,8 @@ describe('the configuration', () => {
     ['servicePorts', { opcua: '0/tcp' }],
     ['managementFrom', '300.1.1.1'],
     ['managementTo', 'broker.example:8883'],
+    ['operatorKeys', [{ name: 'operator', publicKey: 'operator' }]],
+    ['fleetDevice', 'plant/7'],
     ['privilege', ['root']],
   ];
   for (const [property, value] of wrong) {

@@ -9,7 +9,7 @@ import { translated } from '../../nodes/translated';
 const root = resolve(__dirname, '..', '..', '..');
 const LANGUAGES = ['de', 'ja'];
 /** Only the command line uses these, and it is in English. */
-const ENGLISH_ONLY = ['agent/setup.ts', 'agent/command-line.ts'];
+const ENGLISH_ONLY = ['agent/setup.ts', 'agent/command-line.ts', 'agent/keys.ts'];
 const TAGGED = /\b(?:say|phrase)`((?:[^`\\]|\\.)*)`/g;
 const PLACE = /\$\{(?:[^{}]|\{[^{}]*\})*\}/g;
 

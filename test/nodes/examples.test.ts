@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fleetRequest } from '../../firewall/fleet/envelope';
+import { madePair, opened, signedWith } from '../../firewall/fleet/signature';
 import { check } from '../../firewall/messages';
 import { devices, type Message, nodeOf, start, stop } from './bench';
 
@@ -100,6 +101,71 @@ describe('the example', () => {
     assert.ok(ahead.issued < first.payload.issued && first.payload.issued < second.payload.issued);
     assert.equal(first.topic, 'smartserver/group/north/firewall/request');
     for (const { payload: envelope } of [first, second]) assert.equal(check(fleetRequest, envelope).id, envelope.id);
+  });
+
+  it('fleet-operator signs if it has a key, and then takes nobody else’s requests for wanted', async () => {
+    const [own, other] = [madePair(), madePair()];
+    process.env.KEY_NAME = 'operator';
+    process.env.SIGNING_KEY = own.privateKey.split('\n')[1];
+    try {
+      await startExample('fleet-operator');
+      const sent = await follow('Lock down a group', 'Request', {
+        payload: { to: 'group/north', action: 'set-profile', request: { profile: 'enhanced' } },
+      });
+      const trust = { fleetDevice: '', fleetGroup: 'north' };
+      const key = { name: 'operator', publicKey: own.publicKey, onlyTighten: false, force: false };
+      const { request } = opened(sent.payload, { ...trust, operatorKeys: [key] });
+      const said = check(fleetRequest, request);
+      assert.deepEqual([said.to, said.action, sent.retain], ['group/north', 'set-profile', true]);
+      const table = async () =>
+        (await follow('GET /fleet.json', 'to a program', { req: { path: '/fleet.json' }, payload: {} })).payload;
+      const heard = (payload: unknown, to = 'group/north') =>
+        named('Requests to groups').send({
+          ...{ topic: `smartserver/${to}/firewall/request`, retain: true },
+          payload: typeof payload === 'string' ? payload : JSON.stringify(payload),
+        });
+      const later = JSON.stringify({ ...said, id: 'later', issued: said.expires });
+      heard({ ...said, id: 'later', issued: said.expires });
+      heard(signedWith(other.privateKey, 'operator', later));
+      heard({ ...sent.payload, signed: later });
+      heard(sent.payload, 'group/south');
+      for (const text of ['', '{', '7']) heard(text);
+      const { requests, refused } = await table();
+      assert.deepEqual([String(requests.map(({ id }: { id: string }) => id)), refused], [said.id, 8]);
+      heard(signedWith(own.privateKey, 'operator', later));
+      assert.equal(String((await table()).requests.map(({ id }: { id: string }) => id)), 'later');
+    } finally {
+      delete process.env.KEY_NAME;
+      delete process.env.SIGNING_KEY;
+    }
+  });
+
+  it('fleet-operator sends nothing with half a key, or with what is no key', async () => {
+    const payload = { to: 'all', action: 'set-profile', request: { profile: 'lockdown' } };
+    await startExample('fleet-operator');
+    try {
+      for (const [name, key] of [
+        ['operator', ''],
+        ['', 'MC4CAQAwBQYDK2VwBCIEIA'],
+        ['operator', 'a secret that is no key'],
+        ['operator', madePair().publicKey],
+      ] as const) {
+        process.env.KEY_NAME = name;
+        process.env.SIGNING_KEY = key;
+        const sent: unknown[] = [];
+        const collect = (message: unknown) => sent.push(message);
+        named('Request').on('input', collect);
+        const error = once(named('as an envelope'), 'call:error');
+        named('Lock down all').send({ payload });
+        const [call] = await error;
+        assert.match(String(call.args[0]), /KEY/);
+        assert.ok(!String(call.args[0]).includes(key) || key === '', 'the key is shown');
+        assert.deepEqual(sent, []);
+      }
+    } finally {
+      delete process.env.KEY_NAME;
+      delete process.env.SIGNING_KEY;
+    }
   });
 
   it('ssh-for-a-visit opens SSH for half an hour, and closes it with its sessions', async () => {

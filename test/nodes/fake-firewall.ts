@@ -235,7 +235,7 @@ export class FakeFirewall implements Device {
   /** With the engine's own rules of what is carried out; only the carrying out is faked. */
   fleet(envelope: unknown, limits?: Limits, asking?: Asking): Promise<FleetDone> {
     this.requests.push({ envelope, limits });
-    return fleet(envelope, (call) => this.#ordered(call, asking), limits);
+    return fleet(envelope, (call) => this.#ordered(call, asking), this.settings, limits);
   }
 
   async #ordered<M extends Method>(call: Call<M>, asking?: Asking): Promise<Answers[M]> {
@@ -381,8 +381,9 @@ export class FakeFirewall implements Device {
       schedules: FakeFirewall.schedules,
       lastRequest: this.lastRequest && {
         ...{ id: this.lastRequest.id, issued: this.lastRequest.issued },
-        undone: this.lastRequest.undone === true,
+        ...{ undone: this.lastRequest.undone === true, key: this.lastRequest.key ?? null },
       },
+      operatorKeys: this.settings.operatorKeys.map(({ name }) => name),
       leftovers: [],
       inSync: true,
     });

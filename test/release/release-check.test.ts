@@ -30,6 +30,7 @@ describe('The check before a release', () => {
     write('package.json', { name: 'doors', version: '1.2.0' });
     write('package-lock.json', LOCK);
     write('CHANGELOG.md', CHANGELOG);
+    write('SECURITY.md', 'Write to security@doors.org.\n');
     for (const [name, content] of Object.entries(files)) write(name, content);
     git('add', '-A');
     git('commit', '-qm', 'Doors');
@@ -105,6 +106,15 @@ describe('The check before a release', () => {
       'package-lock.json has version 1.1.0, but package.json has 1.2.0.',
     ]);
   });
+
+  for (const text of ['Write to security@example.com.', 'Write to us.', '']) {
+    it(`refuses a SECURITY.md that says “${text}”`, async () => {
+      commit('v1.2.0', { 'SECURITY.md': text });
+      assert.deepEqual(await refusals(folder, GREEN), [
+        'SECURITY.md has no address to which vulnerabilities can be reported.',
+      ]);
+    });
+  }
 
   it('refuses what the audit and the scorecard find, and if they cannot check', async () => {
     commit();

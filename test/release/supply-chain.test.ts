@@ -7,6 +7,7 @@ import { join, resolve } from 'node:path';
 import { after, before, describe, it } from 'mocha';
 import { advisoriesIn, auditFaults, signaturesIn } from '../../scripts/audit';
 import { licenceFaults, licensed } from '../../scripts/licences';
+import { vexOf } from '../../scripts/vex';
 import { packed as packPackage, tool } from '../matrix/toolbox';
 
 const root = resolve(__dirname, '..', '..', '..');
@@ -17,6 +18,13 @@ const locked = Object.entries<{ version: string; dev?: boolean; hasInstallScript
 ).filter(([path]) => path !== '');
 /** What the project's dependencies bring along; everything else is tools. */
 const forUsers = locked.filter(([, { dev }]) => !dev);
+
+interface Vulnerability {
+  id: string;
+  source: { url: string };
+  analysis: { state: string; justification?: string; detail: string; firstIssued: string };
+  affects: { ref: string }[];
+}
 
 interface Component {
   type: string;
@@ -78,19 +86,22 @@ describe('The packed package', function () {
     }
   });
 
-  it('has an SBOM that is valid against the CycloneDX 1.5 schema', async () => {
+  it('has an SBOM and a VEX that are valid against the CycloneDX 1.5 schema', async () => {
     const sbom = json(folder, 'sbom.cdx.json');
+    const vex = json(folder, 'vex.cdx.json');
     const library = await tool('@cyclonedx/cyclonedx-library', '10.3.0');
     const schema = (name: string) =>
       json(library, '@cyclonedx', 'cyclonedx-library', 'res', 'schema', `${name}.SNAPSHOT.schema.json`);
     const { default: Ajv } = require(join(await tool('ajv', '8.17.1'), 'ajv'));
-    // This SBOM contains none of what the schema's formats concern: addresses and times.
+    // Addresses and times, which the schema's formats concern, are checked below.
     const ajv = new Ajv({ strict: false, validateFormats: false, allErrors: true });
     for (const name of ['spdx', 'jsf-0.82']) {
       ajv.addSchema(schema(name), `http://cyclonedx.org/schema/${name}.SNAPSHOT.schema.json`);
     }
     const validate = ajv.compile(schema('bom-1.5'));
-    assert.equal(validate(sbom), true, JSON.stringify(validate.errors, null, 2));
+    for (const bom of [sbom, vex]) assert.equal(validate(bom), true, JSON.stringify(validate.errors, null, 2));
+    const [judged] = vex.vulnerabilities;
+    assert.equal(validate({ ...vex, vulnerabilities: [{ ...judged, analysis: { state: 'harmless' } }] }), false);
     const [first, ...others] = sbom.components;
     const { name, ...nameless } = first;
     assert.equal(validate({ ...sbom, components: [nameless, ...others] }), false, name);
@@ -109,7 +120,36 @@ describe('The packed package', function () {
       assert.ok(notices.includes(`## ${name} ${version} (`), name);
     }
     const { name, version } = json(root, 'package.json');
+    assert.deepEqual(json(folder, 'vex.cdx.json').metadata, sbom.metadata);
     assert.deepEqual([sbom.metadata.component.name, sbom.metadata.component.version], [name, version]);
+  });
+});
+
+describe('The VEX', () => {
+  const components = ['cross-spawn', 'zod'].map((name) => ({ name, 'bom-ref': `pkg:npm/${name}@1` }));
+  const bom = { metadata: {}, components };
+
+  it('judges vulnerabilities of what is bundled, each with its reason, source and day', () => {
+    const { vulnerabilities } = vexOf(bom) as { vulnerabilities: Vulnerability[] };
+    assert.ok(vulnerabilities.length > 0);
+    for (const { id, source, analysis, affects } of vulnerabilities) {
+      assert.match(id, /^(CVE-\d{4}-\d{4,}|GHSA(-\w{4}){3})$/);
+      assert.equal(new URL(source.url).protocol, 'https:');
+      assert.ok(analysis.detail.length > 20, id);
+      assert.equal(analysis.state === 'not_affected', analysis.justification !== undefined, id);
+      assert.equal(new Date(analysis.firstIssued).toISOString(), analysis.firstIssued.replace('Z', '.000Z'));
+      for (const { ref } of affects) assert.ok(components.some((one) => one['bom-ref'] === ref));
+    }
+  });
+
+  it('says nothing of what is not bundled: a statement that is left over stops the packing', () => {
+    assert.throws(() => vexOf({ ...bom, components: [] }), /about cross-spawn, which is not bundled/);
+  });
+
+  it('may be empty', () => {
+    assert.deepEqual(vexOf(bom, []), {
+      ...{ bomFormat: 'CycloneDX', specVersion: '1.5', version: 1, metadata: {}, components: [], vulnerabilities: [] },
+    });
   });
 });
 
