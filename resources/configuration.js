@@ -116,10 +116,10 @@ window.smartserverConfiguration = {
     };
     const collect = asList(node, list, node._('button.addKey'), (line, key) => {
       textField(line, 'name', node._('label.keyName'), node._('placeholder.keyName')).val(textOf(key.name));
-      const field = textField(line, 'publicKey', node._('label.publicKey'), node._('placeholder.publicKey'));
-      field.val(textOf(key.publicKey)).attr('autocomplete', 'off');
       const given = key.onlyTighten === true ? ['tighten', 'tightenForce'] : ['most', 'force'];
       select(line, 'rights', node._('label.rights'), rights).val(given[key.force === true ? 1 : 0]);
+      const field = textField(line, 'publicKey', node._('label.publicKey'), node._('placeholder.publicKey'));
+      field.val(textOf(key.publicKey)).attr('autocomplete', 'off');
     });
     list.editableList('addItems', records(node.operatorKeys));
     return () =>
