@@ -1,11 +1,12 @@
 /**
  * The examples of a fleet on each version of Node-RED: the variables of a tab reach the nodes for the broker, TLS and
- * credentials, and a request is carried out and shown.
+ * credentials, and a request is signed, carried out and shown.
  */
 import { strict as assert } from 'node:assert';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'mocha';
+import { madePair } from '../../firewall/fleet/signature';
 import { until } from '../firewall/until';
 import { Member } from '../fleet/member';
 import { Office } from '../fleet/office';
@@ -33,13 +34,22 @@ describe('A fleet', function () {
       const office = await Office.open(['plant']);
       let member: Member | undefined;
       try {
-        await office.startNodeRed({ installation });
-        member = await Member.open(office, 'plant', 'north', installation);
+        const { privateKey, publicKey } = madePair();
+        await office.startNodeRed(
+          { installation },
+          { KEY_NAME: 'operator', SIGNING_KEY: privateKey.split('\n')[1] as string },
+        );
+        member = await Member.open(office, 'plant', 'north', installation, {
+          operatorKeys: [{ name: 'operator', publicKey, onlyTighten: false, force: false }],
+        });
         await until(async () => (await office.table()).counts.online === 1);
         await office.press('Lock down all');
         await until(async () => (await office.table()).counts.done === 1);
         const [plant] = (await office.table()).devices;
-        assert.deepEqual([plant?.profile, plant?.group, plant?.online], ['lockdown', 'north', true]);
+        assert.deepEqual(
+          [plant?.profile, plant?.group, plant?.online, plant?.keys],
+          ['lockdown', 'north', true, 'operator'],
+        );
         // Its last will.
         await member.nodeRed.kill('SIGKILL');
         await until(async () => (await office.table()).counts.online === 0);
