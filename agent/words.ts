@@ -7,6 +7,7 @@ export function statusLines(state: State): string[] {
   const at = { true: 'on', false: 'off' } as const;
   const open = state.services.filter((service) => service.in !== 'closed');
   return [
+    ...state.findings.map(({ severity, text }) => `! ${severity}: ${text.replace(/\p{C}|\p{Zl}|\p{Zp}/gu, '?')}`),
     `Firewall: ${at[`${active}`]} now, ${at[`${enabledAtBoot}`]} at the next boot`,
     `Profile: ${profile.name ?? `none; the closest is ${profile.closest}, with ${profile.differences.length} differences`}`,
     `Default policies: ${policies.incoming} incoming, ${policies.outgoing} outgoing`,

@@ -1,6 +1,8 @@
 /** The front door of the engine. However many of them there are, one request is made at a time, see queue.ts. */
 
 import { ask } from './ask';
+import { readable } from './bounded';
+import { csafQuestion } from './csaf';
 import { stopped } from './errors';
 import type { FleetDone, Limits } from './fleet/fleet';
 import { time } from './host/clock';
@@ -88,10 +90,13 @@ export class Firewall {
 
   /**
    * The current state; changes nothing.
-   * @throws FirewallError UFW_NOT_FOUND, UFW_FILES_UNREADABLE, NOT_PERMITTED
+   * @param csaf security advisories to look at besides those that are known here: a CSAF document, or a list of them
+   * @throws FirewallError UFW_NOT_FOUND, UFW_FILES_UNREADABLE, NOT_PERMITTED; INVALID_INPUT for a document that is none
    */
-  read(asking?: Asking): Promise<State> {
-    return this.#ask({ method: 'read', request: {} }, asking);
+  async read(asking?: Asking, csaf: unknown = []): Promise<State> {
+    const documents = readable('csaf', () => [csaf].flat());
+    const request = documents.length === 0 ? {} : { advisories: check(csafQuestion, { csaf: documents }).csaf };
+    return this.#ask({ method: 'read', request }, asking);
   }
 
   /**

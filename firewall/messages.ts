@@ -8,6 +8,7 @@ import * as z from 'zod/mini';
 import { bounded, property } from './bounded';
 import { isDate, WEEKDAYS } from './calendar/dates';
 import { isTimeZone } from './calendar/wall-clock';
+import { csaf } from './csaf';
 import { secondsIn } from './duration';
 import { FirewallError, phrase, type Sentence, say } from './errors';
 import { givenAction, givenNumber, givenProfile } from './given';
@@ -186,6 +187,16 @@ export const settings = z.strictObject({
   /** Whom signed requests have to be for, apart from all: this device, and its group; empty: it has no name, or is in none. */
   fleetDevice: z._default(fleetName, ''),
   fleetGroup: z._default(fleetName, ''),
+  /**
+   * Who a service talks with, by its id: `{ "lon": ["192.168.10.0/24"] }`. It is looked at where it is used, by `typedPeers`
+   * in peers/typed.ts: nothing that is wrong in it may hold up a lockdown.
+   */
+  peers: z._default(z.union([z.record(z.string(), z.array(z.unknown())), z.unknown()]), {}),
+  /** The version of the device's software, by which known holes are told. */
+  firmware: z._default(
+    z.string().check(z.maxLength(40), z.regex(/^(\d{1,9}(\.\d{1,9})*)?$/, phrase`must be a version like 4.60.023`)),
+    '',
+  ),
   keepBackups: z._default(z.int().check(z.minimum(1), z.maximum(1000)), 20),
   etcUfw: z._default(absolutePath, '/etc/ufw'),
   defaultUfw: z._default(absolutePath, '/etc/default/ufw'),
@@ -272,11 +283,16 @@ const changeOptions = {
   cutConnections: z._default(z.boolean(), false),
   /** Refuse (`WOULD_OPEN`) a change that would let anything more in or out. */
   onlyTighten: z._default(z.boolean(), false),
+  /** Refuse (`WOULD_CUT_OFF`) a change that would cut off a known peer; a lockdown never is. */
+  keepPeers: z._default(z.boolean(), false),
   /** Allow what the lockout guard refuses. */
   force: z._default(z.boolean(), false),
 };
 
-export const readRequest = z.strictObject({});
+export const readRequest = z.strictObject({
+  /** Security advisories to look at besides those that are known here. */
+  advisories: z.optional(z.array(csaf).check(z.maxLength(20))),
+});
 
 export const optionalServices = z.enum(['keep', 'open', 'close']);
 
@@ -284,6 +300,12 @@ export const setProfileRequest = z.strictObject({
   profile: z._default(z.pipe(text, z.transform(givenProfile)), 'enhanced'),
   optionalServices: z._default(optionalServices, 'keep'),
   ownRules: z._default(z.enum(['keep', 'remove']), 'keep'),
+  /**
+   * What `lockdown` leaves of LON and BACnet: open for their peers (as it was, where nobody is known), as they are, or nothing.
+   */
+  buses: z._default(z.enum(['peers', 'keep', 'close']), 'peers'),
+  /** What is open afterwards is so only for the peers of each service, where they are known. */
+  peers: z._default(z.boolean(), false),
   /** With `lockdown`: also block what rules of others would let through, where a rule of ufw's decides before them. */
   overrideOthers: z._default(z.boolean(), false),
   /** All is as it was after so many seconds, but for what was changed since; 0: for good. */

@@ -102,10 +102,10 @@ function doneWithout(paths: readonly string[]): string[] {
 
 /** What an answer of an older program says nothing of, and what that stands for. */
 const LACKING = {
-  service: { decidedBy: { in: [], out: [] }, undecided: [] },
+  service: { decidedBy: { in: [], out: [] }, undecided: [], risk: '' },
   lastRequest: { key: null },
-  state: { findings: [], schedules: [] },
-  result: { stillOpen: [], lease: null },
+  state: { findings: [], schedules: [], peers: null, learning: null },
+  result: { impact: [], stillOpen: [], openToAll: [], lease: null },
 };
 
 /** An answer with all that one of this version has. @param unknown the paths of what the program did not know */

@@ -67,7 +67,9 @@ export const serviceReport = z.strictObject({
   internal: z.boolean(),
   /** Whether a process listens on one of its ports; null where that cannot be known (outgoing services). */
   listening: z.boolean().nullable(),
+  /** What stops when it is closed, and what may happen while it is open. */
   consequence: z.string(),
+  risk: z.string(),
 });
 export type ServiceReport = z.infer<typeof serviceReport>;
 
@@ -80,10 +82,11 @@ const pendingReport = z.strictObject({ id: z.string(), action: z.string(), confi
 const logLevel = z.enum(['off', 'low', 'medium', 'high', 'full']);
 
 const severity = z.enum(['critical', 'high', 'medium', 'low']);
+export type Severity = z.infer<typeof severity>;
 
 /** Something that is wrong. */
 export const finding = z.strictObject({
-  /** Which kind of thing: `disputed-setting`. */
+  /** Which kind of thing: `advisory`, `disputed-setting`, see state/findings.ts. */
   id: z.string(),
   severity,
   /** The service it is about; null for the firewall as a whole. */
@@ -113,6 +116,34 @@ export const scheduleReport = z.strictObject({
   next: z.string().nullable(),
 });
 export type ScheduleReport = z.infer<typeof scheduleReport>;
+
+/** One who talks with the device. */
+export const peerReport = z.strictObject({
+  /** Or a subnet, where there were too many. */
+  address: z.string(),
+  direction,
+  /** Where it is reached; null where that is not known. */
+  interface: z.string().nullable(),
+  /** ISO 8601, UTC. */
+  firstSeen: z.string(),
+  lastSeen: z.string(),
+  /** How many conversations were begun. */
+  count: z.int().min(1),
+});
+export type PeerReport = z.infer<typeof peerReport>;
+
+/** How it was learned who talks. */
+export const learningReport = z.strictObject({
+  /** Whether it is learned now. */
+  on: z.boolean(),
+  /** When it ends; null where it does not by itself. ISO 8601, UTC. */
+  until: z.string().nullable(),
+  /** For how many days was learned. */
+  days: z.number(),
+  /** The services, or ports, of which more addresses were seen than are kept: nobody knows who is missing. */
+  flooded: z.array(z.string()),
+});
+export type LearningReport = z.infer<typeof learningReport>;
 
 /** The machine-readable report of current security settings that IEC 62443-4-2 CR 7.6 RE(1) asks for. */
 export const state = z.strictObject({
@@ -160,6 +191,10 @@ export const state = z.strictObject({
     .nullable(),
   /** The names of the keys of which one has to have signed an operator's request; none: it need not be signed. */
   operatorKeys: z.array(z.string()),
+  /** Who talks, by service, or by port where it is the port of none; null where nobody has ever learned. */
+  peers: z.record(z.string(), z.array(peerReport)).nullable(),
+  /** How it was learned who talks; null where nobody has ever. */
+  learning: learningReport.nullable(),
   /**
    * What a killed ufw left behind, which restore-firewall puts right; and files of this package's own that are damaged,
    * which the next change sets aside.
@@ -225,6 +260,24 @@ export const changeResult = z.strictObject({
   changed: z.boolean(),
   dryRun: z.boolean(),
   stillOpen: z.array(stillOpen),
+  /** Who is cut off: peers that got through before and do not after, and how many of their connections there are. */
+  impact: z.array(
+    z.strictObject({
+      service: z.string(),
+      direction,
+      peers: z.array(
+        z.strictObject({
+          address: z.string(),
+          /** ISO 8601, UTC; null where it was named in the configuration, and not seen. */
+          lastSeen: z.string().nullable(),
+          count: z.int().min(0),
+        }),
+      ),
+      connectionsNow: z.int().min(0),
+    }),
+  ),
+  /** What was to be narrowed to peers, or is a field bus that a lockdown left, and everybody still gets through to. */
+  openToAll: z.array(z.strictObject({ service: z.string(), direction, reason: z.string() })),
   added: z.array(ruleReport),
   removed: z.array(ruleReport),
   policies: policyChanges,

@@ -25,8 +25,9 @@ export function changingNode(RED: NodeAPI, node: Node, def: ChangingDef, change:
   const device = useDevice(RED, node, def.device);
   // A deadline of an earlier change may have passed while flows were stopped.
   resumeDevice(RED, node, device);
-  const { dryRun, onlyTighten, cutConnections, force } = def;
-  const options = { dryRun, onlyTighten, cutConnections, force, confirmWithin: asNumber(def.confirmWithin) };
+  const { dryRun, onlyTighten, keepPeers, cutConnections, force } = def;
+  const confirmWithin = asNumber(def.confirmWithin);
+  const options = { dryRun, onlyTighten, keepPeers, cutConnections, force, confirmWithin };
   const outcomeOf = outcomesOf(RED);
   const show = answerMessages(RED, node, async (msg, asking) => {
     const request: Record<string, unknown> = { ...change.fixed, ...options };
@@ -53,7 +54,9 @@ function outcomesOf(RED: NodeAPI): (result: ChangeResult, done: () => string) =>
 }
 
 /** What would change. */
-function dryRunText(RED: NodeAPI, { added, removed, policies, files }: ChangeResult): string {
+function dryRunText(RED: NodeAPI, { impact, added, removed, policies, files }: ChangeResult): string {
+  const cut = new Set(impact.flatMap(({ peers }) => peers.map(({ address }) => address))).size;
+  if (cut > 0) return RED._('status.wouldCutOff', { number: cut });
   const [more, fewer] = [added.length, removed.length];
   if (more > 0 && fewer > 0) return RED._('status.wouldBoth', { added: more, removed: fewer });
   if (more === 1) return RED._('status.wouldAddOne');

@@ -23,6 +23,9 @@ const PARTS: ReadonlyMap<unknown, (state: State) => unknown> = new Map<unknown, 
   ['fleet', (state) => fleetStateOf(state, version())],
 ]);
 
+const NO_DOCUMENTS = { value: undefined };
+const isGiven = (type: unknown): boolean => type !== undefined && type !== 'str';
+
 /** What must be equal for two payloads to count as the same: everything but the time of reading, `at` in a summary. */
 function comparable(payload: unknown): string {
   return JSON.stringify(payload, (key, value) => (key === 'readAt' || key === 'at' ? undefined : value));
@@ -53,7 +56,10 @@ export = (RED: NodeAPI): void => {
         const what = say`output: must be state, services, rules, profile, findings, service or fleet (got ${printable(def.output)}).`;
         throw new FirewallError('INVALID_INPUT', { what });
       }
-      const state = await device().read(asking);
+      const input = { property: 'csaf', value: def.csaf, type: def.csafType };
+      // Without a place to take them from there are none.
+      const { value: csaf } = isGiven(def.csafType) ? await evaluate(RED, this, msg, input) : NO_DOCUMENTS;
+      const state = await device().read(asking, csaf);
       return { payload: part(state), text: summary(state) };
     };
     answerMessages(RED, this, async (msg, asking): Promise<Answer> => {

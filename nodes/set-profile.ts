@@ -2,7 +2,7 @@ import type { Node, NodeAPI } from 'node-red';
 import type { ChangeResult } from '../firewall/results';
 import { type ChangingDef, changingNode } from './changing-node';
 import { fromStored } from './migrate';
-import { localTime } from './names';
+import { localTime, shortNames } from './names';
 
 /** What a change's `action` says: the name of the profile. */
 const ACTION = /^set-profile (.*)$/;
@@ -14,9 +14,13 @@ export = (RED: NodeAPI): void => {
     ['lockdown', RED._('profile.lockdown')],
   ]);
 
-  function done({ action, lease }: ChangeResult): string {
+  function done({ action, lease, openToAll }: ChangeResult): string {
     const [, name = ''] = ACTION.exec(action) ?? [];
     const profile = labels.get(name) ?? name;
+    if (openToAll.length > 0) {
+      const services = shortNames(RED, [...new Set(openToAll.map(({ service }) => service))]);
+      return RED._('status.profileOpen', { services });
+    }
     return lease
       ? RED._('status.profileUntil', { profile, time: localTime(lease.until) })
       : RED._('status.profileSet', { profile });
@@ -26,8 +30,11 @@ export = (RED: NodeAPI): void => {
     const def = fromStored(RED, this, stored);
     if (!def) return;
     changingNode(RED, this, def, {
-      typed: ['profile', ...(def.duration === undefined || def.duration === '' ? [] : ['duration'])],
-      fixed: { optionalServices: def.optionalServices, ownRules: def.ownRules, overrideOthers: def.overrideOthers },
+      typed: ['profile', ...['duration', 'buses'].filter((one) => def[one] !== undefined && def[one] !== '')],
+      fixed: {
+        ...{ optionalServices: def.optionalServices, ownRules: def.ownRules },
+        ...{ overrideOthers: def.overrideOthers, peers: def.peers },
+      },
       apply: (device, request, asking) => device.setProfile(request, asking),
       done,
     });

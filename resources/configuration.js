@@ -2,14 +2,16 @@
 window.smartserverConfiguration = {
   /** Creates the lists; returns a function that returns their contents. */
   prepare(node) {
-    const { fillIn, portList, serviceList, profileList, keyList } = window.smartserverConfiguration;
+    const { fillIn, keyList, peerList, portList, serviceList, profileList } = window.smartserverConfiguration;
     fillIn(node);
     const ports = portList(node);
     const services = serviceList(node);
     const profiles = profileList(node, services);
     const keys = keyList(node);
+    const peers = peerList(node, services);
     return () => ({
       ...{ servicePorts: ports(), customServices: services(), customProfiles: profiles(), operatorKeys: keys() },
+      peers: peers(),
     });
   },
 
@@ -73,6 +75,51 @@ window.smartserverConfiguration = {
       }));
   },
 
+  /** Who a service talks with; several rows of one service are one list. */
+  peerList(node, services) {
+    const { isRecord, textOf } = window.smartserverFirewall;
+    const { asList, serviceChoice, textField } = window.smartserverConfiguration;
+    const list = $('#smartserver-peers');
+    const collect = asList(node, list, node._('button.addPeers'), (line, { service = 'lon', addresses = [] }) => {
+      serviceChoice(node, line, node._('label.service'), textOf(service), services);
+      const listed = Array.isArray(addresses) ? addresses.map(textOf).join(', ') : '';
+      textField(line, 'addresses', node._('label.addresses'), node._('placeholder.addresses')).val(listed);
+    });
+    const stored = Object.entries(isRecord(node.peers) ? node.peers : {});
+    list.editableList(
+      'addItems',
+      stored.map(([service, addresses]) => ({ service, addresses })),
+    );
+    return () => {
+      const peers = {};
+      for (const { service, addresses } of collect())
+        peers[service] = [...(peers[service] ?? []), ...addresses.split(/[\s,]+/).filter(Boolean)];
+      return peers;
+    };
+  },
+
+  /** A choice among all services, of which some may have been added in this dialog. */
+  serviceChoice(node, line, title, chosen, services) {
+    const { listServices, serviceName } = window.smartserverFirewall;
+    const groups = {
+      incoming: node._('group.incoming'),
+      outgoing: node._('group.outgoing'),
+      own: node._('group.own'),
+    };
+    const choice = window.smartserverConfiguration.select(line, 'service', title, {});
+    const refill = (value) => {
+      const own = services().map((service) => ({ ...service, group: 'own' }));
+      listServices(choice.empty(), groups, [...smartserverFirewallCatalogue, ...own], (one) => serviceName(node, one));
+      const isListed = choice.find('option').is((_, option) => option.value === value);
+      // Ports by number, which an imported flow may contain.
+      if (!isListed) $('<option>').val(value).text(value).appendTo(choice);
+      choice.val(value);
+    };
+    refill(chosen);
+    choice.on('focus', () => refill(choice.val()));
+    return choice;
+  },
+
   /** `services` returns the custom services as they currently are in the dialog. */
   profileList(node, services) {
     const { records, textOf } = window.smartserverFirewall;
@@ -131,29 +178,12 @@ window.smartserverConfiguration = {
 
   /** Within a profile: what it opens. */
   openList(node, profile, open, services) {
-    const { listServices, serviceName, textOf } = window.smartserverFirewall;
-    const { asList, select, textField } = window.smartserverConfiguration;
-    const groups = {
-      incoming: node._('group.incoming'),
-      outgoing: node._('group.outgoing'),
-      own: node._('group.own'),
-    };
+    const { textOf } = window.smartserverFirewall;
+    const { asList, select, serviceChoice, textField } = window.smartserverConfiguration;
     const directions = { in: node._('direction.in'), out: node._('direction.out'), both: node._('direction.both') };
     const list = $('<ol>').appendTo($('<div class="smartserver-nested">').appendTo(profile));
     const collect = asList(node, list, node._('button.addOpen'), (line, entry) => {
-      const choice = select(line, 'service', node._('label.opens'), {});
-      const refill = (chosen) => {
-        const own = services().map((service) => ({ ...service, group: 'own' }));
-        listServices(choice.empty(), groups, [...smartserverFirewallCatalogue, ...own], (one) =>
-          serviceName(node, one),
-        );
-        const isListed = choice.find('option').is((_, option) => option.value === chosen);
-        // Ports by number, which an imported flow may contain.
-        if (!isListed) $('<option>').val(chosen).text(chosen).appendTo(choice);
-        choice.val(chosen);
-      };
-      refill(textOf(entry.service ?? 'https'));
-      choice.on('focus', () => refill(choice.val()));
+      serviceChoice(node, line, node._('label.opens'), textOf(entry.service ?? 'https'), services);
       select(line, 'direction', node._('label.direction'), directions).val(textOf(entry.direction ?? 'in'));
       textField(line, 'from', node._('label.from'), node._('placeholder.from')).val(textOf(entry.from));
       textField(line, 'interface', node._('label.interface'), node._('placeholder.interface')).val(

@@ -114,10 +114,11 @@ window.smartserverFirewall = {
     }
   },
 
-  /** A service's name and the consequence of closing it, in the editor's language if there is a translation. */
+  /** A service's name, the consequence of closing it and the risk of its being open, in the editor's language if there is a translation. */
   serviceName: (node, { id, label }) => window.smartserverFirewall.translatedOr(node, `service.${id}`, label),
   consequence: (node, { id, consequence }) =>
     window.smartserverFirewall.translatedOr(node, `consequence.${id}`, consequence),
+  risk: (node, { id, risk }) => window.smartserverFirewall.translatedOr(node, `risk.${id}`, risk),
 
   /** A missing translation is returned as its key. i18next's own default would be searched for placeholders. */
   translatedOr: (node, key, text) => (node._(key) === key ? text : node._(key)),

@@ -78,26 +78,14 @@ window.smartserverFirewallSidebar = (translate) => {
     return $('<p>').append(document.createTextNode(before), inside, document.createTextNode(after ?? ''));
   }
 
-  function problems({
-    active,
-    enabledAtBoot,
-    inSync,
-    exposedInternal,
-    otherOwners,
-    unreadable,
-    findings = [],
-    leftovers,
-    webPorts,
-  }) {
+  function problems({ active, enabledAtBoot, inSync, otherOwners, unreadable, findings = [], leftovers, webPorts }) {
     const named = (key, texts) => texts.map((text) => translate(`problem.${key}`, { text }));
     return [
+      ...findings.map(({ severity, text, remedy }) =>
+        translate('problem.finding', { severity: translate(`severity.${severity}`), text: `${text} ${remedy}` }),
+      ),
       ...(active !== enabledAtBoot ? [translate('problem.boot')] : []),
       ...(inSync ? [] : [translate('problem.sync')]),
-      ...(exposedInternal.length > 0 ? [translate('problem.exposed', { services: exposedInternal.join(', ') })] : []),
-      ...named(
-        'finding',
-        findings.map(({ text, remedy }) => `${text} ${remedy}`),
-      ),
       ...named('owners', otherOwners),
       ...named('unreadable', unreadable),
       ...named('leftover', leftovers),

@@ -9,7 +9,6 @@ import {
   confirmRequest,
   moment,
   name,
-  readRequest,
   requestId,
   restoreRequest,
   setProfileRequest,
@@ -74,7 +73,7 @@ const action = z.discriminatedUnion('action', [
     action: z.literal('restore-firewall'),
     request: z.extend(restoreRequest, { action: withoutDefault(restoreRequest.shape.action) }),
   }),
-  z.strictObject({ ...common, action: z.literal('read-firewall'), request: z.optional(readRequest) }),
+  z.strictObject({ ...common, action: z.literal('read-firewall'), request: z.optional(z.strictObject({})) }),
 ]);
 
 /** What an operator asks of devices: the payload on `…/firewall/request`. */

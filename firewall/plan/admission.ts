@@ -15,7 +15,7 @@ import { type Forms, rulesetAfter } from '../state/ruleset-after';
 import type { Snapshot } from '../state/snapshot';
 import { refuseTooMuch } from './bounds';
 import { type Future, futuresOf, postponed } from './futures';
-import { type Limits, type Moment, refusalOf } from './guard';
+import { type Limits, type Moment, refusalOf, wouldCutOff } from './guard';
 
 /** A change that asks to be let in. */
 export interface Applicant extends Pick<Checkpoint, 'id' | 'action' | 'reason'> {
@@ -38,7 +38,7 @@ export interface Terms {
 
 /**
  * @param askForms only asked where the rules are looked at
- * @throws FirewallError INVALID_INPUT, WOULD_OPEN, LOCKOUT
+ * @throws FirewallError INVALID_INPUT, WOULD_OPEN, LOCKOUT, WOULD_CUT_OFF
  */
 export async function admit(
   { id, action, reason, before, kernel, plan, after, files }: Applicant,
@@ -46,7 +46,8 @@ export async function admit(
   askForms: () => Promise<FormsOf>,
 ): Promise<void> {
   if (bounded) refuseTooMuch(before, after, bounded);
-  if (limits.force && !limits.onlyTighten) return;
+  const kept = limits.kept?.() ?? null;
+  if (limits.force && !limits.onlyTighten && !kept) return;
   const now: Moment = { rules: rulesetIn(kernel), registry: registryFor(settings, before) };
   const formsOf = await askForms();
   const checkpoint = checkpointOf({ id, action, reason, before, files, plan, kernel: null });
@@ -65,6 +66,10 @@ export async function admit(
     const atBoot = isOn || future.snapshot.settings.enabled ? null : refused(true, { ...limits, force: true });
     const refusal = refused(isOn, limits) ?? atBoot;
     if (refusal) throw refusal;
+    if (!kept) continue;
+    const then = rulesetAfter(kernel, before, future.snapshot, formsOf, isOn);
+    const cut = await wouldCutOff(now, then, kept, Date.now(), laterBy(future));
+    if (cut) throw cut;
   }
 }
 

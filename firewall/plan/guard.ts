@@ -1,5 +1,7 @@
 /** What no change may do, whatever was requested: open more than permitted, or close the last way in. */
 import { FirewallError, type Sentence, say } from '../errors';
+import { cutOff } from '../peers/impact';
+import type { Known, KnownPeers } from '../peers/known';
 import { ANY_SCOPE, type Scope } from '../services/profiles';
 import { type Registry, serviceNamed } from '../services/registry';
 import { asRead } from '../verdicts/owner';
@@ -19,6 +21,8 @@ export interface Limits {
   force: boolean;
   /** It may let nothing more in or out. */
   onlyTighten: boolean;
+  /** Who may not be cut off; left out, or null: anybody may. */
+  kept?: () => KnownPeers | null;
 }
 
 /**
@@ -37,6 +41,38 @@ function wouldOpen(now: Moment, then: Moment, later: Sentence | null): FirewallE
     what: later
       ? say`onlyTighten is set, but ${later} ${by} would allow more traffic than now.`
       : say`onlyTighten is set, but ${by} would allow more traffic.`,
+  });
+}
+
+/** Whoever was seen so long ago may be cut off; in s. */
+const KEPT_S = 30 * 24 * 3600;
+/** So many are named. */
+const MOST_NAMED = 5;
+
+/**
+ * Why a change may not cut off those whom it would; null where it may.
+ * @param now in ms since 1970
+ */
+export async function wouldCutOff(
+  before: Moment,
+  after: Ruleset,
+  kept: KnownPeers,
+  now: number,
+  later: Sentence | null,
+): Promise<FirewallError | null> {
+  const cut = await cutOff(kept, before.registry, before.rules, after);
+  const recent = ({ lastSeen }: Known): boolean => lastSeen === null || lastSeen >= now / 1000 - KEPT_S;
+  const named = cut.flatMap(({ service, peers }) =>
+    peers.filter(recent).map(({ address }) => `${address} (${service})`),
+  );
+  if (named.length === 0) return null;
+  const who = named.slice(0, MOST_NAMED).join(', ');
+  const more = named.length - Math.min(named.length, MOST_NAMED);
+  return new FirewallError('WOULD_CUT_OFF', {
+    what: later
+      ? say`keepPeers is set, but ${later} peers would be cut off: ${who} and ${more} more.`
+      : say`keepPeers is set, but peers would be cut off: ${who} and ${more} more.`,
+    remedy: say`Let them in with toggle-service, or leave keepPeers out if they are no longer needed.`,
   });
 }
 

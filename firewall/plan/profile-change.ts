@@ -1,6 +1,7 @@
 /** What a request for a profile changes: a lockdown also takes back the change that waits, and may close over others' rules. */
 import type { SetProfileRequest, Settings } from '../messages';
-import { ANY_SCOPE, profileNamed } from '../services/profiles';
+import type { KnownPeers } from '../peers/known';
+import { ANY_SCOPE, type Profile, profileNamed } from '../services/profiles';
 import type { Checkpoint } from '../state/checkpoint';
 import type { Clock, Deadline } from '../state/clock';
 import type { Kernel } from '../state/kernel';
@@ -9,6 +10,7 @@ import { registryFor } from '../state/registry-for';
 import type { Snapshot } from '../state/snapshot';
 import type { Closing } from '../verdicts/still-open';
 import type { FormsOf } from './admission';
+import { narrowedProfile, type Remaining, remainingIn } from './narrow';
 import { onTop } from './on-top';
 import { overriding } from './override';
 import { planUndo } from './restore';
@@ -20,6 +22,8 @@ interface Start {
   kernel: Kernel;
   /** The change that waits to be confirmed, or why it cannot be taken back: that must not hold up a lockdown. */
   waiting: Checkpoint | string | null;
+  /** Who talks with which service; null where it cannot be told. */
+  known: KnownPeers | null;
 }
 
 /** When it is made, and until when it is to hold. */
@@ -34,7 +38,7 @@ export interface Made {
 
 /** @param askForms only asked with `overrideOthers` */
 export async function planProfileChange(
-  { snapshot, kernel, waiting }: Start,
+  { snapshot, kernel, waiting, known }: Start,
   settings: Settings,
   request: SetProfileRequest,
   { id, deadline, clock, zone }: Made,
@@ -44,7 +48,7 @@ export async function planProfileChange(
   const temporarily = deadline && { id, deadline, cutConnections: request.cutConnections };
   const applied = async (base: Snapshot): Promise<Plan> => {
     const applying = (blocked: readonly Closing[]): Promise<Plan> =>
-      planProfile(base, registryFor(settings, base), request, blocked, temporarily);
+      planProfile(base, registryFor(settings, base), request, blocked, known, temporarily);
     const planned = await applying([]);
     if (!isLockdown) return withStandings(settings, base, planned, id, { clock, zone });
     if (!request.overrideOthers) return planned;
@@ -56,9 +60,20 @@ export async function planProfileChange(
   return onTop(snapshot, await takenBack(snapshot, pending.action, waiting), applied);
 }
 
+const named = (settings: Settings, snapshot: Snapshot, { profile, optionalServices }: SetProfileRequest): Profile =>
+  profileNamed(registryFor(settings, snapshot), profile, optionalServices);
+
+/** What a profile was to narrow to peers, and may stay open to everybody. */
+export const remainingOf = (
+  settings: Settings,
+  snapshot: Snapshot,
+  request: SetProfileRequest,
+  known: KnownPeers | null,
+): Remaining[] => remainingIn(named(settings, snapshot, request), request, known);
+
 /** What a profile closes. */
 export const closingsOf = (settings: Settings, snapshot: Snapshot, request: SetProfileRequest): Closing[] =>
-  profileNamed(registryFor(settings, snapshot), request.profile, request.optionalServices)
+  narrowedProfile(named(settings, snapshot, request), request, null)
     .expectations.filter(({ want }) => want === 'closed')
     .map(({ service, direction }) => ({ service, direction, scope: ANY_SCOPE }));
 

@@ -2,6 +2,7 @@
 
 import { isSameList } from '../lists';
 import type { SetProfileRequest } from '../messages';
+import type { KnownPeers } from '../peers/known';
 import type { Policies } from '../results';
 import { differingPolicies } from '../rules/policies';
 import { type Family, isBlock, type Rule, sameIdentity } from '../rules/rule';
@@ -13,12 +14,13 @@ import type { Deadline } from '../state/clock';
 import type { FamilyRules } from '../state/family-rules';
 import { patchOf } from '../state/patch';
 import type { Plan } from '../state/plan';
-import { type Lease, PROFILE_LEASE } from '../state/schedule';
+import { type Lease, PROFILE_LEASE, type WantedProfile } from '../state/schedule';
 import type { Snapshot } from '../state/snapshot';
 import { DIRECTIONS, type Direction, ruleFor, scopeFits } from '../verdicts/openness';
 import type { Closing } from '../verdicts/still-open';
 import { yieldToEventLoop } from '../yield';
 import { withoutLeases } from './lease';
+import { narrowedProfile, narrowedTo } from './narrow';
 import { opened, type Target, withoutRulesOf } from './open-close';
 import { inserted } from './rule-list';
 
@@ -32,6 +34,7 @@ export interface Temporarily {
 /**
  * A profile says what every service is to be, so temporary changes end with it, also an earlier temporary profile: what this
  * one returns to is what was before both.
+ * @param known who talks with which service; null where it cannot be told
  * @param blocked what is blocked by rules of its own in the first place, except where the profile opens it by another name
  * @throws FirewallError UNKNOWN_PROFILE, INVALID_INPUT
  */
@@ -40,10 +43,11 @@ export async function planProfile(
   registry: Registry,
   request: SetProfileRequest,
   blocked: readonly Closing[] = [],
+  known: KnownPeers | null = null,
   temporarily: Temporarily | null = null,
 ): Promise<Plan> {
   const { base, ended, leases } = withoutLeases(snapshot, () => true);
-  const plan = await underProfile(base, registry, request, blocked);
+  const plan = await underProfile(base, registry, request, blocked, known);
   const lease = temporarily && leaseOf(base, plan, request, temporarily);
   if (ended.length === 0 && !lease) return plan;
   const services = ended.filter(({ key }) => key !== PROFILE_LEASE).map(({ service }) => service);
@@ -57,20 +61,26 @@ export async function planProfile(
   };
 }
 
+/** What is remembered of a request for a profile. */
+export const wantedBy = ({ profile, optionalServices, peers }: SetProfileRequest): WantedProfile => ({
+  ...{ profile, optionalServices },
+  ...(peers ? { peers } : {}),
+});
+
 /** What ends a temporary profile; null where it changes nothing. @param base what was before it */
 function leaseOf(
   { families, settings, schedule }: Snapshot,
   { rules, policies, enabled }: Plan,
-  { profile, optionalServices }: SetProfileRequest,
+  request: SetProfileRequest,
   { id, deadline, cutConnections }: Temporarily,
 ): Lease | null {
   const patch = patchOf(families, rules);
   const isSame = differingPolicies(settings.policies, policies).length === 0 && settings.enabled === enabled;
   if (patch.length === 0 && isSame) return null;
   const from = { policies: settings.policies, enabled: settings.enabled, wanted: schedule.wanted };
-  const to = { policies, enabled, wanted: { profile, optionalServices } };
+  const to = { policies, enabled, wanted: wantedBy(request) };
   return {
-    ...{ id, service: `profile ${profile}`, key: PROFILE_LEASE, deadline, cutConnections },
+    ...{ id, service: `profile ${request.profile}`, key: PROFILE_LEASE, deadline, cutConnections },
     end: { kind: 'undo', patch, profile: { from, to } },
   };
 }
@@ -80,8 +90,10 @@ async function underProfile(
   registry: Registry,
   request: SetProfileRequest,
   blocked: readonly Closing[],
+  known: KnownPeers | null,
 ): Promise<Plan> {
-  const profile = profileNamed(registry, request.profile, request.optionalServices);
+  const named = profileNamed(registry, request.profile, request.optionalServices);
+  const profile = narrowedProfile(named, request, known);
   const policies: Policies = { ...snapshot.settings.policies, ...profile.policies };
   const rules: FamilyRules[] = [];
   for (const { family, rules: old } of snapshot.families) {
@@ -132,6 +144,19 @@ function first(rules: readonly Rule[], rule: Rule): readonly Rule[] {
 }
 
 function meeting(
+  rules: readonly Rule[],
+  expectation: Expectation,
+  base: Pick<Target, 'family' | 'policies'>,
+): readonly Rule[] {
+  const { service, direction, only } = expectation;
+  const list = wantedOf(rules, expectation, base);
+  if (!only) return list;
+  const narrowed = narrowedTo(list, service, direction, only);
+  // What was opened for everybody and is narrowed again has changed nothing.
+  return isSameList(narrowed, rules) ? rules : narrowed;
+}
+
+function wantedOf(
   rules: readonly Rule[],
   { service, direction, want, scopes }: Expectation,
   base: Pick<Target, 'family' | 'policies'>,

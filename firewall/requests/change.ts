@@ -4,29 +4,40 @@ import { guardHere } from '../commit/timers';
 import { type Committed, type Intent, transact } from '../commit/transaction';
 import { overruled } from '../errors';
 import { deadlineAfter, readClock } from '../host/clock';
+import { formsIn } from '../host/in-sync';
 import { readLastWord, writeLastWord } from '../host/last-word';
 import type { Order, SetProfileRequest, Settings } from '../messages';
 import { precisely } from '../monotonic';
+import type { KnownPeers } from '../peers/known';
 import { refuseWhileWaiting, scheduled } from '../plan/asked';
+import type { Remaining } from '../plan/narrow';
 import { fromBytes } from '../printable';
 import type { ChangeResult, Repetition, State } from '../results';
 import type { Rule } from '../rules/rule';
 import { formatTuple } from '../rules/tuple';
 import { FILE_NAMES } from '../rules/ufw-settings';
 import { type Clock, deadlineText } from '../state/clock';
+import { type Kernel, rulesetIn } from '../state/kernel';
 import { type LastLockdown, overrules } from '../state/last-lockdown';
-import { unchanged } from '../state/plan';
+import { type Plan, unchanged } from '../state/plan';
+import { registryFor } from '../state/registry-for';
 import { allRules, policyChanges, ruleReports } from '../state/report';
+import { rulesetAfter } from '../state/ruleset-after';
 import type { WantedProfile } from '../state/schedule';
 import type { Snapshot } from '../state/snapshot';
+import type { Ruleset } from '../verdicts/ruleset';
 import { type Closing, stillOpenWarnings } from '../verdicts/still-open';
 import { cutClosed } from './cut';
 import { door } from './door';
-import { leftOpen } from './left-open';
+import { connectionsNow, impactOf } from './impact';
+import { leftOpen, openToAll, openToAllWarnings } from './left-open';
 import { isCarriedOut } from './order';
+import { knownTo, knownToLockdown } from './peers';
 import { readSurroundings, repetition, type Surroundings, stateOf } from './read';
 
-interface Asked extends Omit<Intent, 'reason' | 'guard'> {
+interface Asked extends Omit<Intent, 'reason' | 'guard' | 'plan'> {
+  /** @param known who talks with which service; null where that cannot be told, in a lockdown */
+  plan(snapshot: Snapshot, id: string, kernel: Kernel, known: KnownPeers | null): Plan | Promise<Plan>;
   /** It is made although another change waits to be confirmed. */
   overrides?: boolean;
   /** The operator's request that asks for it. */
@@ -43,16 +54,21 @@ interface Asked extends Omit<Intent, 'reason' | 'guard'> {
   duration?: number;
   /** What is to be closed when it has been made. */
   closings?: (after: Snapshot) => readonly Closing[];
+  /** What is to be open to fewer than everybody when it has been made, if it can be. */
+  remaining?: (after: Snapshot, known: KnownPeers | null) => readonly Remaining[];
 }
 
 /** The options of every change. */
-type Options = Pick<SetProfileRequest, 'dryRun' | 'confirmWithin' | 'cutConnections' | 'force' | 'onlyTighten'>;
+type Options = Pick<
+  SetProfileRequest,
+  'dryRun' | 'confirmWithin' | 'cutConnections' | 'force' | 'onlyTighten' | 'keepPeers'
+>;
 
 /** Makes the change, cuts what it closed, and reports. @throws FirewallError, see the contract. */
 export async function change(
   settings: Settings,
   asked: Asked,
-  { dryRun, confirmWithin, cutConnections, force, onlyTighten }: Options,
+  { dryRun, confirmWithin, cutConnections, force, onlyTighten, keepPeers }: Options,
 ): Promise<ChangeResult | Repetition> {
   const started = process.hrtime.bigint();
   const [deadline, watched, clock] = await Promise.all([deadlineAfter(confirmWithin), guardHere(), readClock()]);
@@ -63,6 +79,7 @@ export async function change(
   const refuseLate = async (): Promise<void> => {
     if (isOverruled && since !== undefined && since < (await readLastWord())) throw overruled();
   };
+  let peers: ReturnType<typeof knownToLockdown> = { known: null, warnings: [] };
   const onNothing = async (): Promise<void> => writeLastWord(Math.min(since ?? 0, precisely()));
   const plan: Intent['plan'] = async (snapshot, id, kernel) => {
     // Read while the change waits for the lock and for the kernel.
@@ -79,32 +96,39 @@ export async function change(
     if (isRepeated) return unchanged(snapshot);
     const terms = { id, action: asked.action, dryRun, deadline, guard: watched.guard, cutConnections, order, wanted };
     refuseWhileWaiting(pending, { ...terms, overrides: asked.overrides === true }, clock);
-    const planned = await asked.plan(snapshot, id, kernel);
+    peers = isLockdown ? knownToLockdown(settings, snapshot) : { known: knownTo(settings, snapshot), warnings: [] };
+    const planned = await asked.plan(snapshot, id, kernel, peers.known);
     return scheduled(snapshot, planned, terms, async (acts) => {
       const isLastWord = isLockdown && !dryRun && (acts || !(await isLast(settings, lockdown, clock)));
       // The caller's clock is this one; it is no later for saying so.
       return isLastWord && since !== undefined ? { id, boot: clock.boot, since: Math.min(since, precisely()) } : null;
     });
   };
-  const guard = door(settings, { force, onlyTighten }, asked.bounded);
+  // Nothing must hold up a lockdown.
+  const kept = (): KnownPeers | null => (keepPeers && !isLockdown ? peers.known : null);
+  const guard = door(settings, { force, onlyTighten, kept }, asked.bounded);
   const lastWord = isLockdown && since !== undefined ? { onNothing } : { refuseLate };
   const done = await transact(settings, { ...asked, ...lastWord, plan, guard, reason: 'requested' }, dryRun);
   if (isRepeated) return repetition(settings, done.warnings);
+  const { list, warnings: uncounted } = done.changed ? await connectionsNow() : NO_CONNECTIONS;
   const cut = cutConnections && done.changed && !dryRun ? await cutClosed(done) : NOTHING_CUT;
-  const state = await stateOf(
-    settings,
-    dryRun ? done.before : done.after,
-    done.kernel,
-    await (surroundings ?? readSurroundings()),
-  );
+  const around = await (surroundings ?? readSurroundings());
+  const state = await stateOf(settings, dryRun ? done.before : done.after, done.kernel, around);
   const lease = leaseIn(done, dryRun, clock);
-  const stillOpen = await leftOpen(done, dryRun, asked.closings?.(done.after) ?? []);
+  const then = dryRun ? await rulesetThen(done) : rulesetIn(done.kernel);
+  const stillOpen = await leftOpen(then, done.after, asked.closings?.(done.after) ?? []);
+  const rulesets = [rulesetIn(dryRun ? done.kernel : done.kernelBefore), then] as const;
+  const registry = registryFor(settings, done.before);
+  const impact = done.changed ? await impactOf(peers.known, registry, rulesets, list, around.sockets) : [];
+  const open = openToAll(then, asked.remaining?.(done.after, peers.known) ?? []);
   return {
     id: done.id,
     action: asked.action,
     changed: done.changed && !dryRun,
     dryRun,
+    impact,
     stillOpen,
+    openToAll: open,
     ...ruleChanges(done),
     policies: policyChanges(done.before.settings.policies, done.after.settings.policies),
     files: [...done.files],
@@ -116,14 +140,21 @@ export async function change(
       ...done.warnings,
       ...(asked.duration && !dryRun && !lease ? [NOTHING_TO_END] : []),
       ...(done.after.schedule.pending?.id === done.id || lease ? watched.missing : []),
+      ...uncounted,
       ...cut.warnings,
+      ...peers.warnings,
       ...stillOpenWarnings(stillOpen),
+      ...openToAllWarnings(open),
       ...(done.changed ? [...foreignLines(state), ...rewrittenLines(done)] : []),
     ],
     state,
     durationMs: Number(process.hrtime.bigint() - started) / 1e6,
   };
 }
+
+/** What a dry run's change would make of the kernel. */
+const rulesetThen = async ({ kernel, before, after }: Committed): Promise<Ruleset> =>
+  rulesetAfter(kernel, before, after, await formsIn(before, kernel));
 
 /** Whether nothing was changed since the last lockdown of this boot: then it has nothing to write that lasts. */
 async function isLast(settings: Settings, last: LastLockdown | null, { boot }: Clock): Promise<boolean> {
@@ -139,6 +170,8 @@ function leaseIn({ id, after }: Committed, dryRun: boolean, clock: Clock): Chang
 
 const NOTHING_TO_END =
   'All was so already, so nothing ends after the duration: it stays as it is. With "afterwards" a service is closed, or open, then in any case.';
+
+const NO_CONNECTIONS = { list: [], warnings: [] };
 
 const NOTHING_CUT = { count: 0, warnings: [] };
 

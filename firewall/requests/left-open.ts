@@ -1,21 +1,28 @@
-/** What a change was to close and could not, because somebody else lets it through. */
-import type { Committed } from '../commit/transaction';
-import { formsIn } from '../host/in-sync';
+/** What a change was to close or to narrow and could not, because somebody else lets it through. */
+import type { Remaining } from '../plan/narrow';
 import { plannedIn } from '../plan/planned-in';
-import type { StillOpen } from '../results';
-import { rulesetIn } from '../state/kernel';
-import { rulesetAfter } from '../state/ruleset-after';
+import type { ChangeResult, StillOpen } from '../results';
+import type { Snapshot } from '../state/snapshot';
+import { isOpenToEverybody } from '../verdicts/everybody';
 import { asRead } from '../verdicts/owner';
+import type { Ruleset } from '../verdicts/ruleset';
 import { type Closing, stillOpen } from '../verdicts/still-open';
 
-/** Of a dry run what would be left open. */
-export async function leftOpen(
-  { before, after, kernel }: Committed,
-  dryRun: boolean,
-  closings: readonly Closing[],
-): Promise<StillOpen[]> {
-  if (closings.length === 0) return [];
-  const then = dryRun ? rulesetAfter(kernel, before, after, await formsIn(before, kernel)) : rulesetIn(kernel);
+/** @param then what decides about packets after the change */
+export async function leftOpen(then: Ruleset, after: Snapshot, closings: readonly Closing[]): Promise<StillOpen[]> {
   const open = await stillOpen(then, closings, plannedIn(after));
   return open.map((one) => ({ ...one, decidedBy: one.decidedBy.map(asRead) }));
 }
+
+/** What everybody still gets through to. */
+export const openToAll = (then: Ruleset, remaining: readonly Remaining[]): ChangeResult['openToAll'] =>
+  remaining
+    .filter(({ service, direction }) => isOpenToEverybody(then, service.opens, direction))
+    .map(({ service, direction, reason }) => ({ service: service.id, direction, reason }));
+
+/** In sentences. */
+export const openToAllWarnings = (list: ChangeResult['openToAll']): string[] =>
+  list.map(
+    ({ service, direction, reason }) =>
+      `${service} stays open ${direction === 'in' ? 'to' : 'towards'} everybody: ${reason}. Its peers can be named in the configuration.`,
+  );

@@ -8,6 +8,7 @@ import { confirm } from './confirm';
 import { catchUp } from './due';
 import { observe } from './observation';
 import { isCarriedOut } from './order';
+import { knownTo } from './peers';
 import { currentState, read, repetition } from './read';
 import { listBackups, restore } from './restore';
 import { setProfile } from './set-profile';
@@ -17,7 +18,12 @@ import { toggleService } from './toggle-service';
 type Handlers = { [M in Method]: (settings: Settings, call: Call<M>) => Promise<Answers[M]> };
 
 const HANDLERS: Handlers = {
-  read: currentState,
+  read: async (settings, { request }) => {
+    const { snapshot, state } = await read(settings, request.advisories);
+    // What is wrong with the configuration is said where somebody asks, and holds up nothing that happens by itself.
+    knownTo(settings, snapshot);
+    return state;
+  },
   backups: listBackups,
   news: (settings, { request }) => observe(settings, request, () => read(settings)),
   settle: async (settings) => ({ ...(await catchUp(settings)), state: await currentState(settings) }),

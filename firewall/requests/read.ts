@@ -1,5 +1,7 @@
 /** Reading the firewall: ufw's files, the kernel's tables and who listens, as one report. */
 import { ownFlaws } from '../commit/recovery';
+import { guardHere } from '../commit/timers';
+import type { Csaf } from '../csaf';
 import { readClock, readZone } from '../host/clock';
 import { isInSync } from '../host/in-sync';
 import { readKernel } from '../host/kernel';
@@ -7,6 +9,7 @@ import { readSnapshot } from '../host/snapshot';
 import { readSockets } from '../host/sockets';
 import type { Settings } from '../messages';
 import type { Repetition, State } from '../results';
+import { advisoriesWith } from '../services/advisories';
 import { expectedTable } from '../state/expected';
 import type { Kernel } from '../state/kernel';
 import { registryFor } from '../state/registry-for';
@@ -21,11 +24,11 @@ import type { Reading } from './observation';
 const SLICE = 400;
 
 /** Who listens, and what time it is: nothing a change of rules touches, so it is read while one is made. */
-export type Surroundings = Pick<Facts, 'sockets' | 'nginx' | 'clock' | 'zone'>;
+export type Surroundings = Pick<Facts, 'sockets' | 'nginx' | 'clock' | 'zone' | 'missing'>;
 
 export async function readSurroundings(): Promise<Surroundings> {
-  const [sockets, clock, zone] = await Promise.all([readSockets(), readClock(), readZone()]);
-  return { sockets, clock, zone, nginx: await socketsOfNginx(sockets) };
+  const [sockets, clock, zone, { missing }] = await Promise.all([readSockets(), readClock(), readZone(), guardHere()]);
+  return { sockets, clock, zone, missing, nginx: await socketsOfNginx(sockets) };
 }
 
 export async function stateOf(
@@ -33,14 +36,17 @@ export async function stateOf(
   snapshot: Snapshot,
   kernel: Kernel,
   surroundings: Surroundings,
+  documents: readonly Csaf[] = [],
 ): Promise<State> {
   const inSync = await isInSync(snapshot, kernel);
   const operatorKeys = settings.operatorKeys.map(({ name }) => name);
-  return report({ snapshot, kernel, inSync, registry: registryFor(settings, snapshot), operatorKeys, ...surroundings });
+  const registry = registryFor(settings, snapshot);
+  const advisories = advisoriesWith(documents);
+  return report({ snapshot, kernel, inSync, registry, operatorKeys, advisories, ...surroundings });
 }
 
 /** @throws FirewallError UFW_NOT_FOUND, UFW_FILES_UNREADABLE, NOT_PERMITTED */
-export async function read(settings: Settings): Promise<Reading> {
+export async function read(settings: Settings, documents?: readonly Csaf[]): Promise<Reading> {
   const reading = readSnapshot(settings);
   const [snapshot, kernel, surroundings, flaws] = await Promise.all([
     reading.then(foreseen),
@@ -48,7 +54,7 @@ export async function read(settings: Settings): Promise<Reading> {
     readSurroundings(),
     ownFlaws(settings),
   ]);
-  const report = await stateOf(settings, snapshot, kernel, surroundings);
+  const report = await stateOf(settings, snapshot, kernel, surroundings, documents);
   const state = { ...report, leftovers: [...report.leftovers, ...flaws] };
   return { snapshot, state, drift: driftOf(registryFor(settings, snapshot), snapshot, state) };
 }

@@ -4,7 +4,8 @@ import { deadlineAfter, readClock, readZone } from '../host/clock';
 import { formsIn } from '../host/in-sync';
 import { readSchedule } from '../host/snapshot';
 import type { Call, Settings } from '../messages';
-import { closingsOf, planProfileChange } from '../plan/profile-change';
+import { closingsOf, planProfileChange, remainingOf } from '../plan/profile-change';
+import { wantedBy } from '../plan/set-profile';
 import type { ChangeResult, Repetition } from '../results';
 import type { Checkpoint } from '../state/checkpoint';
 import { change } from './change';
@@ -14,20 +15,22 @@ export async function setProfile(
   settings: Settings,
   { request, order, since }: Call<'setProfile'>,
 ): Promise<ChangeResult | Repetition> {
-  const { profile, optionalServices, duration } = request;
+  const { profile, duration } = request;
   const [deadline, clock, zone] = await Promise.all([deadlineAfter(duration), readClock(), readZone()]);
   const isLockdown = profile === 'lockdown';
   const waiting = isLockdown ? await waitingChange(settings) : null;
   return change(
     settings,
     {
-      ...{ action: `set-profile ${profile}`, order, since, duration, wanted: { profile, optionalServices } },
+      ...{ action: `set-profile ${profile}`, order, since, duration },
+      wanted: wantedBy(request),
       ...{ isLockdown, overrides: isLockdown, movesWeb: waiting !== null },
       // Nothing must hold up a lockdown.
       ...(isLockdown ? {} : { bounded: 'profile' }),
       closings: (after) => closingsOf(settings, after, request),
-      plan: (snapshot, id, kernel) =>
-        planProfileChange({ snapshot, kernel, waiting }, settings, request, { id, deadline, clock, zone }, () =>
+      remaining: (after, known) => remainingOf(settings, after, request, known),
+      plan: (snapshot, id, kernel, known) =>
+        planProfileChange({ snapshot, kernel, waiting, known }, settings, request, { id, deadline, clock, zone }, () =>
           formsIn(snapshot, kernel),
         ),
     },

@@ -32,6 +32,8 @@ export interface Service {
   internal: boolean;
   /** What stops working when it is closed, for somebody who has never seen ufw. */
   consequence: string;
+  /** What may happen while it is open, also for them. */
+  risk: string;
 }
 
 const OPEN = { enhanced: 'open', standard: 'open' } as const;
@@ -45,6 +47,7 @@ interface Facts extends Partial<Service> {
   opens: readonly PortSpec[];
   daemon: string;
   consequence: string;
+  risk: string;
 }
 
 const incoming = (facts: Facts): Service => ({
@@ -69,8 +72,11 @@ const outgoing = (facts: Facts): Service => ({
 const INTERNAL =
   'An internal service: attempting to modify or restrict its ports may compromise the functionality of the applications on the device.';
 
-const internal = (facts: Omit<Facts, 'consequence'>): Service => ({
-  ...incoming({ ...facts, consequence: INTERNAL }),
+const EXPOSED =
+  'It is meant for programs on the device alone, and may ask nobody for a password: whoever reaches it may control the device.';
+
+const internal = (facts: Omit<Facts, 'consequence' | 'risk'>): Service => ({
+  ...incoming({ ...facts, consequence: INTERNAL, risk: EXPOSED }),
   in: CLOSED_IN,
   // An outgoing rule to such a port is about another machine's service.
   out: null,
@@ -87,6 +93,7 @@ export const HTTPS: Service = incoming({
   out: null,
   consequence:
     'The Configuration pages, the CMS, custom pages, IAP/REST and the Node-RED editor can no longer be reached; only the USB console is left.',
+  risk: 'Anyone who reaches it can try out passwords of the web pages and of the Node-RED editor.',
 });
 
 export const CATALOGUE: readonly Service[] = [
@@ -97,6 +104,7 @@ export const CATALOGUE: readonly Service[] = [
     daemon: 'sshd',
     unit: 'ssh.service',
     consequence: 'Nobody can log on with SSH or copy files with SCP any more; the web pages still work.',
+    risk: 'Anyone who reaches it can try out passwords; whoever finds one has the whole device.',
   }),
   HTTPS,
   incoming({
@@ -108,6 +116,7 @@ export const CATALOGUE: readonly Service[] = [
     // The table blocks incoming 80; the device's own rules allow it. Outgoing 80 is `cms-update`.
     out: null,
     consequence: 'An address typed without https:// gets no response, instead of being redirected.',
+    risk: 'It only redirects to HTTPS; whoever is on the way may send a browser elsewhere instead.',
   }),
   incoming({
     id: 'mdns',
@@ -119,13 +128,17 @@ export const CATALOGUE: readonly Service[] = [
     directions: ['in', 'out'],
     out: OPEN,
     consequence: 'The device is no longer found as HOSTNAME.local; its address must be entered instead.',
+    risk: 'It tells everybody on the network the name and the services of the device.',
   }),
   incoming({
     id: 'dhcp',
-    label: 'DHCP server (dnsmasq)',
+    label: 'Address from a DHCP server (DHCP client)',
+    // Its row is the DHCP client's; what before.rules lets in is a server's answer, from its port 67 to the client's 68.
     opens: ['67/udp'],
     daemon: 'dnsmasq',
-    consequence: 'It cannot be closed: the base rules of the firewall (/etc/ufw/before.rules) always allow port 67.',
+    consequence:
+      'It cannot be closed: the base rules of the firewall (/etc/ufw/before.rules) always let the answers of DHCP servers in (from port 67 to port 68). Port 67 of the device itself needs no rule.',
+    risk: 'Whoever answers in place of the DHCP server can give the device a false address, router or name server.',
   }),
   incoming({
     id: 'bacnet',
@@ -135,6 +148,7 @@ export const CATALOGUE: readonly Service[] = [
     daemon: 'echbacnet',
     optional: true,
     consequence: 'BACnet devices and workstations on the network lose their connection to this device.',
+    risk: 'BACnet/IP knows no passwords: anyone who reaches it can read and write data points.',
   }),
   outgoing({
     id: 'bacnet-ephemeral',
@@ -144,6 +158,7 @@ export const CATALOGUE: readonly Service[] = [
     in: null,
     optional: true,
     consequence: 'This device can no longer poll BACnet devices as a client.',
+    risk: 'The device can send to nearly any port of any host, also what should not leave the network.',
   }),
   incoming({
     id: 'lon',
@@ -157,6 +172,7 @@ export const CATALOGUE: readonly Service[] = [
     optional: true,
     consequence:
       'LON devices behind IP-852 routers and remote network interfaces (RNI) lose their connection; heating and lighting data points may become stale.',
+    risk: 'LON over IP knows no passwords, and its management messages have had a hole through which commands ran on the device.',
   }),
   incoming({
     id: 'lon-ip70',
@@ -168,6 +184,7 @@ export const CATALOGUE: readonly Service[] = [
     daemon: 'echlte',
     out: OPEN,
     consequence: 'The LON tunnel stops working; the vendor always keeps this port open.',
+    risk: 'LON over IP knows no passwords, and its management messages have had a hole through which commands ran on the device.',
   }),
   incoming({
     id: 'mqtt',
@@ -178,6 +195,7 @@ export const CATALOGUE: readonly Service[] = [
     optional: true,
     consequence:
       'Programs on other machines can no longer read or write data points over MQTT; programs on the device still can.',
+    risk: 'The broker asks for no password: anyone who reaches it can read and write data points, and forge alarms.',
   }),
   incoming({
     id: 'mqtts',
@@ -190,6 +208,7 @@ export const CATALOGUE: readonly Service[] = [
     optional: true,
     consequence:
       'Programs and other SmartServers that use MQTT with certificates lose their connection to this device.',
+    risk: 'Anyone with an accepted certificate can read and write data points, and forge alarms.',
   }),
   incoming({
     id: 'opcua',
@@ -198,6 +217,7 @@ export const CATALOGUE: readonly Service[] = [
     daemon: 'echopcua',
     optional: true,
     consequence: 'OPC UA clients lose their connection to this device.',
+    risk: 'Anyone who reaches it can try to read and write data points through OPC UA.',
   }),
   outgoing({
     id: 'smtp',
@@ -205,6 +225,7 @@ export const CATALOGUE: readonly Service[] = [
     opens: ['25/tcp'],
     daemon: 'SMTP',
     consequence: 'Alarm and password e-mails are no longer sent.',
+    risk: 'A program on the device can send e-mail to any server.',
   }),
   outgoing({
     id: 'dns',
@@ -215,6 +236,7 @@ export const CATALOGUE: readonly Service[] = [
     in: null,
     daemon: 'DNS',
     consequence: 'Host names are no longer resolved: e-mail, time and update servers specified by name are not found.',
+    risk: 'Data can be smuggled out in questions to name servers.',
   }),
   outgoing({
     id: 'cms-update',
@@ -223,6 +245,7 @@ export const CATALOGUE: readonly Service[] = [
     in: null,
     daemon: 'CMS',
     consequence: 'CMS updates over HTTP fail.',
+    risk: 'A program on the device can reach any web server, without encryption.',
   }),
   outgoing({
     id: 'ntp',
@@ -230,6 +253,7 @@ export const CATALOGUE: readonly Service[] = [
     opens: ['123/udp'],
     daemon: 'NTP',
     consequence: 'The clock drifts; schedules run at the wrong time.',
+    risk: 'Whoever answers in place of the time server can set the device’s clock.',
   }),
   outgoing({
     id: 'modbus',
@@ -237,14 +261,17 @@ export const CATALOGUE: readonly Service[] = [
     opens: ['502/tcp'],
     daemon: 'Modbus',
     consequence: 'Modbus TCP devices are no longer polled.',
+    risk: 'Modbus TCP knows no passwords: a program on the device can control every Modbus device it reaches.',
   }),
   outgoing({
     id: 'licensing',
-    label: 'Signed certificates and licensing',
+    label: 'Certificates, licensing, maps and updates (HTTPS)',
     opens: ['443/tcp'],
     in: null,
     daemon: 'licensing',
-    consequence: 'Certificates and licences are no longer renewed.',
+    consequence:
+      'Certificates (also those of Let’s Encrypt) and licences are no longer renewed; dynamic DNS, maps and updates no longer work.',
+    risk: 'A program on the device can reach any web server.',
   }),
   outgoing({
     id: 'remote-cms',
@@ -256,6 +283,7 @@ export const CATALOGUE: readonly Service[] = [
     // The listing, made with Enhanced Security and without Remote CMS, has no such rule.
     optional: true,
     consequence: 'This device can no longer reach its remote CMS.',
+    risk: 'A program on the device can reach any MQTT broker.',
   }),
   internal({
     id: 'dnsmasq',

@@ -28,6 +28,7 @@ export interface Listed {
   group: Group;
   optional: boolean;
   consequence: string;
+  risk: string;
 }
 
 /** What a profile does with one direction of a service; with `open`, to whom, where that is not everybody. */
@@ -73,8 +74,8 @@ function limitsOf({ want, scopes }: Expectation): Scope[] {
   return want === 'open' && !isForAll ? [...scopes] : [];
 }
 
-const listed = ({ id, label, opens, optional, consequence, ...service }: Service): Listed => ({
-  ...{ id, label, ports: opens, optional, consequence },
+const listed = ({ id, label, opens, optional, consequence, risk, ...service }: Service): Listed => ({
+  ...{ id, label, ports: opens, optional, consequence, risk },
   group: groupOf(id, service),
 });
 
@@ -100,6 +101,7 @@ function registryFor(stored: StoredSettings): Registry {
       customProfiles: profiles,
       managementFrom: managementFrom ?? '',
       managementTo: managementTo ?? '',
+      firmware: '',
     },
     null,
   );

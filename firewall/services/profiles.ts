@@ -22,7 +22,14 @@ export interface Expectation {
   want: 'open' | 'closed' | 'keep';
   /** With `open`: where; more than `ANY_SCOPE` alone leaves the service partial. */
   scopes: readonly Scope[];
+  /** Only these addresses, of those that it would be open to; left out: all of them. */
+  only?: readonly string[];
+  /** It may as well be open to fewer, or to nobody. */
+  mayBeLess?: boolean;
 }
+
+/** The field buses of which a lockdown leaves what it is asked to. */
+export const BUSES: readonly string[] = ['bacnet', 'lon', 'lon-ip70'];
 
 export interface Profile {
   name: string;
@@ -87,11 +94,17 @@ function lockdown(registry: Registry): Profile {
   const expectations = each([...new Set([...registry.services, ...toOperator])], (service, direction) => {
     if (open[direction].includes(service.id)) return 'open';
     return keep[direction].includes(service.id) ? 'keep' : 'closed';
-  }).map((expectation) =>
-    expectation.service.id === 'https' && managementFrom !== '' && expectation.direction === 'in'
-      ? { ...expectation, scopes: [{ interface: '', from: managementFrom }] }
-      : expectation,
-  );
+  })
+    .map((expectation) =>
+      expectation.direction === 'in' && BUSES.includes(expectation.service.id)
+        ? { ...expectation, mayBeLess: true }
+        : expectation,
+    )
+    .map((expectation) =>
+      expectation.service.id === 'https' && managementFrom !== '' && expectation.direction === 'in'
+        ? { ...expectation, scopes: [{ interface: '', from: managementFrom }] }
+        : expectation,
+    );
   return { name: 'lockdown', policies: { incoming: 'deny', outgoing: 'deny' }, removesOwnRules: true, expectations };
 }
 

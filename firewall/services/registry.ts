@@ -18,12 +18,14 @@ export interface Registry {
   customProfiles: readonly CustomProfile[];
   managementFrom: string;
   managementTo: string;
+  /** The version of the device's software; empty where nobody has told. */
+  firmware: string;
 }
 
 /** The settings that define what services and profiles there are. */
 type RegistrySettings = Pick<
   Settings,
-  'servicePorts' | 'customServices' | 'customProfiles' | 'managementFrom' | 'managementTo'
+  'servicePorts' | 'customServices' | 'customProfiles' | 'managementFrom' | 'managementTo' | 'firmware'
 >;
 
 /** @throws FirewallError INVALID_INPUT where a setting names a service that does not exist, or one twice. */
@@ -50,6 +52,7 @@ export function registryOf(settings: RegistrySettings, web: WebPortNumbers | nul
       optional: false,
       internal: false,
       consequence: `${own.label} cannot be reached.`,
+      risk: `Anyone can reach ${own.label}.`,
     };
   });
   const ids = custom.map(({ id }) => id);
@@ -59,6 +62,7 @@ export function registryOf(settings: RegistrySettings, web: WebPortNumbers | nul
     customProfiles: settings.customProfiles,
     managementFrom: settings.managementFrom,
     managementTo: settings.managementTo,
+    firmware: settings.firmware,
   };
 }
 
@@ -91,6 +95,7 @@ export function serviceNamed(registry: Registry, given: string): Service {
     optional: false,
     internal: services.some(({ internal, opens }) => internal && opens.some((ports) => overlaps(ports, reference))),
     consequence: owner?.consequence ?? `Nothing on port ${reference} can be reached any more.`,
+    risk: owner?.risk ?? `Anyone can reach what listens on port ${reference}.`,
   };
 }
 

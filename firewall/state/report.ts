@@ -1,11 +1,15 @@
 /** The state of the firewall as users see it, from ufw's files, the kernel's tables and the sockets that listen. */
 
+import { peersByService } from '../peers/by-service';
+import { idleServices } from '../peers/idle';
+import { learnedFor } from '../peers/learned';
 import { fromBytes } from '../printable';
 import type {
   ChangeResult,
   Difference,
   News,
   Openness,
+  PeerReport,
   Policies,
   RuleReport,
   ScheduleReport,
@@ -16,8 +20,9 @@ import { differingPolicies } from '../rules/policies';
 import { commentText, type Family, numbered, type Rule } from '../rules/rule';
 import { unreadableLines } from '../rules/rule-file';
 import { interfaceOf } from '../services/about';
+import type { Advisory } from '../services/advisories';
 import type { Service } from '../services/catalogue';
-import { ANY_SCOPE, allProfiles, type Profile, profileNamed } from '../services/profiles';
+import { ANY_SCOPE, allProfiles, type Expectation, type Profile, profileNamed } from '../services/profiles';
 import { partsOf, type Registry } from '../services/registry';
 import { DIRECTIONS, type Direction, POLICY_OF } from '../verdicts/openness';
 import { otherOwners } from '../verdicts/other-owners';
@@ -25,7 +30,7 @@ import { asRead } from '../verdicts/owner';
 import { type ServiceVerdict, serviceVerdict } from '../verdicts/service';
 import { namedFor, verdictOn } from '../verdicts/verdict';
 import { yieldToEventLoop } from '../yield';
-import { type Clock, deadlineText } from './clock';
+import { type Clock, deadlineText, secondsLeft } from './clock';
 import { findings } from './findings';
 import { isActive, type Kernel, policiesInForce, rulesetIn } from './kernel';
 import { leftovers } from './leftovers';
@@ -52,11 +57,14 @@ export interface Facts {
   zone: string;
   /** The names of the operators' keys. */
   operatorKeys: readonly string[];
+  advisories: readonly Advisory[];
+  /** What is missing for deadlines to be met without Node-RED, in sentences. */
+  missing: readonly string[];
 }
 
 /** The whole report, see the contract. */
 export async function report(facts: Facts): Promise<State> {
-  const { snapshot, kernel, inSync, registry, sockets, nginx, clock, zone, operatorKeys } = facts;
+  const { snapshot, kernel, inSync, registry, sockets, nginx, clock, zone, operatorKeys, advisories, missing } = facts;
   const active = isActive(snapshot, kernel);
   const services: ServiceReport[] = [];
   for (const service of registry.services) {
@@ -72,7 +80,7 @@ export async function report(facts: Facts): Promise<State> {
   }
   const { pending, leases, lastRequest } = snapshot.schedule;
   const isOpen = ({ in: incoming }: ServiceReport): boolean => incoming !== 'closed';
-  return {
+  const state: Omit<State, 'findings'> = {
     readAt: new Date().toISOString(),
     active,
     enabledAtBoot: snapshot.settings.enabled,
@@ -86,7 +94,6 @@ export async function report(facts: Facts): Promise<State> {
     openUnused: services.filter((service) => service.listening === false && isOpen(service)).map(({ id }) => id),
     otherOwners: rulesetIn(kernel).flatMap(otherOwners).map(fromBytes),
     unreadable: unreadable.map(fromBytes),
-    findings: findings(snapshot, operatorKeys),
     webPorts: webReport(snapshot, kernel, nginx),
     pending: pending && {
       ...{ id: pending.id, action: pending.action },
@@ -97,6 +104,7 @@ export async function report(facts: Facts): Promise<State> {
       until: deadlineText(deadline, clock),
     })),
     schedules: scheduleReports(snapshot.schedule, services, clock, zone),
+    ...peersReport(snapshot, registry, clock),
     lastRequest: lastRequest && {
       ...{ id: lastRequest.id, issued: lastRequest.issued },
       ...{ undone: lastRequest.undone === true, key: lastRequest.key ?? null },
@@ -104,6 +112,37 @@ export async function report(facts: Facts): Promise<State> {
     operatorKeys: [...operatorKeys],
     leftovers: leftovers(snapshot, kernel),
     inSync,
+  };
+  const drift = driftOf(registry, snapshot, state);
+  const idle = idleServices(snapshot.learned, registry, clock.wall);
+  return {
+    findings: findings({ snapshot, kernel, registry, advisories, state, drift, missing, idle }),
+    ...state,
+  };
+}
+
+/** Who talks, and how that was learned. */
+function peersReport({ learned }: Snapshot, registry: Registry, clock: Clock): Pick<State, 'peers' | 'learning'> {
+  const found = peersByService(learned, registry);
+  if (!learned || !found) return { peers: null, learning: null };
+  const moment = (seconds: number): string => new Date(seconds * 1000).toISOString();
+  const peers = [...found].map(([id, one]): [string, PeerReport[]] => [
+    id,
+    one.peers.map(({ address, direction, interface: device, firstSeen, lastSeen, count }) => ({
+      ...{ address, direction, interface: device },
+      ...{ firstSeen: moment(firstSeen), lastSeen: moment(lastSeen), count },
+    })),
+  ]);
+  const { learning } = learned;
+  const isOn = learning !== null && !(learning.until && secondsLeft(learning.until, clock) <= 0);
+  return {
+    peers: Object.fromEntries(peers),
+    learning: {
+      on: isOn,
+      until: isOn && learning.until ? deadlineText(learning.until, clock) : null,
+      days: Math.round(learnedFor(learned) / 864) / 100,
+      flooded: [...found].filter(([, { flooded }]) => flooded.length > 0).map(([id]) => id),
+    },
   };
 }
 
@@ -208,6 +247,7 @@ function serviceReport(
     internal: service.internal,
     listening: service.directions.includes('in') ? isListening(service, sockets) : null,
     consequence: service.consequence,
+    risk: service.risk,
   };
 }
 
@@ -250,10 +290,18 @@ function profileReport(
 }
 
 /** How the profile that was set last is kept; null where none was, or where the device no longer has it. */
-export function driftOf(registry: Registry, { schedule }: Snapshot, state: State): News['drift'] {
+export function driftOf(
+  registry: Registry,
+  { schedule }: Snapshot,
+  state: Pick<State, 'services' | 'active' | 'policies'>,
+): News['drift'] {
   const { wanted } = schedule;
   if (!wanted || !allProfiles(registry).some(({ name }) => name === wanted.profile)) return null;
-  const profile = profileNamed(registry, wanted.profile, wanted.optionalServices);
+  const named = profileNamed(registry, wanted.profile, wanted.optionalServices);
+  const mayBeLess = ({ want, mayBeLess: may }: Expectation): boolean =>
+    may === true || (wanted.peers === true && want === 'open');
+  const expectations = named.expectations.map((one) => (mayBeLess(one) ? { ...one, mayBeLess: true } : one));
+  const profile = { ...named, expectations };
   const states = new Map(state.services.map((service) => [service.id, service]));
   const policies = state.active ? state.policies : ALLOW_ALL;
   return { profile: wanted.profile, differences: differencesTo(profile, policies, states) };
@@ -278,9 +326,9 @@ function differencesTo(profile: Profile, policies: Policies, states: ReadonlyMap
       actual: asOpenness(policies[key]),
     };
   });
-  const byService = profile.expectations.flatMap(({ service, direction, want, scopes }): Difference[] => {
+  const byService = profile.expectations.flatMap(({ service, direction, want, scopes, mayBeLess }): Difference[] => {
     const state = states.get(service.id);
-    if (want === 'keep' || !state) return [];
+    if (want === 'keep' || mayBeLess || !state) return [];
     const limited = scopes.some((scope) => scope.interface !== '' || scope.from !== '');
     const expected = want === 'closed' ? 'closed' : limited ? 'partial' : 'open';
     return [{ service: service.id, direction, expected, actual: state[direction] }];

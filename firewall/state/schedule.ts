@@ -18,6 +18,8 @@ import { unitChange } from './unit';
 const wantedProfile = z.object({
   profile: z.string(),
   optionalServices,
+  /** It was narrowed to the peers of its services. */
+  peers: z.optional(z.boolean()),
   /** The schedule that has set it; left out where somebody has. */
   by: z.optional(scheduleId),
 });
@@ -101,7 +103,7 @@ export const NOTHING_SCHEDULED: Schedule = {
 
 /** Whether both ask for the same profile, or neither for any. */
 export const isSameWish = (a: WantedProfile | null, b: WantedProfile | null): boolean =>
-  a?.profile === b?.profile && a?.optionalServices === b?.optionalServices && a?.by === b?.by;
+  a?.profile === b?.profile && a?.optionalServices === b?.optionalServices && a?.peers === b?.peers && a?.by === b?.by;
 
 /** What is wrong with one thing that is to happen later does not keep another from happening. */
 export const SCHEDULE: Form<Schedule> = {

@@ -98,7 +98,8 @@ export function fateOf(rules: FamilyRuleset, direction: Direction, regions: read
   return evidence.verdict(work.left < 0);
 }
 
-const asideOf = (direction: 'in' | 'out', { from }: Scope): number =>
+/** What is left out where it is asked about a scope: bits of ASIDE. */
+export const asideOf = (direction: 'in' | 'out', { from }: Scope): number =>
   (from === '' ? ASIDE.loopback : 0) | (direction === 'in' ? ASIDE.groups : 0);
 
 /** The packets to the ports of a specification, in a scope. */

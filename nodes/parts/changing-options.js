@@ -8,5 +8,6 @@ confirmWithin: {
 },
 cutConnections: { value: false },
 onlyTighten: { value: false },
+keepPeers: { value: false },
 dryRun: { value: false },
 force: { value: false },

@@ -97,7 +97,8 @@ async function perform({ method, request }: EngineCall): Promise<unknown> {
     const { envelope, limits } = request as { envelope: unknown; limits?: Limits };
     return (await firewall.fleet(envelope, limits)).result;
   }
-  if (method === 'read' || method === 'resume' || method === 'backups') return firewall[method]();
+  if (method === 'read') return firewall.read(undefined, (request as { csaf?: unknown }).csaf);
+  if (method === 'resume' || method === 'backups') return firewall[method]();
   return firewall[method](request);
 }
 

@@ -72,8 +72,8 @@ export class Engine {
     });
   }
 
-  read(): Promise<State> {
-    return this.call({ method: 'read', request: {} }) as Promise<State>;
+  read(csaf?: unknown): Promise<State> {
+    return this.call({ method: 'read', request: { csaf } }) as Promise<State>;
   }
 
   setProfile(request: unknown = {}): Promise<ChangeResult> {

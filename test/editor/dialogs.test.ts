@@ -133,7 +133,15 @@ describe('the dialogs', function () {
   it('of read-firewall keeps what is set', async () => {
     const id = await editor.drop('read-firewall', 150);
     await editor.edit(id);
+    assert.equal(await page.isVisible('#smartserver-advisories'), true);
+    await page.selectOption('#node-input-output', 'findings');
+    await choose('csaf', 'msg');
+    await editor.typed('csaf').fill('payload.csaf');
+    await roundTrip(id);
+    assert.equal(await editor.typed('csaf').inputValue(), 'payload.csaf');
+    await assertStored(id, { output: 'findings', csaf: 'payload.csaf', csafType: 'msg' });
     await page.selectOption('#node-input-output', 'profile');
+    assert.equal(await page.isVisible('#smartserver-advisories'), false);
     await page.getByLabel('Only when something has changed').check();
     await roundTrip(id);
     assert.equal(await page.inputValue('#node-input-output'), 'profile');
@@ -152,8 +160,11 @@ describe('the dialogs', function () {
     assert.match((await page.textContent('#smartserver-profile-about')) ?? '', /Everything else is closed/);
     for (const name of ['optionalServices', 'ownRules'])
       assert.equal(await page.isVisible(`#node-input-${name}`), false);
-    for (const box of ['dryRun', 'onlyTighten', 'force']) await page.check(`#node-input-${box}`);
+    for (const box of ['dryRun', 'onlyTighten', 'force', 'peers', 'keepPeers']) await page.check(`#node-input-${box}`);
+    await choose('buses', 'msg');
+    await editor.typed('buses').fill('payload.buses');
     await roundTrip(id);
+    await assertStored(id, { buses: 'payload.buses', busesType: 'msg', peers: true, keepPeers: true });
     assert.equal(await page.inputValue('#smartserver-profile-choice'), 'lockdown');
     const saved = { profile: 'lockdown', profileType: 'str', optionalServices: 'close', ownRules: 'remove' };
     await assertStored(id, { ...saved, dryRun: true, onlyTighten: true, force: true });
@@ -591,6 +602,9 @@ describe('the dialogs', function () {
     await page.selectOption('#node-config-input-privilege', 'sudo');
     await fill('managementFrom', '192.168.1.0/24');
     await fill('managementTo', '8883/tcp');
+    await fill('firmware', '4.60.x');
+    assert.match((await page.locator('#smartserver-reason-firmware').textContent()) ?? '', /A version such as/);
+    await fill('firmware', '4.60.009');
     await fill('keepBackups', '7');
     await fill('etcUfw', '/srv/ufw');
     const add = (name: string) => page.getByRole('button', { name }).click();
@@ -618,6 +632,17 @@ describe('the dialogs', function () {
     await custom.getByRole('textbox', { name: 'Id in messages' }).fill('scada-gateway');
     assert.equal(await reason('customServices').textContent(), '');
     await custom.getByRole('combobox', { name: 'Direction' }).selectOption('both');
+
+    await add('add peers of a service');
+    await add('add peers of a service');
+    const peers = page.locator('#smartserver-peers');
+    await peers.getByRole('textbox', { name: 'Addresses' }).first().fill('192.168.10.0/24, plant');
+    assert.match((await reason('peers').textContent()) ?? '', /Each needs addresses such as/);
+    await peers.getByRole('textbox', { name: 'Addresses' }).first().fill('192.168.10.0/24, 2001:db8::7');
+    await peers.getByRole('combobox', { name: 'Service' }).nth(1).focus();
+    await peers.getByRole('combobox', { name: 'Service' }).nth(1).selectOption('scada-gateway');
+    await peers.getByRole('textbox', { name: 'Addresses' }).nth(1).fill('10.0.0.9');
+    assert.equal(await reason('peers').textContent(), '');
 
     await add('add a profile');
     const profiles = page.locator('#smartserver-custom-profiles');
@@ -659,6 +684,8 @@ describe('the dialogs', function () {
     const expected = {
       name: 'Plant',
       privilege: 'sudo',
+      firmware: '4.60.009',
+      peers: { lon: ['192.168.10.0/24', '2001:db8::7'], 'scada-gateway': ['10.0.0.9'] },
       servicePorts: { opcua: '55001/tcp' },
       customServices: [
         { id: 'scada-gateway', label: 'SCADA gateway', direction: 'both', ports: ['9100/tcp', '9101:9109/udp'] },

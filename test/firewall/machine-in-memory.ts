@@ -9,6 +9,8 @@ import { nextEdge } from '../../firewall/calendar/opening';
 import { loadsOf } from '../../firewall/commit/load';
 import { FirewallError, say } from '../../firewall/errors';
 import * as messages from '../../firewall/messages';
+import { type KnownPeers, knownPeers } from '../../firewall/peers/known';
+import { typedPeers } from '../../firewall/peers/typed';
 import { admit } from '../../firewall/plan/admission';
 import { refuseWhileWaiting, scheduled } from '../../firewall/plan/asked';
 import { dueIn, ENDING, FREE, planEnding, planRevert, planStaying, withRenewed } from '../../firewall/plan/due';
@@ -122,6 +124,12 @@ export class MachineInMemory {
     return Number.parseInt(serviceNamed(registryFor(this.settings, this.snapshot), 'https').opens[0] ?? '', 10);
   }
 
+  /** Who talks with which service. */
+  get known(): KnownPeers {
+    const registry = registryFor(this.settings, this.snapshot);
+    return knownPeers(typedPeers(this.settings, registry, new Set()), this.snapshot.learned, registry);
+  }
+
   get isPending(): boolean {
     return this.snapshot.schedule.pending !== null;
   }
@@ -153,7 +161,13 @@ export class MachineInMemory {
       ...(isLockdown ? {} : { bounded: 'profile' as const }),
       ...{ isLockdown, overrides: isLockdown, wanted: { profile, optionalServices } },
       plan: (snapshot, id, kernel) =>
-        planProfileChange({ snapshot, kernel, waiting }, this.settings, request, made(id), async () => asWritten),
+        planProfileChange(
+          { snapshot, kernel, waiting, known: this.known },
+          this.settings,
+          request,
+          made(id),
+          async () => asWritten,
+        ),
     });
   }
 

@@ -32,6 +32,16 @@ function suite({ ufw, iptables }: (typeof AGES)[number], isTried: (index: number
     });
   }
 
+  it('agree about DHCP: nobody gets in to its port, but for the answers of servers', async () => {
+    const { services } = await engine.read();
+    const dhcp = services.find(({ id }) => id === 'dhcp');
+    assert.deepEqual([dhcp?.in, dhcp?.ports], ['closed', ['67/udp']]);
+    assert.match(dhcp?.consequence ?? '', /from port 67 to port 68/);
+    const sent = (from: number, to: number) =>
+      device.neighbour.run(['python3', '-c', SEND, String(from), String(to)]).then(({ stdout }) => stdout.trim());
+    assert.deepEqual([await sent(67, 68), await sent(1067, 68), await sent(67, 67)], ['in', 'filtered', 'filtered']);
+  });
+
   it('agree after each service was opened and closed again', async () => {
     const { services } = await engine.read();
     const tried = services.filter(({ internal, id }) => !internal && id !== 'dhcp' && id !== 'https');
@@ -110,6 +120,21 @@ function suite({ ufw, iptables }: (typeof AGES)[number], isTried: (index: number
     assert.deepEqual(await probe('ipv4', 'eth0'), ['in']);
   });
 }
+
+/** Sends from a port to a port where nobody listens: what gets in is answered with "port unreachable". */
+const SEND = `import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(('192.0.2.2', int(sys.argv[1])))
+s.connect(('192.0.2.1', int(sys.argv[2])))
+s.settimeout(0.5)
+s.send(b'probe')
+try:
+    s.recv(1)
+except ConnectionRefusedError:
+    print('in')
+except socket.timeout:
+    print('filtered')
+`;
 
 const directionsOf = (id: string) => CATALOGUE.find((service) => service.id === id)?.directions ?? (['in'] as const);
 

@@ -233,7 +233,7 @@ describe('the labels', () => {
     it(`shared by nodes in ${language} are all used`, () => {
       const scripts = readdirSync(join(root, 'resources')).map((resource) => read('resources', resource));
       // Other languages also translate the names and consequences of services, which the catalogue has in English.
-      const words = CATALOGUE.flatMap(({ id }) => [`service.${id}`, `consequence.${id}`]);
+      const words = CATALOGUE.flatMap(({ id }) => [`service.${id}`, `consequence.${id}`, `risk.${id}`]);
       const used = [...shared, ...words, ...[...NODES.map(page), ...scripts].flatMap(usedKeys)];
       const common = keysOf(json('nodes', 'locales', language, 'common.json'));
       assert.deepEqual(
@@ -256,6 +256,7 @@ describe('the labels', () => {
           added: '1000',
           removed: '1000',
           service: 'SSH, MQTT',
+          services: 'BACnet, LON, Modbus!',
           time: '12-24 19:00',
           profile: 'Enhanced Security',
         });
@@ -280,13 +281,14 @@ describe('the choices of the dialogs', () => {
   it('are the services of the catalogue, each with its ports, its group and its consequence', () => {
     assert.deepEqual(
       inBrowser('window.smartserverFirewallCatalogue'),
-      CATALOGUE.map(({ id, label, opens, optional, internal, consequence, directions }) => ({
+      CATALOGUE.map(({ id, label, opens, optional, internal, consequence, risk, directions }) => ({
         id,
         label,
         ports: opens,
         group: internal ? 'internal' : directions.includes('in') ? 'incoming' : 'outgoing',
         optional,
         consequence,
+        risk,
       })),
     );
   });

@@ -374,6 +374,8 @@ describe('the configuration', () => {
       operatorKeys: [{ name: 'operator', publicKey: PUBLIC_KEY, onlyTighten: true, force: false }],
       fleetDevice: 'plant-7',
       fleetGroup: 'north',
+      firmware: '4.60.009',
+      peers: { lon: ['192.168.10.0/24'] },
       etcUfw: '/a',
       defaultUfw: '/b',
       webSite: '/c',

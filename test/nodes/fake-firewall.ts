@@ -103,7 +103,8 @@ export class FakeFirewall implements Device {
     return release;
   }
 
-  read(asking?: Asking): Promise<State> {
+  read(asking?: Asking, csaf?: unknown): Promise<State> {
+    if (csaf !== undefined) this.requests.push({ csaf });
     return this.#queued({ method: 'read', request: {} }, () => this.#state(), asking);
   }
 
@@ -335,7 +336,7 @@ export class FakeFirewall implements Device {
       logging: 'low',
       policies: { incoming: 'deny', outgoing: 'deny', routed: 'deny' },
       profile: { name: this.profile, closest: this.profile ?? 'enhanced', differences: [] },
-      services: CATALOGUE.map(({ id, label, opens, optional, internal, consequence }) => ({
+      services: CATALOGUE.map(({ id, label, opens, optional, internal, consequence, risk }) => ({
         id,
         label,
         ports: [...opens],
@@ -350,6 +351,7 @@ export class FakeFirewall implements Device {
         internal,
         listening: null,
         consequence,
+        risk,
       })),
       rules: [
         {
@@ -384,6 +386,8 @@ export class FakeFirewall implements Device {
         ...{ undone: this.lastRequest.undone === true, key: this.lastRequest.key ?? null },
       },
       operatorKeys: this.settings.operatorKeys.map(({ name }) => name),
+      peers: null,
+      learning: null,
       leftovers: [],
       inSync: true,
     });
@@ -402,7 +406,9 @@ export class FakeFirewall implements Device {
     if (changed) this.changes.push(action);
     if (changed && confirmWithin > 0) this.pending = { id: '1', action, confirmBy };
     return changeResult.parse({
+      impact: [],
       stillOpen: [],
+      openToAll: [],
       id: '1',
       action,
       changed,

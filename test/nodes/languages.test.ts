@@ -34,7 +34,7 @@ const placesIn = (text: string): string => [...text.matchAll(/__\w+?__/g)].map(S
 const helpOf = (language: string, name: string): string =>
   readFileSync(join(locales, language, `${name}.html`), 'utf8');
 /** The texts that the catalogue has in English. */
-const WORDS = CATALOGUE.flatMap(({ id }) => [`service.${id}`, `consequence.${id}`]);
+const WORDS = CATALOGUE.flatMap(({ id }) => [`service.${id}`, `consequence.${id}`, `risk.${id}`]);
 
 describe('each language', () => {
   it('is one of the complete ones', () => {
