@@ -114,6 +114,34 @@ export const scheduleReport = z.strictObject({
 });
 export type ScheduleReport = z.infer<typeof scheduleReport>;
 
+/** One who talks with the device. */
+export const peerReport = z.strictObject({
+  /** Or a subnet, where there were too many. */
+  address: z.string(),
+  direction,
+  /** Where it is reached; null where that is not known. */
+  interface: z.string().nullable(),
+  /** ISO 8601, UTC. */
+  firstSeen: z.string(),
+  lastSeen: z.string(),
+  /** How many conversations were begun. */
+  count: z.int().min(1),
+});
+export type PeerReport = z.infer<typeof peerReport>;
+
+/** How it was learned who talks. */
+export const learningReport = z.strictObject({
+  /** Whether it is learned now. */
+  on: z.boolean(),
+  /** When it ends; null where it does not by itself. ISO 8601, UTC. */
+  until: z.string().nullable(),
+  /** For how many days was learned. */
+  days: z.number(),
+  /** The services, or ports, of which more addresses were seen than are kept: nobody knows who is missing. */
+  flooded: z.array(z.string()),
+});
+export type LearningReport = z.infer<typeof learningReport>;
+
 /** The machine-readable report of current security settings that IEC 62443-4-2 CR 7.6 RE(1) asks for. */
 export const state = z.strictObject({
   /** ISO 8601, UTC. */
@@ -151,6 +179,10 @@ export const state = z.strictObject({
   pending: pendingReport.nullable(),
   leases: z.array(z.strictObject({ service: z.string(), until: z.string() })),
   schedules: z.array(scheduleReport),
+  /** Who talks, by service, or by port where it is the port of none; null where nobody has ever learned. */
+  peers: z.record(z.string(), z.array(peerReport)).nullable(),
+  /** How it was learned who talks; null where nobody has ever. */
+  learning: learningReport.nullable(),
   /** The operator's request that was carried out last; `undone` if its change has been undone since. */
   lastRequest: z.strictObject({ id: z.string(), issued: z.string(), undone: z.boolean() }).nullable(),
   /**

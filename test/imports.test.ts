@@ -60,13 +60,13 @@ describe('The imports of the tree', () => {
   });
 
   it('lead from nothing that decides to the machine, nor to what writes', () => {
-    const pure = /^firewall\/(state|rules|verdicts|services|plan|calendar)\//;
+    const pure = /^firewall\/(state|rules|verdicts|services|plan|calendar|peers)\//;
     const acting = /^firewall\/(host|commit|requests|watch|fleet)\/|^firewall\/(web\/server|firewall|queue|sudo)\.ts$/;
     assert.deepEqual(forbidden(pure, acting), []);
   });
 
   it('lead from values and verdicts to no plan, and from rules to no service', () => {
-    assert.deepEqual(forbidden(/^firewall\/(state|verdicts|services|rules|calendar)\//, /^firewall\/plan\//), []);
+    assert.deepEqual(forbidden(/^firewall\/(state|verdicts|services|rules|calendar|peers)\//, /^firewall\/plan\//), []);
     assert.deepEqual(forbidden(/^firewall\/(rules|services|verdicts|calendar)\//, /^firewall\/state\//), []);
     assert.deepEqual(forbidden(/^firewall\/rules\//, /^firewall\/(services\/(?!port-spec)|verdicts\/)/), []);
   });
@@ -90,7 +90,7 @@ describe('The imports of the tree', () => {
   it('lead from pure code to no file, process or network of Node.js', () => {
     const acting = /'node:(fs|fs\/promises|child_process|net|http|https|dgram|os)'|'execa'/;
     const found = [...imports.keys()]
-      .filter((path) => /^firewall\/(state|rules|verdicts|services|plan|calendar)\//.test(path))
+      .filter((path) => /^firewall\/(state|rules|verdicts|services|plan|calendar|peers)\//.test(path))
       .filter((path) =>
         readFileSync(join(ROOT, path), 'utf8')
           .replace(/import \{ isIP[^}]*\} from 'node:net';/, '')

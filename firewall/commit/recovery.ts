@@ -4,7 +4,7 @@ import { asideOf, readText, removeIfThere, replace } from '../host/files';
 import { missingRules } from '../host/in-sync';
 import { replaceTable } from '../host/iptables';
 import { readKernel } from '../host/kernel';
-import { type OwnFile, readJournal, readReportedFile, readScheduleFile } from '../host/own-files';
+import { type OwnFile, readJournal, readLearnedFile, readReportedFile, readScheduleFile } from '../host/own-files';
 import { readSnapshot, sourcePaths } from '../host/snapshot';
 import { setUnit } from '../host/systemd';
 import type { Settings } from '../messages';
@@ -109,7 +109,10 @@ export const ownFlaws = async (settings: Settings): Promise<string[]> =>
 
 /** The files of this package's own that are read with each request, the journal first. */
 const stateFiles = (settings: Settings) =>
-  Promise.all([readJournal(settings), readScheduleFile(settings), readReportedFile(settings)]);
+  Promise.all([
+    ...([readJournal(settings), readScheduleFile(settings), readReportedFile(settings)] as const),
+    readLearnedFile(settings),
+  ]);
 
 /**
  * Takes back an interrupted change. Files that somebody else has written since are theirs and stay. What this package
@@ -117,10 +120,11 @@ const stateFiles = (settings: Settings) =>
  * @returns warnings for the next result.
  */
 export async function recover(settings: Settings): Promise<string[]> {
-  const [journal, schedule, reported] = await stateFiles(settings);
+  const [journal, schedule, reported, learned] = await stateFiles(settings);
   const said: string[] = [];
   if (schedule.flaw !== null) said.push(`${await setAside(settings, schedule)}. ${LOST.schedule}`);
   if (reported.flaw !== null) said.push(`${await setAside(settings, reported)}. ${LOST.reported}`);
+  if (learned.flaw !== null) said.push(`${await setAside(settings, learned)}. ${LOST.learned}`);
   if (journal.flaw !== null) said.push(await withoutJournal(settings, journal));
   const damaged = schedule.flaw === null ? null : schedule.path;
   if (journal.value) said.push(await takeBack(settings, journal, journal.value, damaged));
@@ -131,6 +135,7 @@ export async function recover(settings: Settings): Promise<string[]> {
 const LOST = {
   schedule:
     'What could not be understood no longer happens by itself: look whether a change waited to be confirmed, or something was open or closed for a while.',
+  learned: 'What could not be understood of who talks with this device is to be learned anew.',
   reported: 'What was done while nobody watched may not be reported.',
 };
 

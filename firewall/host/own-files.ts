@@ -1,9 +1,10 @@
-/** Reads what this package keeps on disk: journal, schedule, what was reported, backups. */
+/** Reads what this package keeps on disk: journal, schedule, what was reported, who talks, backups. */
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { notPermitted, say } from '../errors';
 import type { Settings } from '../messages';
+import { LEARNED, type Learned } from '../peers/learned';
 import { CHECKPOINT, type Checkpoint } from '../state/checkpoint';
 import type { FileText } from '../state/file-text';
 import { type Form, type Understood, understood } from '../state/own-file';
@@ -25,12 +26,15 @@ type Place = Pick<Settings, 'stateDir'>;
 
 export const journalOf = ({ stateDir }: Place): string => join(stateDir, 'journal.json');
 export const scheduleOf = ({ stateDir }: Place): string => join(stateDir, 'schedule.json');
+export const learnedOf = ({ stateDir }: Place): string => join(stateDir, 'peers.json');
 export const reportedOf = ({ stateDir }: Place): string => join(stateDir, 'told');
 
 /** The record of a change that is being made, or was interrupted. */
 export const readJournal = (place: Place): Promise<OwnFile<Checkpoint>> => readOwn(journalOf(place), CHECKPOINT);
 /** What is to happen later. */
 export const readScheduleFile = (place: Place): Promise<OwnFile<Schedule>> => readOwn(scheduleOf(place), SCHEDULE);
+/** Who talks with the device, as far as it was learned. */
+export const readLearnedFile = (place: Place): Promise<OwnFile<Learned>> => readOwn(learnedOf(place), LEARNED);
 /** Which changes were reported to those who watch. */
 export const readReportedFile = (place: Place): Promise<OwnFile<readonly string[]>> =>
   readOwn(reportedOf(place), REPORTED);

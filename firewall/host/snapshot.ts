@@ -11,6 +11,7 @@ import { NOTHING_SCHEDULED, type Schedule } from '../state/schedule';
 import { type Snapshot, type Sources, settingsTexts, snapshotOf } from '../state/snapshot';
 import { exists, readText } from './files';
 import { readScheduleFile, scheduleOf } from './own-files';
+import { readLearned } from './peers';
 import { ended, ufwProcesses } from './processes';
 
 const FILES_OF = {
@@ -39,6 +40,7 @@ export async function readSnapshot(settings: Settings, repairs = false): Promise
 }
 
 async function readOnce(settings: Settings, repairs: boolean): Promise<Snapshot> {
+  const learned = readLearned(settings);
   const inUfw = (name: string): string => join(settings.etcUfw, name);
   const [ipv4, ipv6, defaultUfw, ufwConf] = await Promise.all([
     required(inUfw(FILES_OF.ipv4.user), settings, repairs),
@@ -61,7 +63,7 @@ async function readOnce(settings: Settings, repairs: boolean): Promise<Snapshot>
       return { family, before: texts[0].text, after: texts[1].text };
     }),
   );
-  return snapshotOf(sources, around, repairs);
+  return snapshotOf(sources, around, await learned, repairs);
 }
 
 /** What is to happen later, without reading anything else. */

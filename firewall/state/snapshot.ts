@@ -1,6 +1,7 @@
 /** ufw's files at one moment, parsed, with all their bytes, which show whether they have changed since. */
 import { FirewallError, type Sentence } from '../errors';
 import { isSameList } from '../lists';
+import type { Learned } from '../peers/learned';
 import { differingPolicies } from '../rules/policies';
 import type { Family } from '../rules/rule';
 import {
@@ -45,6 +46,8 @@ export interface Snapshot {
   schedule: Schedule;
   /** The nginx site file, parsed; null where there is none. */
   web: WebSite | null;
+  /** Who talks; null where nobody has ever learned. No part of `bytes`, as it changes by itself. */
+  learned: Learned | null;
   sources: Sources;
 }
 
@@ -81,7 +84,12 @@ export interface WebSite {
  * @param repairs the files are about to be replaced: rule files that are no longer ufw's count as empty
  * @throws FirewallError UFW_FILES_UNREADABLE
  */
-export async function snapshotOf(sources: Sources, around: readonly AroundRules[], repairs = false): Promise<Snapshot> {
+export async function snapshotOf(
+  sources: Sources,
+  around: readonly AroundRules[],
+  learned: Learned | null = null,
+  repairs = false,
+): Promise<Snapshot> {
   const { schedule, site } = sources;
   const settings = parseSettings(settingsTexts(sources));
   const families: FamilyState[] = [];
@@ -97,6 +105,7 @@ export async function snapshotOf(sources: Sources, around: readonly AroundRules[
     ...{ settings, families, sources },
     schedule: parseSchedule(schedule.text),
     web: site ? webSiteOf(site.text) : null,
+    learned,
   };
 }
 
@@ -104,7 +113,7 @@ export async function snapshotOf(sources: Sources, around: readonly AroundRules[
  * The snapshot as it would be read if some of its files had other texts. Whether ufw manages IPv6 stays as it is.
  * @throws FirewallError UFW_FILES_UNREADABLE
  */
-export const withTexts = ({ sources, families }: Snapshot, texts: Texts): Promise<Snapshot> => {
+export const withTexts = ({ sources, families, learned }: Snapshot, texts: Texts): Promise<Snapshot> => {
   const next = (file: FileText): FileText => ({ ...file, text: texts[file.path] ?? file.text });
   const { ipv4, ipv6, defaultUfw, ufwConf, schedule, site } = sources;
   return snapshotOf(
@@ -114,6 +123,7 @@ export const withTexts = ({ sources, families }: Snapshot, texts: Texts): Promis
       ...(site ? { site: next(site) } : {}),
     },
     families,
+    learned,
   );
 };
 

@@ -383,6 +383,8 @@ export class FakeFirewall implements Device {
         ...{ id: this.lastRequest.id, issued: this.lastRequest.issued },
         undone: this.lastRequest.undone === true,
       },
+      peers: null,
+      learning: null,
       leftovers: [],
       inSync: true,
     });
