@@ -91,7 +91,7 @@ export const doneWithout = (unknown: readonly string[]): string =>
 /** What an answer of an older program says nothing of, and what that stands for. */
 const LACKING = {
   service: { decidedBy: { in: [], out: [] }, undecided: [] },
-  state: { findings: [], schedules: [] },
+  state: { findings: [], schedules: [], peers: null, learning: null },
   result: { stillOpen: [], lease: null },
 };
 
