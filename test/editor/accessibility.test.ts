@@ -105,7 +105,7 @@ const STATES: [name: string, type: string, prepare: (page: Page, editor: Editor)
     'learn-peers',
     async (page) => {
       await kind(page, 'action', 'msg');
-      await page.fill('#smartserver-duration-amount', 'for ever');
+      await typed(page, 'duration').fill('for ever');
     },
   ],
   [
