@@ -7,18 +7,21 @@ import {
   changeWebPortsRequest,
   check,
   confirmRequest,
+  learnRequest,
   type Method,
   restoreRequest,
   type Settings,
   settings as settingsSchema,
 } from '../firewall/messages';
+import { OVER } from '../firewall/peers/sampler';
+import { keepPeers } from '../firewall/requests/learn';
 import { made } from '../firewall/requests/order';
 import { perform } from '../firewall/requests/perform';
 import { registryOf } from '../firewall/services/registry';
 import { makeKey, showKey, signText } from './keys';
 import { errorReport, input } from './request';
 import { setup } from './setup';
-import { backupLines, changeLines, statusLines } from './words';
+import { backupLines, changeLines, learnLines, peerLines, statusLines } from './words';
 
 interface Options {
   json?: boolean;
@@ -119,6 +122,23 @@ function commands(): Command {
       });
       report({ warnings, failed }, () => [...warnings]);
       if (failed) process.exitCode = FAILED;
+    });
+  program
+    .command('peers')
+    .description('who talks with this device, as far as it was learned')
+    .action(async () => report(await question({ method: 'learn', request: check(learnRequest, {}) }), peerLines));
+  program
+    .command('learn <action>')
+    .description('start, stop or forget learning who talks with this device')
+    .option('--duration <duration>', 'with start: for how long, such as "14 d"; without it until it is stopped')
+    .action(async (action: string, { duration = 0 }) =>
+      report(await question({ method: 'learn', request: check(learnRequest, { action, duration }) }), learnLines),
+    );
+  program
+    .command('keep-peers', { hidden: true })
+    .description('keep what was seen of who talks (for the program that looks)')
+    .action(async () => {
+      if (await keepPeers(settingsOf(options()))) process.exitCode = OVER;
     });
   program
     .command('setup')

@@ -4,6 +4,7 @@
  */
 import { chmod, lstat, mkdir, readFile, readlink, realpath, rmdir, stat, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { stopLooking } from '../firewall/commit/learning';
 import { FirewallError, notPermitted, say } from '../firewall/errors';
 import { asideOf, readText, removeIfThere, replace, swapIn, writeAside } from '../firewall/host/files';
 import { BOOT_UNIT_FILE, BOOT_UNIT_NAME, INSTALLED } from '../firewall/host/installed';
@@ -133,6 +134,8 @@ async function uninstall(dryRun: boolean): Promise<SetupStep[]> {
   const there: string[] = [];
   for (const path of paths) if (await exists(path)) there.push(path);
   if (!dryRun) {
+    // It would go on without the program that keeps what it sees.
+    await stopLooking();
     if (there.includes(BOOT_UNIT_FILE)) await systemctl('disable', '--quiet', BOOT_UNIT_NAME);
     for (const path of there) await removeIfThere(path);
     if (there.includes(BOOT_UNIT_FILE)) await systemctl('daemon-reload');

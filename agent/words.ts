@@ -1,6 +1,6 @@
 /** Results in words, for a terminal. Untrusted text is made printable. */
 import { printable } from '../firewall/printable';
-import type { BackupReport, ChangeResult, RuleReport, State } from '../firewall/results';
+import type { BackupReport, ChangeResult, LearnResult, RuleReport, State } from '../firewall/results';
 
 export function statusLines(state: State): string[] {
   const { active, enabledAtBoot, profile, policies, webPorts, pending, leases, lastRequest } = state;
@@ -52,6 +52,33 @@ export function backupLines(backups: readonly BackupReport[]): string[] {
     const why = reason === 'requested' ? '' : ` (${reason})`;
     return `${id}  ${at}  ${rules} rules, before: ${printable(action).slice(1, -1)}${why}`;
   });
+}
+
+export const learnLines = (result: LearnResult): string[] => [
+  result.changed ? `Done: ${result.action}` : `Nothing to do: ${result.action}`,
+  learningText(result),
+  ...result.warnings.map((warning) => `! ${warning}`),
+];
+
+/** A line for each peer, by service. */
+export const peerLines = (result: LearnResult): string[] => [
+  learningText(result),
+  ...Object.entries(result.services).flatMap(([service, { peers, flooded, rarest, unseen }]) => [
+    `${service}: ${peers.length} peers, the rarest seen ${rarest ?? 0} times, ${Math.round(unseen * 100)} % estimated unseen`,
+    ...peers.map(
+      ({ direction, address, count, lastSeen }) =>
+        `  ${direction === 'in' ? 'from' : 'to'} ${address}: ${count} times, last ${lastSeen}`,
+    ),
+    ...(flooded.length > 0 ? ['  ! more addresses than are kept: who is missing is not known'] : []),
+  ]),
+];
+
+function learningText({ learning }: LearnResult): string {
+  if (!learning) return 'It was never learned who talks with this device ("smartserver-firewall learn start").';
+  const days = `learned for ${learning.days} days`;
+  if (!learning.on) return `Learning is off; ${days}`;
+  const end = learning.until ? `until ${learning.until}` : 'until it is stopped';
+  return `Learning is on, ${end}; ${days}${learning.looking ? '' : '; but nobody looks'}`;
 }
 
 function ruleText({ action, direction, protocol, to, from, interface: on, family }: RuleReport): string {

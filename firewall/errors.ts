@@ -25,6 +25,7 @@ export const ERROR_CODES = [
   'NGINX_NOT_FOUND',
   'NGINX_CONFIG',
   'NO_LOG',
+  'NO_TRACKING',
   'VERIFY_FAILED',
   'TIMEOUT',
   'INTERNAL',

@@ -11,6 +11,7 @@ import {
   changeWebPortsRequest,
   check,
   confirmRequest,
+  learnRequest,
   type Method,
   overrideRequest,
   restoreRequest,
@@ -25,7 +26,7 @@ import {
 } from './messages';
 import { type Asking, isRequestedChange, QUEUE } from './queue';
 import { isRepetition, made } from './requests/order';
-import type { Answers, BackupReport, ChangeResult, Confirmation, ScheduleResult, State } from './results';
+import type { Answers, BackupReport, ChangeResult, Confirmation, LearnResult, ScheduleResult, State } from './results';
 import { isOpenIn } from './services/open';
 import { listedService, registryOf } from './services/registry';
 import { outdated } from './sudo';
@@ -66,6 +67,7 @@ const SEEN: { [M in Method]: (answer: Answers[M]) => Seen | null } = {
   unschedule: ({ state, warnings }) => ({ state, confirmed: null, said: warnings }),
   override: ({ state }) => ({ state, confirmed: null, said: [] }),
   backups: () => null,
+  learn: () => null,
 };
 
 /** Each request can say who sends it, so that `leave` can cancel it, and since when it has been wanted. */
@@ -149,6 +151,14 @@ export class Firewall {
   /** Overrides a schedule for a while, ends that, or only tells. @throws FirewallError INVALID_INPUT, see the contract. */
   async override(request: unknown, asking?: Asking): Promise<ScheduleResult> {
     return this.#ask({ method: 'override', request: check(overrideRequest, request) }, asking);
+  }
+
+  /**
+   * Begins or ends learning who talks, forgets it, or only tells. It changes nothing in the firewall.
+   * @throws FirewallError INVALID_INPUT, NO_TRACKING, and as read() does
+   */
+  async learn(request: unknown = {}, asking?: Asking): Promise<LearnResult> {
+    return this.#ask({ method: 'learn', request: check(learnRequest, request) }, asking);
   }
 
   /**

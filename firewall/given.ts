@@ -17,6 +17,12 @@ export const folded = (text: string): string => text.trim().toLowerCase();
 export const givenAction = (value: unknown): unknown =>
   ACTIONS.get(typeof value === 'string' ? folded(value) : value) ?? value;
 
+/** `true`, `1` and `"on"` start it; `false`, `0` and `"off"` stop it. */
+export function givenLearning(value: unknown): unknown {
+  const action = givenAction(value);
+  return action === 'open' ? 'start' : action === 'close' ? 'stop' : typeof value === 'string' ? folded(value) : value;
+}
+
 /** A number, or its digits. */
 export const givenNumber = (value: unknown): unknown =>
   typeof value === 'string' && /^\s*\d{1,15}\s*$/.test(value) ? Number(value) : value;

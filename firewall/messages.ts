@@ -11,7 +11,7 @@ import { isTimeZone } from './calendar/wall-clock';
 import { csaf } from './csaf';
 import { secondsIn } from './duration';
 import { FirewallError, phrase, type Sentence, say } from './errors';
-import { givenAction, givenNumber, givenProfile } from './given';
+import { givenAction, givenLearning, givenNumber, givenProfile } from './given';
 import { publicKeyFault, publicKeyText } from './operator-key';
 import { printable } from './printable';
 import { isAddress, normalAddress } from './rules/address';
@@ -450,6 +450,16 @@ export const overrideRequest = z.strictObject({
 });
 export type OverrideRequest = z.infer<typeof overrideRequest>;
 
+export const learnAction = z.enum(['start', 'stop', 'forget', 'read']);
+
+/** Of who talks with the device. */
+export const learnRequest = z.strictObject({
+  action: z._default(z.pipe(z.transform(givenLearning), learnAction), 'read'),
+  /** With `start`: for so many seconds from now; 0: until it is stopped. Ten years at most, as a technician may come once a year. */
+  duration: z._default(z.pipe(seconds, z.int().check(z.minimum(0), z.maximum(3650 * 24 * 3600))), 0),
+});
+export type LearnRequest = z.infer<typeof learnRequest>;
+
 /** The id of an operator's request: safe on a terminal, in a topic and in a file. */
 export const requestId = z
   .string()
@@ -490,6 +500,7 @@ export const agentRequest = z.strictObject({
     z.strictObject({ method: z.literal('schedule'), request: scheduleRequest }),
     z.strictObject({ method: z.literal('unschedule'), request: unscheduleRequest }),
     z.strictObject({ method: z.literal('override'), request: overrideRequest, ...terms }),
+    z.strictObject({ method: z.literal('learn'), request: learnRequest }),
     z.strictObject({ method: z.literal('backups'), request: z.strictObject({}) }),
     z.strictObject({ method: z.literal('settle'), request: z.strictObject({}) }),
     z.strictObject({ method: z.literal('news'), request: newsRequest }),
@@ -508,6 +519,7 @@ export const REQUESTS = {
   schedule: scheduleRequest,
   unschedule: unscheduleRequest,
   override: overrideRequest,
+  learn: learnRequest,
   backups: z.strictObject({}),
   settle: z.strictObject({}),
   news: newsRequest,

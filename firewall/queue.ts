@@ -218,7 +218,7 @@ function copyOf<Value>(value: Value): Value {
 }
 
 /** What leaves the firewall as it is. */
-const READINGS: ReadonlySet<Call['method']> = new Set<Call['method']>(['read', 'backups', 'news']);
+const READINGS: ReadonlySet<Call['method']> = new Set<Call['method']>(['read', 'backups', 'news', 'learn']);
 
 /** What the engine and its nodes ask for by themselves; they wait for the answer before they ask again. */
 const OWN: ReadonlySet<Call['method']> = new Set<Call['method']>(['settle', 'news', 'schedule', 'unschedule']);

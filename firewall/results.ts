@@ -3,7 +3,8 @@
  * their types, for tests and for documents, and nothing that runs on the device loads them.
  */
 import * as z from 'zod';
-import { direction, guard, policy, reason } from './messages';
+import { WEEKDAYS } from './calendar/dates';
+import { direction, guard, learnAction, policy, reason } from './messages';
 
 /** How far a service is open, see the contract: to all, to none, or to some. */
 export const openness = z.enum(['open', 'closed', 'partial']);
@@ -134,8 +135,9 @@ export type PeerReport = z.infer<typeof peerReport>;
 
 /** How it was learned who talks. */
 export const learningReport = z.strictObject({
-  /** Whether it is learned now. */
+  /** Whether it is learned now, and whether somebody has looked in the last five minutes. */
   on: z.boolean(),
+  looking: z.boolean(),
   /** When it ends; null where it does not by itself. ISO 8601, UTC. */
   until: z.string().nullable(),
   /** For how many days was learned. */
@@ -388,6 +390,38 @@ export const scheduleResult = z.strictObject({
 });
 export type ScheduleResult = z.infer<typeof scheduleResult>;
 
+/** All that is known of who talks with one service. */
+const learnedService = z.strictObject({
+  peers: z.array(
+    z.strictObject({
+      ...peerReport.shape,
+      /** On how many days, on which weekdays and in which hours it was seen, by the device's clock. */
+      days: z.int(),
+      weekdays: z.array(z.enum(WEEKDAYS)),
+      hours: z.array(z.int().min(0).max(23)),
+    }),
+  ),
+  /** In these directions there were more than are kept: who is missing nobody knows. */
+  flooded: z.array(direction),
+  /** How many conversations the one has begun that has begun the fewest. */
+  rarest: z.int().nullable(),
+  /** An estimate of how many of its conversations are with peers that were not seen yet: from 0, none, to 1. */
+  unseen: z.number(),
+});
+export type LearnedService = z.infer<typeof learnedService>;
+
+/** After learning was begun, ended, forgotten or read. */
+export const learnResult = z.strictObject({
+  action: learnAction,
+  changed: z.boolean(),
+  /** Null where nobody has ever learned, or all was forgotten. */
+  learning: learningReport.nullable(),
+  /** By id, or by port where it is the port of none. */
+  services: z.record(z.string(), learnedService),
+  warnings: z.array(z.string()),
+});
+export type LearnResult = z.infer<typeof learnResult>;
+
 /** What the engine answers to each method. */
 export interface Answers {
   read: State;
@@ -399,6 +433,7 @@ export interface Answers {
   schedule: ScheduleResult;
   unschedule: ScheduleResult;
   override: ScheduleResult;
+  learn: LearnResult;
   backups: BackupReport[];
   settle: Settled;
   news: News;

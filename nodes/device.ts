@@ -18,6 +18,7 @@ export type Device = Pick<
   | 'schedule'
   | 'unschedule'
   | 'override'
+  | 'learn'
   | 'fleet'
   | 'backups'
   | 'resume'

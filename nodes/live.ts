@@ -5,7 +5,7 @@
 import type { NodeAPI } from 'node-red';
 import { asFirewallError } from '../firewall/errors';
 import type { Firewall } from '../firewall/firewall';
-import type { BackupReport, ServiceReport, State } from '../firewall/results';
+import type { BackupReport, PeerReport, ServiceReport, State } from '../firewall/results';
 import { translated } from './translated';
 
 /** The editor subscribes to this, followed by the device's id. */
@@ -22,6 +22,17 @@ export interface LiveService
   more: number;
 }
 
+/** Who talks with a service, in the sidebar. */
+export interface LivePeers {
+  /** Its id, or the port where it is the port of none. */
+  service: string;
+  /** In each direction the first addresses, and how many more there are. */
+  in: { addresses: readonly string[]; more: number };
+  out: { addresses: readonly string[]; more: number };
+  /** The day on which one of them was seen last: it changes rarely enough to be published. */
+  last: string;
+}
+
 interface Named {
   id: string;
   /** The name of its config node; empty for the device of all nodes without one. */
@@ -34,7 +45,13 @@ type Shown = Pick<Firewall, 'observe' | 'watch' | 'backups'>;
 /** What is published about one device. */
 export interface LiveDevice extends Named {
   /** Null until it has been read. */
-  state: (Omit<State, 'readAt' | 'rules' | 'services'> & { services: readonly LiveService[]; rules: number }) | null;
+  state:
+    | (Omit<State, 'readAt' | 'rules' | 'services' | 'peers'> & {
+        services: readonly LiveService[];
+        rules: number;
+        peers: readonly LivePeers[] | null;
+      })
+    | null;
   /** When it was read; ISO 8601, UTC. */
   readAt: string | null;
   /** The newest first. */
@@ -71,7 +88,8 @@ export function showDevice(RED: NodeAPI, { id, name }: Named, open: () => Shown)
     const device = open();
     stopObserving = device.observe(({ state }) => {
       const { readAt, ...rest } = state;
-      const view = { ...rest, rules: state.rules.length, services: state.services.map(liveService) };
+      const peers = state.peers && Object.entries(state.peers).map(([id, list]) => livePeers(id, list));
+      const view = { ...rest, rules: state.rules.length, services: state.services.map(liveService), peers };
       const isNew = show({ state: view, readAt, error: null });
       if (isNew) device.backups().then((backups) => show({ backups }), failed);
     });
@@ -109,4 +127,13 @@ function liveService(service: ServiceReport): LiveService {
     scope: scope.slice(0, NAMED),
     more: Math.max(0, scope.length - NAMED),
   };
+}
+
+function livePeers(service: string, peers: readonly PeerReport[]): LivePeers {
+  const of = (way: PeerReport['direction']): LivePeers['in'] => {
+    const addresses = peers.flatMap(({ address, direction }) => (direction === way ? [address] : []));
+    return { addresses: addresses.slice(0, NAMED), more: Math.max(0, addresses.length - NAMED) };
+  };
+  const last = peers.reduce((latest, { lastSeen }) => (lastSeen > latest ? lastSeen : latest), '');
+  return { service, in: of('in'), out: of('out'), last: last.slice(0, 10) };
 }

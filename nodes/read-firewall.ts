@@ -20,15 +20,19 @@ const PARTS: ReadonlyMap<unknown, (state: State) => unknown> = new Map<unknown, 
   ['rules', (state) => state.rules],
   ['profile', (state) => state.profile],
   ['findings', (state) => state.findings],
+  ['peers', (state) => state.peers],
   ['fleet', (state) => fleetStateOf(state, version())],
 ]);
 
 const NO_DOCUMENTS = { value: undefined };
 const isGiven = (type: unknown): boolean => type !== undefined && type !== 'str';
 
-/** What must be equal for two payloads to count as the same: everything but the time of reading, `at` in a summary. */
+/** The time of reading (`at` in a summary), and of peers how often and how lately they talk, and for how long it was learned. */
+const PASSING: ReadonlySet<string> = new Set(['readAt', 'at', 'lastSeen', 'count', 'days']);
+
+/** What must be equal for two payloads to count as the same: everything but what passes by itself. */
 function comparable(payload: unknown): string {
-  return JSON.stringify(payload, (key, value) => (key === 'readAt' || key === 'at' ? undefined : value));
+  return JSON.stringify(payload, (key, value) => (PASSING.has(key) ? undefined : value));
 }
 
 export = (RED: NodeAPI): void => {
@@ -53,7 +57,7 @@ export = (RED: NodeAPI): void => {
       }
       const part = PARTS.get(def.output ?? 'state');
       if (!part) {
-        const what = say`output: must be state, services, rules, profile, findings, service or fleet (got ${printable(def.output)}).`;
+        const what = say`output: must be state, services, rules, profile, findings, peers, service or fleet (got ${printable(def.output)}).`;
         throw new FirewallError('INVALID_INPUT', { what });
       }
       const input = { property: 'csaf', value: def.csaf, type: def.csafType };

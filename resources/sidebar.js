@@ -157,6 +157,7 @@ window.smartserverFirewallSidebar = (translate) => {
     parts.push(serviceTable(state.services.filter(({ internal }) => !internal)));
     const internal = state.services.filter((service) => service.internal);
     parts.push(foldable('internal', translate('heading.internal'), serviceTable(internal)));
+    if (state.learning) parts.push(foldable('peers', translate('heading.peers'), whoTalks(state, named)));
     parts.push(element('h3', translate('heading.differences', { name: profile.closest })));
     parts.push(
       profile.differences.length > 0
@@ -167,6 +168,34 @@ window.smartserverFirewallSidebar = (translate) => {
     parts.push(foldable('backups', translate('heading.backups'), saved));
     parts.push(element('p', translate('firewall.since', { at: time(readAt) })));
     return parts;
+  }
+
+  function whoTalks({ learning, peers }, named) {
+    const { on, looking, until, days, flooded } = learning;
+    const state = on ? (until ? translate('learning.until', { at: time(until) }) : translate('learning.on')) : null;
+    const words = [
+      state ?? translate('learning.off'),
+      ...(on && !looking ? [translate('learning.blind')] : []),
+      translate('learning.days', { days }),
+    ];
+    const rows = peers.map((one) => {
+      const service = named(one.service);
+      const cell = $('<td>');
+      for (const way of ['in', 'out']) {
+        const { addresses, more } = one[way];
+        if (addresses.length === 0) continue;
+        const known = { addresses: addresses.join(', '), count: more };
+        const text =
+          way === 'in'
+            ? translate(more > 0 ? 'peers.moreIn' : 'peers.in', known)
+            : translate(more > 0 ? 'peers.moreOut' : 'peers.out', known);
+        cell.append($('<div>').text(text));
+      }
+      if (flooded.includes(one.service)) cell.append(element('small', translate('peers.flooded')));
+      return [element('td', service ? nameOf(service) : one.service), cell, element('td', one.last)];
+    });
+    const columns = ['service', 'peers', 'last'].map((column) => translate(`column.${column}`));
+    return $('<div>').append(element('p', words.join(' ')), rows.length > 0 ? table(columns, rows) : '');
   }
 
   const differenceTable = (differences, named) =>

@@ -56,8 +56,8 @@ export async function begin(place: Place, checkpoint: Checkpoint): Promise<void>
   await replace([ownFile(journalOf(place), textFor(CHECKPOINT, checkpoint))]);
 }
 
-/** Writes what is to happen later, when nothing else is written. */
-export async function writeSchedule(place: Place, file: FileText): Promise<void> {
+/** Writes a file of this package's that those who watch are to notice, when nothing else is written. */
+export async function writeNotice(place: Place, file: FileText): Promise<void> {
   await makeFolders(place);
   await replace([file]);
   await leaveTrace(place);

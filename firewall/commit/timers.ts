@@ -39,7 +39,7 @@ export async function startTimers(settings: Settings, id: string, { pending, lea
 export async function startTimersAt(settings: Settings, id: string, deadlines: readonly Deadline[]): Promise<void> {
   if (deadlines.length === 0 || !(await hasSystemd())) return;
   const clock = await readClock();
-  const program = [...(await commandLine()), 'settle', ...options(settings)];
+  const program = await ownProgram(settings, 'settle');
   for (const deadline of deadlines) {
     // A change that is made again, because a ufw command undid it, has a timer already.
     const name = `smartserver-firewall-${id}-${process.hrtime.bigint()}`;
@@ -58,11 +58,18 @@ export async function startEdgeTimer(
   { boot }: Clock,
 ): Promise<void> {
   if (!(await hasSystemd())) return;
-  const program = [...(await commandLine()), 'settle', ...options(settings)];
+  const program = await ownProgram(settings, 'settle');
   const name = `smartserver-firewall-${boot.slice(0, 8)}`;
   if (!hasWatch) await runOnClockChange(`${name}-clock-${process.hrtime.bigint()}`, program);
   if (at !== null) await runAt(`${name}-edge-${process.hrtime.bigint()}`, at, program);
 }
+
+/** A command of this package's as systemd is to start it. */
+export const ownProgram = async (settings: Settings, command: 'settle' | 'keep-peers'): Promise<string[]> => [
+  ...(await commandLine()),
+  command,
+  ...options(settings),
+];
 
 /** The command line program as it is to be started. */
 async function commandLine(): Promise<string[]> {

@@ -15,7 +15,7 @@ import type { Plan } from '../state/plan';
 import { formatSchedule, type Schedule } from '../state/schedule';
 import { changedFiles, type Snapshot, withWanted } from '../state/snapshot';
 import { apply, refused } from './apply';
-import { newId, writeSchedule } from './journal';
+import { newId, writeNotice } from './journal';
 import { prepareLoads } from './load';
 import { needsRecovery, recover } from './recovery';
 import { startTimers } from './timers';
@@ -179,7 +179,7 @@ async function underLock(
       const kernel = await readKernel(draft.before);
       if (!(await isAmiss(intent, { ...draft, kernel }))) {
         await startTimers(settings, id, draft.after.schedule);
-        await writeSchedule(settings, draft.after.sources.schedule);
+        await writeNotice(settings, draft.after.sources.schedule);
         return { ...untouched, kernel };
       }
     }
@@ -251,7 +251,7 @@ export async function reschedule(
     const recovered = await recover(settings);
     const snapshot = await readSnapshot(settings);
     const schedule = next(snapshot);
-    if (schedule) await writeSchedule(settings, { ...snapshot.sources.schedule, text: formatSchedule(schedule) });
+    if (schedule) await writeNotice(settings, { ...snapshot.sources.schedule, text: formatSchedule(schedule) });
     return recovered;
   } catch (error) {
     return refused(error);

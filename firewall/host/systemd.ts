@@ -42,6 +42,24 @@ export function runAt(name: string, at: number, program: readonly string[]): Pro
 export const runOnClockChange = (name: string, program: readonly string[]): Promise<void> =>
   runWhen(name, ['--on-clock-change', '--on-timezone-change'], program);
 
+/**
+ * Has systemd run a program all the time, as root, and again whenever it fails. Lost at a reboot.
+ * @throws FirewallError VERIFY_FAILED where systemd refuses.
+ */
+export async function runAlways(name: string, program: readonly string[]): Promise<void> {
+  await systemd('systemd-run', [
+    ...['--quiet', '--no-block', '--collect', `--unit=${name}`],
+    '--description=Learns who talks with this device',
+    ...['--property=Restart=on-failure', '--property=RestartSec=5s', '--property=Nice=10'],
+    ...program,
+  ]);
+}
+
+/** Stops what `runAlways` has started, with all that it has started; what does not run is as good as stopped. */
+export async function stopRunning(name: string): Promise<void> {
+  if (await hasSystemd()) await run('systemctl', ['stop', '--quiet', `${name}.service`]);
+}
+
 async function runWhen(name: string, when: readonly string[], program: readonly string[]): Promise<void> {
   await systemd('systemd-run', [
     '--quiet',

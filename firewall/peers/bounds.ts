@@ -1,5 +1,4 @@
 /** How much is kept of who talks: addresses, then subnets, and then it is only said that there were too many. */
-import ipaddr from 'ipaddr.js';
 import { normalAddress } from '../rules/address';
 import { once, type Peer } from './peer';
 
@@ -20,7 +19,7 @@ const placeOf = ({ direction, port }: Peer): string => `${direction} ${port}`;
 /** The /24 that an IPv4 address is in, the /64 of an IPv6 one. */
 function subnetOf(address: string): string {
   const [first = ''] = address.split('/');
-  return normalAddress(`${first}/${ipaddr.IPv4.isValid(first) ? 24 : 64}`);
+  return first.includes(':') ? normalAddress(`${first}/64`) : first.replace(/\d+$/, '0/24');
 }
 
 /** Who talked often goes before who talked once, and who did so lately before the others. */

@@ -3,7 +3,7 @@
  * The latter is replaced as a whole each time it is kept, so that nothing is ever counted twice; see docs/decisions/peers.md.
  */
 import * as z from 'zod/mini';
-import { deadline } from '../state/clock';
+import { type Clock, deadline, secondsLeft } from '../state/clock';
 import { entriesOf, entryOf, type Form } from '../state/own-file';
 import { bounded, type Portion } from './bounds';
 import { formatPeer, once, peerLine } from './peer';
@@ -35,6 +35,8 @@ export interface Learned {
   /** What was seen in that time. */
   past: Portion;
   recent: Seen | null;
+  /** Somebody has looked lately; not kept. */
+  isLooking?: boolean;
 }
 
 export const NOTHING_LEARNED: Learned = {
@@ -89,6 +91,16 @@ export function known({ past, recent }: Learned): Portion {
   if (!recent) return past;
   const peers = once([...past.peers, ...recent.peers], 'different');
   return bounded({ peers, flooded: [...new Set([...past.flooded, ...recent.flooded])] });
+}
+
+/**
+ * For how many seconds more is learned; 0 or less where that is over. A clock that shows less than when it began, after a
+ * boot, has lost the time: rather too long than not at all.
+ */
+export function secondsLeftOf({ until }: Learning, clock: Clock): number {
+  if (!until) return Number.POSITIVE_INFINITY;
+  if (until.boot !== clock.boot && clock.wall < until.setAt) return (until.at - until.setAt) / 1000;
+  return secondsLeft(until, clock);
 }
 
 /** For how long was learned, in seconds. */

@@ -1,4 +1,5 @@
 /** What one request does on the machine, here and now. The requests are valid, and this process may do it. */
+import { resumeLooking } from '../commit/learning';
 import { readClock } from '../host/clock';
 import { readSchedule } from '../host/snapshot';
 import type { Call, Method, Settings } from '../messages';
@@ -6,6 +7,7 @@ import type { Answers, ChangeResult, Repetition, ScheduleResult } from '../resul
 import { changeWebPorts } from './change-web-ports';
 import { confirm } from './confirm';
 import { catchUp } from './due';
+import { learn } from './learn';
 import { observe } from './observation';
 import { isCarriedOut } from './order';
 import { knownTo } from './peers';
@@ -26,7 +28,10 @@ const HANDLERS: Handlers = {
   },
   backups: listBackups,
   news: (settings, { request }) => observe(settings, request, () => read(settings)),
-  settle: async (settings) => ({ ...(await catchUp(settings)), state: await currentState(settings) }),
+  settle: async (settings) => {
+    await resumeLooking(settings);
+    return { ...(await catchUp(settings)), state: await currentState(settings) };
+  },
   setProfile: changing(setProfile),
   toggleService: changing(toggleService),
   changeWebPorts: changing(changeWebPorts),
@@ -34,6 +39,7 @@ const HANDLERS: Handlers = {
   schedule: settled(setSchedule),
   unschedule: settled(unschedule),
   override: settled(override),
+  learn,
   confirm: async (settings, call) => (await once(settings, call)).repeated ?? confirm(settings, call),
 };
 

@@ -1,15 +1,12 @@
 /** The state of the firewall as users see it, from ufw's files, the kernel's tables and the sockets that listen. */
 
-import { peersByService } from '../peers/by-service';
 import { idleServices } from '../peers/idle';
-import { learnedFor } from '../peers/learned';
 import { fromBytes } from '../printable';
 import type {
   ChangeResult,
   Difference,
   News,
   Openness,
-  PeerReport,
   Policies,
   RuleReport,
   ScheduleReport,
@@ -30,10 +27,11 @@ import { asRead } from '../verdicts/owner';
 import { type ServiceVerdict, serviceVerdict } from '../verdicts/service';
 import { namedFor, verdictOn } from '../verdicts/verdict';
 import { yieldToEventLoop } from '../yield';
-import { type Clock, deadlineText, secondsLeft } from './clock';
+import { type Clock, deadlineText } from './clock';
 import { findings } from './findings';
 import { isActive, type Kernel, policiesInForce, rulesetIn } from './kernel';
 import { leftovers } from './leftovers';
+import { peersReport } from './peers-report';
 import type { Schedule } from './schedule';
 import type { Snapshot } from './snapshot';
 import type { ListeningSocket } from './socket';
@@ -104,7 +102,7 @@ export async function report(facts: Facts): Promise<State> {
       until: deadlineText(deadline, clock),
     })),
     schedules: scheduleReports(snapshot.schedule, services, clock, zone),
-    ...peersReport(snapshot, registry, clock),
+    ...peersReport(snapshot.learned, registry, clock),
     lastRequest: lastRequest && {
       ...{ id: lastRequest.id, issued: lastRequest.issued },
       ...{ undone: lastRequest.undone === true, key: lastRequest.key ?? null },
@@ -118,31 +116,6 @@ export async function report(facts: Facts): Promise<State> {
   return {
     findings: findings({ snapshot, kernel, registry, advisories, state, drift, missing, idle }),
     ...state,
-  };
-}
-
-/** Who talks, and how that was learned. */
-function peersReport({ learned }: Snapshot, registry: Registry, clock: Clock): Pick<State, 'peers' | 'learning'> {
-  const found = peersByService(learned, registry);
-  if (!learned || !found) return { peers: null, learning: null };
-  const moment = (seconds: number): string => new Date(seconds * 1000).toISOString();
-  const peers = [...found].map(([id, one]): [string, PeerReport[]] => [
-    id,
-    one.peers.map(({ address, direction, interface: device, firstSeen, lastSeen, count }) => ({
-      ...{ address, direction, interface: device },
-      ...{ firstSeen: moment(firstSeen), lastSeen: moment(lastSeen), count },
-    })),
-  ]);
-  const { learning } = learned;
-  const isOn = learning !== null && !(learning.until && secondsLeft(learning.until, clock) <= 0);
-  return {
-    peers: Object.fromEntries(peers),
-    learning: {
-      on: isOn,
-      until: isOn && learning.until ? deadlineText(learning.until, clock) : null,
-      days: Math.round(learnedFor(learned) / 864) / 100,
-      flooded: [...found].filter(([, { flooded }]) => flooded.length > 0).map(([id]) => id),
-    },
   };
 }
 

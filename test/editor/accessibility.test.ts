@@ -99,6 +99,15 @@ const STATES: [name: string, type: string, prepare: (page: Page, editor: Editor)
     },
   ],
   ['restore-firewall, a list', 'restore-firewall', (page) => page.selectOption('#node-input-action', 'list')],
+  ['learn-peers', 'learn-peers', async () => undefined],
+  [
+    'learn-peers, from the message, invalid',
+    'learn-peers',
+    async (page) => {
+      await kind(page, 'action', 'msg');
+      await typed(page, 'duration').fill('for ever');
+    },
+  ],
   [
     'smartserver',
     'read-firewall',

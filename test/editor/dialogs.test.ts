@@ -82,6 +82,7 @@ const UNUSUAL = [
     ...{ reverted: false, leaseEnded: false, blockedEvery: '5', version: 1 },
   },
   { type: 'fleet-request', onlyTighten: true, version: 1 },
+  { type: 'learn-peers', action: 'wanted', actionType: 'flow', duration: 'days', durationType: 'msg', version: 1 },
 ].map((node, at) => ({
   ...{ id: `unusual${at}`, z: 'tab', x: 200, y: 80 + at * 60, wires: [[]], name: `no. ${at}`, device: PLANT.id },
   ...node,
@@ -522,6 +523,27 @@ describe('the dialogs', function () {
     await roundTrip(id);
     await assertStored(id, { onlyTighten: true });
     await editor.closeWith('#node-dialog-cancel');
+  });
+
+  it('of learn-peers shows the duration where it is meant, says what the action does, and keeps what is set', async () => {
+    const id = await editor.drop('learn-peers', 470);
+    await editor.edit(id);
+    const about = () => page.innerText('#smartserver-action-about');
+    const duration = page.locator('#smartserver-duration-amount');
+    assert.match(await about(), /Changes nothing/);
+    assert.equal(await page.isVisible('#smartserver-learn-duration'), false);
+    await page.click('#node-input-action + .red-ui-typedInput-container .red-ui-typedInput-option-trigger');
+    await page.click('.red-ui-typedInput-options:visible a[value="start"]');
+    assert.match(await about(), /stays as it is/);
+    assert.equal(await page.isVisible('#smartserver-learn-duration'), true);
+    assert.ok(await duration.count());
+    await roundTrip(id);
+    assert.match(await about(), /stays as it is/);
+    await choose('action', 'msg');
+    assert.match(await about(), /flow determines/);
+    assert.equal(await page.isVisible('#smartserver-learn-duration'), true);
+    await editor.closeWith('#node-dialog-ok');
+    await assertStored(id, { actionType: 'msg', duration: '1209600' });
   });
 
   it('of restore-firewall shows the fields of the action, and says what it does', async () => {

@@ -6,6 +6,7 @@ import { AlarmList, alarmsLike } from '../device/alarm-list';
 import { Engine } from '../device/engine';
 import { cables } from '../device/network';
 import { useFresh } from '../device/suite';
+import { STATE } from '../firewall/stable';
 import { until } from '../firewall/until';
 import { Client } from '../fleet/client';
 import { Office, TESTER } from '../fleet/office';
@@ -110,6 +111,20 @@ describe('the example', function () {
       await desk.editor.textOf(`${desk.url}firewall/report`),
       /The firewall matches no profile[\s\S]*ssh \(in\)/,
     );
+  });
+
+  it('learn-who-talks reports who is new, and what keeps it from learning', async () => {
+    // As it was learned on this device before.
+    const line = 'in 1628/udp 192.0.2.77 eth0 1795794282 1795794290 3 1 0000100 000000000000000100000000';
+    const learned = { version: 1, learning: null, seconds: 86_400, peers: [line], flooded: [], recent: null };
+    await desk.device.ok('mkdir', '-p', '-m', '700', STATE);
+    await desk.device.write(`${STATE}/peers.json`, JSON.stringify(learned), 0o600);
+    await start('learn-who-talks');
+    assert.match(await run('Every day at 6', 'New peers'), /lon from 192\.0\.2\.77, first seen 2026-/);
+    assert.match(await run('Every day at 6', 'New peers'), /nobody new/);
+    // A device without systemd.
+    assert.match(await run('Learn for two weeks', 'Error'), /NO_TRACKING/);
+    assert.match(await run('Stop learning', 'Learning'), /object/);
   });
 
   it('fleet-device takes requests from the broker and reports its state', async () => {

@@ -195,6 +195,34 @@ describe('the sidebar', function () {
     await sidebar().getByText('Schedules', { exact: true }).waitFor({ state: 'detached' });
   });
 
+  it('shows who talks by service, as it was learned, and where there were too many', async () => {
+    const tail = 'eth0 1795794282 1795794290 3 1 0000100 000000000000000100000000';
+    const peers = [1, 2, 3, 4, 5, 6, 7].map((host) => `in 1628/udp 192.0.2.${host} ${tail}`);
+    const learned = {
+      ...{ version: 1, learning: null, seconds: 172_800, recent: null, flooded: ['in 47808/udp'] },
+      peers: [...peers, `out 123/udp 2001:db8::7 ${tail}`],
+    };
+    const path = '/var/lib/smartserver-firewall/peers.json';
+    await device.write(`${path}.new`, JSON.stringify(learned), 0o600);
+    await device.ok('mv', `${path}.new`, path);
+    // The trace that the engine leaves.
+    await device.ok('touch', '/var/lib/smartserver-firewall');
+    await sidebar().getByText('Who talks', { exact: true }).click();
+    await shows(/Learning is off\. Learned for 2 days\./);
+    const rows = sidebar().locator('details[open] tr');
+    assert.match(
+      await rows.filter({ hasText: 'LON' }).first().innerText(),
+      /from 192\.0\.2\.1, .*192\.0\.2\.5 and 2 more/,
+    );
+    assert.match(await rows.filter({ hasText: 'to 2001:db8::7' }).innerText(), /2026-/);
+    assert.match(await rows.filter({ hasText: 'BACnet/IP' }).innerText(), /it is not known who is missing/);
+    assert.deepEqual(await editor.violations(SIDEBAR), []);
+    await picture('sidebar-peers');
+    await device.remove(path);
+    await device.ok('touch', '/var/lib/smartserver-firewall');
+    await sidebar().getByText('Who talks', { exact: true }).waitFor({ state: 'detached' });
+  });
+
   it('lists a backup that is damaged as such', async () => {
     const { id } = (await post('toggle', { service: 'bacnet', action: 'close', duration: 0 })) as { id: string };
     await device.write(`/var/lib/smartserver-firewall/backups/${id}.json`, '{');

@@ -8,6 +8,7 @@ import { openDevicesWith } from '../../nodes/device';
 import changeWebPorts = require('../../nodes/change-web-ports');
 import confirmChange = require('../../nodes/confirm-change');
 import fleetRequest = require('../../nodes/fleet-request');
+import learnPeers = require('../../nodes/learn-peers');
 import readFirewall = require('../../nodes/read-firewall');
 import restoreFirewall = require('../../nodes/restore-firewall');
 import scheduleService = require('../../nodes/schedule-service');
@@ -71,6 +72,7 @@ export async function start(nodes: readonly Stored[]): Promise<void> {
         confirmChange,
         restoreFirewall,
         watchFirewall,
+        learnPeers,
         fleetRequest,
       ],
       ...coreNodes,

@@ -11,6 +11,7 @@ import {
   changeWebPortsRequest,
   check,
   confirmRequest,
+  learnRequest,
   type Method,
   overrideRequest,
   restoreRequest,
@@ -33,6 +34,8 @@ import {
   type ChangeResult,
   type Confirmation,
   changeResult,
+  type LearnResult,
+  learnResult,
   type Openness,
   type ScheduleReport,
   type ScheduleResult,
@@ -76,6 +79,9 @@ export class FakeFirewall implements Device {
   /** The pending change. */
   pending: State['pending'] = null;
   leases: State['leases'] = [];
+  /** Who talks, and how that was learned. */
+  peers: State['peers'] = null;
+  learning: State['learning'] = null;
   /** What schedules say. All fake devices have the same ones until they are forgotten, as those of a machine. */
   static schedules: ScheduleReport[] = [];
   /** The operator's last request carried out. */
@@ -224,6 +230,38 @@ export class FakeFirewall implements Device {
       return this.#scheduled(id, action !== 'status');
     };
     return this.#queued({ method: 'override', request: { id, action, duration } }, work, asking);
+  }
+
+  async learn(request: unknown, asking?: Asking): Promise<LearnResult> {
+    this.requests.push(request);
+    const asked = check(learnRequest, request);
+    const { action, duration } = asked;
+    const work = (): LearnResult => {
+      const before = this.learning;
+      if (action === 'start')
+        this.learning = {
+          ...{ on: true, looking: true, days: before?.days ?? 0, flooded: before?.flooded ?? [] },
+          until: duration > 0 ? '2026-02-01T00:00:00.000Z' : null,
+        };
+      if (action === 'stop' && before) this.learning = { ...before, on: false, looking: false, until: null };
+      if (action === 'forget') {
+        this.peers = null;
+        this.learning = before?.on ? { ...before, days: 0, flooded: [] } : null;
+      }
+      const services = Object.entries(this.peers ?? {}).map(
+        ([id, peers]): [string, LearnResult['services'][string]] => [
+          id,
+          {
+            peers: peers.map((one) => ({ ...one, days: 1, weekdays: ['mon'], hours: [8] })),
+            ...{ flooded: [], rarest: Math.min(...peers.map(({ count }) => count)), unseen: 0 },
+          },
+        ],
+      );
+      const changed = JSON.stringify(before) !== JSON.stringify(this.learning);
+      const result = { action, changed, learning: this.learning, services: Object.fromEntries(services), warnings: [] };
+      return learnResult.parse(result);
+    };
+    return this.#queued({ method: 'learn', request: asked }, work, asking);
   }
 
   /** As after a request, the observers see the state first. */
@@ -386,8 +424,8 @@ export class FakeFirewall implements Device {
         ...{ undone: this.lastRequest.undone === true, key: this.lastRequest.key ?? null },
       },
       operatorKeys: this.settings.operatorKeys.map(({ name }) => name),
-      peers: null,
-      learning: null,
+      peers: this.peers,
+      learning: this.learning,
       leftovers: [],
       inSync: true,
     });

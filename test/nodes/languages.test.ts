@@ -7,12 +7,21 @@ import { ERROR_CODES } from '../../firewall/errors';
 import { fleetResult, fleetState } from '../../firewall/fleet/answer';
 import {
   changeWebPortsRequest,
+  learnRequest,
   restoreRequest,
   setProfileRequest,
   settings,
   toggleServiceRequest,
 } from '../../firewall/messages';
-import { backupReport, changeResult, confirmation, scheduleReport, state, watchEvent } from '../../firewall/results';
+import {
+  backupReport,
+  changeResult,
+  confirmation,
+  learnResult,
+  scheduleReport,
+  state,
+  watchEvent,
+} from '../../firewall/results';
 import { CATALOGUE } from '../../firewall/services/catalogue';
 
 const root = resolve(__dirname, '..', '..', '..');
@@ -84,6 +93,7 @@ const REQUESTS: Readonly<Record<string, Shape>> = {
   'toggle-service': toggleServiceRequest.shape,
   'change-web-ports': changeWebPortsRequest.shape,
   'restore-firewall': restoreRequest.shape,
+  'learn-peers': learnRequest.shape,
   smartserver: settings.shape,
 };
 const RESULTS: Readonly<Record<string, readonly Shape[]>> = {
@@ -96,6 +106,11 @@ const RESULTS: Readonly<Record<string, readonly Shape[]>> = {
   'read-firewall': [...partsOf(state), fleetState.options[0].omit({ group: true }).shape],
   'fleet-request': [fleetResult.shape],
   'schedule-service': [scheduleReport.omit({ id: true, name: true, services: true }).shape],
+  'learn-peers': [
+    learnResult.shape,
+    ...partsOf(learnResult.shape.services._zod.def.valueType),
+    ...partsOf(learnResult.shape.learning),
+  ],
   'watch-firewall': watchEvent.options.map(({ shape }) => shape.payload.shape),
 };
 
