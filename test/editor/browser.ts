@@ -12,9 +12,9 @@ const QUIET =
 const AXE = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 /** More than our longest dialog has controls. */
 const MOST_TABS = 80;
-/** What the editor itself logs at startup, and a node of FlowFuse Dashboard. */
+/** What the editor itself logs at startup, a node of FlowFuse Dashboard, and Chromium of the dialog of an MQTT broker. */
 const CHATTER =
-  /^(JQMIGRATE: Migrate is installed|Node-RED: \d|Versions$|jQuery( UI)? \d|(ACE|MONACO|D3) \d|console\.groupEnd$|(Palette editor|Projects) disabled$|ui-audio onpaletteadd$)/;
+  /^(\[DOM\] Multiple forms should be contained in their own form elements|JQMIGRATE: Migrate is installed|Node-RED: \d|Versions$|jQuery( UI)? \d|(ACE|MONACO|D3) \d|console\.groupEnd$|(Palette editor|Projects) disabled$|ui-audio onpaletteadd$)/;
 
 export class Editor {
   private readonly complaints: string[] = [];
