@@ -106,7 +106,7 @@ window.smartserverFirewallSidebar = (translate) => {
   }
 
   function foldable(key, heading, inside) {
-    const details = $('<details>').append(element('summary', heading), inside);
+    const details = $('<details>').append(element('summary', heading).attr('data-key', key), inside);
     details.prop('open', unfolded.has(key));
     details.on('toggle', () => (details.prop('open') ? unfolded.add(key) : unfolded.delete(key)));
     return details;
@@ -211,7 +211,7 @@ window.smartserverFirewallSidebar = (translate) => {
   const titleOf = ({ name }) => name || translate('label.factory');
 
   function chooser(shown) {
-    const list = $('<select>').attr('aria-label', translate('label.device'));
+    const list = $('<select>').attr({ 'aria-label': translate('label.device'), 'data-key': 'device' });
     for (const device of inOrder()) $('<option>').val(device.id).text(titleOf(device)).appendTo(list);
     return list.val(shown.id).on('change', () => {
       chosen = list.val();
@@ -219,16 +219,27 @@ window.smartserverFirewallSidebar = (translate) => {
     });
   }
 
+  /** Shows what is known now. Whoever reads or is on the way through it by keyboard stays where they are. */
   function render() {
+    const focused = $(document.activeElement).closest(content).length > 0 && document.activeElement.dataset.key;
+    const scrolled = content.scrollTop();
+    show();
+    if (focused)
+      content
+        .find('[data-key]')
+        .filter((_, one) => one.dataset.key === focused)
+        .trigger('focus');
+    content.scrollTop(scrolled);
+  }
+
+  function show() {
     const shown = devices.get(chosen) ?? inOrder()[0];
-    const focused = document.activeElement?.tagName === 'SELECT' && content[0].contains(document.activeElement);
     content.empty();
     if (!shown) {
       content.append(element('p', translate('empty.none')));
       return;
     }
     if (devices.size > 1) content.append(chooser(shown));
-    if (focused) content.find('select').trigger('focus');
     // What was read before an error may be outdated: it is not shown next to the error.
     if (shown.error) {
       content.append(note(element('strong', translate('empty.error')), element('p', shown.error)));

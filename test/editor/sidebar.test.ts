@@ -5,6 +5,7 @@ import { afterEach, before, describe, it } from 'mocha';
 import type { Page } from 'playwright-core';
 import { example, startNodeRed } from '../device/node-red';
 import { useDevice, useShared } from '../device/suite';
+import { until } from '../firewall/until';
 import { Editor } from './browser';
 
 /** Where to put pictures for review and for the README; unset, none are taken. */
@@ -191,6 +192,30 @@ describe('the sidebar', function () {
     await picture('sidebar-schedules');
     await deploy([TAB, READ, ...ACTING]);
     await sidebar().getByText('Schedules', { exact: true }).waitFor({ state: 'detached' });
+  });
+
+  it('moves neither focus nor scroll in ten updates', async () => {
+    await page.setViewportSize({ width: 800, height: 600 });
+    try {
+      const focused = () => page.evaluate('document.activeElement.textContent.trim()');
+      const scrolled = () => sidebar().evaluate((element) => element.scrollTop);
+      const backups = () => sidebar().locator('tbody tr', { hasText: 'toggle-service' }).count();
+      const internal = sidebar().getByText('Internal services', { exact: true });
+      await internal.focus();
+      await page.keyboard.press('Enter');
+      const before = await scrolled();
+      assert.ok(before > 0);
+      for (let update = 0; update < 10; update += 1) {
+        const known = await backups();
+        await post('toggle', { service: 'bacnet', action: update % 2 ? 'open' : 'close', duration: 0 });
+        await until(async () => (await backups()) > known);
+        assert.deepEqual([await focused(), await scrolled()], ['Internal services', before]);
+      }
+      await page.keyboard.press('Enter');
+      assert.equal(await sidebar().locator('details').first().getAttribute('open'), null);
+    } finally {
+      await page.setViewportSize({ width: 1400, height: 1000 });
+    }
   });
 
   it('lists a backup that is damaged as such', async () => {
