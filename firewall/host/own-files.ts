@@ -7,7 +7,7 @@ import type { Settings } from '../messages';
 import { CHECKPOINT, type Checkpoint } from '../state/checkpoint';
 import type { FileText } from '../state/file-text';
 import { type Form, type Understood, understood } from '../state/own-file';
-import { REPORTED } from '../state/reported';
+import { REPORTED, type Reported } from '../state/reported';
 import { SCHEDULE, type Schedule } from '../state/schedule';
 
 /** No file of this package's comes near this size, in bytes. */
@@ -31,9 +31,8 @@ export const reportedOf = ({ stateDir }: Place): string => join(stateDir, 'told'
 export const readJournal = (place: Place): Promise<OwnFile<Checkpoint>> => readOwn(journalOf(place), CHECKPOINT);
 /** What is to happen later. */
 export const readScheduleFile = (place: Place): Promise<OwnFile<Schedule>> => readOwn(scheduleOf(place), SCHEDULE);
-/** Which changes were reported to those who watch. */
-export const readReportedFile = (place: Place): Promise<OwnFile<readonly string[]>> =>
-  readOwn(reportedOf(place), REPORTED);
+/** What was reported to those who watch. */
+export const readReportedFile = (place: Place): Promise<OwnFile<Reported>> => readOwn(reportedOf(place), REPORTED);
 
 /**
  * Reads a file, of which whatever is wrong with it is reported as its flaw.
