@@ -68,11 +68,11 @@ export class Editor {
   }
 
   /** What axe-core finds in this part of the page, in words. */
-  async violations(part: string): Promise<string[]> {
-    await this.page.evaluate(AXE);
+  async violations(part: string, page = this.page): Promise<string[]> {
+    await page.evaluate(AXE);
     // Node-RED's body has no height and hides its overflow, so axe-core would consider the whole editor invisible.
-    await this.page.addStyleTag({ content: 'html, body { height: 100% }' });
-    return this.page.evaluate(async (selector) => {
+    if (page === this.page) await page.addStyleTag({ content: 'html, body { height: 100% }' });
+    return page.evaluate(async (selector) => {
       const { violations } = await Reflect.get(window, 'axe').run(selector);
       return violations.flatMap(({ id, nodes }: { id: string; nodes: { html: string; failureSummary: string }[] }) =>
         nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary}`),
