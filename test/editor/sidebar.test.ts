@@ -1,5 +1,6 @@
 /** The sidebar in a real browser, served by a real Node-RED on the embedded device with the real ufw. */
 import assert from 'node:assert/strict';
+import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { afterEach, before, describe, it } from 'mocha';
 import type { Page } from 'playwright-core';
@@ -12,6 +13,7 @@ import { Editor } from './browser';
 const PICTURES = process.env.DIALOG_PICTURES;
 
 const SIDEBAR = '.smartserver-firewall-sidebar';
+const KEPT = join(resolve(__dirname, '..', '..', '..'), 'dist', 'pictures');
 const DARK = join(resolve(__dirname, '..', '..', '..'), 'test', 'editor', 'dark.css');
 
 const node = (id: string, type: string, fields: Record<string, unknown>, ...wires: string[]) => ({
@@ -90,6 +92,7 @@ describe('the sidebar', function () {
     (one) => one.close(),
   );
   before(async () => {
+    mkdirSync(KEPT, { recursive: true });
     page = editor.page;
     await showSidebar();
   });
@@ -153,7 +156,9 @@ describe('the sidebar', function () {
 
   it('counts down a pending change and a temporary opening, and lists the backups', async () => {
     await post('pend');
-    await shows(/is waiting for confirmation\. Unless confirmed, it is reverted in (9:\d\d|10:0[01])/);
+    await shows(
+      /"limit Web pages \(HTTPS\)" is waiting for confirmation\. Unless confirmed, it is reverted in (9:\d\d|10:0[01])/,
+    );
     await picture('sidebar-pending', '#red-ui-sidebar', 760);
     assert.deepEqual(await editor.violations(SIDEBAR), []);
     const dark = await page.addStyleTag({ path: DARK });
@@ -162,13 +167,13 @@ describe('the sidebar', function () {
     await dark.evaluate((element) => element.parentNode?.removeChild(element));
     await post('confirm');
     await sidebar()
-      .getByText(/is waiting for confirmation/)
+      .getByText(/is waiting for confirmation\. Unless/)
       .waitFor({ state: 'detached' });
     await post('toggle', { service: 'bacnet', action: 'open', duration: 1800 });
     await shows('Temporarily open or closed');
     assert.match(await row('BACnet').innerText(), /(29:\d\d|30:0[01])/);
     await sidebar().getByText('Backups', { exact: true }).click();
-    await shows('toggle-service open bacnet');
+    await shows('open BACnet/IP');
     await picture('sidebar-lease');
   });
 
@@ -199,7 +204,10 @@ describe('the sidebar', function () {
     try {
       const focused = () => page.evaluate('document.activeElement.textContent.trim()');
       const scrolled = () => sidebar().evaluate((element) => element.scrollTop);
-      const backups = () => sidebar().locator('tbody tr', { hasText: 'toggle-service' }).count();
+      const backups = () =>
+        sidebar()
+          .locator('tbody tr', { hasText: /(open|close) BACnet/ })
+          .count();
       const internal = sidebar().getByText('Internal services', { exact: true });
       await internal.focus();
       await page.keyboard.press('Enter');
@@ -228,10 +236,17 @@ describe('the sidebar', function () {
   it('says what is wrong, and what to do', async () => {
     await device.ok('iptables', '-I', 'INPUT', '-p', 'tcp', '--dport', '1880', '-j', 'ACCEPT');
     await device.ufw('allow', '5432/tcp');
-    await shows(/Internal services reachable from outside: node-red, cms-pgsql/);
+    await shows(/Internal services reachable from outside: Node-RED, Local CMS \(PostgreSQL\)/);
+    await shows('Something needs attention.');
     await shows(/restore firewall/);
     await device.ufw('disable');
     await shows('The firewall is off: all traffic is allowed in and out.');
+    await shows(/To switch it on, send a message to a “set profile” node/);
+    const off = await sidebar().innerText();
+    assert.doesNotMatch(off, /Default policies|Internal services reachable/);
+    await sidebar().evaluate((element) => element.scrollTo(0, 0));
+    await page.screenshot({ path: join(KEPT, 'sidebar-off.png') });
+    assert.deepEqual(await editor.violations(SIDEBAR), []);
     await device.ufw('--force', 'enable');
     await shows('The firewall is on.');
   });
