@@ -80,6 +80,22 @@ export class Editor {
     }, part);
   }
 
+  /** What of a dialog's form is cut off at the tray's right edge, or would have to be scrolled to. */
+  cutOff(form: string): Promise<string[]> {
+    return this.page.evaluate((selector) => {
+      const own = document.querySelector(selector) as HTMLElement;
+      const tray = own.closest('.red-ui-tray') as HTMLElement;
+      const edge = tray.getBoundingClientRect().right;
+      const around: HTMLElement[] = [];
+      for (let one = own.parentElement; one && one !== tray; one = one.parentElement) around.push(one);
+      const named = (one: Element) => `${one.tagName}#${one.id}.${one.className}`;
+      return [
+        ...around.filter((one) => one.scrollWidth > one.clientWidth).map(named),
+        ...[...own.querySelectorAll('*')].filter((one) => one.getBoundingClientRect().right > edge).map(named),
+      ];
+    }, form);
+  }
+
   /** Reloads the editor. */
   async load(): Promise<void> {
     this.isLeaving = true;
