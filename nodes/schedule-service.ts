@@ -4,9 +4,11 @@ import type { Node, NodeAPI, NodeDef } from 'node-red';
 import { DAY_MS, WEEKDAYS, weekdayOf } from '../firewall/calendar/dates';
 import { wallClock, zoneFor } from '../firewall/calendar/wall-clock';
 import { asFirewallError, FirewallError, say } from '../firewall/errors';
+import { folded, givenAction } from '../firewall/given';
 import { precisely } from '../firewall/monotonic';
 import { printable } from '../firewall/printable';
 import type { ScheduleReport } from '../firewall/results';
+import { isSameMoment } from '../firewall/same-moment';
 import { answerMessages } from './answer';
 import { type Device, openAgain, resumeDevice, useDevice } from './device';
 import { fromStored } from './migrate';
@@ -22,12 +24,7 @@ type Definition = NodeDef & { device?: string } & Record<string, unknown>;
  */
 const DEFAULTS = { about: 'services', action: 'payload', actionType: 'msg' };
 
-/** What people send for each action, in lower case. */
-const ACTIONS: ReadonlyMap<string, string> = new Map([
-  ...['open', 'true', '1', 'on'].map((word) => [word, 'open'] as const),
-  ...['close', 'false', '0', 'off'].map((word) => [word, 'close'] as const),
-  ...['auto', 'status'].map((word) => [word, word] as const),
-]);
+const ACTIONS = ['open', 'close', 'auto', 'status'];
 
 /** So many siblings can be named. */
 const MOST_SIBLINGS = 200;
@@ -72,9 +69,9 @@ function subjectOf({ about, service, direction, interface: on, from, profile, ot
 
 /** @throws FirewallError INVALID_INPUT */
 function actionOf(value: unknown): string {
-  const isWord = ['string', 'number', 'boolean'].includes(typeof value);
-  const action = isWord ? ACTIONS.get(String(value).trim().toLowerCase()) : undefined;
-  if (action) return action;
+  const given = givenAction(value);
+  const action = typeof given === 'string' ? folded(given) : '';
+  if (ACTIONS.includes(action)) return action;
   throw new FirewallError('INVALID_INPUT', {
     what: say`action: must be open, close, auto or status (got ${printable(value)}).`,
   });
@@ -86,16 +83,13 @@ const payloadOf = ({ services, profile, open, by, until, next }: ScheduleReport)
   ...{ open, by, until, next },
 });
 
-/** An end that is measured anew each time differs by some milliseconds, which is no news. */
-const STEADY_MS = 2000;
-
-/** Whether these say the same. */
+/** Whether these say the same: an end that is measured anew each time is no news. */
 function isSame(one: ScheduleReport, other: ScheduleReport): boolean {
   const { until, ...rest } = one;
   const { until: otherUntil, ...otherRest } = other;
   if (JSON.stringify(rest) !== JSON.stringify(otherRest)) return false;
-  if (until === null || otherUntil === null) return until === otherUntil;
-  return Math.abs(Date.parse(until) - Date.parse(otherUntil)) < STEADY_MS;
+  const moment = (text: string | null): number | null => (text === null ? null : Date.parse(text));
+  return isSameMoment(moment(until), moment(otherUntil));
 }
 
 /** The device's own time zone, which may be set anew at any time. Loaded on demand, like the engine (device.ts). */

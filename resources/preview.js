@@ -34,12 +34,12 @@ window.smartserverPreview = {
   used(node, state, row, direction) {
     const service = state?.services.find(({ id }) => id === row.id);
     const closes = row[direction]?.want === 'closed' && service && service[direction] !== 'closed';
-    const seen = closes ? (state.peers?.[row.id] ?? []).filter((peer) => peer.direction === direction) : [];
-    const addresses = [...new Set(seen.map(({ address }) => address))];
-    if (addresses.length === 0) return [];
-    const first = addresses.slice(0, 3).join(', ');
-    const named = addresses.length > 3 ? `${first}, …` : first;
-    return $('<small>').text(` ${node._('preview.used', { number: addresses.length, peers: named })}`);
+    const peers = closes && state.peers?.find((one) => one.service === row.id)?.[direction];
+    if (!peers || peers.addresses.length === 0) return [];
+    const number = peers.addresses.length + peers.more;
+    const first = peers.addresses.slice(0, 3).join(', ');
+    const named = number > 3 ? `${first}, …` : first;
+    return $('<small>').text(` ${node._('preview.used', { number, peers: named })}`);
   },
 
   /** Calls `show` with the state of the chosen device, now and whenever it changes; returns a function that ends it. */

@@ -6,6 +6,16 @@ window.smartserverFirewallSidebar = (translate) => {
   const ID = 'smartserver-firewall';
   /** Visual cues next to the word, never in place of it. */
   const SHAPES = { open: '●', partial: '◐', closed: '○' };
+  /** What the firewall is like, by shape and colour beside the words. */
+  const STATES = { on: '●', off: '✕', lockdown: '■', waiting: '◔', attention: '▲' };
+  /** What a change says it does; names of services and profiles follow. */
+  const ACTIONS = [
+    [/^toggle-service (open|close|toggle|limit) (.*)$/, ([, verb, ids]) => [verb, ids.split(', ')]],
+    [/^set-profile (.*)$/, ([, name]) => ['profile', [name]]],
+    [/^change-web-ports change (.*)$/, ([, ports]) => ['ports', ports.split(' ')]],
+    [/^change-web-ports repair$/, () => ['repair', []]],
+    [/^end of lease: (.*)$/, ([, ids]) => ['over', ids.split(', ')]],
+  ];
   const REASONS = { requested: 'requested', unconfirmed: 'unconfirmed', 'lease-over': 'leaseOver' };
   const devices = new Map();
   /** The device that is shown, and what is unfolded; both survive an update. */
@@ -30,6 +40,23 @@ window.smartserverFirewallSidebar = (translate) => {
     // A missing translation is returned as its key. A default would be searched for placeholders, and this text is untrusted.
     return name === `service.${id}` ? label : name;
   };
+
+  /** The names of these ids; ports, and what is gone from the configuration, are their own. */
+  const namesOf = (ids, services) =>
+    ids.map((id) => nameOf(services.find((service) => service.id === id) ?? { id, label: id })).join(', ');
+
+  /** What a change does, in words; a later version's stays as it is. */
+  function wordsFor(action, services) {
+    const inner = /^not confirmed: (.*)$/.exec(action);
+    if (inner) return translate('action.unconfirmed', { action: wordsFor(inner[1], services) });
+    for (const [form, meaning] of ACTIONS) {
+      const found = form.exec(action);
+      if (!found) continue;
+      const [key, names] = meaning(found);
+      return translate(`action.${key}`, { names: namesOf(names, services) });
+    }
+    return action;
+  }
 
   const verdict = (state) =>
     $('<td>')
@@ -94,7 +121,7 @@ window.smartserverFirewallSidebar = (translate) => {
   }
 
   function foldable(key, heading, inside) {
-    const details = $('<details>').append(element('summary', heading), inside);
+    const details = $('<details>').append(element('summary', heading).attr('data-key', key), inside);
     details.prop('open', unfolded.has(key));
     details.on('toggle', () => (details.prop('open') ? unfolded.add(key) : unfolded.delete(key)));
     return details;
@@ -102,26 +129,50 @@ window.smartserverFirewallSidebar = (translate) => {
 
   const time = (text) => new Date(text).toLocaleString();
 
+  /** What matters first: whether it is on, and whether somebody has to do something. */
+  function header({ active, pending, profile }, wrong) {
+    const kinds = [
+      [!active, 'off'],
+      [pending, 'waiting'],
+      [wrong.length > 0, 'attention'],
+      [profile.name === 'lockdown', 'lockdown'],
+    ];
+    const [, kind] = kinds.find(([holds]) => holds) ?? [true, 'on'];
+    const words = $('<div>').append(element('strong', translate(active ? 'firewall.on' : 'firewall.off')));
+    if (kind === 'off') words.append(element('p', translate('firewall.turnOn')));
+    else if (kind !== 'on') words.append(' ', element('span', translate(`firewall.${kind}`)));
+    return $('<div>')
+      .addClass(`smartserver-state smartserver-${kind}`)
+      .append(element('span', STATES[kind]).attr('aria-hidden', 'true'), words);
+  }
+
   function firewall({ state, readAt, backups }) {
     const { profile, policies } = state;
     const wrong = problems(state);
     const named = (id) => state.services.find((service) => service.id === id);
-    const parts = [
-      $('<p>').append(element('strong', translate(state.active ? 'firewall.on' : 'firewall.off'))),
-      element(
-        'p',
-        [
-          profile.name
-            ? translate('firewall.profile', { name: profile.name })
-            : translate('firewall.noProfile', { name: profile.closest }),
-          translate('firewall.policies', policies),
-          translate('firewall.rules', { count: state.rules }),
-        ].join(' '),
-      ),
-    ];
+    const parts = [header(state, wrong)];
+    if (state.active) {
+      parts.push(
+        element(
+          'p',
+          [
+            profile.name
+              ? translate('firewall.profile', { name: profile.name })
+              : translate('firewall.noProfile', { name: profile.closest }),
+            translate('firewall.policies', policies),
+            translate('firewall.rules', { count: state.rules }),
+          ].join(' '),
+        ),
+      );
+    }
     if (state.pending) {
       const { action, confirmBy } = state.pending;
-      const waits = sentence('pending.waits', { action }, 'left', countdown(confirmBy));
+      const waits = sentence(
+        'pending.waits',
+        { action: wordsFor(action, state.services) },
+        'left',
+        countdown(confirmBy),
+      );
       parts.push(note(waits, element('p', translate('pending.how'))));
     }
     if (wrong.length > 0) {
@@ -164,7 +215,7 @@ window.smartserverFirewallSidebar = (translate) => {
         ? differenceTable(profile.differences, named)
         : element('p', translate('empty.differences')),
     );
-    const saved = backups.length > 0 ? backupTable(backups) : element('p', translate('empty.backups'));
+    const saved = backups.length > 0 ? backupTable(backups, state.services) : element('p', translate('empty.backups'));
     parts.push(foldable('backups', translate('heading.backups'), saved));
     parts.push(element('p', translate('firewall.since', { at: time(readAt) })));
     return parts;
@@ -211,14 +262,18 @@ window.smartserverFirewallSidebar = (translate) => {
       ]),
     );
 
-  const backupTable = (backups) =>
+  const backupTable = (backups, services) =>
     table(
       ['at', 'backup'].map((column) => translate(`column.${column}`)),
       backups.map(({ id, at, action, reason, rules, damaged }) => {
         const about = damaged
           ? translate('backup.damaged', { text: damaged })
           : translate('backup.rules', { count: rules, reason: translate(`backup.${REASONS[reason]}`) });
-        const before = $('<td>').append(element('span', action), element('small', time(at)), element('small', about));
+        const before = $('<td>').append(
+          element('span', wordsFor(action, services)),
+          element('small', time(at)),
+          element('small', about),
+        );
         return [before, element('td', id)];
       }),
     );
@@ -228,7 +283,7 @@ window.smartserverFirewallSidebar = (translate) => {
   const titleOf = ({ name }) => name || translate('label.factory');
 
   function chooser(shown) {
-    const list = $('<select>').attr('aria-label', translate('label.device'));
+    const list = $('<select>').attr({ 'aria-label': translate('label.device'), 'data-key': 'device' });
     for (const device of inOrder()) $('<option>').val(device.id).text(titleOf(device)).appendTo(list);
     return list.val(shown.id).on('change', () => {
       chosen = list.val();
@@ -236,16 +291,27 @@ window.smartserverFirewallSidebar = (translate) => {
     });
   }
 
+  /** Shows what is known now. Whoever reads or is on the way through it by keyboard stays where they are. */
   function render() {
+    const focused = $(document.activeElement).closest(content).length > 0 && document.activeElement.dataset.key;
+    const scrolled = content.scrollTop();
+    show();
+    if (focused)
+      content
+        .find('[data-key]')
+        .filter((_, one) => one.dataset.key === focused)
+        .trigger('focus');
+    content.scrollTop(scrolled);
+  }
+
+  function show() {
     const shown = devices.get(chosen) ?? inOrder()[0];
-    const focused = document.activeElement?.tagName === 'SELECT' && content[0].contains(document.activeElement);
     content.empty();
     if (!shown) {
       content.append(element('p', translate('empty.none')));
       return;
     }
     if (devices.size > 1) content.append(chooser(shown));
-    if (focused) content.find('select').trigger('focus');
     // What was read before an error may be outdated: it is not shown next to the error.
     if (shown.error) {
       content.append(note(element('strong', translate('empty.error')), element('p', shown.error)));

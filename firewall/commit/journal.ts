@@ -6,7 +6,7 @@
 import { lstat, mkdir, readdir, rename, rm, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FirewallError, notPermitted, say } from '../errors';
-import { asideOf, exists, removeIfThere, replace, syncFolders } from '../host/files';
+import { asideOf, exists, removeIfThere, replace, replaceShared, syncFolders } from '../host/files';
 import { journalOf, type OwnFile, readOwn } from '../host/own-files';
 import type { Settings } from '../messages';
 import { printable } from '../printable';
@@ -35,10 +35,10 @@ export const ownFile = (path: string, text: string): FileText => ({
   ...{ uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 },
 });
 
-/** Keeps a note that no change depends on, and that nobody who watches needs to notice. */
+/** Keeps a note that no change depends on, and that nobody who watches needs to notice: any of them may keep it, at any time. */
 export async function writeNote(place: Place, path: string, text: string): Promise<void> {
   await makeFolders(place);
-  await replace([ownFile(path, text)]);
+  await replaceShared(ownFile(path, text));
 }
 
 /**

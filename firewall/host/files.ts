@@ -1,9 +1,21 @@
 /** Files as this package reads and replaces them: whole, with owner and mode, and never half. */
 import { constants } from 'node:fs';
-import { access, type FileHandle, lstat, open, readFile, realpath, rename, stat, unlink } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import {
+  access,
+  type FileHandle,
+  lstat,
+  open,
+  readdir,
+  readFile,
+  realpath,
+  rename,
+  stat,
+  unlink,
+} from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { codeOf, FirewallError, notPermitted, say } from '../errors';
 import type { FileText } from '../state/file-text';
+import { processKey } from './processes';
 
 /** No file of ufw's or nginx's that this package handles comes near this size, in bytes. */
 const MAX_SIZE = 32 * 1024 * 1024;
@@ -32,13 +44,19 @@ export async function readText(path: string): Promise<FileText | null> {
   }
 }
 
-/** The name under which a replacement is prepared. One name, so that what a crash leaves behind is known. */
+/**
+ * The name under which a replacement is prepared. One name, so that what a crash leaves behind is known: who replaces a file
+ * in this way holds ufw's lock, or is alone.
+ */
 export const asideOf = (path: string): string => `${path}.smartserver-new`;
 
 /** Writes a replacement next to the file, on disk and with the file's owner and mode, but not yet in its place. */
-export async function writeAside({ path, text, mode, uid, gid }: FileText): Promise<void> {
-  const aside = asideOf(path);
-  await removeIfThere(aside);
+export async function writeAside(file: FileText): Promise<void> {
+  await removeIfThere(asideOf(file.path));
+  await writeNew(asideOf(file.path), file);
+}
+
+async function writeNew(aside: string, { text, mode, uid, gid }: FileText): Promise<void> {
   // Exclusive and not following links: whatever is there was not made by this call.
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
   const file = await open(aside, flags, 0o600);
@@ -63,6 +81,35 @@ export async function swapIn(paths: readonly string[]): Promise<void> {
 export async function replace(files: readonly FileText[]): Promise<void> {
   await Promise.all(files.map(writeAside));
   await swapIn(files.map(({ path }) => path));
+}
+
+/**
+ * Replaces a file that others may replace at the same time, without a lock: the last one wins. Each prepares it under a name
+ * of its own, which says whose it is, so that what died with its process is removed.
+ */
+export async function replaceShared(file: FileText): Promise<void> {
+  await removeLeftOver(file.path);
+  const aside = `${asideOf(file.path)}.${await processKey(process.pid)}.${process.hrtime.bigint()}`;
+  try {
+    await writeNew(aside, file);
+    await rename(aside, file.path);
+  } catch (error) {
+    await removeIfThere(aside);
+    throw error;
+  }
+  await syncFolders([file.path]);
+}
+
+/** Removes what processes that are gone have prepared for this file and not put in its place. */
+async function removeLeftOver(path: string): Promise<void> {
+  const prepared = basename(asideOf(path));
+  for (const name of await readdir(dirname(path))) {
+    if (!name.startsWith(prepared)) continue;
+    // One without a name of its own is of an earlier version.
+    const key = name.slice(prepared.length + 1).split('.')[0] ?? '';
+    const isAtWork = key !== '' && (await processKey(key.slice(0, key.indexOf(':')))) === key;
+    if (!isAtWork) await removeIfThere(join(dirname(path), name));
+  }
 }
 
 /** Makes renames in the folders of these paths last on disk. */

@@ -5,7 +5,7 @@
  */
 import * as z from 'zod/mini';
 import { entryOf, type Form, textFor } from '../state/own-file';
-import { replace } from './files';
+import { replaceShared } from './files';
 import { readOwn } from './own-files';
 
 const PATH = '/run/smartserver-firewall.lockdown';
@@ -21,5 +21,5 @@ export const readLastWord = async (): Promise<number> => (await readOwn(PATH, SI
 
 export async function writeLastWord(since: number): Promise<void> {
   const [uid = 0, gid = 0] = [process.getuid?.(), process.getgid?.()];
-  await replace([{ path: PATH, text: textFor(SINCE, since), mode: 0o600, uid, gid }]);
+  await replaceShared({ path: PATH, text: textFor(SINCE, since), mode: 0o600, uid, gid });
 }

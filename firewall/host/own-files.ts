@@ -8,7 +8,7 @@ import { LEARNED, type Learned } from '../peers/learned';
 import { CHECKPOINT, type Checkpoint } from '../state/checkpoint';
 import type { FileText } from '../state/file-text';
 import { type Form, type Understood, understood } from '../state/own-file';
-import { REPORTED } from '../state/reported';
+import { REPORTED, type Reported } from '../state/reported';
 import { SCHEDULE, type Schedule } from '../state/schedule';
 
 /** No file of this package's comes near this size, in bytes. */
@@ -35,9 +35,8 @@ export const readJournal = (place: Place): Promise<OwnFile<Checkpoint>> => readO
 export const readScheduleFile = (place: Place): Promise<OwnFile<Schedule>> => readOwn(scheduleOf(place), SCHEDULE);
 /** Who talks with the device, as far as it was learned. */
 export const readLearnedFile = (place: Place): Promise<OwnFile<Learned>> => readOwn(learnedOf(place), LEARNED);
-/** Which changes were reported to those who watch. */
-export const readReportedFile = (place: Place): Promise<OwnFile<readonly string[]>> =>
-  readOwn(reportedOf(place), REPORTED);
+/** What was reported to those who watch. */
+export const readReportedFile = (place: Place): Promise<OwnFile<Reported>> => readOwn(reportedOf(place), REPORTED);
 
 /**
  * Reads a file, of which whatever is wrong with it is reported as its flaw.

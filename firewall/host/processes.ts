@@ -1,4 +1,7 @@
-/** Which `ufw` processes run: each read the rule files when it started, and may write what it read long after. */
+/**
+ * Processes, and which of them are `ufw` commands: each of those read the rule files when it started, and may write what it
+ * read long after.
+ */
 import { readdir, readFile } from 'node:fs/promises';
 
 /** One process for as long as it lives: its id and when it started, since ids are used again. */
@@ -24,15 +27,21 @@ export async function ended(keys: readonly ProcessKey[], timeoutMs: number): Pro
   return true;
 }
 
+/** Of the process that has this id now; null where none has. */
+export async function processKey(pid: number | string): Promise<ProcessKey | null> {
+  const stat = await textOf(`/proc/${pid}/stat`);
+  // Fields after the command's closing bracket; the start time is the twentieth of them.
+  return stat === '' ? null : `${pid}:${stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]}`;
+}
+
 async function ufwKey(pid: string): Promise<ProcessKey | null> {
   // A process may end between any two of these lines; it is then simply none that runs.
-  const [command, stat] = await Promise.all([textOf(`/proc/${pid}/cmdline`), textOf(`/proc/${pid}/stat`)]);
+  const [command, key] = await Promise.all([textOf(`/proc/${pid}/cmdline`), processKey(pid)]);
   const isUfw = command
     .split('\0')
     .slice(0, 3)
     .some((argument) => argument === 'ufw' || argument.endsWith('/ufw'));
-  // Fields after the command's closing bracket; the start time is the twentieth of them.
-  return isUfw ? `${pid}:${stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]}` : null;
+  return isUfw ? key : null;
 }
 
 async function textOf(path: string): Promise<string> {

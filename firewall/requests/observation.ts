@@ -6,12 +6,14 @@ import { FirewallError, say } from '../errors';
 import { readJournal } from '../host/own-files';
 import { ended, ufwProcesses } from '../host/processes';
 import type { NewsRequest, Settings } from '../messages';
-import type { News, OwnChange, State } from '../results';
+import type { News, OwnChange, RuleReport, State } from '../results';
 import type { Rule } from '../rules/rule';
 import { isRuleFile, parseRuleFile, rulesOf } from '../rules/rule-file';
 import { parseSettings, type UfwSettings } from '../rules/ufw-settings';
+import { askedFor, unasked } from '../state/asked-for';
 import { type Checkpoint, textsOf } from '../state/checkpoint';
 import type { Texts } from '../state/file-text';
+import { registryFor } from '../state/registry-for';
 import { policyChanges, ruleReports } from '../state/report';
 import { ruleChanges } from '../state/rule-changes';
 import { isSameLease, type Lease, parseSchedule, type Schedule } from '../state/schedule';
@@ -36,20 +38,39 @@ const UFW_MS = 2000;
 export async function observe(settings: Settings, { known }: NewsRequest, look: () => Promise<Reading>): Promise<News> {
   const { ids, reading, recovered } = await lookBetweenChanges(settings, look);
   const reported = await readReported(settings);
+  const { snapshot, state, drift } = reading;
   // If nothing was ever reported to anybody, existing backups are history.
-  const old = new Set(known ?? reported ?? ids);
+  const old = new Set(known ?? reported?.ids ?? ids);
+  // What of the drift was asked for is found once for all who watch.
+  const unseen = new Set(drift?.differences.length ? ids.filter((id) => !reported?.ids.includes(id)) : []);
   const changes: OwnChange[] = [];
+  const since: OwnChange[] = [];
+  let left = state.rules;
   const damaged: string[] = [];
-  for (const id of ids.filter((one) => !old.has(one))) {
+  for (const id of ids.filter((one) => !old.has(one) || unseen.has(one))) {
     const { path, value, flaw } = await readBackupFile(settings, id);
-    if (value) changes.push(ownChange(reading.snapshot, value));
-    else if (flaw !== null) damaged.push(`What the change ${id} did cannot be reported: ${path} is damaged (${flaw}).`);
+    if (value) {
+      const { change, rules } = ownChange(snapshot, value);
+      if (!old.has(id)) changes.push(change);
+      if (unseen.has(id)) since.push(change);
+      left = rules;
+    } else if (flaw !== null && !old.has(id)) {
+      damaged.push(`What the change ${id} did cannot be reported: ${path} is damaged (${flaw}).`);
+    }
     await yieldToEventLoop();
   }
-  const isNew = reported === null || ids.some((id) => !reported.includes(id));
-  const unkept = isNew ? await writeReported(settings, ids).then(() => [], notKept) : [];
-  const { state, drift } = reading;
-  return { state, drift, changes, known: ids, warnings: [...recovered, ...damaged, ...unkept] };
+  const asked =
+    drift &&
+    askedFor(registryFor(settings, snapshot), drift, reported?.asked ?? null, since, ruleChanges(left, state.rules));
+  const isNew =
+    reported === null ||
+    ids.some((id) => !reported.ids.includes(id)) ||
+    JSON.stringify(asked) !== JSON.stringify(reported.asked);
+  const unkept = isNew ? await writeReported(settings, { ids, asked }).then(() => [], notKept) : [];
+  return {
+    ...{ state, drift: unasked(drift, asked), changes, known: ids },
+    warnings: [...recovered, ...damaged, ...unkept],
+  };
 }
 
 const notKept = (error: Error): string[] => [
@@ -93,7 +114,8 @@ interface End {
   schedule: Schedule;
 }
 
-function ownChange(snapshot: Snapshot, checkpoint: Checkpoint): OwnChange {
+/** What a change has done, and which rules it has left. */
+function ownChange(snapshot: Snapshot, checkpoint: Checkpoint): { change: OwnChange; rules: RuleReport[] } {
   const { id, at, action, reason } = checkpoint;
   const [before, after] = [
     endOf(snapshot, textsOf(checkpoint, 'before')),
@@ -102,15 +124,17 @@ function ownChange(snapshot: Snapshot, checkpoint: Checkpoint): OwnChange {
   const { pending, leases } = before.schedule;
   const wentBack = pending !== null && after.schedule.pending?.id !== pending.id;
   const isOver = (lease: Lease): boolean => !after.schedule.leases.some((other) => isSameLease(other, lease));
-  return {
+  const rules = ruleReports(after.rules);
+  const change = {
     ...{ id, at, action, reason },
-    ...ruleChanges(ruleReports(before.rules), ruleReports(after.rules)),
+    ...ruleChanges(ruleReports(before.rules), rules),
     policies: policyChanges(before.settings.policies, after.settings.policies),
     enabled: step(before.settings.enabled, after.settings.enabled),
     logging: step(before.settings.logging, after.settings.logging),
     reverted: wentBack ? { id: pending.id, action: pending.action } : null,
     ended: reason === 'lease-over' ? leases.filter(isOver).map(({ service }) => service) : [],
   };
+  return { change, rules };
 }
 
 function endOf({ families, sources }: Snapshot, texts: Texts): End {

@@ -21,6 +21,7 @@ import {
   withRefused,
 } from '../plan/standing';
 import type { ScheduleResult } from '../results';
+import { isSameMoment } from '../same-moment';
 import { overrules } from '../state/last-lockdown';
 import type { Plan } from '../state/plan';
 import { registryFor } from '../state/registry-for';
@@ -233,10 +234,6 @@ const wordsFor = ({ subject }: Standing, open: boolean): string =>
   subject.kind === 'profile'
     ? `set-profile ${open ? subject.profile : subject.otherwise}`
     : `${open ? 'open' : 'close'} ${subject.services.join(', ')}`;
-
-/** What is measured by the uptime is never the same to the millisecond. In ms since 1970, or null. */
-const isSameMoment = (one: number | null, other: number | null): boolean =>
-  one === other || (one !== null && other !== null && Math.abs(one - other) < 2000);
 
 /** Has systemd wait for the next edge, and for changes of the clock. */
 async function arm(settings: Settings): Promise<void> {

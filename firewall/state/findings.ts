@@ -41,10 +41,14 @@ const MOST_NAMED = 20;
 export function findings(seen: Seen): Finding[] {
   const { state, snapshot } = seen;
   const found = [
-    ...(state.active ? [] : [INACTIVE]),
-    ...holes(seen),
-    ...state.services.filter(({ id }) => state.exposedInternal.includes(id)).map(exposed),
-    ...withoutPassword(seen),
+    // Where it is off, all that is open is open for that reason.
+    ...(state.active
+      ? [
+          ...holes(seen),
+          ...state.services.filter(({ id }) => state.exposedInternal.includes(id)).map(exposed),
+          ...withoutPassword(seen),
+        ]
+      : [INACTIVE]),
     ...snapshot.settings.disputed.map(disputedSetting),
     ...(snapshot.schedule.lastRequest && !snapshot.schedule.lastRequest.key && state.operatorKeys.length === 0
       ? [UNSIGNED]

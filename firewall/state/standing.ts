@@ -6,6 +6,7 @@ import * as z from 'zod/mini';
 import { isOpenAt, nextEdge } from '../calendar/opening';
 import { zoneFor } from '../calendar/wall-clock';
 import { calendar, scheduleId, scheduleSubject, settings } from '../messages';
+import { isSameMoment } from '../same-moment';
 import { type Clock, type Deadline, deadline, secondsLeft } from './clock';
 
 /** What of the settings a schedule needs to be carried out without those who registered it. */
@@ -89,13 +90,11 @@ export function sayingOf({ id, subject, calendar: hours, override: over }: Stand
   return { open: isOpenAt(hours, clock.wall, zone), by: 'schedule', until: next, next };
 }
 
-/** By the wall clock as it is now: as it was set, unless the clock was set since. What is measured differs by some ms. */
+/** By the wall clock as it is now: as it was set, unless the clock was set since. */
 function endOf(end: Deadline, clock: Clock): number {
   const at = clock.wall + secondsLeft(end, clock) * 1000;
-  return Math.abs(at - end.at) < STEADY_MS ? end.at : Math.round(at);
+  return isSameMoment(at, end.at) ? end.at : Math.round(at);
 }
-
-const STEADY_MS = 2000;
 
 /** An override that is over does not come back with a clock that is put back. */
 export const isOverridden = ({ override: over }: Standing, clock: Clock): boolean =>

@@ -12,9 +12,9 @@ const QUIET =
 const AXE = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 /** More than our longest dialog has controls. */
 const MOST_TABS = 80;
-/** What the editor itself logs at startup, and a node of FlowFuse Dashboard. */
+/** What the editor itself logs at startup, a node of FlowFuse Dashboard, and Chromium of the dialog of an MQTT broker. */
 const CHATTER =
-  /^(JQMIGRATE: Migrate is installed|Node-RED: \d|Versions$|jQuery( UI)? \d|(ACE|MONACO|D3) \d|console\.groupEnd$|(Palette editor|Projects) disabled$|ui-audio onpaletteadd$)/;
+  /^(\[DOM\] Multiple forms should be contained in their own form elements|JQMIGRATE: Migrate is installed|Node-RED: \d|Versions$|jQuery( UI)? \d|(ACE|MONACO|D3) \d|console\.groupEnd$|(Palette editor|Projects) disabled$|ui-audio onpaletteadd$)/;
 
 export class Editor {
   private readonly complaints: string[] = [];
@@ -68,16 +68,32 @@ export class Editor {
   }
 
   /** What axe-core finds in this part of the page, in words. */
-  async violations(part: string): Promise<string[]> {
-    await this.page.evaluate(AXE);
+  async violations(part: string, page = this.page): Promise<string[]> {
+    await page.evaluate(AXE);
     // Node-RED's body has no height and hides its overflow, so axe-core would consider the whole editor invisible.
-    await this.page.addStyleTag({ content: 'html, body { height: 100% }' });
-    return this.page.evaluate(async (selector) => {
+    if (page === this.page) await page.addStyleTag({ content: 'html, body { height: 100% }' });
+    return page.evaluate(async (selector) => {
       const { violations } = await Reflect.get(window, 'axe').run(selector);
       return violations.flatMap(({ id, nodes }: { id: string; nodes: { html: string; failureSummary: string }[] }) =>
         nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary}`),
       );
     }, part);
+  }
+
+  /** What of a dialog's form is cut off at the tray's right edge, or would have to be scrolled to. */
+  cutOff(form: string): Promise<string[]> {
+    return this.page.evaluate((selector) => {
+      const own = document.querySelector(selector) as HTMLElement;
+      const tray = own.closest('.red-ui-tray') as HTMLElement;
+      const edge = tray.getBoundingClientRect().right;
+      const around: HTMLElement[] = [];
+      for (let one = own.parentElement; one && one !== tray; one = one.parentElement) around.push(one);
+      const named = (one: Element) => `${one.tagName}#${one.id}.${one.className}`;
+      return [
+        ...around.filter((one) => one.scrollWidth > one.clientWidth).map(named),
+        ...[...own.querySelectorAll('*')].filter((one) => one.getBoundingClientRect().right > edge).map(named),
+      ];
+    }, form);
   }
 
   /** Reloads the editor. */

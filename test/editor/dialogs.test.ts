@@ -32,18 +32,29 @@ const PLANT = {
 };
 
 const OPTIONS = {
-  ...{ confirmWithin: '90', cutConnections: true, onlyTighten: true, dryRun: true, force: true, version: 1 },
+  ...{ confirmWithin: '90', cutConnections: true, onlyTighten: true, dryRun: true, force: true, keepPeers: true },
+  version: 1,
 };
 /** A node of each type, with no property at its default. */
 const UNUSUAL = [
-  { type: 'read-firewall', output: 'service', service: 'who', serviceType: 'flow', onlyChanges: true, version: 1 },
+  {
+    ...{ type: 'read-firewall', output: 'service', service: 'who', serviceType: 'flow', onlyChanges: true },
+    ...{ csaf: 'documents', csafType: 'msg', version: 1 },
+  },
   {
     type: 'set-profile',
     profile: 'name',
     profileType: 'msg',
     optionalServices: 'open',
     ownRules: 'remove',
-    ...{ overrideOthers: true, duration: 'seconds', durationType: 'msg' },
+    ...{
+      overrideOthers: true,
+      duration: 'seconds',
+      durationType: 'msg',
+      buses: 'choice',
+      busesType: 'msg',
+      peers: true,
+    },
     ...OPTIONS,
   },
   {

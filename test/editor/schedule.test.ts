@@ -22,21 +22,6 @@ const freezeWords = (page: Page): Promise<unknown> =>
     smartserverSchedule.words = (node, calendar) => words(node, calendar, Date.parse('${NOW}'));
   }`);
 
-/** What of the form is cut off at the tray's right edge, or would have to be scrolled to. */
-const cutOff = (page: Page): Promise<string[]> =>
-  page.evaluate((form) => {
-    const own = document.querySelector(form) as HTMLElement;
-    const tray = own.closest('.red-ui-tray') as HTMLElement;
-    const edge = tray.getBoundingClientRect().right;
-    const around: HTMLElement[] = [];
-    for (let one = own.parentElement; one && one !== tray; one = one.parentElement) around.push(one);
-    const named = (one: Element) => `${one.tagName}#${one.id}.${one.className}`;
-    return [
-      ...around.filter((one) => one.scrollWidth > one.clientWidth).map(named),
-      ...[...own.querySelectorAll('*')].filter((one) => one.getBoundingClientRect().right > edge).map(named),
-    ];
-  }, FORM);
-
 describe('the dialog of a schedule', function () {
   this.timeout(120_000);
   const red = useShared(startNodeRed, (one) => one.stop());
@@ -357,7 +342,7 @@ describe('the dialog of a schedule', function () {
         await page.click('#smartserver-more');
         await page.getByRole('button', { name: 'add a day' }).click();
         await page.getByLabel('On this day', { exact: true }).selectOption('times');
-        assert.deepEqual(await cutOff(page), []);
+        assert.deepEqual(await editor.cutOff(FORM), []);
         assert.deepEqual(await editor.violations(FORM), []);
         await cell(2, 3).focus();
         await page.locator('#smartserver-exceptions').scrollIntoViewIfNeeded();
@@ -413,7 +398,7 @@ for (const [language, texts] of Object.entries({
       assert.equal(await grid.locator('[data-day="0"][data-hour="8"]').getAttribute('aria-label'), texts.cell);
       assert.equal((await page.locator('#smartserver-words').innerText()).trim(), texts.words);
       await page.click('#smartserver-more');
-      assert.deepEqual(await cutOff(page), []);
+      assert.deepEqual(await editor.cutOff(FORM), []);
       await page.screenshot({ path: join(PICTURES, `schedule-service-${language}.png`) });
       assert.deepEqual(await editor.violations(FORM), []);
       await editor.closeWith('#node-dialog-ok');

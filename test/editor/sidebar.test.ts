@@ -1,5 +1,6 @@
 /** The sidebar in a real browser, served by a real Node-RED on the embedded device with the real ufw. */
 import assert from 'node:assert/strict';
+import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { afterEach, before, describe, it } from 'mocha';
 import type { Page } from 'playwright-core';
@@ -7,12 +8,14 @@ import { LEARNED, NOTHING_LEARNED } from '../../firewall/peers/learned';
 import { textFor } from '../../firewall/state/own-file';
 import { example, startNodeRed } from '../device/node-red';
 import { useDevice, useShared } from '../device/suite';
+import { until } from '../firewall/until';
 import { Editor } from './browser';
 
 /** Where to put pictures for review and for the README; unset, none are taken. */
 const PICTURES = process.env.DIALOG_PICTURES;
 
 const SIDEBAR = '.smartserver-firewall-sidebar';
+const KEPT = join(resolve(__dirname, '..', '..', '..'), 'dist', 'pictures');
 const DARK = join(resolve(__dirname, '..', '..', '..'), 'test', 'editor', 'dark.css');
 
 const node = (id: string, type: string, fields: Record<string, unknown>, ...wires: string[]) => ({
@@ -91,6 +94,7 @@ describe('the sidebar', function () {
     (one) => one.close(),
   );
   before(async () => {
+    mkdirSync(KEPT, { recursive: true });
     page = editor.page;
     await showSidebar();
   });
@@ -154,7 +158,9 @@ describe('the sidebar', function () {
 
   it('counts down a pending change and a temporary opening, and lists the backups', async () => {
     await post('pend');
-    await shows(/is waiting for confirmation\. Unless confirmed, it is reverted in (9:\d\d|10:0[01])/);
+    await shows(
+      /"limit Web pages \(HTTPS\)" is waiting for confirmation\. Unless confirmed, it is reverted in (9:\d\d|10:0[01])/,
+    );
     await picture('sidebar-pending', '#red-ui-sidebar', 760);
     assert.deepEqual(await editor.violations(SIDEBAR), []);
     const dark = await page.addStyleTag({ path: DARK });
@@ -163,13 +169,13 @@ describe('the sidebar', function () {
     await dark.evaluate((element) => element.parentNode?.removeChild(element));
     await post('confirm');
     await sidebar()
-      .getByText(/is waiting for confirmation/)
+      .getByText(/is waiting for confirmation\. Unless/)
       .waitFor({ state: 'detached' });
     await post('toggle', { service: 'bacnet', action: 'open', duration: 1800 });
     await shows('Temporarily open or closed');
     assert.match(await row('BACnet').innerText(), /(29:\d\d|30:0[01])/);
     await sidebar().getByText('Backups', { exact: true }).click();
-    await shows('toggle-service open bacnet');
+    await shows('open BACnet/IP');
     await picture('sidebar-lease');
   });
 
@@ -215,12 +221,39 @@ describe('the sidebar', function () {
       /from 192\.0\.2\.1, .*192\.0\.2\.5 and 2 more/,
     );
     assert.match(await rows.filter({ hasText: 'to 2001:db8::7' }).innerText(), /2026-/);
-    assert.match(await rows.filter({ hasText: 'BACnet/IP' }).innerText(), /it is not known who is missing/);
+    assert.match(await rows.filter({ hasText: /^BACnet\/IP/ }).innerText(), /it is not known who is missing/);
     assert.deepEqual(await editor.violations(SIDEBAR), []);
     await picture('sidebar-peers');
     await device.remove(path);
     await device.ok('touch', '/var/lib/smartserver-firewall');
     await sidebar().getByText('Who talks', { exact: true }).waitFor({ state: 'detached' });
+  });
+
+  it('moves neither focus nor scroll in ten updates', async () => {
+    await page.setViewportSize({ width: 800, height: 600 });
+    try {
+      const focused = () => page.evaluate('document.activeElement.textContent.trim()');
+      const scrolled = () => sidebar().evaluate((element) => element.scrollTop);
+      const backups = () =>
+        sidebar()
+          .locator('tbody tr', { hasText: /(open|close) BACnet/ })
+          .count();
+      const internal = sidebar().getByText('Internal services', { exact: true });
+      await internal.focus();
+      await page.keyboard.press('Enter');
+      const before = await scrolled();
+      assert.ok(before > 0);
+      for (let update = 0; update < 10; update += 1) {
+        const known = await backups();
+        await post('toggle', { service: 'bacnet', action: update % 2 ? 'open' : 'close', duration: 0 });
+        await until(async () => (await backups()) > known);
+        assert.deepEqual([await focused(), await scrolled()], ['Internal services', before]);
+      }
+      await page.keyboard.press('Enter');
+      assert.equal(await sidebar().locator('details').first().getAttribute('open'), null);
+    } finally {
+      await page.setViewportSize({ width: 1400, height: 1000 });
+    }
   });
 
   it('lists a backup that is damaged as such', async () => {
@@ -236,9 +269,16 @@ describe('the sidebar', function () {
     await shows(/^high: Node-RED can be reached from outside\./);
     await shows(/^high: Local CMS \(PostgreSQL\) can be reached from outside\./);
     await shows(/^high: LON over IP .* is open to everybody, .*ICSA-26-050-01/);
+    await shows('Something needs attention.');
     await shows(/restore firewall/);
     await device.ufw('disable');
     await shows('The firewall is off: all traffic is allowed in and out.');
+    await shows(/To switch it on, send a message to a “set profile” node/);
+    const off = await sidebar().innerText();
+    assert.doesNotMatch(off, /Default policies|Internal services reachable/);
+    await sidebar().evaluate((element) => element.scrollTo(0, 0));
+    await page.screenshot({ path: join(KEPT, 'sidebar-off.png') });
+    assert.deepEqual(await editor.violations(SIDEBAR), []);
     await device.ufw('--force', 'enable');
     await shows('The firewall is on.');
   });

@@ -32,9 +32,10 @@ describe('The example daily-drift-report', function () {
 
   it('reports daily, and on a page, that the firewall matches the profile', async () => {
     assert.match(await page(), /The firewall is on\.\nThe firewall matches the profile enhanced\./);
+    assert.match(await page(), /enhanced\.\nDefault policies: [^\n]*\n\nWhat gets in/);
     assert.match(await page(), /^ {2}open: Web pages \(HTTPS\) \( 443\/tcp \)$/m);
     await press('Every day at 6');
-    await nodeRed.until(/\[debug:Daily report\]\s+'?Firewall report of 20/);
+    await nodeRed.until(/\[debug:Daily report\]\s+'?Firewall report of \w{3}, /);
   });
 
   it('reports at once when it no longer does, whatever the cause', async () => {

@@ -3,9 +3,12 @@ import { strict as assert } from 'node:assert';
 import { afterEach, before, describe, it } from 'mocha';
 import { check } from '../../firewall/messages';
 import { type WatchEvent, watchEvent } from '../../firewall/results';
+import type { Engine } from '../device/engine';
 import { useDevice, useFreshEngine, useShared } from '../device/suite';
 import { everythingAndSite, reset, SITE, STATE } from './stable';
 import { until } from './until';
+
+const WATCHED_CHANGES = Number(process.env.WATCHED_CHANGES ?? 20);
 
 type Topic = WatchEvent['topic'];
 type Payload<T extends Topic> = Extract<WatchEvent, { topic: T }>['payload'];
@@ -162,6 +165,19 @@ describe('A watch', function () {
     );
   });
 
+  it('is kept by two at a time, in two processes, without a warning', async () => {
+    await Promise.all([watching.watch(), acting.watch()]);
+    for (let change = 0; change < WATCHED_CHANGES; change += 1)
+      await acting.toggleService({ action: change % 2 ? 'open' : 'close' });
+    const all = (engine: Engine) => engine.events.filter(({ topic }) => topic === 'changed').length >= WATCHED_CHANGES;
+    await until(async () => all(watching) && all(acting));
+    assert.deepEqual([watching.said, acting.said], [[], []]);
+    assert.deepEqual(
+      (await device.ok('ls', STATE)).split('\n').filter((name) => name.includes('smartserver-new')),
+      [],
+    );
+  });
+
   it('tells when the profile that was set last no longer holds, and again only when that differs', async () => {
     await begin();
     await device.ufw('allow', '502/tcp');
@@ -183,6 +199,38 @@ describe('A watch', function () {
     await nextReading();
     await device.ok('sh', '-c', 'ufw deny 443/tcp && ufw deny 443');
     await until(async () => told('drift').length > before);
+  });
+
+  it('tells as drift what nobody asked for, not what a flow has closed, opened for a while or reverted, also after a restart', async () => {
+    await acting.setProfile({ profile: 'enhanced' });
+    await begin();
+    await acting.toggleService({ service: 'ssh', action: 'close' });
+    await acting.toggleService({ service: 'mdns', action: 'close', duration: 60 });
+    await acting.clock.advance(61);
+    await acting.toggleService({ service: 'http', action: 'close', confirmWithin: 60 });
+    await acting.clock.advance(61);
+    await nextReading();
+    await acting.watch();
+    await until(async () => acting.readings > 0);
+    assert.deepEqual([...told('drift'), ...acting.events.filter(({ topic }) => topic === 'drift')], []);
+    await device.ok('sh', '-c', 'ufw deny 443/tcp && ufw deny 443');
+    await until(async () =>
+      told('drift').some(({ differences }) => differences.some(({ service }) => service === 'https')),
+    );
+    assert.ok(told('drift').every(({ differences }) => differences.every(({ service }) => service === 'https')));
+  });
+
+  it('tells as drift what somebody closes that a flow has opened, before anybody has looked', async () => {
+    await acting.setProfile({ profile: 'enhanced' });
+    await acting.toggleService({ service: 'ssh', action: 'close' });
+    await acting.toggleService({ service: 'ssh', action: 'open' });
+    await device.ok('sh', '-c', 'ufw deny 22/tcp && ufw insert 1 deny 22/tcp');
+    await begin();
+    const { differences } = await first('drift');
+    assert.deepEqual(
+      differences.map(({ service, actual }) => [service, actual]),
+      [['ssh', 'closed']],
+    );
   });
 
   it('forgets a profile with the undo of what set it, and keeps it over other changes', async () => {

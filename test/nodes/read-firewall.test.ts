@@ -132,7 +132,8 @@ describe('the example firewall-report', () => {
 
   it('renders a page of the state in which a hostile comment is text and not a tag', async () => {
     const path = join(resolve(__dirname, '..', '..', '..'), 'examples', 'firewall-report.json');
-    const example = JSON.parse(readFileSync(path, 'utf8')) as { id: string; type: string }[];
+    const example = JSON.parse(readFileSync(path, 'utf8')) as { id: string; type: string; func?: string }[];
+    const words = example.find(({ type }) => type === 'function')?.func;
     const template = example.find(({ type }) => type === 'template');
     assert.ok(template);
     await start([READ, { ...template, id: 'page', z: 'flow', wires: [['out']] }]);
@@ -142,13 +143,13 @@ describe('the example firewall-report', () => {
     device.comment = '<script>alert(1)</script>{{payload.readAt}}"\'&';
     const reading = (await send('read', {})).sent;
     assert.ok(reading);
-    const { sent } = await send('page', reading);
+    const { sent } = await send('page', new Function('msg', words ?? '')(reading));
     assert.match(
       sent?.payload,
-      /<td>&lt;script&gt;alert\(1\)&lt;[^<>]*script&gt;\{\{payload\.readAt\}\}&quot;&#39;&amp;<\/td>/,
+      /<small>Comment: &lt;script&gt;alert\(1\)&lt;[^<>]*script&gt;\{\{payload\.readAt\}\}&quot;&#39;&amp;<\/small>/,
     );
     assert.doesNotMatch(sent?.payload, /<script/);
     assert.match(sent?.payload, /<strong>enhanced<\/strong>/);
-    assert.match(sent?.payload, /<td>SSH remote shell<\/td><td>22&#x2F;tcp <\/td><td>open<\/td>/);
+    assert.match(sent?.payload, /<td>SSH remote shell<small>22&#x2F;tcp <\/small>/);
   });
 });

@@ -324,7 +324,7 @@ describe('schedule-service', () => {
   describe('takes a message', () => {
     for (const [action, forms] of Object.entries({
       open: ['open', 'OPEN', ' on ', 'On', true, 'true', 'TRUE', 1, '1'],
-      close: ['close', 'Close', 'off', false, 'False', 0, '0'],
+      close: ['close', 'Close', 'closed', 'off', false, 'False', 0, '0'],
       auto: ['auto', 'AUTO'],
       status: ['status'],
     })) {
