@@ -1,25 +1,31 @@
-/** Established TCP connections, listed and ended through `ss` of iproute2. */
-import ipaddr from 'ipaddr.js';
+/** Established TCP connections, from the kernel's own tables; they are ended through `ss` of iproute2. */
 import { codeOf, FirewallError, say } from '../errors';
 import type { Family } from '../rules/rule';
 import { run } from './run';
+import { type End, rowsOf, tableOf } from './sockets';
 
 export interface Connection {
   family: Family;
-  local: { address: string; port: number };
-  remote: { address: string; port: number };
+  local: Pick<End, 'address' | 'port'>;
+  remote: Pick<End, 'address' | 'port'>;
 }
 
 /** So many connections are named in one call of `ss`. */
 const CALL = 50;
 
+/** `TCP_ESTABLISHED` of the kernel's tcp_states.h. */
+const ESTABLISHED = '01';
+
 /** The connections with other hosts; those that stay inside the device meet no rule. */
 export async function connections(): Promise<Connection[]> {
-  const text = await ss(['-H', '-t', '-n', 'state', 'established']);
-  return text
-    .split('\n')
-    .map(parsed)
-    .filter((one): one is Connection => one !== null && one.local.address !== one.remote.address);
+  const [ipv4, ipv6] = await Promise.all([tableOf('tcp'), tableOf('tcp6')]);
+  return [...rowsOf(ipv4, 'tcp', 'ipv4'), ...rowsOf(ipv6, 'tcp', 'ipv6')]
+    .filter(({ state }) => state === ESTABLISHED)
+    .map((row): Connection => {
+      const [local, remote] = [row.local(), row.remote()];
+      return { family: local.family, local, remote };
+    })
+    .filter(({ local, remote }) => local.address !== remote.address);
 }
 
 /**
@@ -53,27 +59,12 @@ function filterOf({ family, local, remote }: Connection): string {
   return `( src ${text(local.address)} and sport = :${local.port} and dst ${text(remote.address)} and dport = :${remote.port} )`;
 }
 
-/** Queues, local end, remote end: `0 0 192.0.2.1:22 192.0.2.9:50112`, `[::ffff:192.0.2.1]:443`, `[fe80::1]%eth0:22`. */
-function parsed(line: string): Connection | null {
-  const [, , local = '', remote = ''] = line.trim().split(/\s+/);
-  const [one, other] = [endpoint(local), endpoint(remote)];
-  return one && other ? { family: one.family, local: one, remote: other } : null;
-}
-
-function endpoint(text: string): (Connection['local'] & { family: Family }) | null {
-  const [, bracketed, plain, port] = /^(?:\[([^\]]+)\](?:%[^:]+)?|([^:%]+)(?:%[^:]+)?):(\d+)$/.exec(text) ?? [];
-  const address = bracketed ?? plain;
-  if (!address || !ipaddr.isValid(address)) return null;
-  const found = ipaddr.process(address);
-  return { family: found.kind(), address: found.toString(), port: Number(port) };
-}
-
-async function ss(args: readonly string[]): Promise<string> {
-  const { code, stdout, stderr } = await run('ss', args).catch((error) => {
+async function ss(args: readonly string[]): Promise<void> {
+  const { code, stderr } = await run('ss', args).catch((error) => {
     if (codeOf(error) !== 'UFW_NOT_FOUND') throw error;
-    return { code: 127, stdout: '', stderr: 'ss of iproute2 is not installed' };
+    return { code: 127, stderr: 'ss of iproute2 is not installed' };
   });
-  if (code === 0) return stdout;
+  if (code === 0) return;
   throw new FirewallError('INTERNAL', {
     what: say`ss failed with code ${code} (${stderr.trim().slice(0, 200)}).`,
     state: null,

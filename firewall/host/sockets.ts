@@ -4,6 +4,7 @@ import { endianness } from 'node:os';
 import { join } from 'node:path';
 import ipaddr from 'ipaddr.js';
 import { codeOf, FirewallError, say } from '../errors';
+import type { Family } from '../rules/rule';
 import type { ListeningSocket } from '../state/socket';
 
 /** Who holds a socket. */
@@ -25,35 +26,69 @@ const WAITING = { tcp: '0A', udp: '07' } as const;
 
 /** sl, local address and port, remote address and port, st, queues, timer, retransmits, uid, timeout, inode. */
 const ROW =
-  /^\s*\d+: ([\dA-F]{8}|[\dA-F]{32}):([\dA-F]{4}) [\dA-F]+:[\dA-F]{4} ([\dA-F]{2}) \S+ \S+ \S+\s+(\d+)\s+-?\d+ (\d+)(?: |$)/;
+  /^\s*\d+: ([\dA-F]{8}|[\dA-F]{32}):([\dA-F]{4}) ([\dA-F]{8}|[\dA-F]{32}):([\dA-F]{4}) ([\dA-F]{2}) \S+ \S+ \S+\s+(\d+)\s+-?\d+ (\d+)(?: |$)/;
+
+/** One end of a socket. */
+export interface End {
+  family: Family;
+  address: string;
+  port: number;
+}
+
+/** A row of the kernel's `/proc/net/{tcp,tcp6,udp,udp6}` tables. */
+interface Row {
+  /** `enum tcp_state`, in hexadecimal. */
+  state: string;
+  local(): End;
+  remote(): End;
+  uid: number;
+  inode: number;
+}
 
 /**
- * Reads one of the kernel's `/proc/net/{tcp,tcp6,udp,udp6}` tables.
+ * Reads one of these tables.
  * @param order of the machine the table is from; the kernel prints each 32-bit word of an address as its own CPU reads it
  * @throws FirewallError INTERNAL when a row is not as the kernel prints it
  */
-export function parseProcNet(
+export function rowsOf(
   text: string,
-  protocol: ListeningSocket['protocol'],
-  family: ListeningSocket['family'],
+  protocol: 'tcp' | 'udp',
+  family: Family,
   order: 'LE' | 'BE' = endianness(),
-): ListeningSocket[] {
+): Row[] {
   const rows = text.split('\n').slice(1).filter(Boolean);
-  return rows.flatMap((row) => {
-    const [, address, port, state, uid, inode] = ROW.exec(row) ?? [];
-    if (!address || !port) {
+  return rows.map((row) => {
+    const [, address = '', port = '', other = '', otherPort = '', state, uid, inode] = ROW.exec(row) ?? [];
+    if (state === undefined) {
       throw new FirewallError('INTERNAL', {
         what: say`A row of the kernel's ${protocol} socket table could not be parsed.`,
       });
     }
-    if (state !== WAITING[protocol]) return [];
-    const bound = { protocol, port: Number.parseInt(port, 16), inode: Number(inode), uid: Number(uid) };
-    return [{ ...bound, ...endpointAddress(address, family, order) }];
+    const end = (hex: string, number: string) => ({
+      ...endpointAddress(hex, family, order),
+      port: Number.parseInt(number, 16),
+    });
+    return {
+      ...{ state, uid: Number(uid), inode: Number(inode) },
+      local: () => end(address, port),
+      remote: () => end(other, otherPort),
+    };
   });
 }
 
+/** The sockets of such a table that wait for packets. @throws FirewallError INTERNAL, as `rowsOf` */
+export const parseProcNet = (
+  text: string,
+  protocol: ListeningSocket['protocol'],
+  family: ListeningSocket['family'],
+  order?: 'LE' | 'BE',
+): ListeningSocket[] =>
+  rowsOf(text, protocol, family, order)
+    .filter(({ state }) => state === WAITING[protocol])
+    .map(({ local, uid, inode }) => ({ protocol, inode, uid, ...local() }));
+
 /** An IPv4 address in IPv6 form, as Java binds them, is what it stands for: such a socket takes IPv4 alone. */
-function endpointAddress(hex: string, family: ListeningSocket['family'], order: 'LE' | 'BE') {
+function endpointAddress(hex: string, family: Family, order: 'LE' | 'BE') {
   const address = ipaddr.fromByteArray([...addressBytes(hex, order)]);
   if (address instanceof ipaddr.IPv6 && address.isIPv4MappedAddress()) {
     return { family: 'ipv4' as const, address: address.toIPv4Address().toString() };
@@ -72,14 +107,14 @@ function addressBytes(hex: string, order: 'LE' | 'BE'): Buffer {
  */
 export async function readSockets(proc = '/proc'): Promise<ListeningSocket[]> {
   const tables = await Promise.all(
-    TABLES.map(async ({ file, protocol, family }) => {
-      // A kernel without IPv6 has no table of it.
-      const text = await unless(['ENOENT'], readFile(join(proc, 'net', file), 'latin1'));
-      return text === null ? [] : parseProcNet(text, protocol, family);
-    }),
+    TABLES.map(async ({ file, protocol, family }) => parseProcNet(await tableOf(file, proc), protocol, family)),
   );
   return tables.flat();
 }
+
+/** The text of one of the tables; a kernel without IPv6 has none of it. */
+export const tableOf = async (file: string, proc = '/proc'): Promise<string> =>
+  (await unless(['ENOENT'], readFile(join(proc, 'net', file), 'latin1'))) ?? '';
 
 /** A process that ends while it is looked at, and one that another user started: neither can be seen. */
 const INVISIBLE = ['ENOENT', 'ESRCH', 'EACCES', 'EPERM'];
