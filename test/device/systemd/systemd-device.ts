@@ -140,7 +140,10 @@ function startSupervisor(): ChildProcess {
 }
 
 /** What the package needs on a device, as it is compiled. */
-const INSTALLED = ['package.json', 'dist/firewall', 'dist/nodes', 'dist/agent', 'examples', 'resources'];
+const INSTALLED = [
+  ...['package.json', 'dist/package.json', 'dist/firewall', 'dist/nodes', 'dist/agent'],
+  ...['examples', 'resources'],
+];
 
 /** Makes the device's own layer: the state of ufw, and the package as it would be installed. */
 async function fill(folder: string, { files }: Snapshot): Promise<void> {
