@@ -35,6 +35,8 @@ export interface Seen {
 }
 
 const RANK: readonly Severity[] = ['critical', 'high', 'medium', 'low'];
+/** In characters. */
+const LONGEST_TITLE = 200;
 /** So many rules are named in one finding. */
 const MOST_NAMED = 20;
 
@@ -96,7 +98,7 @@ function hole(advisory: Advisory, firmware: string, affected: boolean | null, se
     : 'Update the device as the reference says';
   return {
     ...{ id: 'advisory', severity, service: service?.id ?? null, reference },
-    text: `${where}: ${names}, ${printable(advisory.title)}.`,
+    text: `${where}: ${names}, ${printable(advisory.title, LONGEST_TITLE)}.`,
     remedy: service
       ? `${update}; until then, let only those in who need it: toggle-service with their address, or a profile narrowed to its peers.`
       : `${update}.`,

@@ -32,7 +32,11 @@ describe('The example daily-drift-report', function () {
 
   it('reports daily, and on a page, that the firewall matches the profile', async () => {
     assert.match(await page(), /The firewall is on\.\nThe firewall matches the profile enhanced\./);
-    assert.match(await page(), /enhanced\.\nDefault policies: [^\n]*\n\nWhat gets in/);
+    assert.match(await page(), /enhanced\.\nDefault policies: [^\n]*\n(?:\w+: [^\n]*\n)*\nWhat gets in/);
+    assert.match(
+      await page(),
+      /^high: LON over IP .*ICSA-26-050-01.*, without a password"\. Update the device to 4\.60\.023/m,
+    );
     assert.match(await page(), /^ {2}open: Web pages \(HTTPS\) \( 443\/tcp \)$/m);
     await press('Every day at 6');
     await nodeRed.until(/\[debug:Daily report\]\s+'?Firewall report of \w{3}, /);
