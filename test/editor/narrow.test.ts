@@ -30,7 +30,6 @@ for (const language of ['en-US', 'de', 'ja']) {
     for (const name of NODES.filter((one) => language !== 'de' || one !== 'smartserver')) {
       it(`the dialog of ${name} fits`, async () => {
         const { page } = editor;
-        await editor.load();
         const isConfiguration = name === 'smartserver';
         await editor.edit(await editor.drop(isConfiguration ? 'read-firewall' : name, 150, 350));
         if (isConfiguration) {
@@ -39,6 +38,8 @@ for (const language of ['en-US', 'de', 'ja']) {
         }
         await page.screenshot({ path: join(PICTURES, `${name}-800-${language}.png`) });
         assert.deepEqual(await editor.cutOff(FORM), []);
+        if (isConfiguration) await editor.closeWith('#node-config-dialog-cancel');
+        await editor.closeWith('#node-dialog-cancel');
       });
     }
   });

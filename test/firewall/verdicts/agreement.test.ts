@@ -22,7 +22,7 @@ import {
 } from './model';
 import { type End, endsOf, fits, type Guess, type Packet } from './naive';
 
-const RUNS = Number(process.env.VERDICT_RUNS ?? 250);
+const RUNS = Number(process.env.VERDICT_RUNS ?? 120);
 
 const rulesOf = (one: Model) => rulesetOf([{ family: one.family, save: printed(one), beside: '' }], null);
 
