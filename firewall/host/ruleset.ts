@@ -67,10 +67,13 @@ async function besides(family: Family, kind: 'nft' | 'legacy'): Promise<string |
   }
 }
 
-/** The tables that nft sees, as `FAMILY NAME`; null where there is no nft, or the kernel does not speak to it. */
+/**
+ * The tables that nft sees and that have chains, as `FAMILY NAME`; null where there is no nft, or the kernel does not speak to
+ * it. Asked for their chains, nft reads no rules: `list tables` takes fourteen times as long where there are 3,000.
+ */
 export async function nftTables(): Promise<string[] | null> {
-  const listed = await nft(['list', 'tables']);
-  return listed === null ? null : [...listed.matchAll(/^table (\S+ \S+)$/gm)].flatMap(([, table]) => table ?? []);
+  const listed = await nft(['list', 'chains']);
+  return listed === null ? null : [...listed.matchAll(/^table (\S+ \S+) \{/gm)].flatMap(([, table]) => table ?? []);
 }
 
 /** Where an nft cannot print it as JSON, what there is is not known, and not nothing. */

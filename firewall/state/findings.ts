@@ -7,7 +7,7 @@ import { type Advisory, isAffected } from '../services/advisories';
 import type { Registry } from '../services/registry';
 import { isOpenToEverybody } from '../verdicts/everybody';
 import { type Kernel, rulesetIn } from './kernel';
-import { pointlessRules } from './pointless';
+import { pointlessIn } from './pointless';
 import type { Snapshot } from './snapshot';
 
 /** The device is one of a fleet: it has carried out an operator's request, and nobody had signed it. */
@@ -158,11 +158,11 @@ const idle = ({ state, idle: days }: Seen): Finding[] =>
     }));
 
 function pointless({ snapshot }: Seen): Finding[] {
+  const pairs = snapshot.families.flatMap(pointlessIn);
+  if (pairs.length === 0) return [];
   const all = snapshot.families.flatMap(({ rules }) => rules);
   const numbers = numbered(all);
   const numberOf = (rule: Rule): number => numbers[all.indexOf(rule)] ?? 0;
-  const pairs = snapshot.families.flatMap(({ rules }) => pointlessRules(rules));
-  if (pairs.length === 0) return [];
   const named = pairs.slice(0, MOST_NAMED).map(({ rule, by }) => `${numberOf(rule)} (by ${numberOf(by)})`);
   const more = pairs.length > named.length ? `, and ${pairs.length - named.length} more` : '';
   return [

@@ -1,15 +1,33 @@
 /** Rules that let nothing in or out, as others let it through already. */
 import { isBlock, type Rule } from '../rules/rule';
+import type { RuleFile } from '../rules/rule-file';
 import { isStructural } from '../services/about';
 import { contains, touches } from '../verdicts/boxes';
 import { boxesOf } from '../verdicts/packets';
+import type { FamilyState } from './snapshot';
 
 /** So many pairs are compared; in a list that is longer not all are found. */
 const MOST_PAIRS = 50_000;
 
-/** Each with the one that makes it so. @param rules of one family, in order */
-export function pointlessRules(rules: readonly Rule[]): { rule: Rule; by: Rule }[] {
-  const found: { rule: Rule; by: Rule }[] = [];
+interface Pointless {
+  rule: Rule;
+  /** The one that makes it so. */
+  by: Rule;
+}
+
+/** A file that has not changed since the last reading has the same ones. */
+const known = new WeakMap<RuleFile, readonly Pointless[]>();
+
+/** Those of a family. */
+export function pointlessIn({ file, rules }: Pick<FamilyState, 'file' | 'rules'>): readonly Pointless[] {
+  const found = known.get(file) ?? pointlessRules(rules);
+  known.set(file, found);
+  return found;
+}
+
+/** @param rules of one family, in order */
+function pointlessRules(rules: readonly Rule[]): Pointless[] {
+  const found: Pointless[] = [];
   let left = MOST_PAIRS;
   for (const direction of ['in', 'out'] as const) {
     const own = rules.filter((rule) => rule.direction === direction && !rule.routed && !isStructural(rule));
