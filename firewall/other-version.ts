@@ -7,7 +7,7 @@ import { version } from '../package.json';
 import { FirewallError, phrase, say } from './errors';
 import { type Method, REQUESTS, type Settings, settings as settingsSchema } from './messages';
 
-export type Values = Readonly<Record<string, unknown>>;
+type Values = Readonly<Record<string, unknown>>;
 
 const isValues = (value: unknown): value is Values =>
   typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -1,9 +1,9 @@
 /** Has the kernel's connections looked at while it is learned who talks, and keeps what was seen; see docs/decisions/peers.md. */
-import { access, constants, mkdir, rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FirewallError, say } from '../errors';
 import { readClock } from '../host/clock';
-import { exists, replace } from '../host/files';
+import { exists, isReadable, replace } from '../host/files';
 import { learnedOf, readLearnedFile } from '../host/own-files';
 import { readSamples, SAMPLER } from '../host/peers';
 import { run } from '../host/run';
@@ -25,15 +25,9 @@ export async function refuseWithoutTracking(): Promise<void> {
   if (!(await hasSystemd())) {
     throw unable(say`systemd, which looks at them while Node-RED does not run, is not running here.`);
   }
-  if (!(await isReadable())) await run('modprobe', ['nf_conntrack']).catch(() => undefined);
-  if (!(await isReadable())) throw unable(say`the kernel has no ${CONNECTIONS}.`);
+  if (!(await isReadable(CONNECTIONS))) await run('modprobe', ['nf_conntrack']).catch(() => undefined);
+  if (!(await isReadable(CONNECTIONS))) throw unable(say`the kernel has no ${CONNECTIONS}.`);
 }
-
-const isReadable = (): Promise<boolean> =>
-  access(CONNECTIONS, constants.R_OK).then(
-    () => true,
-    () => false,
-  );
 
 const unable = (why: ReturnType<typeof say>): FirewallError =>
   new FirewallError('NO_TRACKING', {
