@@ -9,6 +9,7 @@ import { readSnapshot } from '../host/snapshot';
 import { readSockets } from '../host/sockets';
 import type { Settings } from '../messages';
 import type { Repetition, State } from '../results';
+import type { Table } from '../rules/tables';
 import { advisoriesWith } from '../services/advisories';
 import { expectedTable } from '../state/expected';
 import type { Kernel } from '../state/kernel';
@@ -59,10 +60,13 @@ export async function read(settings: Settings, documents?: readonly Csaf[]): Pro
   return { snapshot, state, drift: driftOf(registryFor(settings, snapshot), snapshot, state) };
 }
 
-/** While programs print what the kernel holds: most likely it is what the files say, which is worked out meanwhile. */
+/** While programs print what the kernel holds: most likely it is what the files say, which is worked out meanwhile, once. */
 async function foreseen(snapshot: Snapshot): Promise<Snapshot> {
   for (const { family } of snapshot.families) {
-    const lines = [...expectedTable(snapshot, family).chains.values()].flat();
+    const expected = expectedTable(snapshot, family);
+    if (worked.has(expected)) continue;
+    worked.add(expected);
+    const lines = [...expected.chains.values()].flat();
     for (const [at, line] of lines.entries()) {
       kernelRule(line, family);
       if (at % SLICE === SLICE - 1) await yieldToEventLoop();
@@ -70,6 +74,8 @@ async function foreseen(snapshot: Snapshot): Promise<Snapshot> {
   }
   return snapshot;
 }
+
+const worked = new WeakSet<Table>();
 
 export const currentState = async (settings: Settings): Promise<State> => (await read(settings)).state;
 

@@ -197,9 +197,7 @@ function serviceReport(
   const managed = snapshot.families.map(({ family }) => family);
   const verdict = (direction: Direction) => serviceVerdict(rulesetIn(kernel), managed, service, direction);
   const [into, out] = [verdict('in'), verdict('out')];
-  const named = kernel.flatMap(({ ruleset }) =>
-    DIRECTIONS.map((direction) => namedFor(ruleset, { direction, ports: service.opens, scope: ANY_SCOPE })),
-  );
+  const named = kernel.map(({ ruleset }) => namedFor(ruleset, service.opens));
   const families = managed.map((family) => ({
     family,
     in: stateIn(into, family),
@@ -215,7 +213,8 @@ function serviceReport(
     decidedBy: { in: into.decidedBy.map(asRead), out: out.decidedBy.map(asRead) },
     undecided: [...(into.isCertain ? [] : (['in'] as const)), ...(out.isCertain ? [] : (['out'] as const))],
     interfaces: [...new Set(named.flatMap(({ interfaces }) => interfaces))],
-    sources: [...new Set(named.flatMap(({ sources }) => sources))],
+    // No address is of two families.
+    sources: named.flatMap(({ sources }) => sources),
     optional: service.optional,
     internal: service.internal,
     listening: service.directions.includes('in') ? isListening(service, sockets) : null,

@@ -6,7 +6,7 @@ import { type Addresses, ALL_ADDRESSES, addressSet, LEVEL, type Work } from './b
 import { pipelineOf } from './chains';
 import type { Direction } from './openness';
 import type { FamilyRuleset, Ruleset } from './ruleset';
-import { isThere, regionOf } from './verdict';
+import { type Asked, isThere, regionOf, remembering } from './verdict';
 import { walk } from './walk';
 
 /** So much is done for one answer, in boxes compared; past it, it is everybody. */
@@ -25,15 +25,17 @@ function isLarge({ mask }: Addresses, family: Family): boolean {
 
 /** Whether packets to one of the ports get through, perhaps, from (or to) all addresses, on whatever interface. */
 export const isOpenToEverybody = (rules: Ruleset, ports: readonly string[], direction: Direction): boolean =>
-  rules.some((family) => isOpenIn(family, ports, direction));
+  rules.some((family) => isOpenIn(family, { direction, ports, scope: ANY_SCOPE }));
 
-function isOpenIn(rules: FamilyRuleset, ports: readonly string[], direction: Direction): boolean {
+const isOpenIn = remembering(isOpenFrom);
+
+function isOpenFrom(rules: FamilyRuleset, { direction, ports, scope }: Asked): boolean {
   const { family } = rules;
   const work: Work = { left: MOST_WORK };
   const pipeline = pipelineOf(rules, direction);
   let isOpen = false;
   for (const spec of ports) {
-    const region = regionOf(family, direction, spec, ANY_SCOPE);
+    const region = regionOf(family, direction, spec, scope);
     walk(pipeline, { region, aside: 0 }, work, {
       wants: (_, most) => !isOpen && most.level > LEVEL.deny,
       onOutcome: ({ region: part }) => {

@@ -5,7 +5,7 @@ import { ALL_PORTS } from '../rules/ports';
 import type { Family } from '../rules/rule';
 import { OWN_INTERFACES } from '../services/about';
 import type { PortSpec } from '../services/catalogue';
-import type { Scope } from '../services/profiles';
+import { ANY_SCOPE, type Scope } from '../services/profiles';
 import { partsOf } from '../services/registry';
 import {
   ALL_ADDRESSES,
@@ -27,6 +27,7 @@ import {
 } from './boxes';
 import { type Bound, type Direction, type Pipeline, pipelineOf, rewritesOf } from './chains';
 import { ASIDE, GROUPS, LOOPBACK } from './kernel-rule';
+import { DIRECTIONS } from './openness';
 import type { DecidedBy } from './owner';
 import type { FamilyRuleset } from './ruleset';
 import { boxesIn, entriesAbout, type Listener, type Outcome, type Region, walk } from './walk';
@@ -58,18 +59,17 @@ export interface Verdict {
 const MOST_WORK = 300_000;
 
 /** Answers about a ruleset hold as long as it is the same object, and readings ask the same again. */
-function remembering<Answer extends object>(
-  answer: (rules: FamilyRuleset, asked: Asked) => Answer,
-): (rules: FamilyRuleset, asked: Asked) => Answer {
-  const answers = new WeakMap<FamilyRuleset, Map<string, Answer>>();
+export function remembering<Question, Answer>(
+  answer: (rules: FamilyRuleset, asked: Question) => Answer,
+): (rules: FamilyRuleset, asked: Question) => Answer {
+  const answers = new WeakMap<FamilyRuleset, Map<string, { answer: Answer }>>();
   return (rules, asked) => {
-    const known = answers.get(rules) ?? new Map<string, Answer>();
+    const known = answers.get(rules) ?? new Map<string, { answer: Answer }>();
     answers.set(rules, known);
-    const { direction, ports, scope } = asked;
-    const key = JSON.stringify([direction, ports, scope.interface, scope.from]);
-    const found = known.get(key) ?? answer(rules, asked);
+    const key = JSON.stringify(asked);
+    const found = known.get(key) ?? { answer: answer(rules, asked) };
     known.set(key, found);
-    return found;
+    return found.answer;
   };
 }
 
@@ -244,20 +244,22 @@ export interface Named {
   sources: readonly string[];
 }
 
-/** The interfaces and remote addresses that the filter table's rules name which can be about the packets asked about. */
+/** The interfaces and remote addresses that the filter table's rules name which can be about packets to the ports, or back. */
 export const namedFor = remembering(namesIn);
 
-function namesIn(rules: FamilyRuleset, { direction, ports, scope }: Asked): Named {
+function namesIn(rules: FamilyRuleset, ports: readonly PortSpec[]): Named {
   const { family } = rules;
-  const isIn = direction === 'in';
   const [interfaces, sources] = [new Set<string>(), new Set<string>()];
-  for (const spec of ports) {
-    const { box } = regionOf(family, direction, spec, scope);
-    for (const { rule } of entriesAbout(pipelineOf(rules, direction), box, asideOf(direction, scope))) {
-      const on = rule.names[isIn ? 'interfaceIn' : 'interfaceOut'];
-      const remote = rule.names[isIn ? 'src' : 'dst'];
-      if (on !== '') interfaces.add(on);
-      if (remote !== '') sources.add(remote);
+  for (const direction of DIRECTIONS) {
+    const isIn = direction === 'in';
+    for (const spec of ports) {
+      const { box } = regionOf(family, direction, spec, ANY_SCOPE);
+      for (const { rule } of entriesAbout(pipelineOf(rules, direction), box, asideOf(direction, ANY_SCOPE))) {
+        const on = rule.names[isIn ? 'interfaceIn' : 'interfaceOut'];
+        const remote = rule.names[isIn ? 'src' : 'dst'];
+        if (on !== '') interfaces.add(on);
+        if (remote !== '') sources.add(remote);
+      }
     }
   }
   return { interfaces: [...interfaces], sources: [...sources] };
