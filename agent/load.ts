@@ -37,4 +37,5 @@ function keep(compiled: Buffer): void {
   renameSync(`${CACHE}.new`, CACHE);
 }
 
-if (require.main === module) void program.agent().then(() => keep(script.createCachedData()));
+// What a lockdown needs is in it, and what a request does.
+if (require.main === module) void program.standBy(60, 60).then(() => keep(script.createCachedData()));

@@ -1,5 +1,6 @@
 /** The privileged program: reads one request from standard input, carries it out, responds on standard output, exits. */
 import { FirewallError, say } from '../firewall/errors';
+import { NOT_TAKEN } from '../firewall/host/installed';
 import {
   type AgentRequest,
   agentRequest,
@@ -8,6 +9,7 @@ import {
   settings as settingsSchema,
 } from '../firewall/messages';
 import { perform } from '../firewall/requests/perform';
+import { rehearse } from '../firewall/requests/rehearse';
 import { version } from '../package.json';
 
 /** In bytes. No valid request comes near this size; settings with a hundred services are a few kilobytes. */
@@ -17,9 +19,30 @@ const MAX_REQUEST = 1024 * 1024;
 const ENDING = ['SIGHUP', 'SIGINT', 'SIGTERM'] as const;
 
 /** Reads a request, carries it out, responds. */
-export async function agent(): Promise<void> {
+export const agent = (): Promise<void> => respond(input());
+
+/**
+ * Waits for a request, having gone through a lockdown without doing it, and then does what `agent` does; ends without a word where
+ * none comes.
+ * @param idleS how long it waits, in seconds
+ * @param limitS what a request may take, in seconds; then `timeout`, which has started this program, kills all of it
+ */
+export async function standBy(idleS: number, limitS: number): Promise<void> {
+  const idle = setTimeout(() => process.exit(NOT_TAKEN), idleS * 1000);
+  const work = (): void => {
+    clearTimeout(idle);
+    setTimeout(() => process.kill(process.ppid, 'SIGALRM'), limitS * 1000).unref();
+  };
+  const asked = input();
+  asked.then(work, work);
+  await rehearse(check(settingsSchema, {}));
+  if ((await asked.catch(() => null)) === '') process.exitCode = NOT_TAKEN;
+  else await respond(asked);
+}
+
+async function respond(asked: Promise<string>): Promise<void> {
   try {
-    const { settings, call } = requestOf(await input());
+    const { settings, call } = requestOf(await asked);
     for (const signal of ENDING) process.on(signal, () => undefined);
     process.stdout.write(JSON.stringify({ version, result: await perform(settings, call) }));
   } catch (error) {

@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 import { stopLooking } from '../firewall/commit/learning';
 import { FirewallError, notPermitted, say } from '../firewall/errors';
 import { asideOf, readText, removeIfThere, replace, swapIn, writeAside } from '../firewall/host/files';
-import { BOOT_UNIT_FILE, BOOT_UNIT_NAME, INSTALLED } from '../firewall/host/installed';
+import { BOOT_UNIT_FILE, BOOT_UNIT_NAME, INSTALLED, NOT_TAKEN } from '../firewall/host/installed';
 import { run } from '../firewall/host/run';
 import { hasSystemd } from '../firewall/host/systemd';
 import type { AgentQuestion } from '../firewall/messages';
@@ -38,6 +38,7 @@ const COMMAND_LINE = join(INSTALLED, 'command-line.js');
 /** V8's compilation cache of the program; see load.ts. */
 const CACHE = join(INSTALLED, 'program.cache');
 const AGENT = join(INSTALLED, 'agent');
+const STANDBY = join(INSTALLED, 'standby');
 const COMMAND = join(INSTALLED, 'smartserver-firewall');
 /** On everyone's search path, also under sudo. */
 const LINK = '/usr/local/sbin/smartserver-firewall';
@@ -66,6 +67,11 @@ async function install(user: string | undefined, dryRun: boolean): Promise<Setup
     { path: LOAD, mode: 0o644, text: await readFile(join(__dirname, 'load.js'), 'latin1') },
     { path: COMMAND_LINE, mode: 0o644, text: await readFile(join(__dirname, 'command-line.js'), 'latin1') },
     { path: AGENT, mode: 0o755, text: script([APART, LIMITED], node, `require('${LOAD}').program.agent()`) },
+    {
+      path: STANDBY,
+      mode: 0o755,
+      text: script([APART, ALONE, WAITING], node, `require('${LOAD}').program.standBy(${IDLE_S}, ${LIMIT_S})`),
+    },
     { path: COMMAND, mode: 0o755, text: script([APART], node, `require('${COMMAND_LINE}').commandLine(process.argv)`) },
     ...(sudo ? [{ path: SUDOERS, mode: 0o440, text: sudoers(name) }] : []),
     ...(systemd ? [{ path: BOOT_UNIT_FILE, mode: 0o644, text: BOOT_UNIT }] : []),
@@ -125,6 +131,7 @@ async function uninstall(dryRun: boolean): Promise<SetupStep[]> {
     BOOT_UNIT_FILE,
     ...(hooks ? [join(hooks, HOOK)] : []),
     AGENT,
+    STANDBY,
     COMMAND,
     CACHE,
     LOAD,
@@ -216,8 +223,16 @@ const exists = (path: string): Promise<boolean> =>
  * Ctrl-Z, or by a terminal that accepts no more output. The exit code is still passed on.
  */
 const APART = '/usr/bin/setsid -w';
-/** Kills a program and what it has started after this many seconds, sooner than the caller gives up (sudo.ts). */
-const LIMITED = '/usr/bin/timeout -s KILL 110';
+/** What a request may take, in seconds: less than its caller waits (sudo.ts). */
+const LIMIT_S = 110;
+/** How long a program waits for its request, in seconds. */
+const IDLE_S = 1800;
+/** Kills a program and what it has started when its time is over. */
+const LIMITED = `/usr/bin/timeout -s KILL ${LIMIT_S}`;
+/** The program itself sees to it that a request takes no longer; unless it is too busy, which the kernel ends. */
+const WAITING = `/usr/bin/prlimit --cpu=${LIMIT_S} /usr/bin/timeout -s KILL ${IDLE_S + LIMIT_S}`;
+/** Starts a program when the one before it has ended, so that one at most waits; gives up after a few seconds. */
+const ALONE = `/usr/bin/flock -o -w 5 -E ${NOT_TAKEN} ${STANDBY}`;
 
 /** A file that is a shell script, which starts Node.js with the same file, and a program for Node.js. */
 const script = (start: readonly string[], node: string, code: string): string => `#!/bin/sh
@@ -228,9 +243,10 @@ ${code};
 const READING: AgentQuestion = { settings: {}, call: { method: 'read', request: {} } };
 
 const sudoers = (user: string): string => `# Created by "smartserver-firewall setup"; "setup --remove" removes it.
-# One user, one program, no arguments; the program reads one request and validates it.
-Defaults!${AGENT} env_reset, !setenv, !requiretty
-${user} ALL=(root) NOPASSWD: ${AGENT} ""
+# One user, one program, no arguments; the program reads one request and validates it. The other one is the same, and is started
+# before there is a request.
+Defaults!${AGENT}, ${STANDBY} env_reset, !setenv, !requiretty
+${user} ALL=(root) NOPASSWD: ${AGENT} "", ${STANDBY} ""
 `;
 
 const BOOT_UNIT = `# Created by "smartserver-firewall setup"; "setup --remove" removes it.

@@ -33,6 +33,20 @@ export interface Latency {
   timesThisPackage: number;
 }
 
+interface Spread {
+  median: number;
+  min: number;
+  max: number;
+  repetitions: number;
+}
+
+/** From an alarm to the kernel, in ms: the first one after Node-RED's start, and later ones. */
+export interface UserLatency {
+  user: string;
+  first: Spread;
+  later: Spread;
+}
+
 export interface StormFigures {
   seconds: number;
   perSecond: number;

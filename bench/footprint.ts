@@ -203,6 +203,8 @@ interface AgentFigures {
   peakMb: number;
   /** From start to response, as a multiple of `node -e 0`. */
   timesEmpty: number;
+  /** Resident memory of one that waits for its request, in MB. */
+  waitingMb: number;
 }
 
 async function agentOf(device: Device, folder: string): Promise<AgentFigures> {
@@ -224,7 +226,19 @@ async function agentOf(device: Device, folder: string): Promise<AgentFigures> {
   return {
     peakMb: rounded(median(measured.peaks)),
     timesEmpty: Math.round((median(measured.asked) / median(measured.empty)) * 100) / 100,
+    waitingMb: rounded(await waitingMb(device)),
   };
+}
+
+/** What one takes that has gone through a lockdown and waits. */
+async function waitingMb(device: Device): Promise<number> {
+  const code = `require('${device.account.home}/load.js').program.standBy(600, 60)`;
+  const waiting = await device.spawn([device.node, '-e', code]);
+  await settled();
+  const megabytes = await residentMb(device, waiting.pid);
+  waiting.endInput();
+  await waiting.exited;
+  return megabytes;
 }
 
 /** Runs inside the device: sends a request to the agent, and starts a Node.js that does nothing, in turn. */
@@ -250,7 +264,7 @@ for (let turn = 0; turn < Number(turns); turn++) {
 console.log(JSON.stringify({ peaks, asked, empty }));
 `;
 
-function budgetsOf(own: Footprint, { peakMb, timesEmpty }: AgentFigures): Budget[] {
+function budgetsOf(own: Footprint, { peakMb, timesEmpty, waitingMb }: AgentFigures): Budget[] {
   const atMost = (what: string, figure: number, limit: number, unit: string): Budget => ({
     ...{ what, budget: `≤ ${limit}${unit}`, figure: `${figure}${unit}`, met: figure <= limit },
   });
@@ -261,6 +275,7 @@ function budgetsOf(own: Footprint, { peakMb, timesEmpty }: AgentFigures): Budget
     atMost("Node-RED's memory with all nodes deployed, minus without", own.memory.started, 12, ' MB'),
     atMost('the same, after answering requests', own.memory.worked, 12, ' MB'),
     atMost("the agent's peak memory", peakMb, 60, ' MB'),
+    atMost('a privileged program that waits', waitingMb, 70, ' MB'),
     atMost('the agent from start to response, relative to node -e 0', timesEmpty, 2.5, '×'),
   ];
 }

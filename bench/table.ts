@@ -1,5 +1,5 @@
 /** Figures as text in columns. */
-import type { Budget, Figure, Footprint, Latency, StormFigures, Target } from './figures';
+import type { Budget, Figure, Footprint, Latency, StormFigures, Target, UserLatency } from './figures';
 
 /** Rows under a heading, the first two columns left-aligned and the others right-aligned. */
 function columns(rows: readonly (readonly string[])[]): string {
@@ -59,6 +59,15 @@ export function budgetTable(budgets: readonly Budget[]): string {
 }
 
 /** From the publication of an alarm until nothing gets in any more. */
+export function userTable(users: readonly UserLatency[]): string {
+  const rows = users.flatMap(({ user, first, later }) =>
+    Object.entries({ first, later }).map(([alarm, { median, min, max, repetitions }]) => [
+      ...[user, alarm, `${median.toFixed(0)} ms`, `(${min.toFixed(0)}–${max.toFixed(0)})`, String(repetitions)],
+    ]),
+  );
+  return columns([['Node-RED runs as', 'alarm', 'to the kernel', '(min–max)', 'repetitions'], ...rows]);
+}
+
 export function latencyTable(latencies: readonly Latency[]): string {
   const rows = latencies.map(({ contestant, what, ms, timesThisPackage }) => [
     contestant,

@@ -8,5 +8,6 @@ import { remote } from './sudo';
 export const ask = <M extends Method>(settings: Settings, call: Call<M>): Promise<Answers[M]> =>
   isDirect(settings) ? perform(settings, call) : remote(settings, call);
 
-const isDirect = ({ privilege }: Settings): boolean =>
+/** Whether requests are made by this process itself. */
+export const isDirect = ({ privilege }: Settings): boolean =>
   privilege === 'root' || (privilege === 'auto' && process.getuid?.() === 0);

@@ -1,6 +1,6 @@
 /** The front door of the engine. However many of them there are, one request is made at a time, see queue.ts. */
 
-import { ask } from './ask';
+import { ask, isDirect } from './ask';
 import { readable } from './bounded';
 import { csafQuestion } from './csaf';
 import { stopped } from './errors';
@@ -26,9 +26,11 @@ import {
 } from './messages';
 import { type Asking, isRequestedChange, QUEUE } from './queue';
 import { isRepetition, made } from './requests/order';
+import { REHEARSAL } from './requests/rehearse';
 import type { Answers, BackupReport, ChangeResult, Confirmation, LearnResult, ScheduleResult, State } from './results';
 import { isOpenIn } from './services/open';
 import { listedService, registryOf } from './services/registry';
+import { keepReady, letGo } from './standby';
 import { outdated } from './sudo';
 import { Watch, type WatchObserver } from './watch/watch';
 
@@ -188,6 +190,17 @@ export class Firewall {
     return (await this.#ask({ method: 'settle', request: {} })).warnings;
   }
 
+  /**
+   * Has the first lockdown take no longer than later ones: what it needs is loaded and compiled, here or in a privileged program
+   * that waits for a request until `close()`. To be called once, when flows have started and nothing else is to be done.
+   */
+  async getReady(): Promise<void> {
+    if (this.#isClosed) return;
+    if (!isDirect(this.#settings)) keepReady(this);
+    // Whatever prevents it is told to whoever asks for something.
+    else await this.#ask({ method: 'setProfile', request: REHEARSAL }).catch(() => undefined);
+  }
+
   /** Reports to the observer from now on what is seen; gives back what ends that. */
   observe(observer: (seen: Seen) => void): () => void {
     this.#observers.add(observer);
@@ -223,6 +236,7 @@ export class Firewall {
     this.#cancelWake?.();
     this.#watch?.close();
     this.#isClosed = true;
+    letGo(this);
     QUEUE.cancel(this);
   }
 

@@ -1,12 +1,13 @@
-/** The way to root for a process that is not: one run of the agent program through `sudo -n` per request. */
+/** The way to root for a process that is not: one run of a privileged program through `sudo -n` per request. */
 import { join } from 'node:path';
 import { codeOf, ERROR_CODES, type ErrorCode, FirewallError, messageOf, notPermitted, say } from './errors';
 import { exists, readText } from './host/files';
 import { INSTALLED } from './host/installed';
-import { run } from './host/run';
+import { type Outcome, run } from './host/run';
 import { type Call, type Method, type Settings, saidByAgent } from './messages';
 import { completed, isDispensable, SETUP_AGAIN, toSend, withoutUnknown } from './other-version';
 import type { Answers } from './results';
+import { askWaiting, replace } from './standby';
 
 /** Where `setup` puts the agent. */
 const INSTALLED_AGENT = join(INSTALLED, 'agent');
@@ -27,14 +28,7 @@ export async function remote<M extends Method>(settings: Settings, call: Call<M>
   const program = (await exists(INSTALLED_AGENT)) ? [INSTALLED_AGENT] : [process.execPath, join(PACKAGED, 'agent.js')];
   const unknown: string[] = [];
   for (let sent = toSend(settings, call, lacking); ; ) {
-    const { code, stdout, stderr } = await run('sudo', ['-n', ...program], {
-      input: JSON.stringify(sent),
-      timeoutMs: TIMEOUT_MS,
-      outlives: true,
-    }).catch((error) => {
-      if (codeOf(error) === 'UFW_NOT_FOUND') throw notPermitted(say`sudo is not installed here.`, error);
-      throw error;
-    });
+    const { code, stdout, stderr } = await answered(program, JSON.stringify(sent));
     const answer = answerOf<Answers[M]>(stdout);
     if (answer?.version !== undefined) lacking.clear();
     // What root's own program answers is taken as it is.
@@ -52,6 +46,19 @@ export async function remote<M extends Method>(settings: Settings, call: Call<M>
       what: say`the privileged program exited with code ${code} without a response (${firstLine(stderr)}).`,
       state: say`Read the firewall to see its state.`,
     });
+  }
+}
+
+/** By the program that waits for a request, else by one that is started for it; then the next one is started. */
+async function answered(program: readonly string[], input: string): Promise<Outcome> {
+  try {
+    const done = await askWaiting(input, TIMEOUT_MS);
+    return done ?? (await run('sudo', ['-n', ...program], { input, timeoutMs: TIMEOUT_MS, outlives: true }));
+  } catch (error) {
+    if (codeOf(error) === 'UFW_NOT_FOUND') throw notPermitted(say`sudo is not installed here.`, error);
+    throw error;
+  } finally {
+    void replace();
   }
 }
 

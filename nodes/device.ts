@@ -22,6 +22,7 @@ export type Device = Pick<
   | 'fleet'
   | 'backups'
   | 'resume'
+  | 'getReady'
   | 'observe'
   | 'watch'
   | 'leave'
@@ -143,6 +144,7 @@ export function resumeDevice(RED: NodeAPI, node: Node, device: () => Device): vo
         resumed.delete(opened);
         throw error;
       });
+      await opened.getReady();
     } catch (cause) {
       const error = asFirewallError(cause);
       // The next flows do it.

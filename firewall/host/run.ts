@@ -27,20 +27,48 @@ export const ENVIRONMENT = { LC_ALL: 'C', LANG: 'C', PATH: '/usr/sbin:/usr/bin:/
  * @returns the exit code and output, whatever the code.
  * @throws FirewallError UFW_NOT_FOUND where the program is missing, TIMEOUT, INTERNAL where it was killed.
  */
-export async function run(program: string, args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
-  const encoding = options.bytes ? 'latin1' : 'utf8';
+export function run(program: string, args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
+  const { input, bytes } = options;
+  return start(program, args, options, {
+    // Without input there is none to read, so that nothing can wait for an answer.
+    ...(input === undefined ? { stdin: 'ignore' } : { input: Buffer.from(input, bytes ? 'latin1' : 'utf8') }),
+  }).outcome(options.timeoutMs);
+}
+
+/** A program that was started. */
+export interface Started {
+  child: ExecaChildProcess;
+  /** How it ends, as `run` says it. @param timeoutMs from now on */
+  outcome(timeoutMs?: number): Promise<Outcome>;
+}
+
+/** @param input what execa is told of its input; by default that is a pipe */
+export function start(
+  program: string,
+  args: readonly string[],
+  { bytes, outlives }: Pick<RunOptions, 'bytes' | 'outlives'> = {},
+  input: Pick<execa.Options, 'stdin' | 'input'> = {},
+): Started {
   const child = execa(program, args, {
     env: ENVIRONMENT,
     extendEnv: false,
     reject: false,
     // Collected here: execa's own way takes as long as starting the program does.
     buffer: false,
-    cleanup: !options.outlives,
-    // Without input there is none to read, so that nothing can wait for an answer.
-    ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: Buffer.from(options.input, encoding) }),
+    cleanup: !outlives,
+    ...input,
   });
   allowUnreadInput(child);
-  const output = [child.stdout, child.stderr].map((stream) => collect(child, stream, encoding));
+  const output = [child.stdout, child.stderr].map((stream) => collect(child, stream, bytes ? 'latin1' : 'utf8'));
+  return { child, outcome: (timeoutMs = TIMEOUT_MS) => outcomeOf(program, child, output, timeoutMs) };
+}
+
+async function outcomeOf(
+  program: string,
+  child: ExecaChildProcess,
+  output: readonly { text: string }[],
+  timeoutMs: number,
+): Promise<Outcome> {
   // Not execa's own time limit: it hands it on to Node.js, whose timer outlives a program that could not be started.
   let isLate = false;
   let giveUp: () => void = () => undefined;
@@ -52,7 +80,7 @@ export async function run(program: string, args: readonly string[], options: Run
     child.kill('SIGTERM');
     for (const stream of [child.stdout, child.stderr]) stream?.destroy();
     giveUp();
-  }, options.timeoutMs ?? TIMEOUT_MS);
+  }, timeoutMs);
   const result = await ending(child, late);
   clearTimeout(timer);
   if (isLate) throw new FirewallError('TIMEOUT', { what: say`${program} did not finish in time.`, state: null });

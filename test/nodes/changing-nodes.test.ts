@@ -495,8 +495,11 @@ describe('change-web-ports', () => {
       TOGGLE,
     ]);
     assert.deepEqual(
-      devices.map(({ resumed }) => resumed),
-      [1, 1],
+      devices.map(({ resumed, readied }) => [resumed, readied]),
+      [
+        [1, 1],
+        [1, 1],
+      ],
     );
   });
 

@@ -73,6 +73,8 @@ export class FakeFirewall implements Device {
   webProblems: string[] | null = [];
   /** How often it was asked to do what is due. */
   resumed = 0;
+  /** How often it was asked to be ready for a lockdown. */
+  readied = 0;
   closed = false;
   profile: string | null = 'enhanced';
   comment = 'from the plant';
@@ -335,6 +337,10 @@ export class FakeFirewall implements Device {
     this.resumed += 1;
     if (this.failure !== undefined) throw this.failure;
     return [];
+  }
+
+  async getReady(): Promise<void> {
+    this.readied += 1;
   }
 
   leave(sender: object): number {
