@@ -5,6 +5,7 @@ import type { RunOptions, RunResult } from '../device/protocol';
 import type { SystemdDevice } from '../device/systemd/systemd-device';
 
 export const AGENT = '/usr/lib/smartserver-firewall/agent';
+export const STANDBY = '/usr/lib/smartserver-firewall/standby';
 export const COMMAND = '/usr/local/sbin/smartserver-firewall';
 
 /** The command line program as shipped in the package. */

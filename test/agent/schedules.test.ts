@@ -9,7 +9,7 @@ import type { ScheduleResult } from '../../firewall/results';
 import { startNodeRed } from '../device/node-red';
 import { describeAsRoot, useSystemdDevice } from '../device/systemd/suite';
 import { until } from '../firewall/until';
-import { AGENT, askAgent, COMMAND, requestOf, setUp } from './as-apollo';
+import { AGENT, askAgent, COMMAND, requestOf, STANDBY, setUp } from './as-apollo';
 
 const DAY = '2026-11-30';
 const days = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'];
@@ -92,6 +92,9 @@ const CLOCKS: Record<string, number> = {
   '1970': at('00:10', '1970-01-01'),
 };
 
+/** The privileged programs, as installed. */
+const PROGRAMS = { agent: AGENT, standby: STANDBY };
+
 describeAsRoot('A standing schedule', function () {
   this.timeout(240_000);
   const device = useSystemdDevice();
@@ -146,17 +149,20 @@ describeAsRoot('A standing schedule', function () {
   /** While a Node-RED runs as a user whose flow has these schedules, and has registered them. Its clock shows this. */
   const withNodeRed = async (wall: number, look: () => Promise<unknown>) => {
     const environment = Object.entries(clock(wall)).map(([name, value]) => `export ${name}='${value}'\n`);
-    await device.ok('cp', '-p', AGENT, '/run/agent');
-    // sudo gives the agent an environment of its own, so it gets its clock here.
-    await device.write('/run/late-agent', `#!/bin/sh\n${environment.join('')}exec /run/agent\n`, 0o755);
-    await device.ok('mount', '--bind', '/run/late-agent', AGENT);
+    // sudo gives the programs an environment of their own, so they get their clock here.
+    for (const [name, program] of Object.entries(PROGRAMS)) {
+      await device.ok('cp', '-p', program, `/run/${name}`);
+      await device.write(`/run/late-${name}`, `#!/bin/sh\n${environment.join('')}exec /run/${name}\n`, 0o755);
+      await device.ok('mount', '--bind', `/run/late-${name}`, program);
+    }
     const nodeRed = await startNodeRed(device, FLOW, { env: clock(wall) });
     try {
       for (const port of ports) await nodeRed.until(new RegExp(`\\[debug:${port}\\]`));
       await look();
     } finally {
       await nodeRed.kill();
-      await device.ok('umount', AGENT);
+      // One that waited for a request may need a moment to end.
+      for (const program of Object.values(PROGRAMS)) await device.ok('umount', '-l', program);
     }
   };
 

@@ -11,9 +11,8 @@ import { describeAsRoot, useSystemdDevice } from '../device/systemd/suite';
 import { everything, reset } from '../firewall/stable';
 import { until } from '../firewall/until';
 import { SEED } from '../seed';
-import { AGENT, requestOf, setUp } from './as-apollo';
+import { AGENT, requestOf, STANDBY, setUp } from './as-apollo';
 
-const STANDBY = '/usr/lib/smartserver-firewall/standby';
 const FUZZED = Number(process.env.STANDBY_REQUESTS ?? 15);
 const LOCKDOWN = requestOf('setProfile', { profile: 'lockdown' });
 
