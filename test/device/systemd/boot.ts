@@ -9,7 +9,7 @@ import { handOver, raised } from '../network';
 import { check } from '../processes';
 import type { HostMethods, InsideMethods, RunResult } from '../protocol';
 import { Channel } from '../rpc';
-import { makeGroup, removeGroup } from './groups';
+import { type Groups, makeGroups, removeGroup } from './groups';
 import type { SocketMethods, SupervisorPlan } from './protocol';
 import { node } from './tree';
 
@@ -30,6 +30,7 @@ export class Boot {
   readonly over: Promise<boolean>;
   private readonly socket: ChildProcess;
   private readonly cables: Channel<SocketMethods>;
+  private readonly groups: Promise<Groups>;
   private readonly leader: Promise<number>;
   private container: ChildProcess | undefined;
   private resident: ChildProcess | undefined;
@@ -50,6 +51,7 @@ export class Boot {
     });
     this.cables = new Channel<SocketMethods>(this.socket, {});
     this.socket.on('exit', () => this.cables.lose(new Error("The process that holds the device's network has ended.")));
+    this.groups = makeGroups(basename(this.plan.folder));
     this.leader = this.powerOn();
     this.ready = this.comeUp();
     // Whoever waits for `ready` hears of it; a device that is switched off while it boots has nobody who waits.
@@ -81,9 +83,7 @@ export class Boot {
     await this.cables.call('quiet');
     await handOver(this.socket.pid as number);
     this.plugged = true;
-    const group = await makeGroup(basename(this.plan.folder));
-    const inGroup = 'echo $$ >"$1/cgroup.procs" && shift && exec "$@"';
-    this.container = spawn('sh', ['-c', inGroup, 'sh', group, ...this.command()], {
+    this.container = spawn('sh', [...inGroups((await this.groups).container), ...this.command()], {
       cwd: '/',
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -137,7 +137,9 @@ export class Boot {
     const caps = ['setpriv', '--bounding-set=-sys_time,-sys_module,-sys_rawio', '--inh-caps=-all', '--'];
     // Its parent is systemd: an `nsenter` that waits for it stops for good when systemd, going down, stops everything.
     const enter = ['-t', String(leader), '--all', ...caps, 'setsid', '--fork'];
-    this.resident = spawn('nsenter', [...enter, node, resident, sharedInside], {
+    // It comes from outside, and its programs are to have no more time than the device.
+    const { visitors } = await this.groups;
+    this.resident = spawn('sh', [...inGroups(visitors), 'nsenter', ...enter, node, resident, sharedInside], {
       cwd: '/',
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       serialization: 'advanced',
@@ -171,6 +173,12 @@ export class Boot {
     await removeGroup(basename(this.plan.folder));
     return code === rebooted;
   }
+}
+
+/** A shell's arguments in front of a program that is to run in these groups. */
+function inGroups(folders: readonly string[]): string[] {
+  const joining = folders.map((_, at) => `echo $$ >"$${at + 1}/cgroup.procs" && `).join('');
+  return ['-c', `${joining}shift ${folders.length} && exec "$@"`, 'sh', ...folders];
 }
 
 /** Waits until systemd has started what is to be started, whether all of it came up or not. */

@@ -16,6 +16,7 @@ export interface SupervisorMethods extends MachineMethods {
   /** The names of all devices' control groups on this machine, also of those that are no more. */
   groups(): Promise<string[]>;
   removeGroup(name: string): Promise<void>;
+  limitTime(percent: number): Promise<void>;
   boot(): Promise<void>;
   cutPower(): Promise<void>;
   nextBoot(): Promise<void>;

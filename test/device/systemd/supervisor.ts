@@ -10,7 +10,7 @@ import { check, run } from '../processes';
 import type { HostMethods, InsideMethods, NeighbourMethods } from '../protocol';
 import { Channel, type Methods } from '../rpc';
 import { Boot } from './boot';
-import { groupNames, groupsFolder, removeGroup } from './groups';
+import { groupNames, groupsFolder, limitTime, removeGroup, timeFolder } from './groups';
 import type { SupervisorMethods, SupervisorPlan } from './protocol';
 
 const neighbourProcess = spawn('unshare', ['--net', process.execPath, join(__dirname, '..', 'neighbour.js')], {
@@ -32,6 +32,10 @@ set -e
 mount -t overlay -o "lowerdir=$2,upperdir=$1/upper,workdir=$1/work" overlay "$1/root"
 mount -t tmpfs -o mode=755 tmpfs /run
 mount -t cgroup2 cgroup2 ${groupsFolder}
+if ! grep -qw cpu ${groupsFolder}/cgroup.controllers; then
+  mkdir ${timeFolder}
+  mount -t cgroup -o cpu cgroup ${timeFolder}
+fi
 `;
 
 async function start(wanted: SupervisorPlan): Promise<void> {
@@ -89,6 +93,7 @@ const methods: SupervisorMethods = {
   nextBoot,
   groups: groupNames,
   removeGroup,
+  limitTime: (percent) => limitTime(basename((plan as SupervisorPlan).folder), percent),
   cutPower: () => isOn().cut(),
   run: relay('run'),
   read: relay('read'),

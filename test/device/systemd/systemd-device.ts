@@ -112,6 +112,14 @@ export class SystemdDevice extends Machine {
     return this.init.call('boot');
   }
 
+  /**
+   * Has the device's processes share so much of one processor's time, in percent; all that there is for 100. It holds until the power
+   * is cut.
+   */
+  limitTime(percent: number): Promise<void> {
+    return this.init.call('limitTime', percent);
+  }
+
   /** Restarts the device in good order. Resolves when systemd has started everything again. */
   async reboot(): Promise<void> {
     await Promise.all([this.nextBoot(), this.ok('systemctl', 'reboot')]);
