@@ -12,3 +12,7 @@ export function printable(value: unknown, longest = LONGEST): string {
   const raw = typeof value === 'string' ? JSON.stringify(value.slice(0, longest)) : String(value).slice(0, longest);
   return raw.replace(/\p{C}|\p{Zl}|\p{Zp}/gu, '?');
 }
+
+/** Text of any length as one line that shows what is in it: control and bidirectional characters become visible. */
+export const onOneLine = (text: string, longest: number): string =>
+  text.slice(0, longest).replace(/\p{C}|\p{Zl}|\p{Zp}/gu, '?');
