@@ -2,11 +2,13 @@
 import { Command, CommanderError } from 'commander';
 import { ask } from '../firewall/ask';
 import { FirewallError, say } from '../firewall/errors';
+import { SOURCE_KINDS } from '../firewall/ledger/source';
 import {
   type Call,
   changeWebPortsRequest,
   check,
   confirmRequest,
+  historyRequest,
   learnRequest,
   type Method,
   restoreRequest,
@@ -14,14 +16,25 @@ import {
   settings as settingsSchema,
 } from '../firewall/messages';
 import { OVER } from '../firewall/peers/sampler';
+import { withSource } from '../firewall/requests/by';
 import { keepPeers } from '../firewall/requests/learn';
 import { made } from '../firewall/requests/order';
 import { perform } from '../firewall/requests/perform';
 import { registryOf } from '../firewall/services/registry';
 import { makeKey, showKey, signText } from './keys';
+import { personHere } from './person';
 import { errorReport, input } from './request';
 import { setup } from './setup';
-import { backupLines, changeLines, learnLines, peerLines, statusLines } from './words';
+import {
+  backupLines,
+  changeLines,
+  historyCsv,
+  historyLines,
+  learnLines,
+  peerLines,
+  statusLines,
+  verificationLines,
+} from './words';
 
 interface Options {
   json?: boolean;
@@ -54,7 +67,8 @@ function commands(): Command {
     .allowExcessArguments(false)
     .exitOverride();
   const options = (): Options => program.opts<Options>();
-  const question = <M extends Method>(call: Call<M>) => ask(settingsOf(options()), call);
+  const question = <M extends Method>(call: Call<M>) => ask(settingsOf(options()), withSource(call, personHere()));
+  const why = (command: Command): Command => command.option('--reason <text>', 'why, for the ledger', '');
   const restore = async (request: unknown) =>
     made(await question({ method: 'restore', request: check(restoreRequest, request) }));
   /** Prints the result: as JSON, or in words. */
@@ -69,30 +83,26 @@ function commands(): Command {
     .command('backups')
     .description('list the backups that can be restored')
     .action(async () => report(await question({ method: 'backups', request: {} }), backupLines));
-  program
-    .command('undo')
+  why(program.command('undo'))
     .description('undo the last change')
     .option('--force', 'even if that closes the web pages')
-    .action(async ({ force = false }) => report(await restore({ action: 'undo', force }), changeLines));
-  program
-    .command('restore <backup>')
+    .action(async ({ force = false, reason }) => report(await restore({ action: 'undo', force, reason }), changeLines));
+  why(program.command('restore <backup>'))
     .description('restore a backup by its id; "latest" is the state after the last change')
     .option('--force', 'even if that closes the web pages')
-    .action(async (backup: string, { force = false }) =>
-      report(await restore({ action: 'restore', backup, force }), changeLines),
+    .action(async (backup: string, { force = false, reason }) =>
+      report(await restore({ action: 'restore', backup, force, reason }), changeLines),
     );
-  program
-    .command('confirm [id]')
+  why(program.command('confirm [id]'))
     .description('confirm the pending change')
-    .action(async (id?: string) => {
-      const request = check(confirmRequest, id === undefined ? {} : { id });
+    .action(async (id: string | undefined, { reason }) => {
+      const request = check(confirmRequest, id === undefined ? { reason } : { id, reason });
       report(made(await question({ method: 'confirm', request })), ({ action }) => [`Confirmed: ${action}`]);
     });
-  program
-    .command('repair')
+  why(program.command('repair'))
     .description('make the rules follow the ports of the web server, as after a factory restore')
-    .action(async () => {
-      const request = check(changeWebPortsRequest, { mode: 'repair' });
+    .action(async ({ reason }) => {
+      const request = check(changeWebPortsRequest, { mode: 'repair', reason });
       report(made(await question({ method: 'changeWebPorts', request })), changeLines);
     });
   const key = program.command('key').description('the key pair of an operator of a fleet');
@@ -115,11 +125,10 @@ function commands(): Command {
   program
     .command('settle')
     .description('do what is due (for timers and at boot)')
-    .action(async () => {
-      const { warnings, failed } = await perform(settingsOf(options()), {
-        method: 'settle',
-        request: {},
-      });
+    .option('--boot', 'at boot')
+    .action(async ({ boot = false }) => {
+      const source = boot ? { source: { kind: 'boot' as const } } : {};
+      const { warnings, failed } = await perform(settingsOf(options()), { method: 'settle', request: {}, ...source });
       report({ warnings, failed }, () => [...warnings]);
       if (failed) process.exitCode = FAILED;
     });
@@ -128,11 +137,29 @@ function commands(): Command {
     .description('who talks with this device, as far as it was learned')
     .action(async () => report(await question({ method: 'learn', request: check(learnRequest, {}) }), peerLines));
   program
-    .command('learn <action>')
+    .command('history')
+    .description('what was changed, refused and seen, by whom and why; the newest first')
+    .option('--csv', 'print CSV')
+    .option('--since <time>', 'from this time on, or for so long: "2026-11-23", "8 h"')
+    .option('--source <kind>', `only by ${SOURCE_KINDS.join(', ')}`)
+    .option('--service <service>', 'only what is about this service')
+    .option('--verify', 'only say whether the chain of entries is whole; if not, exit with 1')
+    .action(async ({ csv = false, verify = false, since, source, service }) => {
+      const request = check(historyRequest, defined({ since, source, service }));
+      const found = await question({ method: 'history', request });
+      if (verify) report({ fault: found.fault, head: found.head }, verificationLines);
+      else if (csv) print(historyCsv(found));
+      else report(found, historyLines);
+      if (found.fault) process.exitCode = FAILED;
+    });
+  why(program.command('learn <action>'))
     .description('start, stop or forget learning who talks with this device')
     .option('--duration <duration>', 'with start: for how long, such as "14 d"; without it until it is stopped')
-    .action(async (action: string, { duration = 0 }) =>
-      report(await question({ method: 'learn', request: check(learnRequest, { action, duration }) }), learnLines),
+    .action(async (action: string, { duration = 0, reason }) =>
+      report(
+        await question({ method: 'learn', request: check(learnRequest, { action, duration, reason }) }),
+        learnLines,
+      ),
     );
   program
     .command('keep-peers', { hidden: true })
@@ -151,6 +178,9 @@ function commands(): Command {
     );
   return program;
 }
+
+const defined = (values: Record<string, unknown>): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
 
 /** @throws FirewallError INVALID_INPUT */
 function settingsOf({ settings: text = '{}' }: Options): Settings {

@@ -67,7 +67,15 @@ export function errorReport(error: unknown): Pick<FirewallError, 'code' | 'messa
 export function requestOf(text: string): AgentRequest {
   const request = check(agentRequest, parsed(text));
   refuseOtherPlaces(request.settings);
-  return request;
+  return fromCaller(request);
+}
+
+/** Who sits at a terminal is known to sudo, which is believed and not the caller. */
+function fromCaller(request: AgentRequest): AgentRequest {
+  const { SUDO_USER: user } = process.env;
+  const { call } = request;
+  if (!user || !('source' in call) || call.source?.kind !== 'console') return request;
+  return { ...request, call: { ...call, source: { ...call.source, user } } };
 }
 
 /** All of standard input. @throws FirewallError INVALID_INPUT where it is larger than any request */

@@ -259,7 +259,7 @@ Before=network-pre.target
 
 [Service]
 Type=oneshot
-ExecStart=${COMMAND} settle
+ExecStart=${COMMAND} settle --boot
 TimeoutStartSec=120
 
 [Install]

@@ -1,6 +1,7 @@
 /** Results in words, for a terminal. Untrusted text is made printable. */
+import { sourceText } from '../firewall/ledger/log';
 import { printable } from '../firewall/printable';
-import type { BackupReport, ChangeResult, LearnResult, RuleReport, State } from '../firewall/results';
+import type { BackupReport, ChangeResult, History, LearnResult, RuleReport, State } from '../firewall/results';
 
 export function statusLines(state: State): string[] {
   const { active, enabledAtBoot, profile, policies, webPorts, pending, leases, lastRequest } = state;
@@ -85,4 +86,56 @@ function ruleText({ action, direction, protocol, to, from, interface: on, family
   const ports = to.port === 'any' ? 'every port' : `${to.port}${protocol === 'any' ? '' : `/${protocol}`}`;
   const where = [on ? ` on ${on}` : '', from.address.includes('/0') ? '' : ` from ${from.address}`].join('');
   return `${action} ${direction} ${ports}${where} (${family})`;
+}
+
+/** Entries of the ledger, the newest first. */
+export function historyLines({ entries, fault }: Pick<History, 'entries' | 'fault'>): string[] {
+  const lines = entries.flatMap((one) => {
+    const { seq, at, type, action, result, source, reason, rules, policies, note, repeated } = one;
+    const asked = `${at}  #${seq} ${type}: ${action}${result === 'done' ? '' : ` – ${result}`}, by ${sourceText(source)}`;
+    return [
+      `${asked}${reason && `: ${reason}`}`,
+      ...rules.removed.map((rule) => `  - ${rule}`),
+      ...rules.added.map((rule) => `  + ${rule}`),
+      ...(rules.more > 0 ? [`  … and ${rules.more} rules more`] : []),
+      ...Object.entries(policies).map(([direction, { from, to }]) => `  default ${direction}: ${from} → ${to}`),
+      ...(note ? [`  ${note}`] : []),
+      ...(repeated > 0 ? [`  and ${repeated} refusals before it that were not entered`] : []),
+    ].map((line) => line.replace(/\p{C}|\p{Zl}|\p{Zp}/gu, '?'));
+  });
+  return [...(fault ? [faultLine(fault)] : []), ...(lines.length > 0 ? lines : ['There is no such entry.'])];
+}
+
+const faultLine = ({ path, line, seq, what }: NonNullable<History['fault']>): string =>
+  `! The ledger is not whole: entry ${seq} (${path}, line ${line}): ${what}`;
+
+export const verificationLines = ({ fault, head }: Pick<History, 'fault' | 'head'>): string[] => {
+  if (fault) return [faultLine(fault)];
+  return [head ? `The ledger is whole: ${head.seq} entries, the last ${head.hash}` : 'There is no ledger yet.'];
+};
+
+const COLUMNS = [
+  ...['seq', 'at', 'category', 'type', 'source', 'action', 'result', 'reason', 'services', 'added', 'removed'],
+  ...['id', 'note', 'boot', 'uptime', 'state', 'previous', 'hash'],
+];
+
+/** The same for a spreadsheet (RFC 4180), a line for each entry. */
+export const historyCsv = ({ entries }: Pick<History, 'entries'>): string[] => [
+  COLUMNS.join(','),
+  ...entries.map((one) =>
+    [
+      ...[one.seq, one.at, one.category, one.type, sourceText(one.source), one.action, one.result, one.reason],
+      ...[one.services.join(' '), one.rules.added.join('; '), one.rules.removed.join('; ')],
+      ...[one.id, one.note, one.uptime.boot, one.uptime.ms, one.state, one.previous, one.hash],
+    ]
+      .map(cell)
+      .join(','),
+  ),
+];
+
+/** What a spreadsheet would take for a formula is text there with an apostrophe before it. */
+function cell(value: string | number): string {
+  const text = String(value).replace(/\p{C}|\p{Zl}|\p{Zp}/gu, '?');
+  const safe = /^\s*[=+\-@|%＝＋－＠]/.test(text) ? `'${text}` : text;
+  return `"${safe.replace(/"/g, '""')}"`;
 }

@@ -3,14 +3,16 @@
 import { ask, isDirect } from './ask';
 import { readable } from './bounded';
 import { csafQuestion } from './csaf';
-import { stopped } from './errors';
+import { type FirewallError, stopped } from './errors';
 import type { FleetDone, Limits } from './fleet/fleet';
 import { time } from './host/clock';
+import type { Source } from './ledger/source';
 import {
   type Call,
   changeWebPortsRequest,
   check,
   confirmRequest,
+  historyRequest,
   learnRequest,
   type Method,
   overrideRequest,
@@ -24,10 +26,21 @@ import {
   unscheduleRequest,
   watchOptions,
 } from './messages';
+import { precisely } from './monotonic';
 import { type Asking, isRequestedChange, QUEUE } from './queue';
+import { withSource } from './requests/by';
 import { isRepetition, made } from './requests/order';
 import { REHEARSAL } from './requests/rehearse';
-import type { Answers, BackupReport, ChangeResult, Confirmation, LearnResult, ScheduleResult, State } from './results';
+import type {
+  Answers,
+  BackupReport,
+  ChangeResult,
+  Confirmation,
+  History,
+  LearnResult,
+  ScheduleResult,
+  State,
+} from './results';
 import { isOpenIn } from './services/open';
 import { listedService, registryOf } from './services/registry';
 import { keepReady, letGo } from './standby';
@@ -38,6 +51,9 @@ import { Watch, type WatchObserver } from './watch/watch';
 const WAKE_MS = 200;
 /** How long it waits after a deadline that it could not meet, in ms. */
 const RETRY_MS = 10_000;
+
+/** How often forged requests are entered in the ledger, in ms. */
+const REFUSED_MS = 600_000;
 
 /** How often it is looked whether the clock was set, where schedules go by it, and by how much it must differ then, in ms. */
 const CLOCK_MS = 60_000;
@@ -70,6 +86,8 @@ const SEEN: { [M in Method]: (answer: Answers[M]) => Seen | null } = {
   override: ({ state }) => ({ state, confirmed: null, said: [] }),
   backups: () => null,
   learn: () => null,
+  history: () => null,
+  refused: () => null,
 };
 
 /** Each request can say who sends it, so that `leave` can cancel it, and since when it has been wanted. */
@@ -83,6 +101,8 @@ export class Firewall {
   #watch: Watch | undefined;
   /** Whether the program that timers start, and those who are not root, was compared with this package's. */
   #isCompared = false;
+  /** When a forged request was entered in the ledger last, by its code, and how many there were since; ms. */
+  readonly #refused = new Map<string, { at: number | null; more: number }>();
   /** What has not been reported to observers yet, in sentences. */
   #unsaid: readonly string[] = [];
 
@@ -172,7 +192,38 @@ export class Firewall {
   async fleet(envelope: unknown, limits?: Limits, asking?: Asking): Promise<FleetDone> {
     // Only here: a reading by the agent does not wait for these schemas.
     const { fleet } = require('./fleet/fleet') as typeof import('./fleet/fleet');
-    return fleet(envelope, (call) => this.#ask(call, asking), this.#settings, limits);
+    const done = await fleet(envelope, (call) => this.#ask(call, asking), this.#settings, limits);
+    if (done.error) await this.#enterRefused(done.error, done.result);
+    return done;
+  }
+
+  /** A forged request comes to no engine that would enter it. Of a flood only few are said, and how many there were. */
+  async #enterRefused({ code, message }: FirewallError, { id, action }: FleetDone['result']): Promise<void> {
+    if (code !== 'NOT_SIGNED' && code !== 'NOT_PERMITTED') return;
+    const at = time.monotonic();
+    const refused = this.#refused.get(code) ?? { at: null, more: 0 };
+    const isHeld = refused.at !== null && at - refused.at < REFUSED_MS;
+    this.#refused.set(code, isHeld ? { ...refused, more: refused.more + 1 } : { at, more: 0 });
+    if (isHeld) return;
+    const request = {
+      code,
+      action: action ?? 'request of an operator',
+      message: message.slice(0, 1000),
+      repeated: refused.more,
+    };
+    const source: Source = { kind: 'operator', name: '', id: id ?? '' };
+    // It is only to be known; what was refused is refused.
+    await this.#ask({ method: 'refused', request }, { sender: this, since: precisely(), source }).catch(
+      () => undefined,
+    );
+  }
+
+  /**
+   * What is in the ledger: which entries, whether the chain is whole, and its last entry.
+   * @throws FirewallError INVALID_INPUT, UNKNOWN_SERVICE, NOT_PERMITTED
+   */
+  history(question: unknown = {}, asking?: Asking): Promise<History> {
+    return this.#ask({ method: 'history', request: check(historyRequest, question) }, asking);
   }
 
   /** The backups there are, the newest first. @throws FirewallError NOT_PERMITTED */
@@ -246,7 +297,8 @@ export class Firewall {
     const run = async (since: number): Promise<Answers[M]> => {
       if (!this.#isCompared) this.#unsaid = await outdated();
       this.#isCompared = true;
-      const answer = await ask(this.#settings, isRequestedChange(call) ? { ...call, since } : call);
+      const from = withSource(call, asking?.source);
+      const answer = await ask(this.#settings, isRequestedChange(call) ? { ...from, since } : from);
       const seenIn: { [Each in M]: (answer: Answers[Each]) => Seen | null } = SEEN;
       this.#look(seenIn[call.method](answer));
       return answer;

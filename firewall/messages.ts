@@ -12,8 +12,9 @@ import { csaf } from './csaf';
 import { secondsIn } from './duration';
 import { FirewallError, phrase, type Sentence, say } from './errors';
 import { givenAction, givenLearning, givenNumber, givenProfile } from './given';
+import { claimedSource, SOURCE_KINDS, type Source } from './ledger/source';
 import { publicKeyFault, publicKeyText } from './operator-key';
-import { printable } from './printable';
+import { onOneLine, printable } from './printable';
 import { isAddress, normalAddress } from './rules/address';
 import { isPortSpec } from './services/port-spec';
 
@@ -273,8 +274,22 @@ const seconds = z.transform((value: unknown, { issues }) => {
 /** Seconds; a week at most, so that no rule is forgotten. */
 const duration = z.pipe(seconds, z.int().check(z.minimum(0), z.maximum(7 * 24 * 3600)));
 
+const LONGEST_REASON = 500;
+
+/** Why somebody asks for something, in his words, for the ledger: on one line that shows what is in it. */
+export const reasonText = z.pipe(
+  z.transform((value: unknown) => (typeof value === 'number' || typeof value === 'boolean' ? String(value) : value)),
+  z.pipe(
+    z.string().check(z.maxLength(LONGEST_REASON)),
+    z.transform((value: string) => onOneLine(value.trim(), LONGEST_REASON)),
+  ),
+);
+const why = { reason: z._default(reasonText, '') };
+
 /** The options of every change. */
 const changeOptions = {
+  /** Why it is asked for; kept in the ledger. */
+  ...why,
   /** Plan and report, change nothing. */
   dryRun: z._default(z.boolean(), false),
   /** Goes back by itself unless it is confirmed within so many seconds; 0: needs no confirmation. */
@@ -373,6 +388,7 @@ export type ChangeWebPortsRequest = z.infer<typeof changeWebPortsRequest>;
 export const confirmRequest = z.strictObject({
   /** Which change is meant, by its id or by that of the operator's request that made it; left out: whichever is waiting. */
   id: z.optional(text),
+  ...why,
 });
 export type ConfirmRequest = z.infer<typeof confirmRequest>;
 
@@ -437,6 +453,7 @@ export const scheduleRequest = z.strictObject({
   whenRemoved: z._default(z.enum(['stay', 'close']), 'stay'),
   /** Connections end with the hours. */
   cutConnections: z._default(z.boolean(), false),
+  ...why,
 });
 export type ScheduleRequest = z.infer<typeof scheduleRequest>;
 
@@ -447,6 +464,7 @@ export const overrideRequest = z.strictObject({
   id: scheduleId,
   action: z.enum(['open', 'close', 'auto', 'status']),
   duration: z._default(duration, 0),
+  ...why,
 });
 export type OverrideRequest = z.infer<typeof overrideRequest>;
 
@@ -457,8 +475,45 @@ export const learnRequest = z.strictObject({
   action: z._default(z.pipe(z.transform(givenLearning), learnAction), 'read'),
   /** With `start`: for so many seconds from now; 0: until it is stopped. Ten years at most, as a technician may come once a year. */
   duration: z._default(z.pipe(seconds, z.int().check(z.minimum(0), z.maximum(3650 * 24 * 3600))), 0),
+  ...why,
 });
 export type LearnRequest = z.infer<typeof learnRequest>;
+
+const SINCE_HELP = phrase`must be a time like 2026-11-23T16:09:43Z, or how long ago that is, like 8 h`;
+
+/** A moment: as a date, in ms since 1970, or by how long ago it is, in seconds or in words (`8 h`). It becomes ISO 8601. */
+const given = z.transform((value: unknown, { issues }) => {
+  const ago = typeof value === 'string' && secondsIn(value);
+  const isAgo = typeof ago === 'number' || (typeof value === 'number' && value < MOST_AGO);
+  const date = new Date(isAgo ? Date.now() - Number(ago || value) * 1000 : (value as string | number));
+  if ((typeof value === 'string' || typeof value === 'number') && !Number.isNaN(date.getTime())) {
+    return date.toISOString();
+  }
+  issues.push({ code: 'custom', message: SINCE_HELP, input: value });
+  return z.NEVER;
+});
+/** In seconds; a larger number is a moment. */
+const MOST_AGO = 1e10;
+
+/** Which entries of the ledger are asked for. */
+export const historyRequest = z.strictObject({
+  /** From then on, and before then. */
+  since: z.optional(given),
+  until: z.optional(given),
+  source: z.optional(z.enum(SOURCE_KINDS)),
+  /** The id or label of a service. */
+  service: z.optional(service),
+});
+export type HistoryRequest = z.infer<typeof historyRequest>;
+
+/** What was refused before it came to the engine: an operator's request that nobody had signed. */
+export const refusedRequest = z.strictObject({
+  code: z.enum(['NOT_SIGNED', 'NOT_PERMITTED']),
+  action: text,
+  message: z.string().check(z.maxLength(1000)),
+  /** How many more there were since the last time this was said. */
+  repeated: z._default(z.int().check(z.minimum(0)), 0),
+});
 
 /** The id of an operator's request: safe on a terminal, in a topic and in a file. */
 export const requestId = z
@@ -478,11 +533,15 @@ export const order = z.strictObject({
 });
 export type Order = z.infer<typeof order>;
 
+/** Where a request comes from, as its caller says. */
+const origin = { source: z.optional(claimedSource) };
+
 /** What goes with a change. */
 const terms = {
   order: z.optional(order),
   /** When it was requested, so that a later lockdown can overrule it; ms, see `precisely` in monotonic.ts. */
   since: z.optional(z.number().check(z.minimum(0))),
+  ...origin,
 };
 
 /** One request to the engine, as the agent gets it on its standard input. */
@@ -497,13 +556,15 @@ export const agentRequest = z.strictObject({
     z.strictObject({ method: z.literal('changeWebPorts'), request: changeWebPortsRequest, ...terms }),
     z.strictObject({ method: z.literal('confirm'), request: confirmRequest, ...terms }),
     z.strictObject({ method: z.literal('restore'), request: restoreRequest, ...terms }),
-    z.strictObject({ method: z.literal('schedule'), request: scheduleRequest }),
-    z.strictObject({ method: z.literal('unschedule'), request: unscheduleRequest }),
+    z.strictObject({ method: z.literal('schedule'), request: scheduleRequest, ...origin }),
+    z.strictObject({ method: z.literal('unschedule'), request: unscheduleRequest, ...origin }),
     z.strictObject({ method: z.literal('override'), request: overrideRequest, ...terms }),
-    z.strictObject({ method: z.literal('learn'), request: learnRequest }),
+    z.strictObject({ method: z.literal('learn'), request: learnRequest, ...origin }),
     z.strictObject({ method: z.literal('backups'), request: z.strictObject({}) }),
     z.strictObject({ method: z.literal('settle'), request: z.strictObject({}) }),
     z.strictObject({ method: z.literal('news'), request: newsRequest }),
+    z.strictObject({ method: z.literal('history'), request: historyRequest }),
+    z.strictObject({ method: z.literal('refused'), request: refusedRequest, ...origin }),
   ]),
 });
 export type AgentRequest = z.infer<typeof agentRequest>;
@@ -523,13 +584,21 @@ export const REQUESTS = {
   backups: z.strictObject({}),
   settle: z.strictObject({}),
   news: newsRequest,
+  history: historyRequest,
+  refused: refusedRequest,
 };
 type Requests = { [Each in keyof typeof REQUESTS]: z.infer<(typeof REQUESTS)[Each]> };
 export type Method = keyof Requests;
 
 /** One question to the engine. @template M which of them it may be */
 export type Call<M extends Method = Method> = {
-  [Each in M]: { method: Each; request: Requests[Each]; order?: Order | undefined; since?: number | undefined };
+  [Each in M]: {
+    method: Each;
+    request: Requests[Each];
+    order?: Order | undefined;
+    since?: number | undefined;
+    source?: Source | undefined;
+  };
 }[M];
 
 /** A request with nothing said that has a default. */

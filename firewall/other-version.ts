@@ -23,7 +23,7 @@ const differing = (values: Values, defaults: Values): Values =>
 
 /** What a request can be made without, and still be what it is: what the package says by itself, or only has reported. */
 const DISPENSABLE: readonly string[] = [
-  ...['version', 'call.since', 'call.order.key'],
+  ...['version', 'call.since', 'call.order.key', 'call.source', 'call.request.reason'],
   ...['settings.operatorKeys', 'settings.fleetDevice', 'settings.fleetGroup'],
 ];
 export const isDispensable = (path: string): boolean => DISPENSABLE.includes(path);
@@ -104,7 +104,8 @@ function doneWithout(paths: readonly string[]): string[] {
 const LACKING = {
   service: { decidedBy: { in: [], out: [] }, undecided: [], risk: '' },
   lastRequest: { key: null },
-  state: { findings: [], schedules: [], peers: null, learning: null },
+  state: { findings: [], schedules: [], peers: null, learning: null, ledger: null },
+  confirmation: { warnings: [] },
   result: { impact: [], stillOpen: [], openToAll: [], lease: null },
 };
 
@@ -123,6 +124,7 @@ export function completed(answer: unknown, { operatorKeys }: Settings, unknown: 
   const { state } = answer;
   return {
     ...('added' in answer ? LACKING.result : {}),
+    ...('confirmed' in answer ? LACKING.confirmation : {}),
     ...answer,
     ...(isValues(state) && Array.isArray(state.services) ? { state: ofState(state, state.services) } : {}),
     ...(Array.isArray(answer.warnings) ? { warnings: [...answer.warnings, ...doneWithout(unknown)] } : {}),

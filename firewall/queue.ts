@@ -4,6 +4,7 @@
  * not made any more. Nor is what was requested by senders who are gone; what has begun is finished.
  */
 import { FirewallError, overruled, say, stopped } from './errors';
+import type { Source } from './ledger/source';
 import type { Call } from './messages';
 import { now, precisely } from './monotonic';
 
@@ -26,6 +27,8 @@ export interface Asking {
   sender: object;
   /** When its message arrived; ms, see `precisely` in monotonic.ts. */
   since: number;
+  /** Where it comes from, for the ledger. */
+  source?: Source;
 }
 
 /** Who waits for an answer. */
@@ -73,7 +76,7 @@ export class Queue {
    */
   add<Answer>(call: Call, run: Run<Answer>, through: object, asking = askingNow(through)): Promise<Answer> {
     if (isOverruled(call) && asking.since < this.#lockdownSince) return Promise.reject(overruled());
-    const key = isShared(call) ? JSON.stringify(call) : null;
+    const key = isShared(call) ? keyOf(call) : null;
     // The same request gets the same kind of answer.
     const same = key === null ? undefined : (this.#waitingFor(key, call, through) as Place<Answer> | undefined);
     if (this.#isFull(call, same)) return Promise.reject(tooMany(this.#callers));
@@ -218,10 +221,20 @@ function copyOf<Value>(value: Value): Value {
 }
 
 /** What leaves the firewall as it is. */
-const READINGS: ReadonlySet<Call['method']> = new Set<Call['method']>(['read', 'backups', 'news', 'learn']);
+const READINGS: ReadonlySet<Call['method']> = new Set<Call['method']>([
+  'read',
+  'backups',
+  'news',
+  'learn',
+  'history',
+  'refused',
+]);
 
 /** What the engine and its nodes ask for by themselves; they wait for the answer before they ask again. */
 const OWN: ReadonlySet<Call['method']> = new Set<Call['method']>(['settle', 'news', 'schedule', 'unschedule']);
+
+/** Requests for the same share a place, whoever asks and why: the ledger has the first of them. */
+const keyOf = ({ method, request }: Call): string => JSON.stringify({ method, request: { ...request, reason: '' } });
 
 /** Whether making it once is as good as making it twice. */
 function isShared(call: Call): boolean {

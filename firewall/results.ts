@@ -4,6 +4,7 @@
  */
 import * as z from 'zod';
 import { WEEKDAYS } from './calendar/dates';
+import { entry, head } from './ledger/entry';
 import { direction, guard, learnAction, policy, reason } from './messages';
 
 /** How far a service is open, see the contract: to all, to none, or to some. */
@@ -203,6 +204,8 @@ export const state = z.strictObject({
    */
   leftovers: z.array(z.string()),
   inSync: z.boolean(),
+  /** The last entry of the ledger, by which an operator sees that it was cut or rewritten; null where there is none. */
+  ledger: z.nullable(head),
 });
 export type State = z.infer<typeof state>;
 
@@ -227,6 +230,7 @@ export const confirmation = z.strictObject({
   id: z.string(),
   action: z.string(),
   confirmed: z.literal(true),
+  warnings: z.array(z.string()),
   state,
 });
 export type Confirmation = z.infer<typeof confirmation>;
@@ -422,6 +426,17 @@ export const learnResult = z.strictObject({
 });
 export type LearnResult = z.infer<typeof learnResult>;
 
+/** What is in the ledger. */
+export const history = z.strictObject({
+  /** Those that were asked for, the newest first. */
+  entries: z.array(entry),
+  /** The first entry that is altered, missing or misplaced, with its file and line; null where the chain is whole. */
+  fault: z.strictObject({ path: z.string(), line: z.int(), seq: z.int(), what: z.string() }).nullable(),
+  /** The last entry; null where there is none. */
+  head: z.nullable(head),
+});
+export type History = z.infer<typeof history>;
+
 /** What the engine answers to each method. */
 export interface Answers {
   read: State;
@@ -437,4 +452,6 @@ export interface Answers {
   backups: BackupReport[];
   settle: Settled;
   news: News;
+  history: History;
+  refused: Record<string, never>;
 }

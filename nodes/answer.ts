@@ -33,7 +33,7 @@ export function answerMessages(RED: NodeAPI, node: Node, work: Work): ShowStatus
     if (inProgress === 0) show(outcome, text);
   };
   node.on('input', async (msg, send, done) => {
-    const asking = { sender: node, since: precisely() };
+    const asking: Asking = { sender: node, since: precisely(), source: sourceOf(RED, node) };
     inProgress += 1;
     show('working', working);
     const answer = await work(msg, asking).catch(failed);
@@ -50,6 +50,15 @@ export function answerMessages(RED: NodeAPI, node: Node, work: Work): ShowStatus
     }
   });
   return show;
+}
+
+const LONGEST_NAME = 100;
+
+/** A node as the ledger names it. */
+export function sourceOf(RED: NodeAPI, node: Node): NonNullable<Asking['source']> {
+  const short = (name: unknown): string => (typeof name === 'string' ? name.slice(0, LONGEST_NAME) : '');
+  const flowName = RED.util.evaluateNodeProperty('NR_FLOW_NAME', 'env', node, {} as NodeMessage);
+  return { kind: 'flow', flow: short(node.z), flowName: short(flowName), node: short(node.id), name: short(node.name) };
 }
 
 const failed = (cause: unknown): Answer => ({ outcome: 'error', text: '', failure: asFirewallError(cause) });

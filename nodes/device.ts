@@ -19,6 +19,7 @@ export type Device = Pick<
   | 'unschedule'
   | 'override'
   | 'learn'
+  | 'history'
   | 'fleet'
   | 'backups'
   | 'resume'

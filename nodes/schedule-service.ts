@@ -7,9 +7,10 @@ import { asFirewallError, FirewallError, say } from '../firewall/errors';
 import { folded, givenAction } from '../firewall/given';
 import { precisely } from '../firewall/monotonic';
 import { printable } from '../firewall/printable';
+import type { Asking } from '../firewall/queue';
 import type { ScheduleReport } from '../firewall/results';
 import { isSameMoment } from '../firewall/same-moment';
-import { answerMessages } from './answer';
+import { answerMessages, sourceOf } from './answer';
 import { type Device, openAgain, resumeDevice, useDevice } from './device';
 import { fromStored } from './migrate';
 import { asNumber, defined, evaluate } from './request';
@@ -194,7 +195,11 @@ export = (RED: NodeAPI): void => {
         ...{ id, name, owner: ownerOf(RED), siblings: siblings.length > MOST_SIBLINGS ? undefined : siblings },
         ...{ subject: subjectOf(def), calendar: defined({ hours, exceptions, timeZone }), whenRemoved, cutConnections },
       });
-      const { schedule } = await found.schedule(request, { sender: this, since: precisely() });
+      const { schedule } = await found.schedule(request, {
+        sender: this,
+        since: precisely(),
+        source: sourceOf(RED, this),
+      });
       if (isClosed) return;
       forget = found.observe(({ state }) => look(state.schedules));
       [isRegistered, reported, seen] = [true, '', schedule];
@@ -256,7 +261,8 @@ export = (RED: NodeAPI): void => {
       forget();
       try {
         // A deploy that only changes the node leaves the schedule until it is registered anew.
-        if (removed && used) await removeFrom(RED, used, id);
+        if (removed && used)
+          await removeFrom(RED, used, id, { sender: this, since: precisely(), source: sourceOf(RED, this) });
       } catch (cause) {
         this.error(translated(RED, asFirewallError(cause)));
       }
@@ -265,10 +271,10 @@ export = (RED: NodeAPI): void => {
   });
 };
 
-async function removeFrom(RED: NodeAPI, used: Device, id: string): Promise<void> {
+async function removeFrom(RED: NodeAPI, used: Device, id: string, asking: Asking): Promise<void> {
   const device = openAgain(RED, used);
   try {
-    await device.unschedule({ id });
+    await device.unschedule({ id }, asking);
   } finally {
     device.close();
   }

@@ -3,24 +3,29 @@ import { codeOf, FirewallError, messageOf, notPermitted, say } from '../errors';
 import { replace } from '../host/files';
 import type { Lock } from '../host/lock';
 import { setUnit } from '../host/systemd';
+import { differenceOf, stateHash } from '../ledger/differences';
+import { driftFrom, typeOf } from '../ledger/happened';
+import type { By } from '../ledger/source';
 import type { Settings } from '../messages';
 import type { Checkpoint } from '../state/checkpoint';
 import type { FileText } from '../state/file-text';
 import type { Kernel } from '../state/kernel';
 import { checkpointOf } from '../state/new-checkpoint';
 import type { Plan } from '../state/plan';
+import { registryFor } from '../state/registry-for';
 import type { Snapshot } from '../state/snapshot';
 import { socketsOfNginx, testAside } from '../web/server';
 import { begin, finish } from './journal';
+import { enter } from './ledger';
 import { type Loads, load, removeTestChains, stop, textsOf } from './load';
-import { notPutBack, oldSite, putBack } from './recovery';
+import { enterTakenBack, notPutBack, oldSite, putBack } from './recovery';
 import { afterStart, beforeStart } from './start';
 import { startTimers } from './timers';
 import { follow, openBetween, reboot, refuseBusy } from './web-move';
 
 export interface Step {
   id: string;
-  intent: Pick<Checkpoint, 'action' | 'reason'> & { repairs?: boolean };
+  intent: Pick<Checkpoint, 'action' | 'reason'> & { by: By; repairs?: boolean };
   before: Snapshot;
   /** What it held before. */
   kernel: Kernel;
@@ -45,6 +50,7 @@ export async function apply(settings: Settings, step: Step): Promise<{ kernel: K
     ...{ id, action: intent.action, reason: intent.reason, before, files, plan: step.plan },
     kernel: loads.present && textsOf(loads.present),
   });
+  let isEntered = false;
   try {
     await startTimers(settings, id, after.schedule);
     await begin(settings, checkpoint);
@@ -67,6 +73,9 @@ export async function apply(settings: Settings, step: Step): Promise<{ kernel: K
     if (starts) await afterStart(settings, before);
     if (intent.repairs) kernel = await removeTestChains(after, kernel);
     if (unit) await setUnit(unit.name, unit.to);
+    // What is in the ledger stands, whatever dies now: what is left to do is done by the next one.
+    warnings.push(...(await enterChange(settings, step, checkpoint)));
+    isEntered = true;
     await finish(settings, checkpoint, after.schedule.pending?.id);
     if (site && web?.reload === 'reboot') await reboot();
     return { kernel, warnings };
@@ -75,9 +84,23 @@ export async function apply(settings: Settings, step: Step): Promise<{ kernel: K
       // Where even that cannot be read, nothing is known.
       throw stuck(error, second, await notPutBack(settings, checkpoint).catch(() => null));
     });
+    if (isEntered) await enterTakenBack(settings, checkpoint);
     return refused(error);
   }
 }
+
+const enterChange = (
+  settings: Settings,
+  { intent: { by, action, reason }, before, after }: Step,
+  { id, at }: Checkpoint,
+): Promise<readonly string[]> =>
+  enter(settings, (last) => [
+    ...driftFrom(last, stateHash(before)),
+    {
+      ...{ type: typeOf({ reason, action }), ...by, id, at, action, state: stateHash(after) },
+      ...differenceOf(before, after, registryFor(settings, before)),
+    },
+  ]);
 
 /** The error for what kept a change from being made, and for which everything was put back. */
 export function refused(error: unknown): never {

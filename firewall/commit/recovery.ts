@@ -4,9 +4,18 @@ import { asideOf, readText, removeIfThere, replace } from '../host/files';
 import { missingRules } from '../host/in-sync';
 import { replaceTable } from '../host/iptables';
 import { readKernel } from '../host/kernel';
-import { type OwnFile, readJournal, readLearnedFile, readReportedFile, readScheduleFile } from '../host/own-files';
-import { readSnapshot, sourcePaths } from '../host/snapshot';
+import { readHead, readTail } from '../host/ledger';
+import {
+  ledgerOf,
+  type OwnFile,
+  readJournal,
+  readLearnedFile,
+  readReportedFile,
+  readScheduleFile,
+} from '../host/own-files';
+import { readSchedule, readSnapshot, sourcePaths } from '../host/snapshot';
 import { setUnit } from '../host/systemd';
+import { isEntryOf } from '../ledger/happened';
 import type { Settings } from '../messages';
 import { fromBytes, printable } from '../printable';
 import { savedTables } from '../rules/tables';
@@ -14,15 +23,20 @@ import { type Checkpoint, type FamilyText, textsOf } from '../state/checkpoint';
 import type { FileText } from '../state/file-text';
 import { differenceFrom, NO_TABLE } from '../state/kernel';
 import { reload as reloadNginx, removeCheck, socketsOfNginx } from '../web/server';
-import { drop } from './journal';
+import { drop, finish } from './journal';
+import { enter } from './ledger';
 import { load, loadsOf } from './load';
 import { setAside } from './set-aside';
 
-/** Takes a change back: files, then the kernel. */
+/**
+ * Takes a change back: files, then the kernel.
+ * @param isDone called when all is as it was, before it is forgotten that something was to be taken back
+ */
 export async function putBack(
   settings: Settings,
   checkpoint: Checkpoint,
   files: readonly { path: string }[],
+  isDone: () => Promise<void> = async () => undefined,
 ): Promise<void> {
   const touched = checkpoint.before.filter(({ path }) => files.some((file) => file.path === path));
   await tidy(
@@ -34,7 +48,7 @@ export async function putBack(
   // Only a site file is nginx's; an nginx that does not run reads it when it starts.
   const isSite = changed.some(({ path }) => path === checkpoint.site);
   if (isSite && (await socketsOfNginx()).length > 0) await reloadNginx();
-  if (!checkpoint.kernel) await reload(settings);
+  if (!checkpoint.kernel && !checkpoint.transient) await reload(settings);
   for (const saved of checkpoint.kernel ?? []) await replaceTable(saved);
   const differs = checkpoint.kernel && (await kernelDifference(settings, checkpoint.kernel));
   if (differs) {
@@ -44,6 +58,7 @@ export async function putBack(
     });
   }
   if (checkpoint.unit) await setUnit(checkpoint.unit.name, checkpoint.unit.from);
+  await isDone();
   await drop(settings);
 }
 
@@ -102,10 +117,13 @@ export async function needsRecovery(settings: Settings): Promise<boolean> {
 }
 
 /** What is wrong with the files of this package's own, a sentence for each. */
-export const ownFlaws = async (settings: Settings): Promise<string[]> =>
-  (await stateFiles(settings)).flatMap(({ path, flaw }) =>
+export const ownFlaws = async (settings: Settings): Promise<string[]> => {
+  const head = await readHead(settings);
+  const ledger = { path: ledgerOf(settings), flaw: typeof head === 'string' ? head : null };
+  return [...(await stateFiles(settings)), ledger].flatMap(({ path, flaw }) =>
     flaw === null ? [] : [`${path} cannot be understood (${flaw}): the next change sets it aside.`],
   );
+};
 
 /** The files of this package's own that are read with each request, the journal first. */
 const stateFiles = (settings: Settings) =>
@@ -127,9 +145,52 @@ export async function recover(settings: Settings): Promise<string[]> {
   if (learned.flaw !== null) said.push(`${await setAside(settings, learned)}. ${LOST.learned}`);
   if (journal.flaw !== null) said.push(await withoutJournal(settings, journal));
   const damaged = schedule.flaw === null ? null : schedule.path;
-  if (journal.value) said.push(await takeBack(settings, journal, journal.value, damaged));
+  if (journal.value) said.push(...(await settled(settings, journal, journal.value, damaged)));
   return said;
 }
+
+/**
+ * A change whose entry is in the ledger is done, and is completed; any other is taken back. In both cases there is an entry
+ * for each change that holds, and none for one that does not.
+ */
+async function settled(
+  settings: Settings,
+  journal: OwnFile<Checkpoint>,
+  checkpoint: Checkpoint,
+  damaged: string | null,
+): Promise<readonly string[]> {
+  if (!(await isCommitted(settings, checkpoint))) {
+    const said: string[] = [];
+    const taken = await takeBack(settings, journal, checkpoint, damaged, said);
+    return [taken, ...said];
+  }
+  if (checkpoint.transient) await drop(settings);
+  else await finish(settings, checkpoint, (await readSchedule(settings)).pending?.id);
+  return [];
+}
+
+/** Whether its entry is there, and none of its files was put back since. */
+async function isCommitted(settings: Settings, checkpoint: Checkpoint): Promise<boolean> {
+  const tail = await readTail(settings);
+  if (tail === null || typeof tail === 'string' || !isEntryOf(tail.last, checkpoint)) return false;
+  const own = await sourcePaths(settings);
+  for (const { path, text } of checkpoint.before) {
+    if (path in checkpoint.after && (await textAt(path, own)) === text) return false;
+  }
+  return true;
+}
+
+/** Enters that a change was taken back, once: where the last entry says so, it was entered before the recovery died. */
+export const enterTakenBack = (
+  settings: Settings,
+  { id, at, action }: Checkpoint,
+  note = '',
+): Promise<readonly string[]> =>
+  enter(settings, (last) =>
+    last?.type === 'interrupted' && last.id === id && last.at === at
+      ? []
+      : [{ ...{ type: 'interrupted', source: { kind: 'unknown' }, action, id, at, note }, result: 'taken-back' }],
+  );
 
 /** What a damaged file may have held. */
 const LOST = {
@@ -156,6 +217,7 @@ async function takeBack(
   journal: OwnFile<Checkpoint>,
   checkpoint: Checkpoint,
   damaged: string | null,
+  said: string[],
 ): Promise<string> {
   const { action, at, before, unit, site } = checkpoint;
   const own = await sourcePaths(settings);
@@ -172,15 +234,19 @@ async function takeBack(
   }
   const interrupted = `The change "${action}" of ${at} had not finished`;
   const ownSite = site !== null && own.has(site) ? site : null;
+  const enterIt = async (note?: string): Promise<void> => {
+    said.push(...(await enterTakenBack(settings, checkpoint, note)));
+  };
   const foreign = changed.filter(({ path }) => own.has(path) && current.get(path) !== after[path]);
   if (foreign.length === 0) {
     const written = before.filter(({ path }) => own.has(path) && (path in checkpoint.after || path === damaged));
-    await putBack(settings, { ...checkpoint, site: ownSite }, written);
+    await putBack(settings, { ...checkpoint, site: ownSite }, written, enterIt);
     return `${interrupted} and was taken back.`;
   }
   await tidy(own, ownSite);
   await reload(settings);
   if (unit) await setUnit(unit.name, unit.from);
+  await enterIt(`${listed(foreign)} changed after it: what the files say was kept`);
   await drop(settings);
   return `${interrupted}, and ${listed(foreign)} changed after it: what the files say now was kept and loaded.`;
 }

@@ -17,16 +17,28 @@ const MOST_ASIDE = 5;
  * @returns what is to be said of it, a sentence without its end.
  */
 export async function setAside<Value>(place: Settings, { path, form, value, flaw }: OwnFile<Value>): Promise<string> {
-  const found = `${path} cannot be understood${value === null ? '' : ' in full'} (${flaw})`;
+  if (value === null) return setAsideWhole(place, path, `${flaw}`);
+  return putAside(place, path, `${path} cannot be understood in full (${flaw})`, async (aside) => {
+    // A second name first: at no moment is there neither what was there nor what of it holds.
+    await link(path, aside);
+    await replace([ownFile(path, textFor(form, value))]);
+  });
+}
+
+/** The same of a file of which nothing can be understood, whatever it is. */
+export const setAsideWhole = (place: Settings, path: string, flaw: string): Promise<string> =>
+  putAside(place, path, `${path} cannot be understood (${flaw})`, (aside) => rename(path, aside));
+
+async function putAside(
+  place: Settings,
+  path: string,
+  found: string,
+  put: (aside: string) => Promise<void>,
+): Promise<string> {
   const aside = `${path}.${await newId()}`;
   try {
     await makeFolders(place);
-    if (value === null) await rename(path, aside);
-    else {
-      // A second name first: at no moment is there neither what was there nor what of it holds.
-      await link(path, aside);
-      await replace([ownFile(path, textFor(form, value))]);
-    }
+    await put(aside);
     await syncFolders([path]);
     await forgetOldest(path, aside);
   } catch (error) {

@@ -1,23 +1,28 @@
 /** The transaction: one change of ufw's files and of the kernel, wholly or not at all. */
-import { FirewallError, say } from '../errors';
+import { FirewallError, messageOf, say } from '../errors';
 import { missingRules } from '../host/in-sync';
 import { readKernel } from '../host/kernel';
 import { type Holder, isLockBusy, type Lock, startHolder } from '../host/lock';
 import { ended, ufwProcesses } from '../host/processes';
 import { readSnapshot } from '../host/snapshot';
+import type { Entry } from '../ledger/entry';
+import type { Happened } from '../ledger/happened';
+import type { By } from '../ledger/source';
 import type { Settings } from '../messages';
 import type { Checkpoint } from '../state/checkpoint';
 import type { FileText } from '../state/file-text';
 import type { Kernel } from '../state/kernel';
 import { isAboutLaterOnly, needsBackup } from '../state/later-only';
 import { leftovers } from '../state/leftovers';
+import { scheduleCheckpoint } from '../state/new-checkpoint';
 import type { Plan } from '../state/plan';
 import { formatSchedule, type Schedule } from '../state/schedule';
 import { changedFiles, type Snapshot, withWanted } from '../state/snapshot';
 import { apply, refused } from './apply';
-import { newId, writeNotice } from './journal';
+import { begin, drop, newId, writeNotice } from './journal';
+import { enter } from './ledger';
 import { prepareLoads } from './load';
-import { needsRecovery, recover } from './recovery';
+import { needsRecovery, putBack, recover } from './recovery';
 import { startTimers } from './timers';
 
 export interface Intent {
@@ -25,6 +30,8 @@ export interface Intent {
   action: string;
   /** Why; for the backup list. */
   reason: Checkpoint['reason'];
+  /** Who asked for it; for the ledger. */
+  by: By;
   /** The running nginx may listen elsewhere afterwards. */
   movesWeb?: boolean;
   /** Repairs what a killed ufw leaves behind, so it begins from files that are not ufw's any more. */
@@ -62,6 +69,8 @@ export interface Committed {
 const LOCK_TIMEOUT_MS = 30_000;
 /** How long a `ufw` command that was already running may take, in ms. */
 const LATE_UFW_MS = 30_000;
+/** The same where it is wanted for an entry in the ledger alone. */
+const RECORD_TIMEOUT_MS = 3000;
 /** How often a change is made again after `ufw` commands that undid it. */
 const ROUNDS = 20;
 /** How often the lock is given back so that waiting `ufw` commands, which hold stale reads, go first. */
@@ -241,22 +250,68 @@ async function isUndone(
 /**
  * Changes what is to happen later, and nothing else: one file, replaced in one step.
  * @param next gives the new schedule, or null where it stays
+ * @param happened what of it is to be in the ledger; left out: it is nobody's doing, but a note of this package's own
  */
 export async function reschedule(
   settings: Settings,
   next: (snapshot: Snapshot) => Schedule | null,
+  happened?: () => Happened,
 ): Promise<readonly string[]> {
   const lock = await lockAfterUfw(settings);
   try {
     const recovered = await recover(settings);
     const snapshot = await readSnapshot(settings);
     const schedule = next(snapshot);
-    if (schedule) await writeNotice(settings, { ...snapshot.sources.schedule, text: formatSchedule(schedule) });
+    if (!schedule) return recovered;
+    const file = { ...snapshot.sources.schedule, text: formatSchedule(schedule) };
+    if (happened) return [...recovered, ...(await entered(settings, snapshot, file, happened()))];
+    await writeNotice(settings, file);
     return recovered;
   } catch (error) {
     return refused(error);
   } finally {
     await lock.release();
+  }
+}
+
+/** Writes the schedule and its entry in one step: with a journal, of which nothing is left. */
+async function entered(
+  settings: Settings,
+  { sources: { schedule } }: Snapshot,
+  file: FileText,
+  happened: Happened,
+): Promise<readonly string[]> {
+  const checkpoint = scheduleCheckpoint(happened.id || (await newId()), happened.action, schedule, file);
+  try {
+    await begin(settings, checkpoint);
+    await writeNotice(settings, file);
+    const { id, at } = checkpoint;
+    const warnings = await enter(settings, () => [{ ...happened, id, at }]);
+    await drop(settings);
+    return warnings;
+  } catch (error) {
+    await putBack(settings, checkpoint, [file]);
+    throw error;
+  }
+}
+
+/**
+ * Enters what has changed neither a file of ufw's nor the schedule. It waits for the lock only shortly: it is in nobody's way.
+ * @returns warnings
+ */
+export async function record(
+  settings: Settings,
+  happened: (last: Entry | null) => readonly Happened[],
+): Promise<readonly string[]> {
+  try {
+    const lock = await startHolder(settings).take(RECORD_TIMEOUT_MS);
+    try {
+      return [...(await recover(settings)), ...(await enter(settings, happened))];
+    } finally {
+      await lock.release();
+    }
+  } catch (error) {
+    return [`It could not be entered in the ledger: ${messageOf(error)}.`];
   }
 }
 

@@ -38,6 +38,10 @@ const online = z.strictObject({
     description:
       'The names of the keys of which one has to have signed a request; none: whoever may publish requests controls the firewall.',
   }),
+  ledger: state.shape.ledger.meta({
+    description:
+      'The number and the hash of the last entry in the device’s ledger, or null if there is none. The number never falls, and one number never has two hashes, unless the ledger was cut or rewritten.',
+  }),
 });
 
 /** How a device is: the retained payload on `…/firewall/state`, and the device's last will. */

@@ -114,7 +114,7 @@ const afterReading = (state: State): End => ({
 
 function afterConfirmation(answer: Confirmation | Repetition): End {
   if (isRepetition(answer)) return afterRepetition(answer);
-  return { outcome: 'confirmed', profile: answer.state.profile.name, backup: answer.id };
+  return { outcome: 'confirmed', profile: answer.state.profile.name, backup: answer.id, warnings: answer.warnings };
 }
 
 function afterRepetition({ state, warnings }: Repetition): End {

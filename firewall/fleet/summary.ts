@@ -4,11 +4,12 @@ import type { FleetState } from './answer';
 
 /** What of a state goes over the wire. */
 export function summaryOf(state: State): Omit<FleetState, 'version'> {
-  const { readAt, active, profile, inSync, pending, webPorts, exposedInternal, lastRequest, operatorKeys } = state;
+  const { readAt, active, profile, inSync, pending, webPorts, exposedInternal, lastRequest, operatorKeys, ledger } =
+    state;
   return {
     ...{ online: true, at: readAt, active, profile: profile.name, closest: profile.closest },
     differences: profile.differences.length,
-    ...{ inSync, pending, exposedInternal, lastRequest, operatorKeys },
+    ...{ inSync, pending, exposedInternal, lastRequest, operatorKeys, ledger },
     webPorts: webPorts && { http: webPorts.http, https: webPorts.https, consistent: webPorts.consistent },
   };
 }

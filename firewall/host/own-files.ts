@@ -1,5 +1,5 @@
 /** Reads what this package keeps on disk: journal, schedule, what was reported, who talks, backups. */
-import { constants } from 'node:fs';
+import { constants, type Stats } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { notPermitted, say } from '../errors';
@@ -28,6 +28,9 @@ export const journalOf = ({ stateDir }: Place): string => join(stateDir, 'journa
 export const scheduleOf = ({ stateDir }: Place): string => join(stateDir, 'schedule.json');
 export const learnedOf = ({ stateDir }: Place): string => join(stateDir, 'peers.json');
 export const reportedOf = ({ stateDir }: Place): string => join(stateDir, 'told');
+export const ledgerOf = ({ stateDir }: Place): string => join(stateDir, 'ledger.jsonl');
+/** The older half of a ledger that was cut. */
+export const olderLedgerOf = ({ stateDir }: Place): string => join(stateDir, 'ledger.1.jsonl');
 
 /** The record of a change that is being made, or was interrupted. */
 export const readJournal = (place: Place): Promise<OwnFile<Checkpoint>> => readOwn(journalOf(place), CHECKPOINT);
@@ -55,19 +58,33 @@ const FLAWS: Readonly<Record<string, string | null>> = {
 };
 
 /** The file, or why it is not read, in words; null where there is none. */
-async function textOf(path: string): Promise<FileText | string | null> {
+const textOf = (path: string): Promise<FileText | string | null> =>
+  withOwn(path, MAX_SIZE, async (handle, { mode, uid, gid }) => ({
+    ...{ path, text: await handle.readFile('latin1'), mode: mode & 0o7777, uid, gid },
+  }));
+
+/**
+ * What is read of a file of this package's own, or why it is not read, in words; null where there is none.
+ * @param most its size at most, in bytes
+ * @throws FirewallError NOT_PERMITTED
+ */
+export async function withOwn<Value>(
+  path: string,
+  most: number,
+  read: (handle: FileHandle, stat: Stats) => Promise<Value>,
+): Promise<Value | string | null> {
   // No link is followed, and nothing waits for who might write into a pipe.
   const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
   let handle: FileHandle | undefined;
   try {
     handle = await open(path, flags);
-    const { mode, uid, gid, size } = await handle.stat();
-    if ((mode & constants.S_IFMT) !== constants.S_IFREG) return 'it is no file';
+    const stat = await handle.stat();
+    if ((stat.mode & constants.S_IFMT) !== constants.S_IFREG) return 'it is no file';
     // Who owns it or may write to it could have root open ports, or stop programs.
-    if (uid !== 0 && uid !== process.getuid?.()) return `it belongs to user ${uid}`;
-    if ((mode & 0o022) !== 0) return 'others than its owner may write to it';
-    if (size > MAX_SIZE) return `it is larger than ${MAX_SIZE / 1024 / 1024} MB`;
-    return { path, text: await handle.readFile('latin1'), mode: mode & 0o7777, uid, gid };
+    if (stat.uid !== 0 && stat.uid !== process.getuid?.()) return `it belongs to user ${stat.uid}`;
+    if ((stat.mode & 0o022) !== 0) return 'others than its owner may write to it';
+    if (stat.size > most) return `it is larger than ${most / 1024 / 1024} MB`;
+    return await read(handle, stat);
   } catch (error) {
     const { code = '' } = error as NodeJS.ErrnoException;
     if (code === 'EACCES' || code === 'EPERM')

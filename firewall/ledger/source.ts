@@ -30,3 +30,12 @@ export const source = z.discriminatedUnion('kind', [
 export type Source = z.infer<typeof source>;
 
 export const SOURCE_KINDS = ['flow', 'operator', 'console', 'timer', 'boot', 'unknown'] as const;
+
+/** Who asked for something, and why, in his words; empty where he did not say. */
+export interface By {
+  source: Source;
+  reason: string;
+}
+
+export const BY_TIMER: By = { source: { kind: 'timer' }, reason: '' };
+export const BY_BOOT: By = { source: { kind: 'boot' }, reason: '' };

@@ -5,13 +5,15 @@ import type { Call, Settings } from '../messages';
 import { oldPortsFor, planWebChange } from '../plan/web-change';
 import type { ChangeResult, Repetition } from '../results';
 import { siteRefusal } from '../web/refusal';
+import { byOf } from './by';
 import { change } from './change';
 
 /** Moves the web ports, in nginx and in the rules together. */
 export async function changeWebPorts(
   settings: Settings,
-  { request, order, since }: Call<'changeWebPorts'>,
+  call: Call<'changeWebPorts'>,
 ): Promise<ChangeResult | Repetition> {
+  const { request, order, since } = call;
   if (request.reload === 'reboot' && request.confirmWithin > 0) {
     throw new FirewallError('INVALID_INPUT', {
       what: say`confirmWithin: a restart of the device reverts an unconfirmed change, so this cannot be combined with reload "reboot".`,
@@ -24,7 +26,7 @@ export async function changeWebPorts(
   return change(
     settings,
     {
-      ...{ action: `change-web-ports ${request.mode} ${ports}`.trim(), movesWeb: true, order, since },
+      ...{ action: `change-web-ports ${request.mode} ${ports}`.trim(), movesWeb: true, by: byOf(call), order, since },
       plan: (snapshot, id) => planWebChange(snapshot, settings, request, { id, deadline }),
     },
     request,

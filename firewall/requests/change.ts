@@ -13,9 +13,8 @@ import { refuseWhileWaiting, scheduled } from '../plan/asked';
 import type { Remaining } from '../plan/narrow';
 import { fromBytes } from '../printable';
 import type { ChangeResult, Repetition, State } from '../results';
-import type { Rule } from '../rules/rule';
-import { formatTuple } from '../rules/tuple';
 import { FILE_NAMES } from '../rules/ufw-settings';
+import { changedRules } from '../state/changed-rules';
 import { type Clock, deadlineText } from '../state/clock';
 import { type Kernel, rulesetIn } from '../state/kernel';
 import { type LastLockdown, overrules } from '../state/last-lockdown';
@@ -202,19 +201,10 @@ function rewrittenLines({ before, after }: Committed): string[] {
 
 function ruleChanges({ before, after }: Committed): Pick<ChangeResult, 'added' | 'removed'> {
   const [old, next] = [allRules(before), allRules(after)];
-  const [removed, added] = [new Set(missingIn(next, old)), new Set(missingIn(old, next))];
+  const { added, removed } = changedRules(old, next);
+  const [isAdded, isRemoved] = [new Set(added), new Set(removed)];
   return {
-    added: ruleReports(next, (rule) => added.has(rule)),
-    removed: ruleReports(old, (rule) => removed.has(rule)),
+    added: ruleReports(next, (rule) => isAdded.has(rule)),
+    removed: ruleReports(old, (rule) => isRemoved.has(rule)),
   };
-}
-
-/** Of the second list what is not in the first, judged by what ufw stores: a file that was read again has other objects. */
-function missingIn(rules: readonly Rule[], others: readonly Rule[]): Rule[] {
-  const same = new Set(rules);
-  const candidates = others.filter((rule) => !same.has(rule));
-  if (candidates.length === 0) return [];
-  const key = (rule: Rule): string => `${rule.family} ${formatTuple(rule)}`;
-  const known = new Set(rules.map(key));
-  return candidates.filter((rule) => !known.has(key(rule)));
 }

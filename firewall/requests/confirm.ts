@@ -5,19 +5,20 @@ import type { Call, Settings } from '../messages';
 import type { Confirmation, Repetition } from '../results';
 import { overrules } from '../state/last-lockdown';
 import { remembered } from '../state/last-request';
-import type { Pending } from '../state/schedule';
+import type { Pending, Schedule } from '../state/schedule';
+import type { Snapshot } from '../state/snapshot';
+import { byOf } from './by';
 import { isCarriedOut } from './order';
 import { currentState, repetition } from './read';
 import { settleStandings } from './standing';
 
 /** Lets the change that waits for it stay. @throws FirewallError NOTHING_PENDING */
-export async function confirm(
-  settings: Settings,
-  { request: { id: meant }, order, since }: Call<'confirm'>,
-): Promise<Confirmation | Repetition> {
+export async function confirm(settings: Settings, call: Call<'confirm'>): Promise<Confirmation | Repetition> {
+  const { request, order, since } = call;
+  const { id: meant } = request;
   const { wall, boot } = await readClock();
   const confirmed: Pending[] = [];
-  await reschedule(settings, ({ schedule }) => {
+  const next = ({ schedule }: Snapshot): Schedule | null => {
     const { pending, lastRequest, lockdown } = schedule;
     if (overrules(lockdown, since, boot)) throw overruled();
     if (order && isCarriedOut(order, lastRequest, wall)) return null;
@@ -31,10 +32,20 @@ export async function confirm(
     }
     confirmed.push(pending);
     return { ...schedule, pending: null, lastRequest: order ? remembered(order, pending.id) : lastRequest };
+  };
+  const warnings = await reschedule(settings, next, () => {
+    const [{ id, action } = { id: '', action: '' }] = confirmed;
+    return { type: 'confirmation', ...byOf(call), id, action: `confirm ${action}` };
   });
   const [pending] = confirmed;
   if (!pending) return repetition(settings, []);
   // What it held back comes now; what fails is tried again.
   await settleStandings(settings);
-  return { id: pending.id, action: pending.action, confirmed: true, state: await currentState(settings) };
+  return {
+    id: pending.id,
+    action: pending.action,
+    confirmed: true,
+    warnings: [...warnings],
+    state: await currentState(settings),
+  };
 }

@@ -5,6 +5,7 @@ import { type Committed, reschedule, takeBackInterrupted, transact } from '../co
 import { codeOf } from '../errors';
 import { readClock } from '../host/clock';
 import { readSchedule } from '../host/snapshot';
+import { BY_TIMER } from '../ledger/source';
 import type { Settings } from '../messages';
 import { dueIn, ENDING, FREE, planEnding, planRevert, planStaying, withRenewed } from '../plan/due';
 import type { Plan } from '../state/plan';
@@ -21,9 +22,9 @@ interface Ended {
 }
 
 /** What comes before any request: an interrupted change is rolled back, and what has come due is ended. */
-export async function catchUp(settings: Settings): Promise<Ended> {
+export async function catchUp(settings: Settings, by = BY_TIMER): Promise<Ended> {
   const recovered = await takeBackInterrupted(settings);
-  const { warnings, failed } = await endDue(settings);
+  const { warnings, failed } = await endDue(settings, by);
   return { warnings: [...recovered, ...warnings], failed };
 }
 
@@ -31,7 +32,7 @@ export async function catchUp(settings: Settings): Promise<Ended> {
  * Does what has come due. What cannot be done now stays for the next time, and does not keep the request that follows
  * from being made: it may be a lockdown.
  */
-export async function endDue(settings: Settings): Promise<Ended> {
+export async function endDue(settings: Settings, by = BY_TIMER): Promise<Ended> {
   const warnings: string[] = [];
   const clock = await readClock();
   const { pending, over, renewed } = dueIn(await readSchedule(settings), clock);
@@ -46,22 +47,33 @@ export async function endDue(settings: Settings): Promise<Ended> {
     );
   };
   if (pending) {
-    await attempt('A change that was not confirmed could not be reverted', () => revert(settings, pending));
+    await attempt('A change that was not confirmed could not be reverted', () => revert(settings, pending, by));
   }
   for (const lease of over)
-    await attempt('A temporary opening or closing could not be ended', () => endLease(settings, lease));
+    await attempt('A temporary opening or closing could not be ended', () => endLease(settings, lease, by));
   if (renewed.length > 0)
     await attempt('Temporary openings or closings have no timer', () => inNewBoot(settings, renewed));
-  const standing = await settleStandings(settings);
+  const standing = await settleStandings(settings, by);
   return { warnings: [...warnings, ...standing.warnings], failed: failed || standing.failed };
 }
 
 /** Reverts an unconfirmed change. */
-export async function revert(settings: Settings, { id, action, cutConnections }: Pending): Promise<readonly string[]> {
+export async function revert(
+  settings: Settings,
+  { id, action, cutConnections }: Pending,
+  by = BY_TIMER,
+): Promise<readonly string[]> {
   const checkpoint = await readBackup(settings, id);
   const plan = (snapshot: Snapshot): Promise<Plan> => planRevert(snapshot, checkpoint);
   const guard = door(settings, FREE);
-  const intent = { action: `not confirmed: ${action}`, reason: 'unconfirmed' as const, plan, guard, movesWeb: true };
+  const intent = {
+    action: `not confirmed: ${action}`,
+    reason: 'unconfirmed' as const,
+    by,
+    plan,
+    guard,
+    movesWeb: true,
+  };
   const done = await transact(settings, intent, false);
   const warnings = [...done.warnings, ...(await cutIf(cutConnections, done))];
   return done.changed ? [`The change "${action}" was not confirmed and has been reverted.`, ...warnings] : warnings;
@@ -71,8 +83,8 @@ export async function revert(settings: Settings, { id, action, cutConnections }:
  * Ends a lease, in a transaction of its own; where that would close the last way in to the web pages, all stays as it is,
  * for good.
  */
-export async function endLease(settings: Settings, lease: Lease): Promise<readonly string[]> {
-  const intent = { action: `end of lease: ${lease.service}`, reason: 'lease-over' as const, movesWeb: true };
+export async function endLease(settings: Settings, lease: Lease, by = BY_TIMER): Promise<readonly string[]> {
+  const intent = { action: `end of lease: ${lease.service}`, reason: 'lease-over' as const, by, movesWeb: true };
   const ending = {
     ...intent,
     plan: (snapshot: Snapshot): Plan => planEnding(snapshot, lease),

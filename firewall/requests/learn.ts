@@ -9,6 +9,7 @@ import {
   takeStock,
   writeLearned,
 } from '../commit/learning';
+import { record } from '../commit/transaction';
 import { deadlineAfter, readClock } from '../host/clock';
 import { readSnapshot } from '../host/snapshot';
 import type { Call, LearnRequest, Settings } from '../messages';
@@ -17,17 +18,22 @@ import type { LearnResult } from '../results';
 import { learnedServices } from '../state/peers-report';
 import { registryFor } from '../state/registry-for';
 import type { Snapshot } from '../state/snapshot';
+import { byOf } from './by';
 
 /** @throws FirewallError NO_TRACKING, and as reading does; then nothing is changed */
-export async function learn(settings: Settings, { request }: Call<'learn'>): Promise<LearnResult> {
+export async function learn(settings: Settings, call: Call<'learn'>): Promise<LearnResult> {
+  const { request } = call;
   const { action } = request;
   const before = await readSnapshot(settings);
   const changed = await CHANGES[action](settings, request, before.learned);
+  const unentered = changed
+    ? await record(settings, () => [{ type: 'learning', ...byOf(call), action: `learn-peers ${action}` }])
+    : [];
   const [after, clock] = await Promise.all([changed ? readSnapshot(settings) : before, readClock()]);
   return {
     ...{ action, changed: changed !== null },
     ...learnedServices(after.learned, registryFor(settings, after), clock),
-    warnings: [...(changed ?? []), ...(action === 'start' ? blindness(after) : [])],
+    warnings: [...(changed ?? []), ...unentered, ...(action === 'start' ? blindness(after) : [])],
   };
 }
 

@@ -1,12 +1,16 @@
 /** What one request does on the machine, here and now. The requests are valid, and this process may do it. */
 import { resumeLooking } from '../commit/learning';
+import { enterRefusal } from '../commit/refusals';
 import { readClock } from '../host/clock';
 import { readSchedule } from '../host/snapshot';
+import { BY_BOOT, BY_TIMER } from '../ledger/source';
 import type { Call, Method, Settings } from '../messages';
 import type { Answers, ChangeResult, Repetition, ScheduleResult } from '../results';
+import { byOf } from './by';
 import { changeWebPorts } from './change-web-ports';
 import { confirm } from './confirm';
 import { catchUp } from './due';
+import { history } from './history';
 import { learn } from './learn';
 import { observe } from './observation';
 import { isCarriedOut } from './order';
@@ -28,9 +32,12 @@ const HANDLERS: Handlers = {
   },
   backups: listBackups,
   news: (settings, { request }) => observe(settings, request, () => read(settings)),
-  settle: async (settings) => {
+  settle: async (settings, { source }) => {
     await resumeLooking(settings);
-    return { ...(await catchUp(settings)), state: await currentState(settings) };
+    return {
+      ...(await catchUp(settings, source?.kind === 'boot' ? BY_BOOT : BY_TIMER)),
+      state: await currentState(settings),
+    };
   },
   setProfile: changing(setProfile),
   toggleService: changing(toggleService),
@@ -40,13 +47,53 @@ const HANDLERS: Handlers = {
   unschedule: settled(unschedule),
   override: settled(override),
   learn,
+  history,
+  refused: async (settings, call) => {
+    const { code, action, message, repeated } = call.request;
+    await enterRefusal(settings, byOf(call), action, Object.assign(new Error(message), { code }), repeated);
+    return {};
+  },
   confirm: async (settings, call) => (await once(settings, call)).repeated ?? confirm(settings, call),
 };
 
 /** @throws FirewallError, see the contract. */
 export function perform<M extends Method>(settings: Settings, call: Call<M>): Promise<Answers[M]> {
   const handlers: { [Each in M]: (settings: Settings, call: Call<Each>) => Promise<Answers[Each]> } = HANDLERS;
-  return handlers[call.method](settings, call);
+  const answer = handlers[call.method](settings, call);
+  const action = actionOf(call as Call);
+  if (action === null) return answer;
+  return answer.catch(async (error) => {
+    await enterRefusal(settings, byOf(call as Call), action, error);
+    throw error;
+  });
+}
+
+/** What a request asks to be changed, for the ledger where it is refused; null where it is to change nothing. */
+function actionOf({ method, request }: Call): string | null {
+  if ('dryRun' in request && request.dryRun) return null;
+  switch (method) {
+    case 'setProfile':
+      return `set-profile ${request.profile}`;
+    case 'toggleService':
+      return `toggle-service ${request.action} ${[request.service].flat().join(', ')}`;
+    case 'changeWebPorts':
+      return ['change-web-ports', request.mode, request.http, request.https]
+        .filter((one) => one !== undefined)
+        .join(' ');
+    case 'restore':
+      return `${request.action} ${request.backup}`.trim();
+    case 'confirm':
+      return `confirm ${request.id ?? ''}`.trim();
+    case 'schedule':
+    case 'unschedule':
+      return `${method} ${request.id}`;
+    case 'override':
+      return request.action === 'status' ? null : `schedule ${request.id}: ${request.action} by hand`;
+    case 'learn':
+      return request.action === 'read' ? null : `learn-peers ${request.action}`;
+    default:
+      return null;
+  }
 }
 
 /** A change comes after what has come due, and says what that was. */

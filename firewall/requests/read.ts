@@ -5,6 +5,7 @@ import type { Csaf } from '../csaf';
 import { readClock, readZone } from '../host/clock';
 import { isInSync } from '../host/in-sync';
 import { readKernel } from '../host/kernel';
+import { readHead } from '../host/ledger';
 import { readSnapshot } from '../host/snapshot';
 import { readSockets } from '../host/sockets';
 import type { Settings } from '../messages';
@@ -39,11 +40,12 @@ export async function stateOf(
   surroundings: Surroundings,
   documents: readonly Csaf[] = [],
 ): Promise<State> {
-  const inSync = await isInSync(snapshot, kernel);
+  const [inSync, head] = await Promise.all([isInSync(snapshot, kernel), readHead(settings)]);
+  const ledger = typeof head === 'string' ? null : head;
   const operatorKeys = settings.operatorKeys.map(({ name }) => name);
   const registry = registryFor(settings, snapshot);
   const advisories = advisoriesWith(documents);
-  return report({ snapshot, kernel, inSync, registry, operatorKeys, advisories, ...surroundings });
+  return report({ snapshot, kernel, inSync, registry, operatorKeys, advisories, ledger, ...surroundings });
 }
 
 /** @throws FirewallError UFW_NOT_FOUND, UFW_FILES_UNREADABLE, NOT_PERMITTED */

@@ -6,14 +6,13 @@ import { planRestore, planUndo } from '../plan/restore';
 import type { BackupReport, ChangeResult, Repetition } from '../results';
 import { beginningOf } from '../state/change-id';
 import type { Checkpoint } from '../state/checkpoint';
+import { byOf } from './by';
 import { change } from './change';
 import { endDue } from './due';
 
 /** Takes the last change back, or restores a backup. @throws FirewallError UNKNOWN_BACKUP, see the contract. */
-export async function restore(
-  settings: Settings,
-  { request, order, since }: Call<'restore'>,
-): Promise<ChangeResult | Repetition> {
+export async function restore(settings: Settings, call: Call<'restore'>): Promise<ChangeResult | Repetition> {
+  const { request, order, since } = call;
   const undoes = request.action === 'undo';
   const isLatest = request.backup === 'latest';
   const checkpoint = await (undoes || isLatest ? lastBackup(settings, undoes) : readBackup(settings, request.backup));
@@ -21,7 +20,7 @@ export async function restore(
   const done = await change(
     settings,
     {
-      ...{ action: undoes ? `undo ${checkpoint.action}` : `restore ${request.backup}`, order, since },
+      ...{ action: undoes ? `undo ${checkpoint.action}` : `restore ${request.backup}`, by: byOf(call), order, since },
       ...{ movesWeb: true, repairs: !undoes },
       // An undo of the change that waits is what would happen to it anyway.
       overrides: undoes && pending?.id === checkpoint.id,

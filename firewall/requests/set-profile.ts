@@ -8,13 +8,12 @@ import { closingsOf, planProfileChange, remainingOf } from '../plan/profile-chan
 import { wantedBy } from '../plan/set-profile';
 import type { ChangeResult, Repetition } from '../results';
 import type { Checkpoint } from '../state/checkpoint';
+import { byOf } from './by';
 import { change } from './change';
 
 /** Applies a profile. A lockdown also takes back the change that waits to be confirmed, if there is one. */
-export async function setProfile(
-  settings: Settings,
-  { request, order, since }: Call<'setProfile'>,
-): Promise<ChangeResult | Repetition> {
+export async function setProfile(settings: Settings, call: Call<'setProfile'>): Promise<ChangeResult | Repetition> {
+  const { request, order, since } = call;
   const { profile, duration } = request;
   const [deadline, clock, zone] = await Promise.all([deadlineAfter(duration), readClock(), readZone()]);
   const isLockdown = profile === 'lockdown';
@@ -22,7 +21,7 @@ export async function setProfile(
   return change(
     settings,
     {
-      ...{ action: `set-profile ${profile}`, order, since, duration },
+      ...{ action: `set-profile ${profile}`, by: byOf(call), order, since, duration },
       wanted: wantedBy(request),
       ...{ isLockdown, overrides: isLockdown, movesWeb: waiting !== null },
       // Nothing must hold up a lockdown.

@@ -7,6 +7,7 @@ import { reschedule, transact } from '../commit/transaction';
 import { codeOf, FirewallError, messageOf, overruled, say } from '../errors';
 import { deadlineAfter, readClock, readZone } from '../host/clock';
 import { readSchedule } from '../host/snapshot';
+import { BY_TIMER, type By } from '../ledger/source';
 import type { Call, Settings } from '../messages';
 import { FREE } from '../plan/due';
 import {
@@ -28,6 +29,7 @@ import { registryFor } from '../state/registry-for';
 import type { Schedule } from '../state/schedule';
 import type { Snapshot } from '../state/snapshot';
 import { circumstancesOf, type Standing, sayingOf } from '../state/standing';
+import { byOf } from './by';
 import { cutClosed } from './cut';
 import { door } from './door';
 import { currentState } from './read';
@@ -39,14 +41,15 @@ const GUARDED = { force: false, onlyTighten: false };
  * as it is.
  * @throws FirewallError INVALID_INPUT, UNKNOWN_SERVICE, UNKNOWN_PROFILE, INTERNAL_SERVICE, LOCKOUT: then nothing is changed
  */
-export async function setSchedule(settings: Settings, { request }: Call<'schedule'>): Promise<ScheduleResult> {
-  const { siblings, ...asked } = request;
+export async function setSchedule(settings: Settings, call: Call<'schedule'>): Promise<ScheduleResult> {
+  const { siblings, reason, ...asked } = call.request;
+  const by = byOf(call);
   const wanted: Standing = { ...asked, settings: usedOf(settings), override: null, done: null };
-  await refuseImpossible(settings, wanted);
+  await refuseImpossible(settings, wanted, by);
   const { boot, wall } = await readClock();
   const gone: Standing[] = [];
   let isNew = false;
-  const recovered = await reschedule(settings, (snapshot) => {
+  const next = (snapshot: Snapshot): Schedule | null => {
     const { schedule } = snapshot;
     const registry = registryFor(settings, snapshot);
     const isOver = (one: Standing): boolean =>
@@ -64,20 +67,23 @@ export async function setSchedule(settings: Settings, { request }: Call<'schedul
       standings: [...schedule.standings.filter((one) => one !== known), wanted],
       seen: { boot, wall },
     };
-  });
+  };
+  const recovered = await reschedule(settings, next, () => ({
+    ...{ type: 'schedule', ...by, action: `schedule ${titleOf(wanted)}`, services: servicesOf(wanted) },
+  }));
   const warnings = [...recovered];
-  for (const { id } of gone) warnings.push(...(await remove(settings, id)));
-  const settled = await settleStandings(settings);
+  for (const { id } of gone) warnings.push(...(await remove(settings, id, by)));
+  const settled = await settleStandings(settings, by);
   const { missing } = await guardHere();
   return resultOf(settings, wanted.id, isNew, [...warnings, ...settled.warnings, ...(isNew ? missing : [])]);
 }
 
 /** @throws FirewallError what planning either of its states throws */
-async function refuseImpossible(settings: Settings, wanted: Standing): Promise<void> {
+async function refuseImpossible(settings: Settings, wanted: Standing, by: By): Promise<void> {
   for (const open of [true, false]) {
     const plan = (snapshot: Snapshot, id: string): Promise<Plan> =>
       planStanding(snapshot, registryFor(settings, snapshot), wanted, open, id);
-    const intent = { action: `schedule ${titleOf(wanted)}`, reason: 'schedule' as const };
+    const intent = { action: `schedule ${titleOf(wanted)}`, reason: 'schedule' as const, by };
     await transact(
       settings,
       { ...intent, plan, guard: door(settings, open ? FREE : GUARDED, boundedBy(wanted)) },
@@ -98,12 +104,13 @@ const isSame = (known: Standing, wanted: Standing): boolean =>
   JSON.stringify({ ...known, override: null, done: null }) === JSON.stringify(wanted);
 
 /** Removes a schedule. Where there is none with that id, nothing is to do. */
-export async function unschedule(settings: Settings, { request: { id } }: Call<'unschedule'>): Promise<ScheduleResult> {
+export async function unschedule(settings: Settings, call: Call<'unschedule'>): Promise<ScheduleResult> {
+  const { id } = call.request;
   const isKnown = (await readSchedule(settings)).standings.some((one) => one.id === id);
-  return resultOf(settings, id, isKnown, isKnown ? await remove(settings, id) : []);
+  return resultOf(settings, id, isKnown, isKnown ? await remove(settings, id, byOf(call)) : []);
 }
 
-async function remove(settings: Settings, id: string): Promise<readonly string[]> {
+async function remove(settings: Settings, id: string, by: By): Promise<readonly string[]> {
   const without = (schedule: Schedule): Schedule => ({
     ...schedule,
     standings: schedule.standings.filter((one) => one.id !== id),
@@ -112,7 +119,7 @@ async function remove(settings: Settings, id: string): Promise<readonly string[]
   const warnings: string[] = [];
   if (found?.whenRemoved === 'close' && found.subject.kind === 'services') {
     const closing = {
-      ...{ action: `schedule ${titleOf(found)} removed: close`, reason: 'schedule' as const },
+      ...{ action: `schedule ${titleOf(found)} removed: close`, reason: 'schedule' as const, by },
       plan: async (snapshot: Snapshot, change: string): Promise<Plan> => {
         const plan = await planStanding(snapshot, registryOfOwn(settings, found, snapshot), found, false, change);
         return { ...plan, schedule: without(plan.schedule ?? snapshot.schedule) };
@@ -126,17 +133,26 @@ async function remove(settings: Settings, id: string): Promise<readonly string[]
       warnings.push(`The schedule ${titleOf(found)} was removed, but what it opened stays open: ${error.message}`);
     }
   }
-  await reschedule(settings, ({ schedule }) =>
-    schedule.standings.some((one) => one.id === id) ? without(schedule) : null,
+  const said = await reschedule(
+    settings,
+    ({ schedule }) => (schedule.standings.some((one) => one.id === id) ? without(schedule) : null),
+    () => ({
+      ...{ type: 'schedule', ...by, action: `schedule ${found ? titleOf(found) : id} removed` },
+      services: found ? servicesOf(found) : [],
+    }),
   );
-  return warnings;
+  return [...warnings, ...said];
 }
+
+const servicesOf = ({ subject }: Standing): string[] => (subject.kind === 'services' ? [...subject.services] : []);
 
 const registryOfOwn = (settings: Settings, { settings: own }: Standing, snapshot: Snapshot) =>
   registryFor({ ...settings, ...own }, snapshot);
 
 /** Overrides a schedule until its next edge or for a time, ends that, or only tells. @throws FirewallError INVALID_INPUT */
-export async function override(settings: Settings, { request, since }: Call<'override'>): Promise<ScheduleResult> {
+export async function override(settings: Settings, call: Call<'override'>): Promise<ScheduleResult> {
+  const { request, since } = call;
+  const by = byOf(call);
   const { id, action, duration } = request;
   const [deadline, zone, { boot, wall }] = await Promise.all([deadlineAfter(duration), readZone(), readClock()]);
   const unknown = (): FirewallError =>
@@ -149,22 +165,27 @@ export async function override(settings: Settings, { request, since }: Call<'ove
     return resultOf(settings, id, false, []);
   }
   let isChanged = false;
-  const recovered = await reschedule(settings, ({ schedule }) => {
+  let overridden: Standing | undefined;
+  const next = ({ schedule }: Snapshot): Schedule | null => {
     if (overrules(schedule.lockdown, since, boot)) throw overruled();
     const known = schedule.standings.find((one) => one.id === id);
     if (!known) throw unknown();
     if (action === 'auto' && known.override === null) return null;
-    isChanged = true;
+    [isChanged, overridden] = [true, known];
     const edge = deadline ? null : nextEdge(known.calendar, wall, zoneFor(known.calendar, zone));
-    const next = action === 'auto' ? null : { open: action === 'open', deadline, edge };
+    const wanted = action === 'auto' ? null : { open: action === 'open', deadline, edge };
     return {
       ...schedule,
-      standings: schedule.standings.map((one) => (one === known ? { ...one, override: next } : one)),
+      standings: schedule.standings.map((one) => (one === known ? { ...one, override: wanted } : one)),
       // Who asks for something now takes the clock for right.
       seen: { boot, wall },
     };
-  });
-  const { warnings } = await settleStandings(settings);
+  };
+  const recovered = await reschedule(settings, next, () => ({
+    ...{ type: 'schedule', ...by, action: `schedule ${overridden ? titleOf(overridden) : id}: ${action} by hand` },
+    services: overridden ? servicesOf(overridden) : [],
+  }));
+  const { warnings } = await settleStandings(settings, by);
   return resultOf(settings, id, isChanged, [...recovered, ...warnings]);
 }
 
@@ -185,14 +206,14 @@ interface Settled {
 }
 
 /** Makes true what the schedules say now, where something else was made last. A change that waits to be confirmed holds it up. */
-export async function settleStandings(settings: Settings): Promise<Settled> {
+export async function settleStandings(settings: Settings, by = BY_TIMER): Promise<Settled> {
   const first = await readSchedule(settings);
   if (first.standings.length === 0) return { warnings: [], failed: false };
   const warnings: string[] = [];
   let failed = false;
   for (const id of inOrder(first)) {
     try {
-      warnings.push(...(await makeTrue(settings, id)));
+      warnings.push(...(await makeTrue(settings, id, by)));
     } catch (error) {
       failed = true;
       warnings.push(`A schedule could not be carried out: ${messageOf(error)}`);
@@ -207,7 +228,7 @@ export async function settleStandings(settings: Settings): Promise<Settled> {
   return { warnings, failed };
 }
 
-async function makeTrue(settings: Settings, id: string): Promise<readonly string[]> {
+async function makeTrue(settings: Settings, id: string, by: By): Promise<readonly string[]> {
   const [clock, zone] = await Promise.all([readClock(), readZone()]);
   const due = dueStanding(await readSchedule(settings), id, { clock, zone });
   if (!due) return [];
@@ -215,7 +236,7 @@ async function makeTrue(settings: Settings, id: string): Promise<readonly string
   const own: Settings = { ...settings, ...one.settings };
   const intent = {
     action: `schedule ${titleOf(one)}: ${wordsFor(one, saying.open)}`,
-    reason: 'schedule' as const,
+    ...{ reason: 'schedule' as const, by },
     plan: (snapshot: Snapshot, change: string): Promise<Plan> => planDue(snapshot, own, id, change, { clock, zone }),
     guard: door(own, GUARDED),
   };
@@ -225,7 +246,21 @@ async function makeTrue(settings: Settings, id: string): Promise<readonly string
     return [...done.warnings, ...cut.warnings];
   } catch (error) {
     if (!REFUSALS.has(codeOf(error))) throw error;
-    await reschedule(settings, ({ schedule }) => withRefused(schedule, id, saying.open, clock));
+    const { action } = intent;
+    await reschedule(
+      settings,
+      ({ schedule }) => withRefused(schedule, id, saying.open, clock),
+      () => ({
+        ...{
+          type: 'refusal',
+          ...by,
+          action,
+          result: String(codeOf(error)),
+          note: messageOf(error),
+          services: servicesOf(one),
+        },
+      }),
+    );
     return [`The schedule ${titleOf(one)} could not be carried out, until its next edge: ${messageOf(error)}`];
   }
 }

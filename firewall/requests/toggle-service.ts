@@ -7,13 +7,15 @@ import type { ChangeResult, Repetition } from '../results';
 import { registryOf, servicesNamed } from '../services/registry';
 import { registryFor } from '../state/registry-for';
 import type { UnitChange } from '../state/unit';
+import { byOf } from './by';
 import { change } from './change';
 
 /** Opens, closes or limits services, permanently or temporarily. */
 export async function toggleService(
   settings: Settings,
-  { request, order, since }: Call<'toggleService'>,
+  call: Call<'toggleService'>,
 ): Promise<ChangeResult | Repetition> {
+  const { request, order, since } = call;
   const deadline = await deadlineAfter(request.duration);
   // What "toggle" means is decided once: a plan made again must not turn back.
   let resolved: readonly ResolvedToggle[] | undefined;
@@ -22,7 +24,13 @@ export async function toggleService(
   return change(
     settings,
     {
-      ...{ action: `toggle-service ${request.action} ${names.join(', ')}`, order, since, bounded: 'service' },
+      ...{
+        action: `toggle-service ${request.action} ${names.join(', ')}`,
+        by: byOf(call),
+        order,
+        since,
+        bounded: 'service',
+      },
       duration: request.duration,
       closings: () =>
         (resolved ?? [])

@@ -46,6 +46,8 @@ const checkpoint = z
     unit: z.optional(unitChange),
     /** Which of the files is nginx's, if any. */
     site: z.nullable(absolutePath),
+    /** Only the schedule changes, and no backup is made of it: there is a journal for its entry in the ledger alone. */
+    transient: z.optional(z.literal(true)),
     /** The kernel's tables, where they are not what the files say: an inactive firewall, or files that are no longer ufw's. */
     kernel: z.optional(familyTexts),
   })

@@ -33,3 +33,16 @@ export function checkpointOf(
     ...(unit ? { unit } : {}),
   };
 }
+
+/** The checkpoint of a new schedule, and of nothing else. @param now ms since 1970 */
+export const scheduleCheckpoint = (
+  id: string,
+  action: string,
+  before: FileText,
+  { path, text }: FileText,
+  now = Date.now(),
+): Checkpoint => ({
+  ...{ id, action, reason: 'requested', at: new Date(now).toISOString(), rules: 0, site: null, transient: true },
+  before: [before],
+  after: { [path]: spliceOf(before.text, text) },
+});

@@ -58,11 +58,14 @@ export interface Facts {
   advisories: readonly Advisory[];
   /** What is missing for deadlines to be met without Node-RED, in sentences. */
   missing: readonly string[];
+  /** The last entry of the ledger; null where there is none. */
+  ledger: State['ledger'];
 }
 
 /** The whole report, see the contract. */
 export async function report(facts: Facts): Promise<State> {
-  const { snapshot, kernel, inSync, registry, sockets, nginx, clock, zone, operatorKeys, advisories, missing } = facts;
+  const { snapshot, kernel, inSync, registry, sockets, nginx, clock, zone, operatorKeys, advisories, missing, ledger } =
+    facts;
   const active = isActive(snapshot, kernel);
   const services: ServiceReport[] = [];
   for (const service of registry.services) {
@@ -109,6 +112,7 @@ export async function report(facts: Facts): Promise<State> {
     },
     operatorKeys: [...operatorKeys],
     leftovers: leftovers(snapshot, kernel),
+    ledger,
     inSync,
   };
   const drift = driftOf(registry, snapshot, state);

@@ -68,7 +68,13 @@ async function edit(edits: readonly Edit[]): Promise<boolean> {
   };
   const { changed } = await transact(
     settingsSchema.parse(settings),
-    { action: 'edit', reason: 'requested', plan, guard: async () => undefined },
+    {
+      action: 'edit',
+      reason: 'requested',
+      by: { source: { kind: 'console', user: 'test', tty: '' }, reason: '' },
+      plan,
+      guard: async () => undefined,
+    },
     false,
   );
   return changed;
@@ -99,6 +105,7 @@ async function perform({ method, request }: EngineCall): Promise<unknown> {
   }
   if (method === 'read') return firewall.read(undefined, (request as { csaf?: unknown }).csaf);
   if (method === 'resume' || method === 'backups') return firewall[method]();
+  if (method === 'refused') throw new Error('nobody asks for it');
   return firewall[method](request);
 }
 

@@ -6,11 +6,14 @@
 import { FirewallError, say } from '../../firewall/errors';
 import type { Seen } from '../../firewall/firewall';
 import { type FleetDone, fleet, type Limits } from '../../firewall/fleet/fleet';
+import type { Entry } from '../../firewall/ledger/entry';
+import { selected } from '../../firewall/ledger/filter';
 import {
   type Call,
   changeWebPortsRequest,
   check,
   confirmRequest,
+  historyRequest,
   learnRequest,
   type Method,
   overrideRequest,
@@ -34,6 +37,7 @@ import {
   type ChangeResult,
   type Confirmation,
   changeResult,
+  type History,
   type LearnResult,
   learnResult,
   type Openness,
@@ -68,6 +72,8 @@ export class FakeFirewall implements Device {
   /** What the next request fails with, instead of being carried out. */
   failure: unknown;
   active = true;
+  /** What is in its ledger, the oldest first. */
+  entries: readonly Entry[] = [];
   webPorts = { http: 80, https: 443 };
   /** Where nginx and the rules disagree; null if there is no site file. */
   webProblems: string[] | null = [];
@@ -182,7 +188,7 @@ export class FakeFirewall implements Device {
       }
       this.pending = null;
       this.see({ confirmed: waiting.id });
-      return { id: waiting.id, action: waiting.action, confirmed: true, state: this.#state() };
+      return { id: waiting.id, action: waiting.action, confirmed: true, warnings: [], state: this.#state() };
     };
     return this.#queued({ method: 'confirm', request: asked }, work, asking);
   }
@@ -220,7 +226,7 @@ export class FakeFirewall implements Device {
 
   async override(request: unknown, asking?: Asking): Promise<ScheduleResult> {
     this.requests.push(request);
-    const { id, action, duration } = check(overrideRequest, request);
+    const { id, action, duration, reason } = check(overrideRequest, request);
     const work = () => {
       const known = FakeFirewall.schedules.find((one) => one.id === id);
       if (!known)
@@ -231,7 +237,7 @@ export class FakeFirewall implements Device {
       else if (action !== 'status') Object.assign(known, { open: action === 'open', by: 'override' });
       return this.#scheduled(id, action !== 'status');
     };
-    return this.#queued({ method: 'override', request: { id, action, duration } }, work, asking);
+    return this.#queued({ method: 'override', request: { id, action, duration, reason } }, work, asking);
   }
 
   async learn(request: unknown, asking?: Asking): Promise<LearnResult> {
@@ -264,6 +270,13 @@ export class FakeFirewall implements Device {
       return learnResult.parse(result);
     };
     return this.#queued({ method: 'learn', request: asked }, work, asking);
+  }
+
+  history(question: unknown, asking?: Asking): Promise<History> {
+    this.requests.push(question);
+    const request = check(historyRequest, question);
+    const work = (): History => ({ entries: selected(this.entries, request), fault: null, head: null });
+    return this.#queued({ method: 'history', request }, work, asking);
   }
 
   /** As after a request, the observers see the state first. */

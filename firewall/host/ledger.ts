@@ -1,0 +1,106 @@
+/** Reads the ledger: its end, for whom it goes on from there, or all of it. */
+import { FIRST_LINE_BYTES, MOST_LINE_BYTES, readFirstLine, readLine, type Segment } from '../ledger/chain';
+import type { Entry, Head } from '../ledger/entry';
+import type { Settings } from '../messages';
+import { time } from './clock';
+import { ledgerOf, olderLedgerOf, withOwn } from './own-files';
+
+type Place = Pick<Settings, 'stateDir'>;
+
+/** A file of the ledger is cut before it is larger, in bytes; there are two of them at most. */
+export const MOST_SEGMENT_BYTES = 1024 * 1024;
+/** Larger than that none was made. */
+const TOO_LARGE = 2 * MOST_SEGMENT_BYTES;
+
+/** Where a ledger ends. */
+export interface Tail {
+  /** The last entry. */
+  last: Entry;
+  /** Where its line ends, in bytes; what is behind that was not finished. */
+  end: number;
+}
+
+/**
+ * The end of the ledger; or what is wrong with it, in words; or null where there is none.
+ * @throws FirewallError NOT_PERMITTED
+ */
+export const readTail = (place: Place): Promise<Tail | string | null> =>
+  withOwn(ledgerOf(place), TOO_LARGE, async (handle, { size }) => {
+    const first = Buffer.alloc(FIRST_LINE_BYTES);
+    await handle.read(first, 0, FIRST_LINE_BYTES, 0);
+    const said = readFirstLine(first.toString());
+    if (typeof said === 'string') return said;
+    // One line more than may be left unfinished.
+    const from = Math.max(FIRST_LINE_BYTES, size - 2 * MOST_LINE_BYTES);
+    const bytes = Buffer.alloc(Math.max(0, size - from));
+    await handle.read(bytes, 0, bytes.length, from);
+    const end = bytes.lastIndexOf('\n') + 1;
+    const begin = bytes.lastIndexOf('\n', end - 2) + 1;
+    const last = readLine(bytes.toString('utf8', begin, Math.max(begin, end - 1)));
+    if (typeof last === 'string') return `of its last entry: ${last}`;
+    if (said.seq > last.seq) return `the entries from ${last.seq + 1} to ${said.seq} are missing`;
+    return { last, end: from + end };
+  });
+
+/** What the first line says: the last entry's number and hash, what is wrong with it, in words, or null where there is none. */
+export const readHead = (place: Place): Promise<Head | string | null> =>
+  withOwn(ledgerOf(place), TOO_LARGE, async (handle) => {
+    const first = Buffer.alloc(FIRST_LINE_BYTES);
+    await handle.read(first, 0, FIRST_LINE_BYTES, 0);
+    return readFirstLine(first.toString());
+  });
+
+/** The first entry of the newer file. @throws Error where there is none */
+export async function readFirstEntry(place: Place): Promise<Entry> {
+  const found = await withOwn(ledgerOf(place), TOO_LARGE, async (handle) => {
+    const bytes = Buffer.alloc(MOST_LINE_BYTES);
+    const { bytesRead } = await handle.read(bytes, 0, MOST_LINE_BYTES, FIRST_LINE_BYTES);
+    return readLine(bytes.toString('utf8', 0, Math.max(0, bytes.subarray(0, bytesRead).indexOf('\n'))));
+  });
+  if (found === null || typeof found === 'string') throw new Error(`of its first entry: ${found ?? 'it is missing'}`);
+  return found;
+}
+
+/** The ledger as it lies there. */
+export interface Files {
+  /** The oldest first. */
+  segments: readonly Segment[];
+  /** Why the newer one, or else the older, may not be read; null where nothing is wrong with them. */
+  flaw: string | null;
+  /** A cut was interrupted: the older half is dropped, and the newer not yet in its place. */
+  isBeingCut: boolean;
+}
+
+/** All of it. @throws FirewallError NOT_PERMITTED */
+export async function readLedger(place: Place): Promise<Files> {
+  const [older, newer] = await Promise.all([olderLedgerOf(place), ledgerOf(place)].map(readSegment));
+  const isBeingCut = !!older && !!newer && older.ino !== null && older.ino === newer.ino;
+  const found = [isBeingCut ? null : older, newer].filter((one): one is ReadSegment => !!one);
+  // The newer half is never missing alone.
+  const missing = older && !newer ? [{ path: ledgerOf(place), text: '' }] : [];
+  const flawed = [...found].reverse().find((one) => one.flaw !== null);
+  return {
+    segments: [...found.map(({ path, text }) => ({ path, text })), ...missing],
+    flaw: flawed ? `${flawed.path}: ${flawed.flaw}` : null,
+    isBeingCut,
+  };
+}
+
+interface ReadSegment extends Segment {
+  ino: number | null;
+  flaw: string | null;
+}
+
+async function readSegment(path: string): Promise<ReadSegment | null> {
+  const found = await withOwn(path, TOO_LARGE, async (handle, { ino }) => ({
+    ...{ ino, text: await handle.readFile('utf8') },
+  }));
+  if (typeof found === 'string') return { path, text: '', ino: null, flaw: found };
+  return found && { path, ...found, flaw: null };
+}
+
+/** The moment, as an entry says it. */
+export async function readMoment(): Promise<Pick<Entry, 'at' | 'uptime'>> {
+  const [boot, uptime] = await Promise.all([time.boot(), time.uptime()]);
+  return { at: new Date(time.wall()).toISOString(), uptime: { boot, ms: Math.round(uptime * 1000) } };
+}

@@ -1,0 +1,153 @@
+/**
+ * The chain. A file of the ledger is a line that says its version and which entry was last, then one entry a line. The hash of
+ * an entry is the SHA-256 of its line without the hash itself, so of every byte of it; the hash of the entry before is in that
+ * line. Anybody can compute it: `sed 's/,"hash":"[0-9a-f]*"}$/}/' | tr -d '\n' | sha256sum`.
+ */
+import type { Hash } from 'node:crypto';
+import * as z from 'zod/mini';
+import { type Content, type Entry, entry, type Head, head, LEDGER_VERSION } from './entry';
+
+export const NO_HASH = '0'.repeat(64);
+
+/** How long the first line is, in bytes, so that it can be written over in place. */
+export const FIRST_LINE_BYTES = 128;
+
+/** No entry is longer, in bytes: where the last one begins is within so many of the end. */
+export const MOST_LINE_BYTES = 64 * 1024;
+
+const SEAL = /^(.*),"hash":"([0-9a-f]{64})"\}$/s;
+
+/** The SHA-256 of a text (UTF-8), in hexadecimal. */
+export function sha256(text: string): string {
+  // Only here: a reading by the agent does not wait for it to be loaded.
+  const { createHash } = require('node:crypto') as { createHash(name: string): Hash };
+  return createHash('sha256').update(text).digest('hex');
+}
+
+/** The entry at the end of a chain, as it is to be. */
+export function sealed(before: Head, content: Content): Entry {
+  const open = { seq: before.seq + 1, ...content, previous: before.hash };
+  return { ...open, hash: sha256(JSON.stringify(open)) };
+}
+
+/** Its line. */
+export const lineOf = (one: Entry): string => `${JSON.stringify(one)}\n`;
+
+const firstLine = z.object({ version: z.int().check(z.minimum(1)), last: head });
+
+/** The first line of a file whose last entry is, or is about to be, this. */
+export function firstLineFor(last: Head): string {
+  const text = JSON.stringify({ version: LEDGER_VERSION, last });
+  return `${text.padEnd(FIRST_LINE_BYTES - 1)}\n`;
+}
+
+/** What the first line of a file says, or what is wrong with it, in words. */
+export function readFirstLine(text: string): Head | string {
+  const said = parsed(firstLine, text);
+  if (said === null) return 'its first line is none of a ledger';
+  if (said.version > LEDGER_VERSION) {
+    return `a later version of this package wrote it: it is of version ${said.version}, and this one knows ${LEDGER_VERSION}`;
+  }
+  return said.last;
+}
+
+/** The entry of a line, or what is wrong with it, in words. */
+export function readLine(line: string): Entry | string {
+  const [, open, hash] = SEAL.exec(line) ?? [];
+  if (open === undefined || hash === undefined) return 'it is no entry';
+  if (sha256(`${open}}`) !== hash) return 'it is not what it was when it was entered';
+  return parsed(entry, line) ?? 'it is no entry';
+}
+
+function parsed<Schema extends z.ZodMiniType>(schema: Schema, line: string): z.output<Schema> | null {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    // What is wrong with it as JSON helps nobody.
+    return null;
+  }
+  return schema.safeParse(value).data ?? null;
+}
+
+/** One file of a ledger, by its text. */
+export interface Segment {
+  path: string;
+  text: string;
+}
+
+/** Where a chain is not whole. */
+export interface Fault {
+  path: string;
+  /** From 1. */
+  line: number;
+  /** Which entry is altered, or is missing or misplaced there, by its number. */
+  seq: number;
+  /** In words. */
+  what: string;
+}
+
+export interface Verified {
+  /** All that can be read, the oldest first; also those behind a fault. */
+  entries: readonly Entry[];
+  /** The first fault; null where the chain is whole. */
+  fault: Fault | null;
+  /** The last entry. */
+  head: Head | null;
+}
+
+/**
+ * Follows a chain. What is behind its last whole line was being written when the power was cut, and nobody misses it.
+ * @param segments its files, the oldest first
+ * @param isBeingCut the older half is dropped, and the newer not yet in its place
+ */
+export function verify(segments: readonly Segment[], isBeingCut = false): Verified {
+  const entries: Entry[] = [];
+  let fault: Fault | null = null;
+  let last: Head | null = null;
+  for (const [at, { path, text }] of segments.entries()) {
+    const lines = text.split('\n');
+    const isTorn = lines.pop() !== '' && at < segments.length - 1;
+    const blame = (line: number, seq: number, what: string): void => {
+      fault ??= { path, line, seq, what };
+    };
+    const [first = ''] = lines;
+    const said = readFirstLine(first);
+    const next = (): number => (last?.seq ?? 0) + 1;
+    if (typeof said === 'string') blame(1, next(), said);
+    for (const [index, line] of lines.entries()) {
+      if (index === 0) continue;
+      const one = readLine(line);
+      if (typeof one === 'string') {
+        blame(index + 1, next(), one);
+        continue;
+      }
+      const why = misplaced(last, one, at === 0 && index === 1, segments.length > 1 || isBeingCut);
+      if (why) blame(index + 1, last === null ? one.seq : next(), why);
+      entries.push(one);
+      last = one;
+    }
+    if (isTorn) blame(lines.length + 1, next(), 'it is not complete');
+    const end: Head | null = last;
+    if (typeof said !== 'string' && said.seq > ((end as Head | null)?.seq ?? 0)) {
+      blame(lines.length + 1, next(), `the entries up to ${said.seq} are missing`);
+    }
+  }
+  return { entries, fault, head: last && headOf(last) };
+}
+
+/** Why an entry cannot be where it is; null where it can. @param isFirst it is the first there is */
+function misplaced(last: Head | null, one: Entry, isFirst: boolean, hasOlder: boolean): string | null {
+  if (last === null) {
+    if (!isFirst) return 'the entries before it cannot be read';
+    if (one.type === 'begin') return one.seq === 1 && one.previous === NO_HASH ? null : 'it is no beginning';
+    if (one.type !== 'cut' || !one.cut) return `the entries before it are missing`;
+    // Behind the cut are the newer half of what there was.
+    return hasOlder || one.cut.first === one.seq ? null : `the entries from ${one.cut.first} on are missing`;
+  }
+  if (one.seq <= last.seq) return `it is repeated or out of order: it has the number ${one.seq}`;
+  if (one.seq > last.seq + 1) return `it is missing: the next one has the number ${one.seq}`;
+  return one.previous === last.hash ? null : 'the one before it is not the one that it was entered after';
+}
+
+export const headOf = ({ seq, hash }: Head): Head => ({ seq, hash });
