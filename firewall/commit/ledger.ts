@@ -17,7 +17,7 @@ import { makeFolders, ownFile } from './journal';
 import { setAsideWhole } from './set-aside';
 
 /**
- * Enters what has happened.
+ * Enters what has happened. Where the ledger cannot be understood it is set aside, and a new one begins.
  * @param happened gives it, by the last entry; null where there is none
  * @returns warnings
  */
@@ -29,7 +29,7 @@ export async function enter(
     const warnings: string[] = [];
     const tail = await toGoOnFrom(settings, warnings);
     const made = happened(tail?.last ?? null);
-    if (made.length === 0) return warnings;
+    if (made.length === 0 && warnings.length === 0) return warnings;
     const moment = await readMoment();
     const contents = made.map(
       (one) =>

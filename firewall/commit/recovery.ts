@@ -113,7 +113,9 @@ async function reload(settings: Settings): Promise<void> {
 /** Whether there is anything for `recover` to do. */
 export async function needsRecovery(settings: Settings): Promise<boolean> {
   const files = await stateFiles(settings);
-  return files[0].value !== null || files.some(({ flaw }) => flaw !== null);
+  return (
+    files[0].value !== null || files.some(({ flaw }) => flaw !== null) || typeof (await readHead(settings)) === 'string'
+  );
 }
 
 /** What is wrong with the files of this package's own, a sentence for each. */
@@ -139,7 +141,8 @@ const stateFiles = (settings: Settings) =>
  */
 export async function recover(settings: Settings): Promise<string[]> {
   const [journal, schedule, reported, learned] = await stateFiles(settings);
-  const said: string[] = [];
+  // First, as what follows may enter something.
+  const said = typeof (await readHead(settings)) === 'string' ? [...(await enter(settings, () => []))] : [];
   if (schedule.flaw !== null) said.push(`${await setAside(settings, schedule)}. ${LOST.schedule}`);
   if (reported.flaw !== null) said.push(`${await setAside(settings, reported)}. ${LOST.reported}`);
   if (learned.flaw !== null) said.push(`${await setAside(settings, learned)}. ${LOST.learned}`);

@@ -1,4 +1,5 @@
 /** Reads the ledger: its end, for whom it goes on from there, or all of it. */
+import type { FileHandle } from 'node:fs/promises';
 import { FIRST_LINE_BYTES, MOST_LINE_BYTES, readFirstLine, readLine, type Segment } from '../ledger/chain';
 import type { Entry, Head } from '../ledger/entry';
 import type { Settings } from '../messages';
@@ -26,14 +27,8 @@ export interface Tail {
  */
 export const readTail = (place: Place): Promise<Tail | string | null> =>
   withOwn(ledgerOf(place), TOO_LARGE, async (handle, { size }) => {
-    const first = Buffer.alloc(FIRST_LINE_BYTES);
-    await handle.read(first, 0, FIRST_LINE_BYTES, 0);
-    const said = readFirstLine(first.toString());
+    const { said, bytes, from } = await readEnds(handle, size);
     if (typeof said === 'string') return said;
-    // One line more than may be left unfinished.
-    const from = Math.max(FIRST_LINE_BYTES, size - 2 * MOST_LINE_BYTES);
-    const bytes = Buffer.alloc(Math.max(0, size - from));
-    await handle.read(bytes, 0, bytes.length, from);
     const end = bytes.lastIndexOf('\n') + 1;
     const begin = bytes.lastIndexOf('\n', end - 2) + 1;
     const last = readLine(bytes.toString('utf8', begin, Math.max(begin, end - 1)));
@@ -42,13 +37,30 @@ export const readTail = (place: Place): Promise<Tail | string | null> =>
     return { last, end: from + end };
   });
 
-/** What the first line says: the last entry's number and hash, what is wrong with it, in words, or null where there is none. */
+/**
+ * The last entry's number and hash, as the first line says them; what is wrong with it, in words; null where there is none.
+ * Nothing is computed for it, as it is read with each reading.
+ */
 export const readHead = (place: Place): Promise<Head | string | null> =>
-  withOwn(ledgerOf(place), TOO_LARGE, async (handle) => {
-    const first = Buffer.alloc(FIRST_LINE_BYTES);
-    await handle.read(first, 0, FIRST_LINE_BYTES, 0);
-    return readFirstLine(first.toString());
+  withOwn(ledgerOf(place), TOO_LARGE, async (handle, { size }) => {
+    const { said, bytes } = await readEnds(handle, size);
+    if (typeof said === 'string' || bytes.includes(`"hash":"${said.hash}"}\n`)) return said;
+    return `the entry ${said.seq} is missing at its end`;
   });
+
+/** What the first line says, and as much of the end of the file as its last two entries may take. */
+async function readEnds(
+  handle: FileHandle,
+  size: number,
+): Promise<{ said: Head | string; bytes: Buffer; from: number }> {
+  const first = Buffer.alloc(FIRST_LINE_BYTES);
+  await handle.read(first, 0, FIRST_LINE_BYTES, 0);
+  // One line more than may be left unfinished.
+  const from = Math.max(FIRST_LINE_BYTES, size - 2 * MOST_LINE_BYTES);
+  const bytes = Buffer.alloc(Math.max(0, size - from));
+  await handle.read(bytes, 0, bytes.length, from);
+  return { said: readFirstLine(first.toString()), bytes, from };
+}
 
 /** The first entry of the newer file. @throws Error where there is none */
 export async function readFirstEntry(place: Place): Promise<Entry> {

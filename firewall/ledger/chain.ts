@@ -123,31 +123,51 @@ export function verify(segments: readonly Segment[], isBeingCut = false): Verifi
         continue;
       }
       const why = misplaced(last, one, at === 0 && index === 1, segments.length > 1 || isBeingCut);
-      if (why) blame(index + 1, last === null ? one.seq : next(), why);
+      if (why) blame(index + 1, last ? why.seq : firstOf(why.seq, lines), why.what);
       entries.push(one);
       last = one;
     }
     if (isTorn) blame(lines.length + 1, next(), 'it is not complete');
-    const end: Head | null = last;
-    if (typeof said !== 'string' && said.seq > ((end as Head | null)?.seq ?? 0)) {
-      blame(lines.length + 1, next(), `the entries up to ${said.seq} are missing`);
+    if (typeof said === 'string') continue;
+    const end = entries[entries.length - 1];
+    if (said.seq > (end?.seq ?? 0)) blame(lines.length + 1, next(), `the entries up to ${said.seq} are missing`);
+    if (end?.seq === said.seq && end.hash !== said.hash) {
+      blame(lines.length, end.seq, 'it is not the one that the first line of the file names');
     }
   }
   return { entries, fault, head: last && headOf(last) };
 }
 
+/** Which is the first that is not in its place, where a chain begins with one that cannot begin it: perhaps it comes later. */
+function firstOf(missing: number, lines: readonly string[]): number {
+  const seqs = lines.slice(1).flatMap((line) => {
+    const one = readLine(line);
+    return typeof one === 'string' ? [] : [one.seq];
+  });
+  return seqs.reduce((first, seq) => Math.min(first, seq), missing);
+}
+
 /** Why an entry cannot be where it is; null where it can. @param isFirst it is the first there is */
-function misplaced(last: Head | null, one: Entry, isFirst: boolean, hasOlder: boolean): string | null {
-  if (last === null) {
-    if (!isFirst) return 'the entries before it cannot be read';
-    if (one.type === 'begin') return one.seq === 1 && one.previous === NO_HASH ? null : 'it is no beginning';
-    if (one.type !== 'cut' || !one.cut) return `the entries before it are missing`;
-    // Behind the cut are the newer half of what there was.
-    return hasOlder || one.cut.first === one.seq ? null : `the entries from ${one.cut.first} on are missing`;
+function misplaced(
+  last: Head | null,
+  one: Entry,
+  isFirst: boolean,
+  hasOlder: boolean,
+): { seq: number; what: string } | null {
+  if (last !== null) {
+    const seq = last.seq + 1;
+    if (one.seq < seq) return { seq, what: `it is repeated or out of order: it has the number ${one.seq}` };
+    if (one.seq > seq) return { seq, what: `it is missing: the next one has the number ${one.seq}` };
+    return one.previous === last.hash
+      ? null
+      : { seq, what: 'the one before it is not the one that it was entered after' };
   }
-  if (one.seq <= last.seq) return `it is repeated or out of order: it has the number ${one.seq}`;
-  if (one.seq > last.seq + 1) return `it is missing: the next one has the number ${one.seq}`;
-  return one.previous === last.hash ? null : 'the one before it is not the one that it was entered after';
+  const missing = { seq: Math.max(1, one.seq - 1), what: 'it is missing, and all before it' };
+  if (!isFirst) return missing;
+  if (one.type === 'begin' && one.seq === 1) return null;
+  if (one.type !== 'cut' || !one.cut) return missing;
+  // Behind the cut is the newer half of what there was.
+  return hasOlder || one.cut.first === one.seq ? null : { seq: one.cut.first, what: 'it is missing, up to the cut' };
 }
 
 export const headOf = ({ seq, hash }: Head): Head => ({ seq, hash });

@@ -54,13 +54,13 @@ function counted(target: object, name: string, counts: (args: unknown[]) => bool
 }
 
 const READ_ONLY = 0o3;
-for (const name of ['rename', 'unlink', 'mkdir']) counted(promises, name, () => true);
+for (const name of ['rename', 'unlink', 'mkdir', 'link']) counted(promises, name, () => true);
 counted(promises, 'open', ([, flags]) => typeof flags === 'number' && (flags & READ_ONLY) !== 0);
 
 /** The methods of an open file are on a prototype that only an open file shows. */
 void promises.open(__filename).then(async (file) => {
   const prototype = Object.getPrototypeOf(file);
-  for (const name of ['writeFile', 'sync', 'chmod']) counted(prototype, name, () => true);
+  for (const name of ['write', 'writeFile', 'truncate', 'sync', 'chmod']) counted(prototype, name, () => true);
   await file.close();
 });
 

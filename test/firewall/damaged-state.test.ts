@@ -11,11 +11,9 @@ import { until } from './until';
 
 /** The same folder as it was when all was well. */
 const GOOD = '/run/good-state';
-const [SCHEDULE, JOURNAL, REPORTED] = ['schedule.json', 'journal.json', 'told'].map((name) => `${STATE}/${name}`) as [
-  string,
-  string,
-  string,
-];
+const [SCHEDULE, JOURNAL, REPORTED, LEDGER] = ['schedule.json', 'journal.json', 'told', 'ledger.jsonl'].map(
+  (name) => `${STATE}/${name}`,
+) as [string, string, string, string];
 
 describe('Damaged files of this package’s own', function () {
   this.timeout(120_000);
@@ -74,7 +72,7 @@ describe('Damaged files of this package’s own', function () {
       : {}),
   };
 
-  for (const path of [SCHEDULE, JOURNAL, REPORTED]) {
+  for (const path of [SCHEDULE, JOURNAL, REPORTED, LEDGER]) {
     describe(`(${basename(path)})`, () => {
       for (const [kind, damage] of Object.entries(DAMAGES)) {
         it(`that is ${kind}: a lockdown sets it aside and says so, and is made`, async () => {

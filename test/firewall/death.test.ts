@@ -5,6 +5,7 @@ import type { State } from '../../firewall/results';
 import { Engine, type EngineError } from '../device/engine';
 import { useDevice, useShared } from '../device/suite';
 import { DYING } from './dying';
+import { assertEntriesAgree } from './ledger-of';
 import { assertReloadChangesNothing, everythingAndSite, reset, STATE } from './stable';
 import { firstStep, STRIDE } from './stride';
 
@@ -70,6 +71,8 @@ describe('A change that dies at any step', function () {
             assert.deepEqual(lastRequest, isNew ? carriedOut : null, `remembered after ${moment} at step ${step}`);
             assert.equal(inSync, true, `in sync after ${moment} at step ${step}`);
             assert.equal(await device.exists(`${STATE}/journal.json`), false);
+            const entered = (await assertEntriesAgree(device)).filter(({ type }) => type === 'change');
+            assert.equal(entered.length, isNew ? 1 : 0, `entries after ${moment} at step ${step}`);
             assert.equal(
               (await device.ok('find', '/etc/ufw', '/etc/default', '/etc/nginx', '-name', '*smartserver*')).trim(),
               '',
@@ -99,6 +102,7 @@ describe('A change that dies at any step', function () {
               assert.equal(error.code, expected, `${code} at step ${step}: ${error.message}`);
               assert.deepEqual(await state(), old, `${code} at step ${step}`);
               assert.equal(await device.exists(`${STATE}/journal.json`), false, `${code} at step ${step}`);
+              await assertEntriesAgree(device);
             } else {
               // A step that starts a program, or only tidies up, does not fail the change.
               await assertReloadChangesNothing(device);

@@ -9,6 +9,7 @@ import { requestOf, setUp } from '../agent/as-apollo';
 import { useShared } from '../device/suite';
 import { powerCutAtStep } from '../device/systemd/power';
 import { describeAsRoot, useSystemdDevice } from '../device/systemd/suite';
+import { assertEntriesAgree } from './ledger-of';
 import { POWER_CUTS, type PowerCut } from './power-cuts';
 import { everythingAndSite, reset, STATE } from './stable';
 import { firstStep, STRIDE } from './stride';
@@ -55,6 +56,7 @@ describeAsRoot('Power lost in the midst of', function () {
         assert.equal(await isRemembered(), isNew && change.order !== undefined, `cut before step ${step}`);
         assert.match(await device.ufw('status'), /^Status: active/, `cut before step ${step}`);
         assert.equal(await device.exists(`${STATE}/journal.json`), false, `cut before step ${step}`);
+        await assertEntriesAgree(device);
         const left = await device.ok('find', '/etc/ufw', '/etc/default', '/etc/nginx', '-name', '*smartserver*');
         assert.equal(left, '', `cut before step ${step}`);
         const port = now.site === factory.site ? 443 : 1443;
