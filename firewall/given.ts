@@ -1,5 +1,8 @@
 /** Values as people send them, taken for what the schemas speak of. What is not clearly meant stays as it is, for them to refuse. */
 
+/** So long may a reason be, in characters. */
+export const LONGEST_REASON = 500;
+
 const ACTIONS: ReadonlyMap<unknown, string> = new Map<unknown, string>([
   ...[true, 1, 'true', '1', 'on', 'open'].map((value) => [value, 'open'] as const),
   ...[false, 0, 'false', '0', 'off', 'close', 'closed'].map((value) => [value, 'close'] as const),

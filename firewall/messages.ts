@@ -11,7 +11,7 @@ import { isTimeZone } from './calendar/wall-clock';
 import { csaf } from './csaf';
 import { secondsIn } from './duration';
 import { FirewallError, phrase, type Sentence, say } from './errors';
-import { givenAction, givenLearning, givenNumber, givenProfile } from './given';
+import { givenAction, givenLearning, givenNumber, givenProfile, LONGEST_REASON } from './given';
 import { claimedSource, SOURCE_KINDS, type Source } from './ledger/source';
 import { publicKeyFault, publicKeyText } from './operator-key';
 import { onOneLine, printable } from './printable';
@@ -273,8 +273,6 @@ const seconds = z.transform((value: unknown, { issues }) => {
 
 /** Seconds; a week at most, so that no rule is forgotten. */
 const duration = z.pipe(seconds, z.int().check(z.minimum(0), z.maximum(7 * 24 * 3600)));
-
-const LONGEST_REASON = 500;
 
 /** Why somebody asks for something, in his words, for the ledger: on one line that shows what is in it. */
 export const reasonText = z.pipe(

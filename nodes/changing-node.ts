@@ -1,11 +1,13 @@
 /** What all nodes that change the firewall have in common. */
 import type { Node, NodeAPI, NodeDef } from 'node-red';
+import { messageOf } from '../firewall/errors';
+import { givenProfile, LONGEST_REASON } from '../firewall/given';
 import type { Asking } from '../firewall/queue';
 import type { ChangeResult } from '../firewall/results';
 import { type Answer, answerMessages } from './answer';
 import { type Device, resumeDevice, useDevice } from './device';
 import { pendingStatus } from './pending-status';
-import { asNumber, defined, evaluate } from './request';
+import { asNumber, defined, evaluate, reasonOf } from './request';
 
 /** A changing node as stored in a flow: in a hand-written flow any property may be missing or of the wrong type. */
 export type ChangingDef = NodeDef & { device?: string } & Record<string, unknown>;
@@ -35,6 +37,8 @@ export function changingNode(RED: NodeAPI, node: Node, def: ChangingDef, change:
       const input = { property, value: def[property], type: def[`${property}Type`] };
       request[property] = (await evaluate(RED, node, msg, input)).value;
     }
+    const reason = reasonOf(RED, node, msg, def);
+    request.reason = isLockdown(request) ? await reason.then(shortened, warned(node)) : await reason;
     const used = device();
     const result = await change.apply(used, defined(request), asking);
     // After the response has been sent and shown.
@@ -43,6 +47,19 @@ export function changingNode(RED: NodeAPI, node: Node, def: ChangingDef, change:
   });
   const showPending = pendingStatus(RED, node, show);
 }
+
+/** Why a lockdown is asked for must not hold it up, whatever stands in the message for it. */
+const shortened = (reason: unknown): unknown => {
+  if (typeof reason === 'string') return reason.slice(0, LONGEST_REASON);
+  return typeof reason === 'number' ? reason : undefined;
+};
+const warned =
+  (node: Node) =>
+  (error: unknown): void =>
+    node.warn(messageOf(error));
+
+const isLockdown = ({ profile }: Record<string, unknown>): boolean =>
+  typeof profile === 'string' && givenProfile(profile) === 'lockdown';
 
 /** The outcome of a change in a few words; what many messages of a storm share is looked up once. */
 function outcomesOf(RED: NodeAPI): (result: ChangeResult, done: () => string) => Pick<Answer, 'outcome' | 'text'> {

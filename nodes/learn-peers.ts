@@ -5,7 +5,7 @@ import { answerMessages } from './answer';
 import { resumeDevice, useDevice } from './device';
 import { fromStored } from './migrate';
 import { localTime } from './names';
-import { defined, evaluate } from './request';
+import { defined, evaluate, reasonOf } from './request';
 
 type Definition = NodeDef & { device?: string } & Record<string, unknown>;
 
@@ -35,7 +35,8 @@ export = (RED: NodeAPI): void => {
       const action = await given('action');
       // Only a beginning takes time; for the others a message need not say for how long.
       const duration = givenLearning(action) === 'start' ? await given('duration') : undefined;
-      const result = await device().learn(defined({ action, duration }), asking);
+      const reason = givenLearning(action) === 'read' ? undefined : await reasonOf(RED, this, msg, def);
+      const result = await device().learn(defined({ action, duration, reason }), asking);
       const isNothing = !result.changed && result.action !== 'read';
       return { payload: result, outcome: isNothing ? 'unchanged' : 'success', text: summary(result) };
     });

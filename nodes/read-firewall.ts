@@ -24,6 +24,13 @@ const PARTS: ReadonlyMap<unknown, (state: State) => unknown> = new Map<unknown, 
   ['fleet', (state) => fleetStateOf(state, version())],
 ]);
 
+/** The properties that say which entries of the ledger are asked for, and what the engine calls them. */
+const FILTERS = [
+  ['since', 'since'],
+  ['by', 'source'],
+  ['concerning', 'service'],
+] as const;
+
 const NO_DOCUMENTS = { value: undefined };
 const isGiven = (type: unknown): boolean => type !== undefined && type !== 'str';
 
@@ -47,6 +54,16 @@ export = (RED: NodeAPI): void => {
     const device = useDevice(RED, this, def.device);
     let lastSent: string | undefined;
     /** What was asked for, and its status. */
+    /** Those filters that say something: an empty field is none. */
+    const filters = async (msg: NodeMessageInFlow): Promise<Record<string, unknown>> => {
+      const given: Record<string, unknown> = {};
+      for (const [property, filter] of FILTERS) {
+        const [value, type] = [def[property], def[`${property}Type`]];
+        if (value === undefined || (value === '' && !isGiven(type))) continue;
+        given[filter] = (await evaluate(RED, this, msg, { property, value, type })).value;
+      }
+      return given;
+    };
     const reading = async (msg: NodeMessageInFlow, asking: Asking): Promise<{ payload: unknown; text: string }> => {
       if (def.output === 'service') {
         const input = { property: 'service', value: def.service, type: def.serviceType };
@@ -55,9 +72,14 @@ export = (RED: NodeAPI): void => {
         const names = { service: shortNames(RED, [id]) };
         return { payload: open, text: open ? RED._('status.open', names) : RED._('status.closed', names) };
       }
+      if (def.output === 'history') {
+        const { entries, fault } = await device().history(await filters(msg), asking);
+        if (fault) this.warn(RED._('log.ledger', { seq: fault.seq, what: fault.what }));
+        return { payload: entries, text: RED._('status.history', { number: entries.length }) };
+      }
       const part = PARTS.get(def.output ?? 'state');
       if (!part) {
-        const what = say`output: must be state, services, rules, profile, findings, peers, service or fleet (got ${printable(def.output)}).`;
+        const what = say`output: must be state, services, rules, profile, findings, peers, history, service or fleet (got ${printable(def.output)}).`;
         throw new FirewallError('INVALID_INPUT', { what });
       }
       const input = { property: 'csaf', value: def.csaf, type: def.csafType };

@@ -70,3 +70,14 @@ function reason(cause: unknown): string {
   const message = (cause as { message?: unknown } | null)?.message ?? cause;
   return printable(String(message)).slice(1, -1);
 }
+
+/** Why something is asked for, as the node or its message says; undefined where neither does. @throws FirewallError INVALID_INPUT */
+export async function reasonOf(
+  RED: NodeAPI,
+  node: Node,
+  msg: NodeMessageInFlow,
+  { reason: value, reasonType: type }: Record<string, unknown>,
+): Promise<unknown> {
+  if (value === undefined) return undefined;
+  return (await evaluate(RED, node, msg, { property: 'reason', value, type })).value;
+}

@@ -13,7 +13,7 @@ import { isSameMoment } from '../firewall/same-moment';
 import { answerMessages, sourceOf } from './answer';
 import { type Device, openAgain, resumeDevice, useDevice } from './device';
 import { fromStored } from './migrate';
-import { asNumber, defined, evaluate } from './request';
+import { asNumber, defined, evaluate, reasonOf } from './request';
 import type { Outcome } from './status';
 import { translated } from './translated';
 
@@ -234,11 +234,12 @@ export = (RED: NodeAPI): void => {
       };
       const action = actionOf(await given('action'));
       const duration = def.duration === '' ? undefined : await given('duration');
+      const reason = action === 'status' ? undefined : await reasonOf(RED, this, msg, def);
       await begun;
       await register();
       answering += 1;
       try {
-        const request = defined({ id, action, duration: asNumber(duration) });
+        const request = defined({ id, action, duration: asNumber(duration), reason });
         const { schedule } = await device().override(request, asking);
         // Only if somebody else removed it meanwhile.
         if (!schedule) return { outcome: 'unchanged', text: RED._('status.unchanged') };

@@ -147,8 +147,10 @@ window.smartserverFirewall = {
     const prefix = node._def.category === 'config' ? 'node-config-input' : 'node-input';
     const form = $(`#${prefix}-name`).closest('.smartserver-firewall');
     const dialog = { node, prefix, form };
-    const { asButton, durationField, nameTypedInputs, nameUnits, showReasons } = window.smartserverFirewall;
+    const { asButton, durationField, dynamicTypes, nameTypedInputs, nameUnits, showReasons, typedInput } =
+      window.smartserverFirewall;
     for (const hidden of form.find('.smartserver-duration').toArray()) durationField(node, hidden);
+    if (form.find('#node-input-reasonType').length > 0) typedInput('reason', ['str', ...dynamicTypes]);
     for (const hint of form.find('.smartserver-hint').toArray()) {
       hint.id = `smartserver-hint-${hint.dataset.for}`;
       $(`#${prefix}-${hint.dataset.for}, #smartserver-${hint.dataset.for}-amount`).attr('aria-describedby', hint.id);

@@ -16,9 +16,9 @@ import { registryFor } from '../state/registry-for';
 import type { Snapshot } from '../state/snapshot';
 import { socketsOfNginx, testAside } from '../web/server';
 import { begin, finish } from './journal';
-import { enter } from './ledger';
+import { type Entered, enter } from './ledger';
 import { type Loads, load, removeTestChains, stop, textsOf } from './load';
-import { enterTakenBack, notPutBack, oldSite, putBack } from './recovery';
+import { notPutBack, oldSite, putBack } from './recovery';
 import { afterStart, beforeStart } from './start';
 import { startTimers } from './timers';
 import { follow, openBetween, reboot, refuseBusy } from './web-move';
@@ -50,7 +50,6 @@ export async function apply(settings: Settings, step: Step): Promise<{ kernel: K
     ...{ id, action: intent.action, reason: intent.reason, before, files, plan: step.plan },
     kernel: loads.present && textsOf(loads.present),
   });
-  let isEntered = false;
   try {
     await startTimers(settings, id, after.schedule);
     await begin(settings, checkpoint);
@@ -73,10 +72,13 @@ export async function apply(settings: Settings, step: Step): Promise<{ kernel: K
     if (starts) await afterStart(settings, before);
     if (intent.repairs) kernel = await removeTestChains(after, kernel);
     if (unit) await setUnit(unit.name, unit.to);
-    // What is in the ledger stands, whatever dies now: what is left to do is done by the next one.
-    warnings.push(...(await enterChange(settings, step, checkpoint)));
-    isEntered = true;
-    await finish(settings, checkpoint, after.schedule.pending?.id);
+    const entered = await enterChange(settings, step, checkpoint);
+    warnings.push(...entered.warnings);
+    await finish(settings, checkpoint, after.schedule.pending?.id).catch((error: Error) => {
+      if (!entered.isIn) throw error;
+      // What is in the ledger stands: the next request does what is left to do.
+      warnings.push(`The change is made, but not all that belongs to it could be written: ${error.message}.`);
+    });
     if (site && web?.reload === 'reboot') await reboot();
     return { kernel, warnings };
   } catch (error) {
@@ -84,7 +86,6 @@ export async function apply(settings: Settings, step: Step): Promise<{ kernel: K
       // Where even that cannot be read, nothing is known.
       throw stuck(error, second, await notPutBack(settings, checkpoint).catch(() => null));
     });
-    if (isEntered) await enterTakenBack(settings, checkpoint);
     return refused(error);
   }
 }
@@ -93,7 +94,7 @@ const enterChange = (
   settings: Settings,
   { intent: { by, action, reason }, before, after }: Step,
   { id, at }: Checkpoint,
-): Promise<readonly string[]> =>
+): Promise<Entered> =>
   enter(settings, (last) => [
     ...driftFrom(last, stateHash(before)),
     {

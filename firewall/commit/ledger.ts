@@ -16,20 +16,25 @@ import type { Settings } from '../messages';
 import { makeFolders, ownFile } from './journal';
 import { setAsideWhole } from './set-aside';
 
+export interface Entered {
+  /** It is in the ledger, for good. */
+  isIn: boolean;
+  warnings: readonly string[];
+}
+
 /**
  * Enters what has happened. Where the ledger cannot be understood it is set aside, and a new one begins.
  * @param happened gives it, by the last entry; null where there is none
- * @returns warnings
  */
 export async function enter(
   settings: Settings,
   happened: (last: Entry | null) => readonly Happened[],
-): Promise<readonly string[]> {
+): Promise<Entered> {
   try {
     const warnings: string[] = [];
     const tail = await toGoOnFrom(settings, warnings);
     const made = happened(tail?.last ?? null);
-    if (made.length === 0 && warnings.length === 0) return warnings;
+    if (made.length === 0 && warnings.length === 0) return { isIn: true, warnings };
     const moment = await readMoment();
     const contents = made.map(
       (one) =>
@@ -40,9 +45,12 @@ export async function enter(
       ? await goOn(settings, tail, contents)
       : await begin(settings, [(state) => contentOf(beginning(made, warnings), moment, state), ...contents]);
     logEntries(entries);
-    return warnings;
+    return { isIn: true, warnings };
   } catch (error) {
-    return [`What was done is not in the ledger ${ledgerOf(settings)}: ${messageOf(error)}.`];
+    return {
+      isIn: false,
+      warnings: [`What was done is not in the ledger ${ledgerOf(settings)}: ${messageOf(error)}.`],
+    };
   }
 }
 

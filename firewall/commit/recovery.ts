@@ -142,7 +142,7 @@ const stateFiles = (settings: Settings) =>
 export async function recover(settings: Settings): Promise<string[]> {
   const [journal, schedule, reported, learned] = await stateFiles(settings);
   // First, as what follows may enter something.
-  const said = typeof (await readHead(settings)) === 'string' ? [...(await enter(settings, () => []))] : [];
+  const said = typeof (await readHead(settings)) === 'string' ? [...(await enter(settings, () => [])).warnings] : [];
   if (schedule.flaw !== null) said.push(`${await setAside(settings, schedule)}. ${LOST.schedule}`);
   if (reported.flaw !== null) said.push(`${await setAside(settings, reported)}. ${LOST.reported}`);
   if (learned.flaw !== null) said.push(`${await setAside(settings, learned)}. ${LOST.learned}`);
@@ -184,16 +184,18 @@ async function isCommitted(settings: Settings, checkpoint: Checkpoint): Promise<
 }
 
 /** Enters that a change was taken back, once: where the last entry says so, it was entered before the recovery died. */
-export const enterTakenBack = (
+const enterTakenBack = async (
   settings: Settings,
   { id, at, action }: Checkpoint,
   note = '',
-): Promise<readonly string[]> =>
-  enter(settings, (last) =>
+): Promise<readonly string[]> => {
+  const { warnings } = await enter(settings, (last) =>
     last?.type === 'interrupted' && last.id === id && last.at === at
       ? []
       : [{ ...{ type: 'interrupted', source: { kind: 'unknown' }, action, id, at, note }, result: 'taken-back' }],
   );
+  return warnings;
+};
 
 /** What a damaged file may have held. */
 const LOST = {

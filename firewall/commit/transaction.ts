@@ -286,7 +286,7 @@ async function entered(
     await begin(settings, checkpoint);
     await writeNotice(settings, file);
     const { id, at } = checkpoint;
-    const warnings = await enter(settings, () => [{ ...happened, id, at }]);
+    const { warnings } = await enter(settings, () => [{ ...happened, id, at }]);
     await drop(settings);
     return warnings;
   } catch (error) {
@@ -306,7 +306,7 @@ export async function record(
   try {
     const lock = await startHolder(settings).take(RECORD_TIMEOUT_MS);
     try {
-      return [...(await recover(settings)), ...(await enter(settings, happened))];
+      return [...(await recover(settings)), ...(await enter(settings, happened)).warnings];
     } finally {
       await lock.release();
     }
