@@ -5,13 +5,15 @@
 import { chmod, lstat, mkdir, readFile, readlink, realpath, rmdir, stat, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { stopLooking } from '../firewall/commit/learning';
+import { record } from '../firewall/commit/transaction';
 import { FirewallError, notPermitted, say } from '../firewall/errors';
 import { asideOf, readText, removeIfThere, replace, swapIn, writeAside } from '../firewall/host/files';
 import { BOOT_UNIT_FILE, BOOT_UNIT_NAME, INSTALLED, NOT_TAKEN } from '../firewall/host/installed';
 import { run } from '../firewall/host/run';
 import { hasSystemd } from '../firewall/host/systemd';
-import type { AgentQuestion } from '../firewall/messages';
+import { type AgentQuestion, check, settings } from '../firewall/messages';
 import { printable } from '../firewall/printable';
+import { personHere } from './person';
 
 interface SetupOptions {
   user?: string;
@@ -53,7 +55,17 @@ export async function setup({ user, remove = false, dryRun = false }: SetupOptio
       remedy: say`Run it as root: sudo npx smartserver-firewall setup`,
     });
   }
-  return remove ? uninstall(dryRun) : install(user, dryRun);
+  const steps = await (remove ? uninstall(dryRun) : install(user, dryRun));
+  const changed = steps.filter(({ what }) => ['create', 'replace', 'link', 'remove'].includes(what));
+  if (!dryRun && changed.length > 0) await enterSetup(remove, changed);
+  return steps;
+}
+
+async function enterSetup(remove: boolean, changed: readonly SetupStep[]): Promise<void> {
+  const note = changed.map(({ what, path }) => `${what} ${path}`).join(', ');
+  const action = remove ? 'setup --remove' : 'setup';
+  const warnings = await record(check(settings, {}), () => [{ type: 'setup', source: personHere(), action, note }]);
+  for (const warning of warnings) process.stderr.write(`${warning}\n`);
 }
 
 async function install(user: string | undefined, dryRun: boolean): Promise<SetupStep[]> {

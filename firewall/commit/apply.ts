@@ -4,7 +4,7 @@ import { replace } from '../host/files';
 import type { Lock } from '../host/lock';
 import { setUnit } from '../host/systemd';
 import { differenceOf, stateHash } from '../ledger/differences';
-import { driftFrom, typeOf } from '../ledger/happened';
+import { typeOf } from '../ledger/happened';
 import type { By } from '../ledger/source';
 import type { Settings } from '../messages';
 import type { Checkpoint } from '../state/checkpoint';
@@ -15,6 +15,7 @@ import type { Plan } from '../state/plan';
 import { registryFor } from '../state/registry-for';
 import type { Snapshot } from '../state/snapshot';
 import { socketsOfNginx, testAside } from '../web/server';
+import { driftSince } from './drift';
 import { begin, finish } from './journal';
 import { type Entered, enter } from './ledger';
 import { type Loads, load, removeTestChains, stop, textsOf } from './load';
@@ -95,8 +96,8 @@ const enterChange = (
   { intent: { by, action, reason }, before, after }: Step,
   { id, at }: Checkpoint,
 ): Promise<Entered> =>
-  enter(settings, (last) => [
-    ...driftFrom(last, stateHash(before)),
+  enter(settings, async (last) => [
+    ...(await driftSince(settings, last, before)),
     {
       ...{ type: typeOf({ reason, action }), ...by, id, at, action, state: stateHash(after) },
       ...differenceOf(before, after, registryFor(settings, before)),

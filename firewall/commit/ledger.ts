@@ -28,12 +28,12 @@ export interface Entered {
  */
 export async function enter(
   settings: Settings,
-  happened: (last: Entry | null) => readonly Happened[],
+  happened: (last: Entry | null) => readonly Happened[] | Promise<readonly Happened[]>,
 ): Promise<Entered> {
   try {
     const warnings: string[] = [];
     const tail = await toGoOnFrom(settings, warnings);
-    const made = happened(tail?.last ?? null);
+    const made = await happened(tail?.last ?? null);
     if (made.length === 0 && warnings.length === 0) return { isIn: true, warnings };
     const moment = await readMoment();
     const contents = made.map(

@@ -5,7 +5,6 @@ import { readKernel } from '../host/kernel';
 import { type Holder, isLockBusy, type Lock, startHolder } from '../host/lock';
 import { ended, ufwProcesses } from '../host/processes';
 import { readSnapshot } from '../host/snapshot';
-import type { Entry } from '../ledger/entry';
 import type { Happened } from '../ledger/happened';
 import type { By } from '../ledger/source';
 import type { Settings } from '../messages';
@@ -299,10 +298,7 @@ async function entered(
  * Enters what has changed neither a file of ufw's nor the schedule. It waits for the lock only shortly: it is in nobody's way.
  * @returns warnings
  */
-export async function record(
-  settings: Settings,
-  happened: (last: Entry | null) => readonly Happened[],
-): Promise<readonly string[]> {
+export async function record(settings: Settings, happened: Parameters<typeof enter>[1]): Promise<readonly string[]> {
   try {
     const lock = await startHolder(settings).take(RECORD_TIMEOUT_MS);
     try {

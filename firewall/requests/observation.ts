@@ -19,6 +19,7 @@ import { ruleChanges } from '../state/rule-changes';
 import { isSameLease, type Lease, parseSchedule, type Schedule } from '../state/schedule';
 import type { Snapshot } from '../state/snapshot';
 import { yieldToEventLoop } from '../yield';
+import { enterDrift } from './drift';
 
 /** A reading of the firewall. */
 export interface Reading extends Pick<News, 'drift'> {
@@ -66,10 +67,11 @@ export async function observe(settings: Settings, { known }: NewsRequest, look: 
     reported === null ||
     ids.some((id) => !reported.ids.includes(id)) ||
     JSON.stringify(asked) !== JSON.stringify(reported.asked);
+  const drifted = await enterDrift(settings, snapshot);
   const unkept = isNew ? await writeReported(settings, { ids, asked }).then(() => [], notKept) : [];
   return {
     ...{ state, drift: unasked(drift, asked), changes, known: ids },
-    warnings: [...recovered, ...damaged, ...unkept],
+    warnings: [...recovered, ...damaged, ...drifted, ...unkept],
   };
 }
 

@@ -9,13 +9,14 @@ import type { Answers, ChangeResult, Repetition, ScheduleResult } from '../resul
 import { byOf } from './by';
 import { changeWebPorts } from './change-web-ports';
 import { confirm } from './confirm';
+import { enterDrift } from './drift';
 import { catchUp } from './due';
 import { history } from './history';
 import { learn } from './learn';
 import { observe } from './observation';
 import { isCarriedOut } from './order';
 import { knownTo } from './peers';
-import { currentState, read, repetition } from './read';
+import { read, repetition } from './read';
 import { listBackups, restore } from './restore';
 import { setProfile } from './set-profile';
 import { override, setSchedule, unschedule } from './standing';
@@ -34,10 +35,9 @@ const HANDLERS: Handlers = {
   news: (settings, { request }) => observe(settings, request, () => read(settings)),
   settle: async (settings, { source }) => {
     await resumeLooking(settings);
-    return {
-      ...(await catchUp(settings, source?.kind === 'boot' ? BY_BOOT : BY_TIMER)),
-      state: await currentState(settings),
-    };
+    const done = await catchUp(settings, source?.kind === 'boot' ? BY_BOOT : BY_TIMER);
+    const { snapshot, state } = await read(settings);
+    return { ...done, warnings: [...done.warnings, ...(await enterDrift(settings, snapshot))], state };
   },
   setProfile: changing(setProfile),
   toggleService: changing(toggleService),

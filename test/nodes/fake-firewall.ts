@@ -386,6 +386,7 @@ export class FakeFirewall implements Device {
     this.#reads += 1;
     const openness = (id: string): Openness => (this.#closed.has(id) ? 'closed' : 'open');
     return stateSchema.parse({
+      ledger: null,
       readAt: new Date(this.#reads * 1000).toISOString(),
       active: this.active,
       enabledAtBoot: true,
