@@ -6,6 +6,7 @@ import type {
   BackupReport,
   ChangeResult,
   Confirmation,
+  History,
   ScheduleResult,
   State,
   WatchEvent,
@@ -111,6 +112,10 @@ export class Engine {
   /** The answer to an operator's request. */
   fleet(envelope: unknown, limits?: Limits): Promise<FleetResult> {
     return this.call({ method: 'fleet', request: { envelope, limits } }) as Promise<FleetResult>;
+  }
+
+  history(request: unknown = {}): Promise<History> {
+    return this.call({ method: 'history', request }) as Promise<History>;
   }
 
   backups(): Promise<BackupReport[]> {

@@ -38,12 +38,11 @@ export async function assertEntriesAgree(device: Machine): Promise<Entry[]> {
     )
     .filter(({ id, at }) => !entries.some((one) => one.type === 'interrupted' && one.id === id && one.at === at))
     .map(({ id }) => id);
-  const files = (await device.exists(`${STATE}/backups`)) ? await device.ok('ls', `${STATE}/backups`) : '';
+  const files = (await device.exists(`${STATE}/backups`)) ? await device.ok('ls', '-tr', `${STATE}/backups`) : '';
   const backups = files
     .split('\n')
     .filter(Boolean)
-    .map((name) => name.replace(/\.json$/, ''))
-    .sort();
+    .map((name) => name.replace(/\.json$/, ''));
   assert.deepEqual(made, backups);
   return entries;
 }

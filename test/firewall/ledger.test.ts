@@ -1,0 +1,213 @@
+/** The ledger on a device: what is entered, by whom and why, and that it is in nobody's way. */
+import { strict as assert } from 'node:assert';
+import { beforeEach, describe, it } from 'mocha';
+import type { Entry } from '../../firewall/ledger/entry';
+import { Engine } from '../device/engine';
+import { useDevice, useFreshEngine, useShared } from '../device/suite';
+import { SEED } from '../seed';
+import { assertEntriesAgree, LEDGER, ledgerOf } from './ledger-of';
+import { everything, reset, STATE } from './stable';
+
+/** So many changes by several sources at once. */
+const CHANGES = Number(process.env.LEDGER_CHANGES ?? 24);
+
+describe('The ledger', function () {
+  this.timeout(1_800_000);
+  const device = useDevice();
+  const factory = useShared(() => everything(device));
+  beforeEach(async () => {
+    await reset(device, factory);
+    await device.ok('rm', '-f', '/run/smartserver-firewall.refusals');
+  });
+  const engine = useFreshEngine(device);
+
+  const history = (question: object = {}) => engine.history(question);
+  const last = async (): Promise<Entry> => (await ledgerOf(device)).slice(-1)[0] as Entry;
+
+  it('says of a change what it did, when and why, as the files and the result say', async () => {
+    const { id, added, removed } = await engine.toggleService({ action: 'close', reason: 'the visit is over' });
+    const entry = await last();
+    assert.deepEqual(
+      [entry.type, entry.category, entry.id, entry.action, entry.reason, entry.result, entry.services],
+      ['change', 'configuration-change', id, 'toggle-service close ssh', 'the visit is over', 'done', ['ssh']],
+    );
+    assert.deepEqual([entry.rules.added.length, entry.rules.removed.length], [added.length, removed.length]);
+    assert.match(entry.rules.removed.join(), /allow in tcp to port 22 \(ipv4\)/);
+    assert.ok(Math.abs(Date.parse(entry.at) - Date.now()) < 60_000);
+    const { head, fault } = await history();
+    assert.deepEqual([head, fault], [{ seq: entry.seq, hash: entry.hash }, null]);
+    assert.deepEqual((await engine.read()).ledger, head);
+    await assertEntriesAgree(device);
+  });
+
+  it('has nothing of what changes nothing: a dry run, a reading, the same once more', async () => {
+    await engine.toggleService({ action: 'close', reason: 'first' });
+    const before = await device.read(LEDGER);
+    await engine.toggleService({ action: 'close', reason: 'again' });
+    await engine.toggleService({ action: 'open', dryRun: true });
+    await assert.rejects(engine.setProfile({ profile: 'lockdown', dryRun: true, onlyTighten: 'x' as never }));
+    await engine.read();
+    assert.equal(await device.read(LEDGER), before);
+  });
+
+  it('has each kind of event: confirmed, gone back, ended, restored, drifted', async () => {
+    const first = await engine.toggleService({ service: 'mqtt', action: 'close', confirmWithin: 600 });
+    await engine.confirm({ id: first.id, reason: 'it works' });
+    assert.deepEqual(
+      [(await last()).type, (await last()).id, (await last()).reason],
+      ['confirmation', first.id, 'it works'],
+    );
+    await engine.toggleService({ service: 'ssh', action: 'close', confirmWithin: 600 });
+    await engine.clock.advance(601);
+    await engine.read();
+    assert.deepEqual([(await last()).type, (await last()).source.kind], ['reversal', 'timer']);
+    await engine.toggleService({ service: '9100/tcp', action: 'open', duration: 600 });
+    await engine.clock.advance(601);
+    await engine.read();
+    assert.deepEqual([(await last()).type, (await last()).source.kind], ['lease-end', 'timer']);
+    await engine.toggleService({ service: '9200/tcp', action: 'open' });
+    await engine.restore({ action: 'undo', reason: 'not needed' });
+    assert.deepEqual([(await last()).type, (await last()).reason], ['restore', 'not needed']);
+    await device.ufw('allow', '9999/tcp');
+    await engine.toggleService({ action: 'close' });
+    const [drift, change] = (await ledgerOf(device)).slice(-2) as [Entry, Entry];
+    assert.deepEqual([drift.type, drift.source.kind, change.type], ['drift', 'unknown', 'change']);
+    assert.match(drift.rules.added.join(), /allow in tcp to port 9999 \(ipv4\)/);
+    assert.deepEqual(
+      change.rules.added.filter((rule) => /9999/.test(rule)),
+      [],
+    );
+    await assertEntriesAgree(device);
+  });
+
+  it('tells in its drift what was changed by hand while nobody changed anything through this package', async () => {
+    await engine.toggleService({ action: 'close' });
+    await device.ufw('allow', '9999/tcp');
+    await engine.resume();
+    assert.deepEqual([(await last()).type, (await last()).services], ['drift', []]);
+    const before = await device.read(LEDGER);
+    await engine.resume();
+    assert.equal(await device.read(LEDGER), before);
+  });
+
+  it('has what was refused, and so little of a flood that nothing is cut for it', async () => {
+    await assert.rejects(engine.toggleService({ service: 'https', action: 'close', reason: 'by mistake' }), {
+      code: 'LOCKOUT',
+    });
+    const entry = await last();
+    assert.deepEqual([entry.type, entry.result, entry.reason], ['refusal', 'LOCKOUT', 'by mistake']);
+    const size = (await device.stat(LEDGER)).size;
+    for (let time = 0; time < 25; time++) {
+      await assert.rejects(engine.toggleService({ service: 'https', action: 'close', reason: `${time}` }), {
+        code: 'LOCKOUT',
+      });
+    }
+    assert.equal((await device.stat(LEDGER)).size, size);
+    await engine.clock.advance(601);
+    await assert.rejects(engine.toggleService({ service: 'https', action: 'close' }), { code: 'LOCKOUT' });
+    assert.deepEqual([(await last()).type, (await last()).repeated], ['refusal', 25]);
+    // Others, each another: a bound holds for all of them.
+    await device.ok('rm', '-f', '/run/smartserver-firewall.refusals');
+    const count = (await ledgerOf(device)).length;
+    for (let time = 0; time < 30; time++) {
+      const order = { id: `r${time}`, issued: '2020-01-01T00:00:00Z', expires: '2020-01-02T00:00:00Z' };
+      await engine.fleet({ ...order, action: 'set-profile', request: { profile: 'enhanced' } });
+    }
+    assert.ok((await ledgerOf(device)).length - count <= 12);
+  });
+
+  it('keeps a reason on one line that shows what is in it, and refuses what is none', async () => {
+    const reason = 'gas\nalarm \u202Eevil\u0007 <script>alert(1)</script> "=1+1"';
+    await engine.toggleService({ action: 'close', reason });
+    assert.equal((await last()).reason, 'gas?alarm ?evil? <script>alert(1)</script> "=1+1"');
+    const before = await everything(device);
+    for (const wrong of ['x'.repeat(501), 'x'.repeat(10_000_000), {}, [], null, { type: 'Buffer', data: [1] }]) {
+      await assert.rejects(engine.toggleService({ action: 'open', reason: wrong as never }), {
+        code: 'INVALID_INPUT',
+        message: /reason/,
+      });
+    }
+    assert.deepEqual(await everything(device), before);
+    await engine.toggleService({ action: 'open', reason: 17 as never });
+    assert.equal((await last()).reason, '17');
+  });
+
+  it('goes on with a clock that went backwards', async () => {
+    await engine.toggleService({ action: 'close' });
+    await engine.clock.setWall(Date.now() / 1000 - 86_400);
+    await engine.toggleService({ action: 'open' });
+    await engine.setProfile({ profile: 'lockdown' });
+    assert.equal((await history()).fault, null);
+    await ledgerOf(device);
+  });
+
+  it('finishes what a power cut left of a line, and loses nothing', async () => {
+    await engine.toggleService({ action: 'close' });
+    const whole = await device.read(LEDGER);
+    await device.write(LEDGER, `${whole}{"seq":99,"at":"2026`, 0o600);
+    assert.deepEqual([(await history()).fault, (await engine.read()).leftovers], [null, []]);
+    const { warnings } = await engine.toggleService({ action: 'open' });
+    assert.deepEqual([warnings, (await last()).seq], [[], whole.split('\n').length - 1]);
+    assert.ok(
+      (await device.read(LEDGER)).split('\n').slice(1).join('\n').startsWith(whole.split('\n').slice(1).join('\n')),
+    );
+  });
+
+  it('is cut before it is too large, says what was dropped, and the chain goes on', async () => {
+    await engine.toggleService({ action: 'close' });
+    // As large as many changes make it, by entries of the package's own.
+    await device.ok(device.node, device.inside(`${__dirname}/long-ledger.js`), STATE, '1000000');
+    for (let round = 0; round < 40; round++) await engine.toggleService({ action: 'toggle', reason: 'x'.repeat(500) });
+    const first = await history();
+    assert.equal(first.fault, null);
+    assert.ok(first.entries.some(({ type, cut }) => type === 'cut' && cut?.dropped === 0));
+    await device.ok(device.node, device.inside(`${__dirname}/long-ledger.js`), STATE, '1000000');
+    for (let round = 0; round < 40; round++) await engine.toggleService({ action: 'toggle', reason: 'x'.repeat(500) });
+    const { fault, entries } = await history();
+    assert.equal(fault, null);
+    const [oldest, newest] = [entries[entries.length - 1] as Entry, entries[0] as Entry];
+    assert.ok(oldest.seq > 1 && oldest.type === 'cut');
+    assert.equal(entries.length, newest.seq - oldest.seq + 1);
+    const dropped = entries.find(({ type, cut }) => type === 'cut' && (cut?.dropped ?? 0) > 0);
+    assert.deepEqual([dropped?.cut?.dropped, dropped?.cut?.first], [oldest.seq - 1, oldest.seq]);
+  });
+
+  it('is in nobody’s way: on a full disk a lockdown goes through', async () => {
+    await engine.toggleService({ action: 'close' });
+    await device
+      .ok('chattr', '+i', LEDGER)
+      .catch(() => device.ok('rm', LEDGER).then(() => device.ok('mkdir', `${LEDGER}`)));
+    const { changed, state } = await engine.setProfile({ profile: 'lockdown' });
+    assert.deepEqual([changed, state.profile.name], [true, 'lockdown']);
+    await device.ok('chattr', '-i', LEDGER).catch(() => undefined);
+  });
+
+  it(`has each of ${CHANGES} changes by several at once, once, in the order of the commits (from seed ${SEED})`, async () => {
+    const other = await Engine.start(device);
+    const cli = async (round: number): Promise<void> => {
+      const settings = ['undo', '--reason', `console ${round}`];
+      await device.run([device.node, device.inside(`${__dirname}/../../agent/smartserver-firewall.js`), ...settings]);
+    };
+    let made = 0;
+    const work = async (by: Engine, service: string): Promise<void> => {
+      for (let round = 0; round < CHANGES / 3; round++) {
+        const { changed } = await by.toggleService({ service, action: round % 2 ? 'close' : 'open', reason: service });
+        if (changed) made++;
+      }
+    };
+    const console = async (): Promise<void> => {
+      for (let round = 0; round < CHANGES / 6; round++) await cli(round);
+    };
+    await Promise.all([work(engine, '9101/tcp'), work(other, '9102/tcp'), console()]);
+    await engine.toggleService({ service: '9103/tcp', action: 'open', duration: 600 });
+    await engine.clock.advance(601);
+    await engine.read();
+    await other.stop();
+    const ids = (await ledgerOf(device)).filter(({ type }) => ['change', 'restore', 'lease-end'].includes(type));
+    assert.ok(ids.length >= made, `${ids.length} of ${made}`);
+    await assertEntriesAgree(device);
+    assert.equal((await history()).fault, null);
+    const kinds = new Set((await ledgerOf(device)).map(({ source }) => source.kind));
+    assert.ok(kinds.has('timer') && kinds.has('console'), [...kinds].join());
+  });
+});
