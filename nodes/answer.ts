@@ -57,7 +57,11 @@ const LONGEST_NAME = 100;
 /** A node as the ledger names it. */
 export function sourceOf(RED: NodeAPI, node: Node): NonNullable<Asking['source']> {
   const short = (name: unknown): string => (typeof name === 'string' ? name.slice(0, LONGEST_NAME) : '');
-  const flowName = RED.util.evaluateNodeProperty('NR_FLOW_NAME', 'env', node, {} as NodeMessage);
+  let flowName: unknown = '';
+  // With a call back it does not throw; it makes the call before it returns.
+  RED.util.evaluateNodeProperty('NR_FLOW_NAME', 'env', node, {} as NodeMessage, (_, value) => {
+    flowName = value;
+  });
   return { kind: 'flow', flow: short(node.z), flowName: short(flowName), node: short(node.id), name: short(node.name) };
 }
 
