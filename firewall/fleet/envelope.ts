@@ -67,7 +67,7 @@ const action = z.discriminatedUnion('action', [
     }),
   }),
   z.strictObject({ ...common, action: z.literal('change-web-ports'), request: changeWebPortsRequest }),
-  z.strictObject({ ...common, action: z.literal('confirm-change'), request: z.required(confirmRequest) }),
+  z.strictObject({ ...common, action: z.literal('confirm-change'), request: z.required(confirmRequest, { id: true }) }),
   z.strictObject({
     ...common,
     action: z.literal('restore-firewall'),

@@ -31,7 +31,9 @@ const PLANT = {
   version: 1,
 };
 
+const REASON = { reason: 'why', reasonType: 'msg' };
 const OPTIONS = {
+  ...REASON,
   ...{ confirmWithin: '90', cutConnections: true, onlyTighten: true, dryRun: true, force: true, keepPeers: true },
   version: 1,
 };
@@ -39,7 +41,8 @@ const OPTIONS = {
 const UNUSUAL = [
   {
     ...{ type: 'read-firewall', output: 'service', service: 'who', serviceType: 'flow', onlyChanges: true },
-    ...{ csaf: 'documents', csafType: 'msg', version: 1 },
+    ...{ csaf: 'documents', csafType: 'msg', since: 'from', sinceType: 'msg', by: 'who', byType: 'flow' },
+    ...{ concerning: 'about', concerningType: 'global', version: 1 },
   },
   {
     type: 'set-profile',
@@ -83,17 +86,26 @@ const UNUSUAL = [
       actionType: 'flow',
       duration: 'seconds',
       durationType: 'msg',
+      ...REASON,
       version: 1,
     },
   },
-  { type: 'confirm-change', version: 1 },
+  { type: 'confirm-change', ...REASON, version: 1 },
   { type: 'restore-firewall', action: 'restore', backup: 'id', backupType: 'msg', ...OPTIONS },
   {
     ...{ type: 'watch-firewall', changes: false, drift: false, webPorts: false, blocked: true, pending: false },
     ...{ reverted: false, leaseEnded: false, blockedEvery: '5', version: 1 },
   },
   { type: 'fleet-request', onlyTighten: true, version: 1 },
-  { type: 'learn-peers', action: 'wanted', actionType: 'flow', duration: 'days', durationType: 'msg', version: 1 },
+  {
+    type: 'learn-peers',
+    action: 'wanted',
+    actionType: 'flow',
+    duration: 'days',
+    durationType: 'msg',
+    ...REASON,
+    version: 1,
+  },
 ].map((node, at) => ({
   ...{ id: `unusual${at}`, z: 'tab', x: 200, y: 80 + at * 60, wires: [[]], name: `no. ${at}`, device: PLANT.id },
   ...node,
