@@ -60,7 +60,7 @@ describe('The imports of the tree', () => {
   });
 
   it('lead from nothing that decides to the machine, nor to what writes', () => {
-    const pure = /^firewall\/(state|rules|verdicts|services|plan|calendar|peers)\//;
+    const pure = /^firewall\/(state|rules|verdicts|services|plan|calendar|peers|ledger)\//;
     const acting = /^firewall\/(host|commit|requests|watch|fleet)\/|^firewall\/(web\/server|firewall|queue|sudo)\.ts$/;
     assert.deepEqual(forbidden(pure, acting), []);
   });
@@ -90,7 +90,7 @@ describe('The imports of the tree', () => {
   it('lead from pure code to no file, process or network of Node.js', () => {
     const acting = /'node:(fs|fs\/promises|child_process|net|http|https|dgram|os)'|'execa'/;
     const found = [...imports.keys()]
-      .filter((path) => /^firewall\/(state|rules|verdicts|services|plan|calendar|peers)\//.test(path))
+      .filter((path) => /^firewall\/(state|rules|verdicts|services|plan|calendar|peers|ledger)\//.test(path))
       .filter((path) =>
         readFileSync(join(ROOT, path), 'utf8')
           .replace(/import \{ isIP[^}]*\} from 'node:net';/, '')

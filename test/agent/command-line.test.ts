@@ -3,9 +3,10 @@ import { strict as assert } from 'node:assert';
 import { join, resolve } from 'node:path';
 import { beforeEach, describe, it } from 'mocha';
 import { check } from '../../firewall/messages';
-import { backupReport, changeResult, state } from '../../firewall/results';
+import { backupReport, changeResult, history, state } from '../../firewall/results';
 import { Engine } from '../device/engine';
 import { useDevice, useEngine, useShared } from '../device/suite';
+import { LEDGER } from '../firewall/ledger-of';
 import { everything, reset } from '../firewall/stable';
 
 const PROGRAM = join(resolve(__dirname, '..', '..'), 'agent', 'smartserver-firewall.js');
@@ -55,6 +56,31 @@ describe('The command line', function () {
     assert.equal(check(changeResult, JSON.parse((await command('--json', 'undo')).stdout)).changed, true);
     assert.equal((await command('restore', id)).code, 0);
     assert.deepEqual(await everything(device), factory);
+  });
+
+  it('tells the history in words, as JSON and as CSV that no spreadsheet calculates, and verifies it', async () => {
+    await engine.toggleService({ action: 'close', reason: '=HYPERLINK("http://evil")' });
+    await command('undo', '--reason', 'not\nneeded');
+    const { stdout } = await command('history');
+    assert.match(stdout, /^2.*Z {2}#3 restore: undo toggle-service close ssh, by console \w+: not\?needed$/m);
+    assert.match(stdout, /^ {2}\+ allow in tcp to port 22 \(ipv4\)$/m);
+    const { entries, fault } = check(history, JSON.parse((await command('--json', 'history')).stdout));
+    assert.deepEqual([entries.map(({ seq }) => seq), fault], [[3, 2, 1], null]);
+    const [head = '', , second = ''] = (await command('history', '--csv')).stdout.split('\n');
+    assert.deepEqual([head.split(',')[0], second.includes(`,"'=HYPERLINK(""http://evil"")",`)], ['seq', true]);
+    const only = async (...args: string[]) =>
+      check(history, JSON.parse((await command('--json', 'history', ...args)).stdout)).entries.map(({ seq }) => seq);
+    assert.deepEqual(await only('--source', 'console'), [3]);
+    assert.deepEqual(await only('--service', 'ssh'), [3, 2]);
+    assert.deepEqual(await only('--since', '1 h', '--service', 'mqtt'), []);
+    assert.match((await command('history', '--since', 'soon')).stderr, /^INVALID_INPUT: since: must be a time like/);
+    const whole = await command('history', '--verify');
+    assert.deepEqual([whole.code, /^The ledger is whole: 3 entries/.test(whole.stdout)], [0, true]);
+    const text = await device.read(LEDGER);
+    await device.write(LEDGER, text.replace('HYPERLINK', 'HYPERLINX'), 0o600);
+    const altered = await command('history', '--verify');
+    assert.equal(altered.code, 1);
+    assert.match(altered.stdout, /entry 2 \(.*ledger\.jsonl, line 3\): it is not what it was when it was entered/);
   });
 
   it('lists a damaged backup as such, and says that a file of its own is damaged', async () => {

@@ -113,6 +113,27 @@ describe('the example', function () {
     );
   });
 
+  it('daily-history posts what was done in the last day, by whom, and says where an address is missing', async () => {
+    const got = '/run/history-got.json';
+    const server = `require('http').createServer((asked, answer) => {
+      const file = require('fs').createWriteStream('${got}.part');
+      asked.pipe(file).on('finish', () => { require('fs').renameSync('${got}.part', '${got}'); answer.end(); });
+    }).listen(18999)`;
+    const receiver = await desk.device.spawn([desk.device.node, '-e', server]);
+    const engine = await Engine.start(desk.device);
+    await engine.toggleService({ service: '9100/tcp', action: 'open', reason: 'a visit' });
+    await engine.stop();
+    await start('daily-history');
+    assert.match(await run('Every day at 0:05', 'Error'), /HISTORY_URL is empty/);
+    await desk.editor.page.evaluate(`(${fillIn})('1ed6e70a00000001', { HISTORY_URL: 'http://127.0.0.1:18999/' })`);
+    await desk.editor.page.keyboard.press('Control+d');
+    await desk.editor.page.waitForFunction('!RED.nodes.dirty()');
+    assert.match(await run('Every day at 0:05', 'Answer'), /200/);
+    const { entries } = JSON.parse(await desk.device.read(got));
+    assert.deepEqual([entries[0].reason, entries[0].services, entries[0].type], ['a visit', [], 'change']);
+    receiver.kill('SIGKILL');
+  });
+
   it('learn-who-talks reports who is new, and what keeps it from learning', async () => {
     // As it was learned on this device before.
     const line = 'in 1628/udp 192.0.2.77 eth0 1795794282 1795794290 3 1 0000100 000000000000000100000000';
