@@ -1,9 +1,12 @@
 /** `setup` on a device with systemd and sudo: what it installs, what it refuses, and who may do what with it. */
 import { strict as assert } from 'node:assert';
 import { beforeEach, it } from 'mocha';
+import type { Entry } from '../../firewall/ledger/entry';
 import { Engine } from '../device/engine';
 import { describeAsRoot, useSystemdDevice } from '../device/systemd/suite';
+import { ledgerOf } from '../firewall/ledger-of';
 import { everything } from '../firewall/stable';
+import { until } from '../firewall/until';
 import { AGENT, askAgent, COMMAND, packaged, requestOf, setUp } from './as-apollo';
 
 const INSTALLED = '/usr/lib/smartserver-firewall';
@@ -58,6 +61,37 @@ describeAsRoot('setup', function () {
       (await device.run(['systemctl', 'is-enabled', '-q', 'smartserver-firewall.service'])).code !== 0,
       true,
     );
+  });
+
+  it('is in the ledger, and so is who asks through it; the system’s journal has each entry, field by field', async () => {
+    await setUp(device);
+    const { type, source, note } = (await ledgerOf(device)).slice(-1)[0] as Entry;
+    assert.deepEqual([type, source.kind, /create .*\/agent/.test(note)], ['setup', 'console', true]);
+    const from = async (claimed: object): Promise<Entry> => {
+      const { call, ...rest } = JSON.parse(requestOf('toggleService', { action: 'toggle', reason: 'an\ninspection' }));
+      const { stdout } = await askAgent(device, JSON.stringify({ ...rest, call: { ...call, source: claimed } }));
+      assert.equal(JSON.parse(stdout).error, undefined, stdout);
+      return (await ledgerOf(device)).slice(-1)[0] as Entry;
+    };
+    const flow = { kind: 'flow', flow: 'f1', flowName: 'Night', node: 'n1', name: 'close \u202E\nPRIORITY=0' };
+    const entry = await from(flow);
+    assert.deepEqual(entry.source, { ...flow, name: 'close ??PRIORITY=0' });
+    // Who sits at a terminal is whom sudo knows.
+    assert.deepEqual((await from({ kind: 'console', user: 'root', tty: '' })).source, {
+      ...{ kind: 'console', user: 'apollo', tty: '' },
+    });
+    const { call } = JSON.parse(requestOf('toggleService', {}));
+    const forged = JSON.stringify({ settings: {}, call: { ...call, source: { kind: 'timer' } } });
+    assert.equal(JSON.parse((await askAgent(device, forged)).stdout).error.code, 'INVALID_INPUT');
+    await until(async () => {
+      const logged = await device.ok('journalctl', '-o', 'json', `FIREWALL_SEQ=${entry.seq}`);
+      const [fields = {}] = logged
+        .split('\n')
+        .filter(Boolean)
+        .map((line) => JSON.parse(line));
+      const expected = { FIREWALL_HASH: entry.hash, FIREWALL_REASON: 'an?inspection', PRIORITY: '5' };
+      return Object.entries(expected).every(([name, value]) => fields[name] === value);
+    });
   });
 
   it('lets its user send requests, and nothing else', async () => {
