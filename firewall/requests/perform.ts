@@ -63,7 +63,8 @@ export function perform<M extends Method>(settings: Settings, call: Call<M>): Pr
   const action = actionOf(call as Call);
   if (action === null) return answer;
   return answer.catch(async (error) => {
-    await enterRefusal(settings, byOf(call as Call), action, error);
+    // Why it was refused is to be said whatever becomes of the entry.
+    await enterRefusal(settings, byOf(call as Call), action, error).catch(() => undefined);
     throw error;
   });
 }

@@ -172,6 +172,33 @@ describe('The ledger', function () {
     assert.deepEqual([dropped?.cut?.dropped, dropped?.cut?.first], [oldest.seq - 1, oldest.seq]);
   });
 
+  it('is whole whenever the one dies who cuts it', async () => {
+    await engine.toggleService({ action: 'close' });
+    const program = [device.node, '-r', device.inside(`${__dirname}/../device/steps.js`)];
+    const fill = [device.inside(`${__dirname}/long-ledger.js`), STATE];
+    await device.ok(device.node, ...fill, '1030000');
+    await device.ok('cp', '-a', STATE, '/run/nearly-full');
+    const count = (await history()).entries.length;
+    const outcomes = { before: 0, cut: 0 };
+    for (let step = 1; ; step++) {
+      const env = { STEP: String(step), STEP_ACTION: 'kill' };
+      const { code } = await device.run([...program, ...fill], { env });
+      const { fault, entries } = await history();
+      assert.deepEqual([fault, (await engine.read()).leftovers], [null, []], `at step ${step}`);
+      const isCut = entries[entries.length - 1]?.seq === 1 && entries.length > count;
+      outcomes[isCut ? 'cut' : 'before']++;
+      // The next one goes on, whatever was left.
+      await device.ok(device.node, ...fill);
+      const next = await history();
+      assert.equal(next.fault, null, `after step ${step}`);
+      assert.ok((next.entries[0] as Entry).seq > count, `after step ${step}`);
+      await device.ok('sh', '-c', `rm -rf ${STATE} && cp -a /run/nearly-full ${STATE}`);
+      if (code === 0) break;
+    }
+    assert.ok(outcomes.before > 5 && outcomes.cut > 0, JSON.stringify(outcomes));
+    await device.remove('/run/nearly-full');
+  });
+
   it('is in nobody’s way: on a full disk a lockdown goes through', async () => {
     await engine.toggleService({ action: 'close' });
     await device

@@ -1,16 +1,20 @@
-/** Makes the ledger in a folder so many bytes long, by the package's own code: `node long-ledger.js FOLDER BYTES`. */
+/** Makes the ledger in a folder so many bytes long, or longer by 20 entries, by the package's own code: `node long-ledger.js FOLDER [BYTES]`. */
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { enter } from '../../firewall/commit/ledger';
 import type { Happened } from '../../firewall/ledger/happened';
 import { check, settings } from '../../firewall/messages';
 
-const [, , stateDir = '', bytes = '0'] = process.argv;
+const [, , stateDir = '', bytes] = process.argv;
 
 async function fill(): Promise<void> {
   const place = check(settings, { stateDir });
   const one: Happened = { type: 'learning', source: { kind: 'timer' }, action: 'x'.repeat(300), note: 'x'.repeat(500) };
-  while (statSync(join(stateDir, 'ledger.jsonl')).size < Number(bytes)) {
+  for (
+    let isFirst = true;
+    bytes ? statSync(join(stateDir, 'ledger.jsonl')).size < Number(bytes) : isFirst;
+    isFirst = false
+  ) {
     const { warnings } = await enter(place, () => Array(20).fill(one));
     if (warnings.length > 0) throw new Error(warnings.join());
   }
