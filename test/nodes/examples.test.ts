@@ -86,6 +86,45 @@ describe('the example', () => {
     assert.match(page.payload, /Page 2 of 40/);
   });
 
+  it('fleet-operator notices a ledger that was cut or rewritten, and no other', async () => {
+    await startExample('fleet-operator');
+    const hash = (digit: string): string => digit.repeat(64);
+    const say = (name: string, ledger: unknown) =>
+      named('States').send({
+        topic: `smartserver/device/${name}/firewall/state`,
+        payload: JSON.stringify({ online: true, profile: 'enhanced', ledger }),
+      });
+    const histories: Record<string, unknown[]> = {
+      whole: [null, { seq: 5, hash: hash('a') }, { seq: 5, hash: hash('a') }, { seq: 9, hash: hash('b') }],
+      older: [undefined, { seq: 5, hash: hash('a') }],
+      cut: [
+        { seq: 5, hash: hash('a') },
+        { seq: 4, hash: hash('b') },
+      ],
+      rewritten: [
+        { seq: 5, hash: hash('a') },
+        { seq: 5, hash: hash('b') },
+        { seq: 6, hash: hash('c') },
+      ],
+      removed: [{ seq: 5, hash: hash('a') }, null],
+      nonsense: [
+        { seq: 5, hash: hash('a') },
+        { seq: '6', hash: '<b>' },
+      ],
+    };
+    for (const [name, heads] of Object.entries(histories)) for (const head of heads) say(name, head);
+    const { payload } = await follow('GET /fleet.json', 'to a program', { req: { path: '/fleet.json' }, payload: {} });
+    const cut = payload.devices.filter(({ why }: { why: string }) =>
+      /its ledger was cut or rewritten: entry 5/.test(why),
+    );
+    assert.deepEqual(cut.map(({ name, status }: { name: string; status: string }) => `${name} ${status}`).sort(), [
+      'cut failed',
+      'nonsense failed',
+      'removed failed',
+      'rewritten failed',
+    ]);
+  });
+
   it('fleet-operator issues each request after the one before, whatever its clock', async () => {
     await startExample('fleet-operator');
     const ahead = {
