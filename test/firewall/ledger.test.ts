@@ -176,7 +176,7 @@ describe('The ledger', function () {
     await engine.toggleService({ action: 'close' });
     const program = [device.node, '-r', device.inside(`${__dirname}/../device/steps.js`)];
     const fill = [device.inside(`${__dirname}/long-ledger.js`), STATE];
-    await device.ok(device.node, ...fill, '1030000');
+    await device.ok(device.node, ...fill, '1000000');
     await device.ok('cp', '-a', STATE, '/run/nearly-full');
     const count = (await history()).entries.length;
     const outcomes = { before: 0, cut: 0 };
@@ -215,11 +215,12 @@ describe('The ledger', function () {
       const settings = ['undo', '--reason', `console ${round}`];
       await device.run([device.node, device.inside(`${__dirname}/../../agent/smartserver-firewall.js`), ...settings]);
     };
-    let made = 0;
+    const made: string[] = [];
     const work = async (by: Engine, service: string): Promise<void> => {
       for (let round = 0; round < CHANGES / 3; round++) {
-        const { changed } = await by.toggleService({ service, action: round % 2 ? 'close' : 'open', reason: service });
-        if (changed) made++;
+        const action = round % 2 ? 'close' : 'open';
+        const { changed, id } = await by.toggleService({ service, action, reason: service });
+        if (changed) made.push(id);
       }
     };
     const console = async (): Promise<void> => {
@@ -231,7 +232,13 @@ describe('The ledger', function () {
     await engine.read();
     await other.stop();
     const ids = (await ledgerOf(device)).filter(({ type }) => ['change', 'restore', 'lease-end'].includes(type));
-    assert.ok(ids.length >= made, `${ids.length} of ${made}`);
+    const entered = ids.map(({ id }) => id);
+    assert.deepEqual(entered.length, new Set(entered).size);
+    assert.deepEqual(
+      made.filter((id) => !entered.includes(id)),
+      [],
+    );
+    assert.ok(made.length > CHANGES / 3, `${made.length}`);
     await assertEntriesAgree(device);
     assert.equal((await history()).fault, null);
     const kinds = new Set((await ledgerOf(device)).map(({ source }) => source.kind));

@@ -117,12 +117,8 @@ describe('the example', () => {
     const cut = payload.devices.filter(({ why }: { why: string }) =>
       /its ledger was cut or rewritten: entry 5/.test(why),
     );
-    assert.deepEqual(cut.map(({ name, status }: { name: string; status: string }) => `${name} ${status}`).sort(), [
-      'cut failed',
-      'nonsense failed',
-      'removed failed',
-      'rewritten failed',
-    ]);
+    const noticed = cut.map(({ name, status }: { name: string; status: string }) => `${name} ${status}`);
+    assert.equal(String(noticed.sort()), 'cut failed,nonsense failed,removed failed,rewritten failed');
   });
 
   it('fleet-operator issues each request after the one before, whatever its clock', async () => {
