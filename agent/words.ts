@@ -48,10 +48,10 @@ export function changeLines({ action, changed, added, removed, backup, warnings 
 
 export function backupLines(backups: readonly BackupReport[]): string[] {
   if (backups.length === 0) return ['There is no backup: nothing has been changed yet.'];
-  return backups.map(({ id, at, action, reason, rules, damaged }) => {
+  return backups.map(({ id, at, action, reason, rules, place, damaged }) => {
     if (damaged) return `${id}  ${at}  damaged, cannot be restored: ${damaged}`;
     const why = reason === 'requested' ? '' : ` (${reason})`;
-    return `${id}  ${at}  ${rules} rules, before: ${printable(action).slice(1, -1)}${why}`;
+    return `${id}  ${at}  ${place.padEnd(7)}  ${rules} rules, before: ${printable(action).slice(1, -1)}${why}`;
   });
 }
 

@@ -105,6 +105,7 @@ const LACKING = {
   service: { decidedBy: { in: [], out: [] }, undecided: [], risk: '' },
   lastRequest: { key: null },
   state: { findings: [], schedules: [], peers: null, learning: null, ledger: null },
+  backup: { place: 'request' },
   confirmation: { warnings: [] },
   result: { impact: [], stillOpen: [], openToAll: [], lease: null },
 };
@@ -119,6 +120,7 @@ export function completed(answer: unknown, { operatorKeys }: Settings, unknown: 
     ...(isValues(state.lastRequest) ? { lastRequest: { ...LACKING.lastRequest, ...state.lastRequest } } : {}),
     services: services.map((one) => (isValues(one) ? { ...LACKING.service, ...one } : one)),
   });
+  if (Array.isArray(answer)) return answer.map((one) => (isValues(one) ? { ...LACKING.backup, ...one } : one));
   if (!isValues(answer)) return answer;
   if (Array.isArray(answer.services)) return ofState(answer, answer.services);
   const { state } = answer;

@@ -209,6 +209,13 @@ export const state = z.strictObject({
 });
 export type State = z.infer<typeof state>;
 
+/**
+ * Where a backup is kept: `factory`, the first that was ever made; `day`, the first of a day (UTC), so the last state of the
+ * days before; `request`, what somebody asked for; `timer`, leases, schedules and what was not confirmed.
+ */
+export const backupPlace = z.enum(['factory', 'day', 'request', 'timer']);
+export type BackupPlace = z.infer<typeof backupPlace>;
+
 /** One backup: the state before a change. */
 export const backupReport = z.strictObject({
   id: z.string(),
@@ -220,7 +227,8 @@ export const backupReport = z.strictObject({
   reason,
   /** How many rules there were. */
   rules: z.int(),
-  /** Why nothing can be restored from it; left out where something can. Then all but `id` and `at` is not known. */
+  place: backupPlace,
+  /** Why nothing can be restored from it; left out where something can. Then all but `id`, `at` and `place` is not known. */
   damaged: z.string().optional(),
 });
 export type BackupReport = z.infer<typeof backupReport>;
@@ -437,6 +445,33 @@ export const history = z.strictObject({
 });
 export type History = z.infer<typeof history>;
 
+/** What an auditor takes: the state, its history, and what it was read from. */
+export const evidence = z.strictObject({
+  state,
+  /** In which directions each service talks, by its id. */
+  directions: z.record(z.string(), z.array(direction)),
+  history: z.strictObject({
+    ...history.shape,
+    /** How many older entries there are beside these. */
+    older: z.int().min(0),
+  }),
+  device: z.strictObject({
+    /** The name of the machine. */
+    name: z.string(),
+    /** Its time zone, as `Europe/Berlin`. */
+    zone: z.string(),
+    /** The versions of what has read and filters; null where a program does not say. */
+    versions: z.strictObject({
+      package: z.string(),
+      ufw: z.string().nullable(),
+      iptables: z.string().nullable(),
+      kernel: z.string(),
+      node: z.string(),
+    }),
+  }),
+});
+export type Evidence = z.infer<typeof evidence>;
+
 /** What the engine answers to each method. */
 export interface Answers {
   read: State;
@@ -453,5 +488,6 @@ export interface Answers {
   settle: Settled;
   news: News;
   history: History;
+  evidence: Evidence;
   refused: Record<string, never>;
 }

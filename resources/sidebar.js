@@ -265,14 +265,16 @@ window.smartserverFirewallSidebar = (translate) => {
   const backupTable = (backups, services) =>
     table(
       ['at', 'backup'].map((column) => translate(`column.${column}`)),
-      backups.map(({ id, at, action, reason, rules, damaged }) => {
+      backups.map(({ id, at, action, reason, rules, place, damaged }) => {
         const about = damaged
           ? translate('backup.damaged', { text: damaged })
           : translate('backup.rules', { count: rules, reason: translate(`backup.${REASONS[reason]}`) });
+        const kept = place === 'factory' || place === 'day' ? element('small', translate(`backup.${place}`)) : '';
         const before = $('<td>').append(
           element('span', wordsFor(action, services)),
           element('small', time(at)),
           element('small', about),
+          kept,
         );
         return [before, element('td', id)];
       }),

@@ -48,6 +48,7 @@ export async function apply(settings: Settings, step: Step): Promise<{ kernel: K
   if (site && web) await refuseBusy(web);
   if (!lock.isHeld()) throw lockLost();
   const checkpoint = checkpointOf({
+    timed: intent.reason !== 'requested' || after.schedule.leases.some((lease) => lease.id === id),
     ...{ id, action: intent.action, reason: intent.reason, before, files, plan: step.plan },
     kernel: loads.present && textsOf(loads.present),
   });

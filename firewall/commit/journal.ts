@@ -7,12 +7,15 @@ import { lstat, mkdir, readdir, rename, rm, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FirewallError, notPermitted, say } from '../errors';
 import { asideOf, exists, removeIfThere, replace, replaceShared, syncFolders } from '../host/files';
-import { journalOf, type OwnFile, readOwn } from '../host/own-files';
+import { firstOf, journalOf, type OwnFile, readBeginning, readFirst, readOwn } from '../host/own-files';
 import type { Settings } from '../messages';
 import { printable } from '../printable';
+import type { BackupPlace } from '../results';
+import { type Kept, placesOf } from '../state/backup-places';
 import { ID } from '../state/change-id';
 import { CHECKPOINT, type Checkpoint } from '../state/checkpoint';
 import type { FileText } from '../state/file-text';
+import { FIRST } from '../state/first-backup';
 import { textFor } from '../state/own-file';
 
 type Place = Pick<Settings, 'stateDir' | 'keepBackups'>;
@@ -77,27 +80,56 @@ export async function makeFolders(place: Place): Promise<void> {
 }
 
 /**
- * The change is done: its journal is from now on its backup. The oldest backups beyond `keepBackups`, or beyond the room for
- * them, are removed, but not `needed`, the one that an unconfirmed change is reverted to.
+ * The change is done: its journal is from now on its backup. Those for which there is no place any more are removed, but not
+ * `needed`, the one that an unconfirmed change is reverted to.
  */
 export async function finish(place: Place, { id }: Checkpoint, needed: string | undefined): Promise<void> {
   const backup = pathOf(place, id);
   await rename(journalOf(place), backup);
   await syncFolders([journalOf(place), backup]);
   await leaveTrace(place);
-  const ids = (await backupIds(place)).reverse();
-  const sizes = await Promise.all(ids.map(async (one) => (await lstat(pathOf(place, one))).size));
-  let bytes = 0;
-  for (const [at, old] of ids.entries()) {
-    bytes += sizes[at] ?? 0;
-    const isKept = at < place.keepBackups && (at === 0 || bytes <= MOST_BYTES);
+  // Before anything is removed, or the first might be.
+  await noteFirst(place);
+  for (const [old, kept] of await backupPlaces(place)) {
     // Whatever it is: what is in the way of no change must not make one fail.
-    if (!isKept && old !== needed) await rm(pathOf(place, old), { recursive: true, force: true });
+    if (kept === null && old !== needed) await rm(pathOf(place, old), { recursive: true, force: true });
   }
 }
 
-/** Room for all backups together: a thousand of a device with few rules, 30 or more of one with as many as are possible. */
-const MOST_BYTES = 64 * 1024 * 1024;
+/** The place of each backup, by its id, the newest first; null for what the next change removes. */
+export async function backupPlaces(place: Place): Promise<Map<string, BackupPlace | null>> {
+  const ids = await backupIds(place);
+  const { value } = await readFirst(place);
+  const first = value !== null && ids.includes(value.id) ? value.id : null;
+  return placesOf(await Promise.all(ids.map((id) => keptAt(place, id))), first, place.keepBackups);
+}
+
+/** Notes which backup was the first ever: the oldest there is, where none was noted. No clock can make another one the first. */
+async function noteFirst(place: Place): Promise<void> {
+  const ids = await backupIds(place);
+  const { value: noted } = await readFirst(place);
+  if (noted && ids.includes(noted.id)) return;
+  for (const id of ids) {
+    if ((await readBackupFile(place, id)).value === null) continue;
+    await replace([ownFile(firstOf(place), textFor(FIRST, { id }))]);
+    return;
+  }
+}
+
+/** What stands in a backup's file before the rules. */
+const HEAD_BYTES = 16 * 1024;
+/** No text in it can look like these: a line break in a JSON string is written as two characters. */
+const TIMED = /^ {2}"timed": true,?$|^ {2}"reason": "(?!requested")/m;
+
+/** What has to be known of a backup to find its place, without reading the rules of all of them at each change. */
+async function keptAt(place: Place, id: string): Promise<Kept> {
+  const path = pathOf(place, id);
+  const { size } = await lstat(path);
+  const head = await readBeginning(path, HEAD_BYTES);
+  const isWhole = head?.startsWith('{') && head.includes(`"id": "${id}"`);
+  const [before = ''] = (head ?? '').split('\n  "before":');
+  return { id, isTimed: isWhole ? TIMED.test(before) : null, bytes: size };
+}
 
 const pathOf = (place: Place, id: string): string => join(backupsOf(place), `${id}.json`);
 

@@ -7,6 +7,7 @@ import type { Settings } from '../messages';
 import { LEARNED, type Learned } from '../peers/learned';
 import { CHECKPOINT, type Checkpoint } from '../state/checkpoint';
 import type { FileText } from '../state/file-text';
+import { FIRST, type FirstBackup } from '../state/first-backup';
 import { type Form, type Understood, understood } from '../state/own-file';
 import { REPORTED, type Reported } from '../state/reported';
 import { SCHEDULE, type Schedule } from '../state/schedule';
@@ -27,6 +28,7 @@ type Place = Pick<Settings, 'stateDir'>;
 export const journalOf = ({ stateDir }: Place): string => join(stateDir, 'journal.json');
 export const scheduleOf = ({ stateDir }: Place): string => join(stateDir, 'schedule.json');
 export const learnedOf = ({ stateDir }: Place): string => join(stateDir, 'peers.json');
+export const firstOf = ({ stateDir }: Place): string => join(stateDir, 'first-backup.json');
 export const reportedOf = ({ stateDir }: Place): string => join(stateDir, 'told');
 export const ledgerOf = ({ stateDir }: Place): string => join(stateDir, 'ledger.jsonl');
 /** The older half of a ledger that was cut. */
@@ -38,6 +40,8 @@ export const readJournal = (place: Place): Promise<OwnFile<Checkpoint>> => readO
 export const readScheduleFile = (place: Place): Promise<OwnFile<Schedule>> => readOwn(scheduleOf(place), SCHEDULE);
 /** Who talks with the device, as far as it was learned. */
 export const readLearnedFile = (place: Place): Promise<OwnFile<Learned>> => readOwn(learnedOf(place), LEARNED);
+/** Which backup was the first that was ever made. */
+export const readFirst = (place: Place): Promise<OwnFile<FirstBackup>> => readOwn(firstOf(place), FIRST);
 /** What was reported to those who watch. */
 export const readReportedFile = (place: Place): Promise<OwnFile<Reported>> => readOwn(reportedOf(place), REPORTED);
 
@@ -96,3 +100,23 @@ export async function withOwn<Value>(
     await handle?.close();
   }
 }
+
+/** The first bytes of a file of this package's own; null where it is none, or a damaged one. */
+export async function readBeginning(path: string, bytes: number): Promise<string | null> {
+  let handle: FileHandle | undefined;
+  try {
+    handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    const buffer = Buffer.alloc(bytes);
+    const { bytesRead } = await handle.read(buffer, 0, bytes, 0);
+    return buffer.toString('latin1', 0, bytesRead);
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException;
+    if (UNREADABLE.includes(code)) return null;
+    throw error;
+  } finally {
+    await handle?.close();
+  }
+}
+
+/** A link, a folder, a socket, a sector that cannot be read. */
+const UNREADABLE: readonly string[] = ['ELOOP', 'EISDIR', 'ENXIO', 'EIO', 'ENOENT'];

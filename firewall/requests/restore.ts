@@ -1,9 +1,9 @@
-import { backupIds, readBackup, readBackupFile } from '../commit/journal';
+import { backupIds, backupPlaces, readBackup, readBackupFile } from '../commit/journal';
 import { FirewallError, say } from '../errors';
 import { readSchedule } from '../host/snapshot';
 import type { Call, Settings } from '../messages';
 import { planRestore, planUndo } from '../plan/restore';
-import type { BackupReport, ChangeResult, Repetition } from '../results';
+import type { BackupPlace, BackupReport, ChangeResult, Repetition } from '../results';
 import { beginningOf } from '../state/change-id';
 import type { Checkpoint } from '../state/checkpoint';
 import { byOf } from './by';
@@ -55,13 +55,17 @@ async function lastBackup(settings: Settings, requested: boolean): Promise<Check
 /** The backups there are, the newest first. @throws FirewallError NOT_PERMITTED */
 export async function listBackups(settings: Settings): Promise<BackupReport[]> {
   const found: BackupReport[] = [];
-  for (const id of (await backupIds(settings)).reverse()) {
+  for (const [id, kept] of await backupPlaces(settings)) {
     const { value, flaw } = await readBackupFile(settings, id);
-    if (value) found.push(reportOf(value));
+    // What the next change removes is one of many like it.
+    const place = kept ?? (value?.timed ? 'timer' : 'request');
+    if (value) found.push(reportOf(value, place));
     else if (flaw !== null)
-      found.push({ ...{ id, at: beginningOf(id), action: '', reason: 'requested', rules: 0 }, damaged: flaw });
+      found.push({ ...{ id, at: beginningOf(id), action: '', reason: 'requested', rules: 0, place }, damaged: flaw });
   }
   return found;
 }
 
-const reportOf = ({ id, at, action, reason, rules }: Checkpoint): BackupReport => ({ id, at, action, reason, rules });
+const reportOf = ({ id, at, action, reason, rules }: Checkpoint, place: BackupPlace): BackupReport => ({
+  ...{ id, at, action, reason, rules, place },
+});

@@ -29,6 +29,8 @@ const familyTexts = z.codec(
 const checkpoint = z
   .object({
     id: changeId,
+    /** It begins a lease, ends one, or was made by a schedule or a timer; its backup is kept apart from those of requests. */
+    timed: z.optional(z.boolean()),
     /** ISO 8601, UTC. */
     at: moment,
     /** What was asked: `set-profile lockdown`. */

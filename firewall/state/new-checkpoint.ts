@@ -7,6 +7,8 @@ import { type Splice, spliceOf } from './splice';
 
 interface Change extends Pick<Checkpoint, 'id' | 'action' | 'reason'> {
   before: Snapshot;
+  /** It begins a lease, ends one, or was made by a schedule or a timer. */
+  timed?: boolean;
   files: readonly FileText[];
   plan: Pick<Plan, 'unit' | 'base'>;
   /** What the kernel holds, where that is not what the files say. */
@@ -15,7 +17,7 @@ interface Change extends Pick<Checkpoint, 'id' | 'action' | 'reason'> {
 
 /** @param now ms since 1970 */
 export function checkpointOf(
-  { id, action, reason, before, files, plan: { unit, base }, kernel }: Change,
+  { id, action, reason, timed = reason !== 'requested', before, files, plan: { unit, base }, kernel }: Change,
   now = Date.now(),
 ): Checkpoint {
   const old = filesOf(before.sources);
@@ -23,7 +25,10 @@ export function checkpointOf(
   const splices = (texts: readonly (readonly [string, string])[]): Record<string, Splice> =>
     Object.fromEntries(texts.map(([path, text]) => [path, spliceOf(textBefore.get(path) ?? '', text)]));
   return {
-    ...{ id, action, reason, at: new Date(now).toISOString() },
+    // First, where the backup's place is found without reading all of it.
+    id,
+    ...(timed ? { timed } : {}),
+    ...{ action, reason, at: new Date(now).toISOString() },
     rules: before.families.reduce((sum, { rules }) => sum + rules.length, 0),
     before: old,
     after: splices(files.map(({ path, text }) => [path, text])),

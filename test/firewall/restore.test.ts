@@ -132,7 +132,10 @@ describe('The way back', function () {
       const few = await Engine.start(device, { keepBackups: 3 });
       for (const action of ['close', 'open', 'close', 'open', 'close']) await few.toggleService({ action });
       const list = await few.backups();
-      assert.equal(list.length, 3);
+      assert.deepEqual(
+        list.map(({ place }) => place),
+        ['request', 'request', 'request', 'factory'],
+      );
       await few.stop();
     });
 

@@ -37,6 +37,7 @@ import {
   type ChangeResult,
   type Confirmation,
   changeResult,
+  type Evidence,
   type History,
   type LearnResult,
   learnResult,
@@ -279,6 +280,18 @@ export class FakeFirewall implements Device {
     return this.#queued({ method: 'history', request }, work, asking);
   }
 
+  evidence(asking?: Asking): Promise<Evidence> {
+    const work = (): Evidence => ({
+      ...{ state: this.#state(), directions: {} },
+      history: { entries: [...this.entries], fault: null, head: null, older: 0 },
+      device: {
+        ...{ name: 'fake', zone: 'UTC' },
+        versions: { package: '1.1.0', ufw: null, iptables: null, kernel: '5.10', node: 'v14.18.0' },
+      },
+    });
+    return this.#queued({ method: 'evidence', request: {} }, work, asking);
+  }
+
   /** As after a request, the observers see the state first. */
   #scheduled(id: string, changed: boolean): ScheduleResult {
     this.see({});
@@ -320,7 +333,9 @@ export class FakeFirewall implements Device {
   backups(asking?: Asking): Promise<BackupReport[]> {
     const id = '20260101T000000000Z-0a1b2c';
     const at = '2026-01-01T00:00:00.000Z';
-    const kept: BackupReport[] = [{ id, at, action: 'set-profile lockdown', reason: 'requested', rules: 45 }];
+    const kept: BackupReport[] = [
+      { id, at, action: 'set-profile lockdown', reason: 'requested', rules: 45, place: 'factory' },
+    ];
     return this.#queued({ method: 'backups', request: {} }, () => kept, asking);
   }
 
