@@ -36,6 +36,7 @@ import type {
   BackupReport,
   ChangeResult,
   Confirmation,
+  Evidence,
   History,
   LearnResult,
   ScheduleResult,
@@ -87,6 +88,7 @@ const SEEN: { [M in Method]: (answer: Answers[M]) => Seen | null } = {
   backups: () => null,
   learn: () => null,
   history: () => null,
+  evidence: ({ state }) => ({ state, confirmed: null, said: [] }),
   refused: () => null,
 };
 
@@ -224,6 +226,11 @@ export class Firewall {
    */
   history(question: unknown = {}, asking?: Asking): Promise<History> {
     return this.#ask({ method: 'history', request: check(historyRequest, question) }, asking);
+  }
+
+  /** What an auditor takes, see report-page/. @throws FirewallError as `read` and `history` do */
+  evidence(asking?: Asking): Promise<Evidence> {
+    return this.#ask({ method: 'evidence', request: {} }, asking);
   }
 
   /** The backups there are, the newest first. @throws FirewallError NOT_PERMITTED */

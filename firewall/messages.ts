@@ -562,6 +562,7 @@ export const agentRequest = z.strictObject({
     z.strictObject({ method: z.literal('settle'), request: z.strictObject({}) }),
     z.strictObject({ method: z.literal('news'), request: newsRequest }),
     z.strictObject({ method: z.literal('history'), request: historyRequest }),
+    z.strictObject({ method: z.literal('evidence'), request: z.strictObject({}) }),
     z.strictObject({ method: z.literal('refused'), request: refusedRequest, ...origin }),
   ]),
 });
@@ -583,6 +584,7 @@ export const REQUESTS = {
   settle: z.strictObject({}),
   news: newsRequest,
   history: historyRequest,
+  evidence: z.strictObject({}),
   refused: refusedRequest,
 };
 type Requests = { [Each in keyof typeof REQUESTS]: z.infer<(typeof REQUESTS)[Each]> };

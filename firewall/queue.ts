@@ -227,6 +227,7 @@ const READINGS: ReadonlySet<Call['method']> = new Set<Call['method']>([
   'news',
   'learn',
   'history',
+  'evidence',
   'refused',
 ]);
 
@@ -239,7 +240,9 @@ const keyOf = ({ method, request }: Call): string => JSON.stringify({ method, re
 /** Whether making it once is as good as making it twice. */
 function isShared(call: Call): boolean {
   if (call.method === 'toggleService') return call.request.action !== 'toggle';
-  return call.method === 'read' || call.method === 'backups' || call.method === 'setProfile';
+  return (
+    call.method === 'read' || call.method === 'backups' || call.method === 'evidence' || call.method === 'setProfile'
+  );
 }
 
 /** A dry run of one changes nothing, and is no more than any other request. */

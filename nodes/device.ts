@@ -20,6 +20,7 @@ export type Device = Pick<
   | 'override'
   | 'learn'
   | 'history'
+  | 'evidence'
   | 'fleet'
   | 'backups'
   | 'resume'

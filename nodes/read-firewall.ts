@@ -3,7 +3,8 @@ import { FirewallError, say } from '../firewall/errors';
 import { fleetStateOf } from '../firewall/fleet/summary';
 import { printable } from '../firewall/printable';
 import type { Asking } from '../firewall/queue';
-import type { State } from '../firewall/results';
+import { LANGUAGES, type Language } from '../firewall/report-page/languages';
+import type { Evidence, State } from '../firewall/results';
 import { type Answer, answerMessages } from './answer';
 import { useDevice } from './device';
 import { fromStored } from './migrate';
@@ -42,6 +43,22 @@ function comparable(payload: unknown): string {
   return JSON.stringify(payload, (key, value) => (PASSING.has(key) ? undefined : value));
 }
 
+/** That of Node-RED's runtime where the node says none. */
+function languageOf(RED: NodeAPI, asked: unknown): Language {
+  const wanted = asked === undefined || asked === '' ? RED._('meta.language').slice(0, 2) : asked;
+  const found = LANGUAGES.find((language) => language === wanted);
+  if (found) return found;
+  throw new FirewallError('INVALID_INPUT', {
+    what: say`language: must be en, de or ja, or empty for that of Node-RED (got ${printable(asked)}).`,
+  });
+}
+
+/** Loaded on demand: most flows ask for none. */
+function pageOf(evidence: Evidence, language: Language): string {
+  const { reportPage } = require('../firewall/report-page/page') as typeof import('../firewall/report-page/page');
+  return reportPage(evidence, language);
+}
+
 export = (RED: NodeAPI): void => {
   function summary({ active, profile }: State): string {
     if (!active) return RED._('status.inactive');
@@ -72,6 +89,11 @@ export = (RED: NodeAPI): void => {
         const names = { service: shortNames(RED, [id]) };
         return { payload: open, text: open ? RED._('status.open', names) : RED._('status.closed', names) };
       }
+      if (def.output === 'report') {
+        const language = languageOf(RED, def.language);
+        const evidence = await device().evidence(asking);
+        return { payload: pageOf(evidence, language), text: summary(evidence.state) };
+      }
       if (def.output === 'history') {
         const { entries, fault } = await device().history(await filters(msg), asking);
         if (fault) this.warn(RED._('log.ledger', { seq: fault.seq, what: fault.what }));
@@ -79,7 +101,7 @@ export = (RED: NodeAPI): void => {
       }
       const part = PARTS.get(def.output ?? 'state');
       if (!part) {
-        const what = say`output: must be state, services, rules, profile, findings, peers, history, service or fleet (got ${printable(def.output)}).`;
+        const what = say`output: must be state, services, rules, profile, findings, peers, history, report, service or fleet (got ${printable(def.output)}).`;
         throw new FirewallError('INVALID_INPUT', { what });
       }
       const input = { property: 'csaf', value: def.csaf, type: def.csafType };

@@ -11,6 +11,7 @@ import { changeWebPorts } from './change-web-ports';
 import { confirm } from './confirm';
 import { enterDrift } from './drift';
 import { catchUp } from './due';
+import { collect } from './evidence';
 import { history } from './history';
 import { learn } from './learn';
 import { observe } from './observation';
@@ -48,6 +49,7 @@ const HANDLERS: Handlers = {
   override: settled(override),
   learn,
   history,
+  evidence: collect,
   refused: async (settings, call) => {
     const { code, action, message, repeated } = call.request;
     await enterRefusal(settings, byOf(call), action, Object.assign(new Error(message), { code }), repeated);

@@ -6,6 +6,7 @@ import type {
   BackupReport,
   ChangeResult,
   Confirmation,
+  Evidence,
   History,
   ScheduleResult,
   State,
@@ -116,6 +117,10 @@ export class Engine {
 
   history(request: unknown = {}): Promise<History> {
     return this.call({ method: 'history', request }) as Promise<History>;
+  }
+
+  evidence(): Promise<Evidence> {
+    return this.call({ method: 'evidence', request: {} }) as Promise<Evidence>;
   }
 
   backups(): Promise<BackupReport[]> {
