@@ -170,11 +170,7 @@ function whoText(
 
 /** Only services that talk in this direction. */
 const inDirection = ({ state, directions }: Evidence, direction: Direction): ServiceReport[] =>
-  state.services.filter(
-    (service) =>
-      directions[service.id]?.includes(direction) ||
-      (direction === 'in' && service.internal && service.in !== 'closed'),
-  );
+  state.services.filter(({ id }) => directions[id]?.includes(direction));
 
 function flowsOf(page: Page, direction: Direction): Flow[] {
   const { evidence, words } = page;

@@ -60,8 +60,10 @@ const widthOf = (text: string): number =>
       (/[\u1100-\u11ff\u2e80-\ua4cf\uac00-\ud7af\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\u{1f000}-\u{3ffff}]/u.test(one)
         ? 1.8
         : /[WMm@%]/.test(one)
-          ? 1.35
-          : 1),
+          ? 1.6
+          : /[A-Z]/.test(one)
+            ? 1.25
+            : 1),
     0,
   );
 

@@ -3,9 +3,14 @@
  * scrolled to sideways, and axe-core finds nothing.
  */
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Page } from 'playwright-core';
+import { LANGUAGES } from '../../firewall/report-page/languages';
+import { reportPage } from '../../firewall/report-page/page';
+import type { Evidence } from '../../firewall/results';
 import { Engine } from '../device/engine';
 import { example } from '../device/node-red';
 import { useShared } from '../device/suite';
@@ -32,6 +37,49 @@ const HEARD = [
   { id: 'ok', type: 'http response', z: FLEET, statusCode: '204', x: 300, y: 160, wires: [] },
 ];
 
+/** What would run, end an element or attribute, or turn the line around, in every text that may come from outside. */
+const HOSTILE =
+  '</title></style></svg><script>window.ran=1</script><img src=x onerror="window.ran=1"><svg onload=window.ran=1>"\'`{{x}}\u202e\u2066\u0000\u0085\n' +
+  'W'.repeat(300);
+
+/** A real device's report, with such a text wherever somebody else than this package may have put one. */
+function hostile({ state, directions, history, device }: Evidence): Evidence {
+  const services = state.services.map((service) => ({ ...service, label: `${service.label} ${HOSTILE}` }));
+  const peer = { address: HOSTILE, direction: 'in' as const, interface: null, count: 1 };
+  const seen = { firstSeen: state.readAt, lastSeen: HOSTILE };
+  const [last] = history.entries;
+  assert.ok(last && state.rules[0] && state.findings[0]);
+  const source = { kind: 'flow' as const, flow: HOSTILE, flowName: HOSTILE, node: HOSTILE, name: HOSTILE };
+  const told = { ...last, action: HOSTILE, reason: HOSTILE, note: HOSTILE, source };
+  return {
+    state: {
+      ...{ ...state, services, peers: { [HOSTILE]: [{ ...peer, ...seen }] }, operatorKeys: [HOSTILE] },
+      rules: state.rules.map((rule) => ({ ...rule, comment: HOSTILE, from: { ...rule.from, address: HOSTILE } })),
+      findings: [{ ...state.findings[0], text: HOSTILE, remedy: HOSTILE, reference: HOSTILE, service: HOSTILE }],
+      pending: { id: '1', action: HOSTILE, confirmBy: HOSTILE },
+      leases: [{ service: HOSTILE, until: state.readAt }],
+      ...{ otherOwners: [HOSTILE], unreadable: [HOSTILE], leftovers: [HOSTILE] },
+      webPorts: { http: 80, https: 443, redirectsTo: null, consistent: false, problems: [HOSTILE] },
+      profile: { ...state.profile, closest: HOSTILE },
+    },
+    directions,
+    history: { ...history, entries: [told], fault: { path: HOSTILE, line: 1, seq: 1, what: HOSTILE } },
+    device: { name: HOSTILE, zone: 'Europe/Berlin', versions: { ...device.versions, ufw: HOSTILE } },
+  };
+}
+
+/** Whatever reaches over the edge of the page, or of its picture. */
+function cutOff(): string[] {
+  const edge = document.documentElement.clientWidth + 1;
+  return [...document.querySelectorAll('body *')]
+    .filter((one) => {
+      const frame = one.closest('figure svg');
+      const right = one.getBoundingClientRect().right;
+      return right > edge || (frame && one !== frame && right > frame.getBoundingClientRect().right + 1);
+    })
+    .map((one) => `${one.tagName} ${one.textContent?.slice(0, 40)}`);
+}
+
 describe('the page', function () {
   this.timeout(120_000);
   const desk = useShared(
@@ -43,6 +91,21 @@ describe('the page', function () {
     },
     (one) => one.close(),
   );
+
+  before(async () => {
+    await desk.device.ufw('allow', 'from', '2001:db8:1234:5678:9abc:def0:1234:5678', 'to', 'any', 'port', '5432');
+    await desk.device.ufw('allow', 'from', '10.20.0.0/16', 'to', 'any', 'port', '1883', 'proto', 'tcp');
+    await desk.device.ufw('allow', '9100/tcp', 'comment', '<script>alert(1)</script>');
+    const engine = await Engine.start(desk.device);
+    await engine.toggleService({
+      service: 'bacnet',
+      action: 'open',
+      duration: 3600,
+      reason: 'commissioning of <b>AHU 3</b>',
+    });
+    await engine.toggleService({ service: 'ssh', action: 'close', confirmWithin: 3600 });
+    await engine.stop();
+  });
 
   /** The page at each size in each style; what is wrong with it there. */
   async function faults(path: string, name: string): Promise<string[]> {
@@ -73,29 +136,98 @@ describe('the page', function () {
       return Number(red) < 128;
     });
 
-  it('/firewall says what gets in and what goes out, what waits and what ends, and fits', async () => {
+  it('/firewall says who gets in to what and what goes out, what waits and what ends, and fits', async () => {
     const engine = await Engine.start(desk.device);
-    await engine.toggleService({ service: 'bacnet', action: 'open', duration: 3600 });
-    await engine.toggleService({ service: 'ssh', action: 'close', confirmWithin: 3600 });
-    await desk.device.ufw('allow', 'from', '2001:db8:1234:5678:9abc:def0:1234:5678', 'to', 'any', 'port', '5432');
-    const text = await desk.editor.textOf(`${desk.url}firewall`);
-    const [, into = '', out = ''] = /What gets in([\s\S]*)What goes out([\s\S]*)Rules/.exec(text) ?? [];
-    for (const [service, isIn] of [
-      ['SSH', true],
-      ['Time (NTP)', false],
-      ['Certificates, licensing, maps and updates', false],
-    ] as const) {
-      assert.equal(into.includes(service), isIn, service);
-      assert.equal(out.includes(service), !isIn, service);
+    const { state, directions, history } = await engine.evidence();
+    await engine.stop();
+    const page = await desk.editor.window(`${desk.url}firewall`);
+    const tableOf = async (heading: string): Promise<string> =>
+      page.locator(`section:has(> h2:text-is("${heading}"))`).innerText();
+    const [into, out] = [await tableOf('Services that can be reached'), await tableOf('Services that reach others')];
+    for (const { id, label } of state.services) {
+      const goes = directions[id] ?? [];
+      assert.equal(into.includes(label), goes.includes('in'), `in: ${id}`);
+      assert.equal(out.includes(label), goes.includes('out'), `out: ${id}`);
     }
+    assert.doesNotMatch(into, /Time \(NTP\)|Certificates, licensing/);
+    const pictures = await page.locator('figure svg desc').allTextContents();
+    for (const { id, label, in: incoming } of state.services) {
+      if (directions[id]?.includes('in') && incoming !== 'closed') assert.ok(pictures[0]?.includes(`→ ${label}`), id);
+    }
+    assert.match(pictures[0] ?? '', /Anyone → Rule \d+ \(9100\/tcp\)/);
+    const found = await tableOf('Findings');
+    for (const { text, remedy, severity } of state.findings) {
+      for (const said of [text, remedy, severity]) assert.ok(found.includes(said), said);
+    }
+    const planned = await tableOf('Pending and temporary');
     assert.match(
-      text,
-      /Waiting for confirmation: toggle-service close ssh\. Unless it is confirmed, it is reverted at \w+/,
+      planned,
+      /Waiting for confirmation: toggle-service close ssh\s+Goes back at \d+ \w+ 2\d{3}, \d\d:\d\d:\d\d \S+ unless/,
     );
-    assert.match(text, /Temporarily changed, until \w{3},? \d+ \w+ 2\d{3},? (at )?\d\d:\d\d \S+: bacnet/);
-    assert.match(text, /high: Local CMS \(PostgreSQL\) can be reached from outside/);
+    assert.match(planned, /bacnet\s+Temporarily changed, until \d+ \w+ 2\d{3}/);
+    const told = await tableOf('History');
+    for (const { action, reason } of history.entries) {
+      assert.ok(told.includes(action), action);
+      assert.ok(told.includes(reason), reason);
+    }
+    assert.match(await tableOf('Rules'), /“<script>alert\(1\)<\/script>”/);
+    await page.close();
     assert.deepEqual(await faults('firewall', 'page-firewall'), []);
   });
+
+  it('/firewall has the JSON that it shows in it, whose hash is the one it names', async () => {
+    const page = await desk.editor.window(`${desk.url}firewall`);
+    const [download] = await Promise.all([page.waitForEvent('download'), page.click('.save a')]);
+    const text = await readFile(await download.path());
+    assert.equal(createHash('sha256').update(text).digest('hex'), await page.locator('#sha256').innerText());
+    const { document, state, device } = JSON.parse(text.toString('utf8'));
+    assert.equal(document, 'smartserver-firewall-report');
+    const engine = await Engine.start(desk.device);
+    const now = await engine.read();
+    await engine.stop();
+    // Deadlines are reckoned by the clock anew each time, to the millisecond.
+    const passing = ['readAt', 'until', 'confirmBy'];
+    const lasting = (value: object) =>
+      JSON.parse(JSON.stringify(value, (key, one) => (passing.includes(key) ? '' : one)));
+    assert.deepEqual(lasting(state), lasting(now));
+    assert.match(device.versions.ufw, /^ufw 0\.\d+/);
+    await page.close();
+  });
+
+  for (const language of LANGUAGES) {
+    it(`the report in ${language} is read off-line and on paper; nothing hostile in it runs or breaks its layout`, async () => {
+      const engine = await Engine.start(desk.device);
+      const evidence = hostile(await engine.evidence());
+      await engine.stop();
+      const file = join(PICTURES, `report-${language}.html`);
+      await writeFile(file, reportPage(evidence, language));
+      const page = await desk.editor.window('data:text/html,');
+      await page.context().setOffline(true);
+      await page.setContent(await readFile(file, 'utf8'));
+      const found: string[] = [];
+      for (const [width, height] of SIZES) {
+        await page.setViewportSize({ width, height });
+        for (const colorScheme of ['light', 'dark'] as const) {
+          await page.emulateMedia({ media: 'screen', colorScheme });
+          const wide = Number(await page.evaluate('document.documentElement.scrollWidth'));
+          if (wide > width) found.push(`${width} ${colorScheme}: ${wide} wide`);
+          if ((await isDark(page)) !== (colorScheme === 'dark')) found.push(`${width}: not ${colorScheme}`);
+          found.push(...(await desk.editor.violations('body', page)));
+          found.push(...(await page.evaluate(cutOff)).map((text) => `${width}: ${text}`));
+          const path = join(PICTURES, `report-${language}-${width}-${colorScheme}.png`);
+          await page.screenshot({ path, fullPage: width === 390 });
+        }
+      }
+      await page.emulateMedia({ media: 'print', colorScheme: 'dark' });
+      if (await isDark(page)) found.push('dark on paper');
+      await page.pdf({ path: join(PICTURES, `report-${language}.pdf`), format: 'A4' });
+      assert.deepEqual(found, []);
+      assert.equal(await page.evaluate('window.ran'), undefined);
+      assert.equal(await page.locator('script, img, iframe, link, object, b[onclick], [onload], [onerror]').count(), 0);
+      assert.equal(await page.locator('figure svg').count(), 2);
+      await page.close();
+    });
+  }
 
   it('/firewall/report says the same as text', async () => {
     const text = await desk.editor.textOf(`${desk.url}firewall/report`);
@@ -110,9 +242,12 @@ describe('the page', function () {
 
   it('/firewall warns when the firewall is off, and says how to switch it on', async () => {
     await desk.device.ufw('disable');
-    for (const path of ['firewall', 'firewall/report']) {
+    for (const [path, said] of [
+      ['firewall', /Off\s+Everything is let in and out\. To switch the firewall on, apply a profile/],
+      ['firewall/report', /the firewall is off: all traffic is allowed in and out\. To switch it on, apply a profile/i],
+    ] as const) {
       const text = await desk.editor.textOf(desk.url + path);
-      assert.match(text, /the firewall is off: all traffic is allowed in and out\. To switch it on, apply a profile/i);
+      assert.match(text, said);
       assert.doesNotMatch(text, /can be reached from outside/);
     }
     assert.deepEqual(await faults('firewall', 'page-firewall-off'), []);
