@@ -45,8 +45,9 @@ function comparable(payload: unknown): string {
 
 /** That of Node-RED's runtime where the node says none. */
 function languageOf(RED: NodeAPI, asked: unknown): Language {
-  const wanted = asked === undefined || asked === '' ? RED._('meta.language').slice(0, 2) : asked;
-  const found = LANGUAGES.find((language) => language === wanted);
+  const isOwn = asked === undefined || asked === '';
+  const wanted = isOwn ? RED._('meta.language') : asked;
+  const found = LANGUAGES.find((language) => language === wanted) ?? (isOwn ? 'en' : undefined);
   if (found) return found;
   throw new FirewallError('INVALID_INPUT', {
     what: say`language: must be en, de or ja, or empty for that of Node-RED (got ${printable(asked)}).`,
@@ -57,6 +58,14 @@ function languageOf(RED: NodeAPI, asked: unknown): Language {
 function pageOf(evidence: Evidence, language: Language): string {
   const { reportPage } = require('../firewall/report-page/page') as typeof import('../firewall/report-page/page');
   return reportPage(evidence, language);
+}
+
+/** What was asked for, and its status. */
+interface Reading {
+  payload: unknown;
+  text: string;
+  /** What has to differ for it to be sent again; left out: the payload. */
+  compared?: unknown;
 }
 
 export = (RED: NodeAPI): void => {
@@ -81,7 +90,7 @@ export = (RED: NodeAPI): void => {
       }
       return given;
     };
-    const reading = async (msg: NodeMessageInFlow, asking: Asking): Promise<{ payload: unknown; text: string }> => {
+    const reading = async (msg: NodeMessageInFlow, asking: Asking): Promise<Reading> => {
       if (def.output === 'service') {
         const input = { property: 'service', value: def.service, type: def.serviceType };
         const { value: service } = await evaluate(RED, this, msg, input);
@@ -92,7 +101,7 @@ export = (RED: NodeAPI): void => {
       if (def.output === 'report') {
         const language = languageOf(RED, def.language);
         const evidence = await device().evidence(asking);
-        return { payload: pageOf(evidence, language), text: summary(evidence.state) };
+        return { payload: pageOf(evidence, language), text: summary(evidence.state), compared: evidence.state };
       }
       if (def.output === 'history') {
         const { entries, fault } = await device().history(await filters(msg), asking);
@@ -111,9 +120,9 @@ export = (RED: NodeAPI): void => {
       return { payload: part(state), text: summary(state) };
     };
     answerMessages(RED, this, async (msg, asking): Promise<Answer> => {
-      const { payload, text } = await reading(msg, asking);
+      const { payload, text, compared = payload } = await reading(msg, asking);
       if (def.onlyChanges === true) {
-        const now = comparable(payload);
+        const now = comparable(compared);
         if (now === lastSent) return { outcome: 'unchanged', text: RED._('status.unchanged') };
         lastSent = now;
       }

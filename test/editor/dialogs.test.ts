@@ -42,7 +42,7 @@ const UNUSUAL = [
   {
     ...{ type: 'read-firewall', output: 'service', service: 'who', serviceType: 'flow', onlyChanges: true },
     ...{ csaf: 'documents', csafType: 'msg', since: 'from', sinceType: 'msg', by: 'who', byType: 'flow' },
-    ...{ concerning: 'about', concerningType: 'global', version: 1 },
+    ...{ concerning: 'about', concerningType: 'global', language: 'ja', version: 1 },
   },
   {
     type: 'set-profile',

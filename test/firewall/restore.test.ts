@@ -139,6 +139,24 @@ describe('The way back', function () {
       await few.stop();
     });
 
+    it('of before an attack is still there after a flood of changes and leases, and restores', async () => {
+      const few = await Engine.start(device, { keepBackups: 2 });
+      const before = await probe(22);
+      const { backup } = await few.toggleService({ action: before === 'in' ? 'close' : 'open' });
+      const attacked = await probe(22);
+      assert.notEqual(attacked, before);
+      for (const service of ['9100/tcp', '9200/tcp', '9300/tcp', '9400/tcp']) {
+        await few.toggleService({ service, action: 'open', duration: 600 });
+      }
+      await few.clock.advance(601);
+      for (const action of ['open', 'close', 'open', 'close']) await few.toggleService({ service: '9500/tcp', action });
+      const places = (await few.backups()).map(({ place }) => place);
+      assert.deepEqual(places.sort(), ['factory', 'request', 'request', 'timer', 'timer']);
+      await few.restore({ action: 'restore', backup });
+      assert.equal(await probe(22), before);
+      await few.stop();
+    });
+
     it('with a name that is none is refused', async () => {
       await engine.toggleService({ action: 'close' });
       const before = await everything(device);

@@ -130,26 +130,25 @@ describe('read-firewall', () => {
 describe('the example firewall-report', () => {
   afterEach(stop);
 
-  it('renders a page of the state in which a hostile comment is text and not a tag', async () => {
+  it('serves a page of the state in which a hostile comment is text and not a tag', async () => {
     const path = join(resolve(__dirname, '..', '..', '..'), 'examples', 'firewall-report.json');
-    const example = JSON.parse(readFileSync(path, 'utf8')) as { id: string; type: string; func?: string }[];
-    const words = example.find(({ type }) => type === 'function')?.func;
-    const template = example.find(({ type }) => type === 'template');
-    assert.ok(template);
-    await start([READ, { ...template, id: 'page', z: 'flow', wires: [['out']] }]);
+    const example = JSON.parse(readFileSync(path, 'utf8')) as { type: string; output?: string }[];
+    const reading = example.find(({ type, output }) => type === 'read-firewall' && output === 'report');
+    assert.ok(reading);
+    await start([{ ...READ, ...reading, id: 'read', z: 'flow', device: '', onlyChanges: true, wires: [['out']] }]);
     await send('read', {});
     const device = devices[0];
     assert.ok(device);
-    device.comment = '<script>alert(1)</script>{{payload.readAt}}"\'&';
-    const reading = (await send('read', {})).sent;
-    assert.ok(reading);
-    const { sent } = await send('page', new Function('msg', words ?? '')(reading));
-    assert.match(
-      sent?.payload,
-      /<small>Comment: &lt;script&gt;alert\(1\)&lt;[^<>]*script&gt;\{\{payload\.readAt\}\}&quot;&#39;&amp;<\/small>/,
-    );
+    assert.equal((await send('read', {})).sent, null);
+    device.comment = '<script>alert(1)</script>"\'&';
+    const { sent } = await send('read', {});
+    assert.match(sent?.payload, /<bdi>&lt;script&gt;alert\(1\)&lt;\/script&gt;&quot;&#39;&amp;<\/bdi>/);
     assert.doesNotMatch(sent?.payload, /<script/);
-    assert.match(sent?.payload, /<strong>enhanced<\/strong>/);
-    assert.match(sent?.payload, /<td>SSH remote shell<small>22&#x2F;tcp <\/small>/);
+  });
+
+  it('is in no other language than there are', async () => {
+    await start([{ ...READ, output: 'report', language: 'fr' }]);
+    const { error } = await send('read', {});
+    assert.match(String(error?.message), /^INVALID_INPUT: language: must be en, de or ja/);
   });
 });
