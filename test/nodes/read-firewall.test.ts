@@ -148,7 +148,7 @@ describe('the example firewall-report', () => {
 
   it('is in no other language than there are', async () => {
     await start([{ ...READ, output: 'report', language: 'fr' }]);
-    const { error } = await send('read', {});
-    assert.match(String(error?.message), /^INVALID_INPUT: language: must be en, de or ja/);
+    const { caught } = await send('read', {});
+    assert.match(String(caught?.error.message), /^INVALID_INPUT: language: must be en, de or ja/);
   });
 });
