@@ -104,11 +104,11 @@ export async function backupPlaces(place: Place): Promise<Map<string, BackupPlac
   return placesOf(await Promise.all(ids.map((id) => keptAt(place, id))), first, place.keepBackups);
 }
 
-/** Notes which backup was the first ever: the oldest there is, where none was noted. No clock can make another one the first. */
+/** Notes which backup was the first ever: the oldest whole one, where none was noted, or that is damaged. No clock can make another one the first. */
 async function noteFirst(place: Place): Promise<void> {
   const ids = await backupIds(place);
   const { value: noted } = await readFirst(place);
-  if (noted && ids.includes(noted.id)) return;
+  if (noted && ids.includes(noted.id) && (await readBackupFile(place, noted.id)).value) return;
   for (const id of ids) {
     if ((await readBackupFile(place, id)).value === null) continue;
     await replace([ownFile(firstOf(place), textFor(FIRST, { id }))]);

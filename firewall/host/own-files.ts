@@ -106,6 +106,7 @@ export async function readBeginning(path: string, bytes: number): Promise<string
   let handle: FileHandle | undefined;
   try {
     handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    if (!(await handle.stat()).isFile()) return null;
     const buffer = Buffer.alloc(bytes);
     const { bytesRead } = await handle.read(buffer, 0, bytes, 0);
     return buffer.toString('latin1', 0, bytesRead);
@@ -118,5 +119,5 @@ export async function readBeginning(path: string, bytes: number): Promise<string
   }
 }
 
-/** A link, a folder, a socket, a sector that cannot be read. */
-const UNREADABLE: readonly string[] = ['ELOOP', 'EISDIR', 'ENXIO', 'EIO', 'ENOENT'];
+/** A link, a socket, a sector that cannot be read. */
+const UNREADABLE: readonly string[] = ['ELOOP', 'ENXIO', 'EIO', 'ENOENT'];
