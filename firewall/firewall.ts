@@ -27,7 +27,16 @@ import {
 import { type Asking, isRequestedChange, QUEUE } from './queue';
 import { isRepetition, made } from './requests/order';
 import { REHEARSAL } from './requests/rehearse';
-import type { Answers, BackupReport, ChangeResult, Confirmation, LearnResult, ScheduleResult, State } from './results';
+import type {
+  Answers,
+  BackupReport,
+  ChangeResult,
+  Confirmation,
+  LearnResult,
+  OutlookReport,
+  ScheduleResult,
+  State,
+} from './results';
 import { isOpenIn } from './services/open';
 import { listedService, registryOf } from './services/registry';
 import { keepReady, letGo } from './standby';
@@ -69,6 +78,7 @@ const SEEN: { [M in Method]: (answer: Answers[M]) => Seen | null } = {
   unschedule: ({ state, warnings }) => ({ state, confirmed: null, said: warnings }),
   override: ({ state }) => ({ state, confirmed: null, said: [] }),
   backups: () => null,
+  outlook: () => null,
   learn: () => null,
 };
 
@@ -178,6 +188,11 @@ export class Firewall {
   /** The backups there are, the newest first. @throws FirewallError NOT_PERMITTED */
   backups(asking?: Asking): Promise<BackupReport[]> {
     return this.#ask({ method: 'backups', request: {} }, asking);
+  }
+
+  /** What the editor works out previews of changes from. @throws FirewallError as read() does */
+  outlook(asking?: Asking): Promise<OutlookReport> {
+    return this.#ask({ method: 'outlook', request: {} }, asking);
   }
 
   /**

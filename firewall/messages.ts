@@ -502,6 +502,7 @@ export const agentRequest = z.strictObject({
     z.strictObject({ method: z.literal('override'), request: overrideRequest, ...terms }),
     z.strictObject({ method: z.literal('learn'), request: learnRequest }),
     z.strictObject({ method: z.literal('backups'), request: z.strictObject({}) }),
+    z.strictObject({ method: z.literal('outlook'), request: z.strictObject({}) }),
     z.strictObject({ method: z.literal('settle'), request: z.strictObject({}) }),
     z.strictObject({ method: z.literal('news'), request: newsRequest }),
   ]),
@@ -521,6 +522,7 @@ export const REQUESTS = {
   override: overrideRequest,
   learn: learnRequest,
   backups: z.strictObject({}),
+  outlook: z.strictObject({}),
   settle: z.strictObject({}),
   news: newsRequest,
 };

@@ -218,15 +218,21 @@ function copyOf<Value>(value: Value): Value {
 }
 
 /** What leaves the firewall as it is. */
-const READINGS: ReadonlySet<Call['method']> = new Set<Call['method']>(['read', 'backups', 'news', 'learn']);
+const READINGS: ReadonlySet<Call['method']> = new Set<Call['method']>(['read', 'backups', 'outlook', 'news', 'learn']);
 
 /** What the engine and its nodes ask for by themselves; they wait for the answer before they ask again. */
-const OWN: ReadonlySet<Call['method']> = new Set<Call['method']>(['settle', 'news', 'schedule', 'unschedule']);
+const OWN: ReadonlySet<Call['method']> = new Set<Call['method']>([
+  'settle',
+  'news',
+  'outlook',
+  'schedule',
+  'unschedule',
+]);
 
 /** Whether making it once is as good as making it twice. */
 function isShared(call: Call): boolean {
   if (call.method === 'toggleService') return call.request.action !== 'toggle';
-  return call.method === 'read' || call.method === 'backups' || call.method === 'setProfile';
+  return ['read', 'backups', 'outlook', 'setProfile'].includes(call.method);
 }
 
 /** A dry run of one changes nothing, and is no more than any other request. */

@@ -21,6 +21,7 @@ export type Device = Pick<
   | 'learn'
   | 'fleet'
   | 'backups'
+  | 'outlook'
   | 'resume'
   | 'getReady'
   | 'observe'

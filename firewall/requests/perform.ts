@@ -10,6 +10,7 @@ import { catchUp } from './due';
 import { learn } from './learn';
 import { observe } from './observation';
 import { isCarriedOut } from './order';
+import { outlook } from './outlook';
 import { knownTo } from './peers';
 import { currentState, read, repetition } from './read';
 import { listBackups, restore } from './restore';
@@ -27,6 +28,7 @@ const HANDLERS: Handlers = {
     return state;
   },
   backups: listBackups,
+  outlook,
   news: (settings, { request }) => observe(settings, request, () => read(settings)),
   settle: async (settings) => {
     await resumeLooking(settings);

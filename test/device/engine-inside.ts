@@ -98,7 +98,7 @@ async function perform({ method, request }: EngineCall): Promise<unknown> {
     return (await firewall.fleet(envelope, limits)).result;
   }
   if (method === 'read') return firewall.read(undefined, (request as { csaf?: unknown }).csaf);
-  if (method === 'resume' || method === 'backups') return firewall[method]();
+  if (method === 'resume' || method === 'backups' || method === 'outlook') return firewall[method]();
   return firewall[method](request);
 }
 

@@ -37,6 +37,7 @@ import {
   type LearnResult,
   learnResult,
   type Openness,
+  type OutlookReport,
   type ScheduleReport,
   type ScheduleResult,
   type State,
@@ -309,6 +310,10 @@ export class FakeFirewall implements Device {
     const at = '2026-01-01T00:00:00.000Z';
     const kept: BackupReport[] = [{ id, at, action: 'set-profile lockdown', reason: 'requested', rules: 45 }];
     return this.#queued({ method: 'backups', request: {} }, () => kept, asking);
+  }
+
+  outlook(): Promise<OutlookReport> {
+    return Promise.resolve({ version: '', text: null });
   }
 
   observe(observer: (seen: Seen) => void): () => void {
