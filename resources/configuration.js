@@ -179,6 +179,7 @@ window.smartserverConfiguration = {
       reject: node._('outgoing.reject'),
       allow: node._('outgoing.allow'),
     };
+    // None while the entries of a profile that is added are put in.
     const collectors = new Map();
     const collect = asList(node, list, node._('button.addProfile'), (line, profile) => {
       textField(line, 'name', node._('label.profileName'), node._('placeholder.profileName')).val(textOf(profile.name));
@@ -189,7 +190,7 @@ window.smartserverConfiguration = {
     // Anything else, as a hand-written flow may have, is invalid, and is lost once the dialog is saved.
     list.editableList('addItems', records(node.customProfiles));
     return () =>
-      collect((line) => ({ open: collectors.get(line)() })).map(({ name, incoming, outgoing, open }) => ({
+      collect((line) => ({ open: collectors.get(line)?.() ?? [] })).map(({ name, incoming, outgoing, open }) => ({
         ...{ name, incoming, outgoing, open },
       }));
   },

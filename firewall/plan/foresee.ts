@@ -62,7 +62,7 @@ interface Way {
 }
 
 /** No change has this id. */
-const ID = 'foreseen';
+const ID = '20000101T000000000Z-000000';
 
 /** @throws FirewallError what a dry run would be refused with */
 export async function foresee(outlook: Outlook, settings: Settings, call: Foreseeable): Promise<Foreseen> {
