@@ -68,7 +68,8 @@ function usersOf(known: KnownPeers, service: Service, direction: Direction): { t
     const reason = 'some of its peers are on the internet, where addresses change, so it is open to all';
     return { to: [''], why: [leftOut(service, direction, reason)] };
   }
-  const doubtful = users.filter((one) => direction === 'in' && isDoubtful(one)).map(({ address }) => address);
+  const isTold = direction === 'out' || (known.typed.get(service.id) ?? []).length > 0;
+  const doubtful = isTold ? [] : users.filter(isDoubtful).map(({ address }) => address);
   const once = 'seen once and never again, by UDP, where anybody can write any sender';
   return {
     to: to.filter((address) => !doubtful.includes(address)),
