@@ -261,7 +261,8 @@ export class FakeFirewall implements Device {
         ],
       );
       const changed = JSON.stringify(before) !== JSON.stringify(this.learning);
-      const result = { action, changed, learning: this.learning, services: Object.fromEntries(services), warnings: [] };
+      const known = { services: Object.fromEntries(services), proposal: null };
+      const result = { action, changed, learning: this.learning, ...known, warnings: [] };
       return learnResult.parse(result);
     };
     return this.#queued({ method: 'learn', request: asked }, work, asking);
