@@ -446,8 +446,9 @@ export type LearnResult = z.infer<typeof learnResult>;
 export const outlookReport = z.strictObject({
   /** Of the package that has read it; another one may not understand it. */
   version: z.string(),
-  /** Null where it would be too long for an editor. */
   text: z.string().nullable(),
+  /** Why there is none: too much for an editor, or a site file that is not for everybody's eyes. */
+  problem: z.enum(['long', 'private']).nullable(),
 });
 export type OutlookReport = z.infer<typeof outlookReport>;
 

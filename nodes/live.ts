@@ -68,8 +68,8 @@ export interface LiveDevice extends Named {
 /** What edit dialogs work out previews of changes from, see firewall/plan/preview.ts. */
 export interface LiveOutlook {
   text: string | null;
-  /** Why there is none: too much for an editor, a privileged program of another version, or it could not be read. */
-  problem: 'long' | 'outdated' | 'unread' | null;
+  /** Why there is none: also where the privileged program is of another version, or it could not be read. */
+  problem: OutlookReport['problem'] | 'outdated' | 'unread';
 }
 
 /**
@@ -134,10 +134,8 @@ export function showDevice(RED: NodeAPI, { id, name }: Named, open: () => Shown)
   };
 }
 
-const liveOutlook = ({ version, text }: OutlookReport): LiveOutlook => {
-  if (version !== packageVersion()) return { text: null, problem: 'outdated' };
-  return { text, problem: text === null ? 'long' : null };
-};
+const liveOutlook = ({ version, text, problem }: OutlookReport): LiveOutlook =>
+  version === packageVersion() ? { text, problem } : { text: null, problem: 'outdated' };
 
 const unread = (error: unknown): LiveOutlook => ({
   ...{ text: null, problem: codeOf(error) === 'OUTDATED' ? 'outdated' : 'unread' },

@@ -111,6 +111,7 @@ window.smartserverOutlook = {
       later: node._('outlook.later'),
       unread: node._('outlook.unread'),
       long: node._('outlook.long'),
+      private: node._('outlook.private'),
       outdated: node._('outlook.outdated'),
     };
     const heading = (text) => $('<p class="smartserver-about">').append($('<b>').text(text));

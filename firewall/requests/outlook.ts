@@ -17,6 +17,9 @@ import { outlookText } from '../state/outlook';
 /** It is kept in memory for editors, and sent to each: some 3,000 rules. */
 const MOST_CHARACTERS = 1_500_000;
 
+/** The bit of a file's mode that lets everybody read it. */
+const FOR_ALL = 0o004;
+
 /** @throws FirewallError as reading does */
 export async function outlook(settings: Settings): Promise<OutlookReport> {
   const reading = readSnapshot(settings);
@@ -26,10 +29,13 @@ export async function outlook(settings: Settings): Promise<OutlookReport> {
     readClock(),
     readZone(),
   ]);
+  const { site } = snapshot.sources;
+  if (site && (site.mode & FOR_ALL) === 0) return { version, text: null, problem: 'private' };
   const { pending } = snapshot.schedule;
   const waiting: Checkpoint | string | null =
     pending && (await readBackup(settings, pending.id).catch((error): string => messageOf(error)));
   const formsOf = await formsIn(snapshot, kernelIn(printed));
   const text = outlookText({ snapshot, printed, formsOf, waiting, clock, zone, addresses: ownAddresses() });
-  return { version, text: text.length > MOST_CHARACTERS ? null : text };
+  const isLong = text.length > MOST_CHARACTERS;
+  return { version, text: isLong ? null : text, problem: isLong ? 'long' : null };
 }

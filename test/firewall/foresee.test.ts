@@ -155,8 +155,23 @@ describe('What a change would do, as the dialogs say it,', function () {
 
   it('is not worked out where there is too much of it for an editor', async () => {
     await device.write('/var/lib/smartserver-firewall/schedule.json', ' '.repeat(1_600_000));
-    assert.equal((await engine.outlook()).text, null);
+    const { text, problem } = await engine.outlook();
+    assert.deepEqual([text, problem], [null, 'long']);
     await device.remove('/var/lib/smartserver-firewall/schedule.json');
+  });
+});
+
+describe('What a change is worked out from', function () {
+  this.timeout(60_000);
+  const device = useDevice();
+  const engine = useEngine(device);
+
+  it('leaves the device only where everybody there may read the web server’s file', async () => {
+    const site = '/etc/nginx/sites-available/apollo.conf';
+    assert.match((await engine.outlook()).text ?? '', /apollo\.conf/);
+    await device.ok('chmod', '640', site);
+    const { text, problem } = await engine.outlook();
+    assert.deepEqual([text, problem], [null, 'private']);
   });
 });
 

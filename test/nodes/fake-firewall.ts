@@ -314,7 +314,7 @@ export class FakeFirewall implements Device {
   }
 
   outlook(): Promise<OutlookReport> {
-    return Promise.resolve({ version: '', text: null });
+    return Promise.resolve({ version: '', text: null, problem: null });
   }
 
   observe(observer: (seen: Seen) => void): () => void {
