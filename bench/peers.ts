@@ -152,7 +152,6 @@ async function prepare(device: Device): Promise<Building> {
   await device.ufw('allow', '47808/udp');
   await device.listen('tcp', 443);
   await device.listen('udp', 1628);
-  await device.neighbour.listen('tcp', 502);
   await device.ok('mkdir', '-p', FOLDER);
   await device.write(`${FOLDER}/look`, LOOK);
   // What a hook file of ufw's would do. A list holds 100 addresses, unless the module is told otherwise.

@@ -1,4 +1,7 @@
-/** A building around the device: field devices, clients and strangers with addresses of their own, who talk as they are told. */
+/**
+ * A building around the device: field devices, clients and strangers, each a host of its own – a network namespace with its
+ * address on the neighbour's cable – who talk as they are told.
+ */
 import type { InsideProcess } from './inside-process';
 import type { Machine } from './machine';
 import { cables } from './network';
@@ -52,12 +55,57 @@ export const whoIn = ({ direction, peer, proto, port }: Talk): string => `${dire
 const BROADCAST = '192.0.2.255';
 const MULTICAST = { 4: '224.0.0.251', 6: 'ff02::fb' } as const;
 
-/** Reads conversations and begins them one after the other; addresses of the one who talks are bound to. */
-const TALKER = `
-import json, socket, struct, sys
+/** What is run in the namespace of a host. */
+const ENTER = `
+import ctypes, json, os, socket, struct, sys
+libc = ctypes.CDLL(None, use_errno=True)
+def enter(name):
+    with open('/run/netns/' + name) as there:
+        if libc.setns(there.fileno(), 0x40000000):
+            raise OSError(ctypes.get_errno(), 'setns ' + name)
+`;
+
+/**
+ * The other side of what the device begins: sends back what comes by TCP to port 502 of any host. It goes on in the background,
+ * for as long as the neighbour is there.
+ */
+const ANSWERER = `${ENTER}
+import select
+neighbour = os.getppid()
+listening = []
+for name in json.load(sys.stdin):
+    enter(name)
+    for family in (socket.AF_INET, socket.AF_INET6):
+        s = socket.socket(family, socket.SOCK_STREAM)
+        if family == socket.AF_INET6:
+            s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        s.bind(('', 502))
+        s.listen(10)
+        listening.append(s)
+if os.fork():
+    os._exit(0)
+os.setsid()
+nowhere = os.open('/dev/null', os.O_RDWR)
+for one in (0, 1, 2):
+    os.dup2(nowhere, one)
+while os.path.exists('/proc/%d' % neighbour):
+    for s in select.select(listening, [], [], 0.5)[0]:
+        one = s.accept()[0]
+        one.settimeout(1)
+        try:
+            one.send(one.recv(100))
+        except OSError:
+            pass
+        one.close()
+`;
+
+/** Reads conversations and begins them one after the other, each in the namespace of whoever begins it, from its address. */
+const TALKER = `${ENTER}
 # Whether it has begun, as far as its own side can tell, and whether there was an answer.
 def talk(t):
     begun = answered = False
+    if t['host']:
+        enter(t['host'])
     v6 = ':' in t['to']
     family = socket.AF_INET6 if v6 else socket.AF_INET
     s = socket.socket(family, socket.SOCK_STREAM if t['proto'] == 'tcp' else socket.SOCK_DGRAM)
@@ -172,14 +220,34 @@ export class Building {
   private heard = '';
   private rounds = 0;
 
-  private constructor(private readonly device: Machine) {}
+  private constructor(
+    private readonly device: Machine,
+    private readonly hosts: ReadonlyMap<string, string>,
+  ) {}
 
-  /** Gives the neighbour these addresses besides its own. */
+  /** With a host for each of these addresses. */
   static async around(device: Machine, addresses: readonly string[]): Promise<Building> {
-    const lines = addresses.map((one) => `addr add ${one}${one.includes(':') ? '/64 nodad' : '/24'} dev eth0`);
-    const { code, stderr } = await device.neighbour.run(['ip', '-batch', '-'], { input: `${lines.join('\n')}\n` });
+    const hosts = new Map(addresses.map((one, at) => [one, `host${at}`]));
+    const made = [...hosts].flatMap(([address, name], at) => {
+      const card = `06:00:00:00:${[at >> 8, at & 255].map((part) => part.toString(16).padStart(2, '0')).join(':')}`;
+      const own = ['link set lo up', 'link set outside name eth0', 'link set eth0 up'];
+      const lines = [...own, `addr add ${address}${address.includes(':') ? '/64 nodad' : '/24'} dev eth0`];
+      return [
+        `ip netns add ${name}`,
+        `ip link add link eth0 name outside address ${card} netns ${name} type macvlan mode bridge`,
+        `ip -n ${name} -batch - <<END\n${lines.join('\n')}\nEND`,
+      ];
+    });
+    const building = new Building(device, hosts);
+    await building.run(['sh', '-e'], made.join('\n'));
+    await building.run(['python3', '-c', ANSWERER], JSON.stringify([...hosts.values()]));
+    return building;
+  }
+
+  private async run(argv: string[], input: string): Promise<string> {
+    const { code, stdout, stderr } = await this.device.neighbour.run(argv, { timeoutMs: 300_000, input });
     if (code !== 0) throw new Error(stderr);
-    return new Building(device);
+    return stdout;
   }
 
   /** Has the device listen to mDNS until the program ends. */
@@ -229,7 +297,8 @@ export class Building {
             const [me, to] = way === 'in' ? [one.peer, isToAll ? all : mine] : [mine, one.peer];
             const isAnswered = waits && way === 'in' && one.port === 1628;
             const how = { how: one.how ?? 'plain', waits: isAnswered };
-            return { me, to, proto: one.proto, port: one.port, from: one.from ?? 0, ...how };
+            const host = way === 'in' ? (this.hosts.get(one.peer) ?? '') : '';
+            return { me, to, host, proto: one.proto, port: one.port, from: one.from ?? 0, ...how };
           }),
       );
     const run = { timeoutMs: 300_000 };

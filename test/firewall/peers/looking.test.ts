@@ -35,7 +35,6 @@ describe('Looking at the kernel’s connections', function () {
     await device.ufw('allow', '47808/udp');
     await building.joinMulticast();
     for (const [proto, port] of LISTENING) await device.listen(proto, port);
-    await device.neighbour.listen('tcp', 502);
   });
 
   /** For how long the kernel keeps a connection of which nothing is heard, from now on. */

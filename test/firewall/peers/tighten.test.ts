@@ -39,7 +39,6 @@ describe('A building that is learned in part, and tightened to that,', function 
       for (const port of ['47808', '41797']) await device.ufw('allow', `${port}/udp`);
       const made = await Building.around(device, ADDRESSES);
       await made.hear(...PORTS);
-      await device.neighbour.listen('tcp', 502);
       return made;
     },
     async () => undefined,
