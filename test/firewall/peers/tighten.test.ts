@@ -8,7 +8,7 @@ import type { Peer } from '../../../firewall/peers/peer';
 import { proposalOf } from '../../../firewall/peers/proposal';
 import type { LearnResult } from '../../../firewall/results';
 import { registryOf } from '../../../firewall/services/registry';
-import { textFor } from '../../../firewall/state/own-file';
+import { textFor, understood } from '../../../firewall/state/own-file';
 import { Building, HOSTILE, TALKS, type Talk, whoIn } from '../../device/building';
 import { Engine } from '../../device/engine';
 import { useDevice, useEngine, useShared } from '../../device/suite';
@@ -166,6 +166,17 @@ describe('A proposal', () => {
   it('is none where nobody has learned', () => {
     assert.equal(proposalOf({ ...known([]), learned: null }, registry), null);
     assert.deepEqual(opened(proposalOf(known([]), registry)), []);
+  });
+
+  it('opens nothing to everybody because of a file that says so', () => {
+    const peers = ['0.0.0.0/0', '128.0.0.0/1', '::/0', '10.0.0.9'].map((address) => peer('443/tcp', address));
+    const text = textFor(LEARNED, { ...NOTHING_LEARNED, seconds: 1, past: { peers, flooded: [] } });
+    const { value, flaw } = understood(LEARNED, text);
+    assert.deepEqual(
+      value?.past.peers.map(({ address }) => address),
+      ['10.0.0.9'],
+    );
+    assert.match(flaw ?? '', /is no peer/);
   });
 
   it('opens nothing because of a flood, nor to who was seen once by UDP, unless somebody has named them', () => {
