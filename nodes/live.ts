@@ -106,10 +106,11 @@ export function showDevice(RED: NodeAPI, { id, name }: Named, open: () => Shown)
       const peers = state.peers && Object.entries(state.peers).map(([id, list]) => livePeers(id, list));
       const view = { ...rest, rules: state.rules.length, services: state.services.map(liveService), peers };
       const isNew = show({ state: view, readAt, error: null });
+      if (isNew) device.backups().then((backups) => show({ backups }), failed);
+      // Behind it: the sidebar is looked at more often.
       const listed = JSON.stringify(state.rules);
       if (isNew || listed !== rules) void readOutlook();
       rules = listed;
-      if (isNew) device.backups().then((backups) => show({ backups }), failed);
     });
     // Every reading reaches the observers; the watch only ensures that there are readings.
     const trouble = (error: unknown): unknown => (error === null ? show({ error: null }) : failed(error));
