@@ -1,7 +1,8 @@
 /** Results in words, for a terminal. Untrusted text is made printable. */
 import { sourceText } from '../firewall/ledger/log';
 import { printable } from '../firewall/printable';
-import type { BackupReport, ChangeResult, History, LearnResult, RuleReport, State } from '../firewall/results';
+import type { BackupReport, ChangeResult, History, LearnResult, State } from '../firewall/results';
+import { ruleText } from '../firewall/state/rule-text';
 
 export function statusLines(state: State): string[] {
   const { active, enabledAtBoot, profile, policies, webPorts, pending, leases, lastRequest } = state;
@@ -80,12 +81,6 @@ function learningText({ learning }: LearnResult): string {
   if (!learning.on) return `Learning is off; ${days}`;
   const end = learning.until ? `until ${learning.until}` : 'until it is stopped';
   return `Learning is on, ${end}; ${days}${learning.looking ? '' : '; but nobody looks'}`;
-}
-
-function ruleText({ action, direction, protocol, to, from, interface: on, family }: RuleReport): string {
-  const ports = to.port === 'any' ? 'every port' : `${to.port}${protocol === 'any' ? '' : `/${protocol}`}`;
-  const where = [on ? ` on ${on}` : '', from.address.includes('/0') ? '' : ` from ${from.address}`].join('');
-  return `${action} ${direction} ${ports}${where} (${family})`;
 }
 
 /** Entries of the ledger, the newest first. */

@@ -58,7 +58,18 @@ const LISTS = [
   ['OUTPUT', '--rdest', 'udp', 123],
   ['OUTPUT', '--rdest', 'tcp', 502],
 ] as const;
-const listOf = (port: number, isIpv6: boolean): string => `p${port}${isIpv6 ? 'v6' : ''}`;
+const listOf = (name: string, isIpv6: boolean): string => `${name}${isIpv6 ? 'v6' : ''}`;
+
+/**
+ * What ufw's log would say: the limit that each of its log rules has, in front of a list in place of the log, as the kernel logs
+ * nothing of other network namespaces. By port as with the flag `log` on each rule, and of all that is new, as at the level medium.
+ */
+const LOG_LIMIT = ['-m', 'limit', '--limit', '3/min', '--limit-burst', '10'];
+const NEW = ['-m', 'conntrack', '--ctstate', 'NEW'];
+const ALL_LISTS = [
+  ['INPUT', '--rsource', 'all_in'],
+  ['OUTPUT', '--rdest', 'all_out'],
+] as const;
 
 /** What a mechanism has found. */
 interface Row {
@@ -129,7 +140,9 @@ async function compare(device: Device): Promise<Row[]> {
   for (const everyS of INTERVALS_S)
     rows.push(rowOf('nf_conntrack, sampled', everyS, found(await device.read(`${FOLDER}/every${everyS}`))));
   rows.push(rowOf('sockets (ss), sampled', 1, sockets));
-  rows.push(rowOf('xt_recent, per port and protocol', null, await recent(device)));
+  rows.push(rowOf('xt_recent, per port and protocol', null, await recent(device, 'p')));
+  rows.push(rowOf("ufw's log, the flag on each rule", null, await recent(device, 'log')));
+  rows.push(rowOf("ufw's log, at the level medium", null, await logged(device)));
   return rows;
 }
 
@@ -139,16 +152,21 @@ async function prepare(device: Device): Promise<Building> {
   await device.ufw('allow', '47808/udp');
   await device.listen('tcp', 443);
   await device.listen('udp', 1628);
-  await device.neighbour.listen('tcp', 502);
   await device.ok('mkdir', '-p', FOLDER);
   await device.write(`${FOLDER}/look`, LOOK);
   // What a hook file of ufw's would do. A list holds 100 addresses, unless the module is told otherwise.
-  for (const program of ['iptables', 'ip6tables'])
+  for (const program of ['iptables', 'ip6tables']) {
+    const list = (name: string, side: string) => [
+      ...['-m', 'recent', '--name', listOf(name, program === 'ip6tables'), '--set', side],
+    ];
     for (const [chain, side, proto, port] of LISTS) {
-      const list = ['-m', 'recent', '--name', listOf(port, program === 'ip6tables'), '--set', side];
-      const match = ['-p', proto, '--dport', `${port}`, '-m', 'conntrack', '--ctstate', 'NEW'];
-      await device.run([program, '-I', chain, ...match, ...list]);
+      const match = ['-p', proto, '--dport', `${port}`, ...NEW];
+      await device.ok(program, '-I', chain, ...match, ...list(`p${port}`, side));
+      await device.ok(program, '-I', chain, ...match, ...LOG_LIMIT, ...list(`log${port}`, side));
     }
+    for (const [chain, side, name] of ALL_LISTS)
+      await device.ok(program, '-I', chain, ...NEW, ...LOG_LIMIT, ...list(name, side));
+  }
   return building;
 }
 
@@ -188,15 +206,29 @@ async function openSockets(device: Device): Promise<string[]> {
   });
 }
 
-async function recent(device: Device): Promise<Set<string>> {
+async function recent(device: Device, lists: string): Promise<Set<string>> {
   const all = new Set<string>();
   for (const [chain, , proto, port] of LISTS)
-    for (const isIpv6 of [false, true]) {
-      const { stdout } = await device.run(['cat', `/proc/net/xt_recent/${listOf(port, isIpv6)}`]);
-      for (const [, address = ''] of stdout.matchAll(/src=(\S+)/g))
-        all.add(`${chain === 'INPUT' ? 'in' : 'out'} ${port}/${proto} ${short(address)}`);
-    }
+    for (const address of await listed(device, `${lists}${port}`))
+      all.add(`${chain === 'INPUT' ? 'in' : 'out'} ${port}/${proto} ${address}`);
   return all;
+}
+
+/** Who is in the log of all that is new, by whom there is: an address has one thing to talk about here. */
+async function logged(device: Device): Promise<Set<string>> {
+  const found: string[] = [];
+  for (const [, , name] of ALL_LISTS) found.push(...(await listed(device, name)));
+  const talks = [...PEERS.map(({ talk }) => talk), ...HOSTILE];
+  return new Set(talks.filter(({ peer }) => found.includes(peer)).map(whoIn));
+}
+
+async function listed(device: Device, name: string): Promise<string[]> {
+  const addresses: string[] = [];
+  for (const isIpv6 of [false, true]) {
+    const text = await device.read(`/proc/net/xt_recent/${listOf(name, isIpv6)}`);
+    for (const [, address = ''] of text.matchAll(/src=(\S+)/g)) addresses.push(short(address));
+  }
+  return addresses;
 }
 
 function rowOf(mechanism: string, everyS: number | null, all: ReadonlySet<string>): Row {

@@ -39,6 +39,7 @@ import type {
   Evidence,
   History,
   LearnResult,
+  OutlookReport,
   ScheduleResult,
   State,
 } from './results';
@@ -86,6 +87,7 @@ const SEEN: { [M in Method]: (answer: Answers[M]) => Seen | null } = {
   unschedule: ({ state, warnings }) => ({ state, confirmed: null, said: warnings }),
   override: ({ state }) => ({ state, confirmed: null, said: [] }),
   backups: () => null,
+  outlook: () => null,
   learn: () => null,
   history: () => null,
   evidence: ({ state }) => ({ state, confirmed: null, said: [] }),
@@ -236,6 +238,11 @@ export class Firewall {
   /** The backups there are, the newest first. @throws FirewallError NOT_PERMITTED */
   backups(asking?: Asking): Promise<BackupReport[]> {
     return this.#ask({ method: 'backups', request: {} }, asking);
+  }
+
+  /** What the editor works out previews of changes from. @throws FirewallError as read() does */
+  outlook(asking?: Asking): Promise<OutlookReport> {
+    return this.#ask({ method: 'outlook', request: {} }, asking);
   }
 
   /**

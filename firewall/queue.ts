@@ -222,17 +222,17 @@ function copyOf<Value>(value: Value): Value {
 
 /** What leaves the firewall as it is. */
 const READINGS: ReadonlySet<Call['method']> = new Set<Call['method']>([
-  'read',
-  'backups',
-  'news',
-  'learn',
-  'history',
-  'evidence',
-  'refused',
+  ...(['read', 'backups', 'outlook', 'news', 'learn', 'history', 'evidence', 'refused'] as const),
 ]);
 
 /** What the engine and its nodes ask for by themselves; they wait for the answer before they ask again. */
-const OWN: ReadonlySet<Call['method']> = new Set<Call['method']>(['settle', 'news', 'schedule', 'unschedule']);
+const OWN: ReadonlySet<Call['method']> = new Set<Call['method']>([
+  'settle',
+  'news',
+  'outlook',
+  'schedule',
+  'unschedule',
+]);
 
 /** Requests for the same share a place, whoever asks and why: the ledger has the first of them. */
 const keyOf = ({ method, request }: Call): string => JSON.stringify({ method, request: { ...request, reason: '' } });
@@ -240,9 +240,7 @@ const keyOf = ({ method, request }: Call): string => JSON.stringify({ method, re
 /** Whether making it once is as good as making it twice. */
 function isShared(call: Call): boolean {
   if (call.method === 'toggleService') return call.request.action !== 'toggle';
-  return (
-    call.method === 'read' || call.method === 'backups' || call.method === 'evidence' || call.method === 'setProfile'
-  );
+  return ['read', 'backups', 'outlook', 'evidence', 'setProfile'].includes(call.method);
 }
 
 /** A dry run of one changes nothing, and is no more than any other request. */

@@ -430,6 +430,26 @@ export const learnResult = z.strictObject({
   learning: learningReport.nullable(),
   /** By id, or by port where it is the port of none. */
   services: z.record(z.string(), learnedService),
+  /** A profile that opens what is used to those who use it; null where nobody has learned, or the configuration is wrong. */
+  proposal: z
+    .strictObject({
+      /** As the configuration takes it in `customProfiles`. */
+      profile: z.strictObject({
+        ...{ name: z.string(), incoming: policy, outgoing: policy },
+        open: z.array(
+          z.strictObject({
+            service: z.string(),
+            direction: z.enum(['in', 'out', 'both']),
+            ...{ interface: z.string(), from: z.string() },
+          }),
+        ),
+      }),
+      /** What is used and is not in it, or is in it for everybody, and why; of some addresses alone, or of all. */
+      left: z.array(
+        z.strictObject({ service: z.string(), direction, addresses: z.array(z.string()), reason: z.string() }),
+      ),
+    })
+    .nullable(),
   warnings: z.array(z.string()),
 });
 export type LearnResult = z.infer<typeof learnResult>;
@@ -471,6 +491,15 @@ export const evidence = z.strictObject({
   }),
 });
 export type Evidence = z.infer<typeof evidence>;
+/** What a preview of changes is worked out from, see state/outlook.ts. */
+export const outlookReport = z.strictObject({
+  /** Of the package that has read it; another one may not understand it. */
+  version: z.string(),
+  text: z.string().nullable(),
+  /** Why there is none: too much for an editor, or a site file that is not for everybody's eyes. */
+  problem: z.enum(['long', 'private']).nullable(),
+});
+export type OutlookReport = z.infer<typeof outlookReport>;
 
 /** What the engine answers to each method. */
 export interface Answers {
@@ -485,6 +514,7 @@ export interface Answers {
   override: ScheduleResult;
   learn: LearnResult;
   backups: BackupReport[];
+  outlook: OutlookReport;
   settle: Settled;
   news: News;
   history: History;

@@ -23,6 +23,7 @@ export type Device = Pick<
   | 'evidence'
   | 'fleet'
   | 'backups'
+  | 'outlook'
   | 'resume'
   | 'getReady'
   | 'observe'

@@ -3,13 +3,16 @@
  * there, so whoever opens the editor can see the firewall but not change it through the sidebar.
  */
 import type { NodeAPI } from 'node-red';
-import { asFirewallError } from '../firewall/errors';
+import { asFirewallError, codeOf } from '../firewall/errors';
 import type { Firewall } from '../firewall/firewall';
-import type { BackupReport, PeerReport, ServiceReport, State } from '../firewall/results';
+import type { BackupReport, OutlookReport, PeerReport, ServiceReport, State } from '../firewall/results';
 import { translated } from './translated';
+import { version as packageVersion } from './version';
 
 /** The editor subscribes to this, followed by the device's id. */
 const TOPIC = 'smartserver-firewall';
+/** Edit dialogs subscribe to this, followed by the device's id. */
+const OUTLOOK_TOPIC = 'smartserver-firewall-outlook';
 /** How many interfaces and addresses of a service are shown; a blocklist has thousands. */
 const NAMED = 5;
 
@@ -40,7 +43,7 @@ interface Named {
 }
 
 /** What is needed of a device to show it. */
-type Shown = Pick<Firewall, 'observe' | 'watch' | 'backups'>;
+type Shown = Pick<Firewall, 'observe' | 'watch' | 'backups' | 'outlook'>;
 
 /** What is published about one device. */
 export interface LiveDevice extends Named {
@@ -60,6 +63,13 @@ export interface LiveDevice extends Named {
   error: string | null;
   /** The device no longer exists. */
   gone?: true;
+}
+
+/** What edit dialogs work out previews of changes from, see firewall/plan/preview.ts. */
+export interface LiveOutlook {
+  text: string | null;
+  /** Why there is none: also where the privileged program is of another version, or it could not be read. */
+  problem: OutlookReport['problem'] | 'outdated' | 'unread';
 }
 
 /**
@@ -84,14 +94,23 @@ export function showDevice(RED: NodeAPI, { id, name }: Named, open: () => Shown)
     return true;
   };
   const failed = (cause: unknown): boolean => show({ error: translated(RED, asFirewallError(cause)).message });
+  const publishOutlook = (outlook: LiveOutlook): void => {
+    if (!isOver) RED.comms.publish(`${OUTLOOK_TOPIC}/${id}`, outlook, true);
+  };
   const start = (): void => {
     const device = open();
+    let rules = '';
+    const readOutlook = oneAtATime(() => device.outlook().then(liveOutlook, unread).then(publishOutlook));
     stopObserving = device.observe(({ state }) => {
       const { readAt, ...rest } = state;
       const peers = state.peers && Object.entries(state.peers).map(([id, list]) => livePeers(id, list));
       const view = { ...rest, rules: state.rules.length, services: state.services.map(liveService), peers };
       const isNew = show({ state: view, readAt, error: null });
       if (isNew) device.backups().then((backups) => show({ backups }), failed);
+      // Behind it: the sidebar is looked at more often.
+      const listed = JSON.stringify(state.rules);
+      if (isNew || listed !== rules) void readOutlook();
+      rules = listed;
     });
     // Every reading reaches the observers; the watch only ensures that there are readings.
     const trouble = (error: unknown): unknown => (error === null ? show({ error: null }) : failed(error));
@@ -112,6 +131,30 @@ export function showDevice(RED: NodeAPI, { id, name }: Named, open: () => Shown)
     stopObserving();
     // Published without being retained, this also clears the retained state.
     RED.comms.publish(`${TOPIC}/${id}`, { ...shown, gone: true }, false);
+    RED.comms.publish(`${OUTLOOK_TOPIC}/${id}`, { text: null, problem: 'unread' }, false);
+  };
+}
+
+const liveOutlook = ({ version, text, problem }: OutlookReport): LiveOutlook =>
+  version === packageVersion() ? { text, problem } : { text: null, problem: 'outdated' };
+
+const unread = (error: unknown): LiveOutlook => ({
+  ...{ text: null, problem: codeOf(error) === 'OUTDATED' ? 'outdated' : 'unread' },
+});
+
+/** Makes it once more when it is done, if it was wanted meanwhile, however often. */
+function oneAtATime(make: () => Promise<void>): () => Promise<void> {
+  let isMaking = false;
+  let isWanted = false;
+  return async () => {
+    isWanted = true;
+    if (isMaking) return;
+    isMaking = true;
+    while (isWanted) {
+      isWanted = false;
+      await make();
+    }
+    isMaking = false;
   };
 }
 

@@ -2,16 +2,60 @@
 window.smartserverConfiguration = {
   /** Creates the lists; returns a function that returns their contents. */
   prepare(node) {
-    const { fillIn, keyList, peerList, portList, serviceList, profileList } = window.smartserverConfiguration;
+    const { fillIn, keyList, peerList, portList, propose, serviceList, profileList } = window.smartserverConfiguration;
     fillIn(node);
     const ports = portList(node);
     const services = serviceList(node);
     const profiles = profileList(node, services);
     const keys = keyList(node);
     const peers = peerList(node, services);
-    return () => ({
+    const collect = () => ({
       ...{ servicePorts: ports(), customServices: services(), customProfiles: profiles(), operatorKeys: keys() },
       peers: peers(),
+    });
+    propose(node, collect);
+    return collect;
+  },
+
+  /** Adds the profile that follows from what the device has learned, for a person to look through and to save. */
+  propose(node, collect) {
+    const { engine, follow, named } = window.smartserverOutlook;
+    const about = $('#smartserver-propose-about');
+    // One that is not deployed yet is probably for the device that flows without a configuration have worked with.
+    const published = { own: null, factory: null };
+    for (const [which, id] of Object.entries({ own: node.id, factory: '' }))
+      follow(
+        about,
+        () => id,
+        (outlook) => {
+          published[which] = outlook;
+        },
+      );
+    const proposal = async (outlook) => {
+      const { customProfiles, operatorKeys, ...settings } = collect();
+      try {
+        return { found: await (await engine()).propose(outlook.text, settings), problem: '' };
+      } catch (error) {
+        return { found: null, problem: error.message };
+      }
+    };
+    $('#smartserver-propose').on('click', async () => {
+      const outlook = [published.own, published.factory].find((one) => one?.text);
+      if (!outlook) return about.text(node._('propose.unread'));
+      const { found, problem } = await proposal(outlook);
+      if (problem) return about.text(node._('propose.problem', { problem }));
+      if (!found) return about.text(node._('propose.nothing'));
+      const taken = collect().customProfiles.map(({ name }) => name);
+      let name = found.profile.name;
+      for (let number = 2; taken.includes(name); number += 1) name = `${found.profile.name}-${number}`;
+      $('#smartserver-custom-profiles').editableList('addItem', { ...found.profile, name });
+      const left = found.left.map((one) => named(node, one)).join(', ');
+      about.text(
+        [
+          node._('propose.added', { name, number: found.profile.open.length }),
+          ...(left ? [node._('propose.left', { services: left })] : []),
+        ].join(' '),
+      );
     });
   },
 
@@ -135,6 +179,7 @@ window.smartserverConfiguration = {
       reject: node._('outgoing.reject'),
       allow: node._('outgoing.allow'),
     };
+    // None while the entries of a profile that is added are put in.
     const collectors = new Map();
     const collect = asList(node, list, node._('button.addProfile'), (line, profile) => {
       textField(line, 'name', node._('label.profileName'), node._('placeholder.profileName')).val(textOf(profile.name));
@@ -145,7 +190,7 @@ window.smartserverConfiguration = {
     // Anything else, as a hand-written flow may have, is invalid, and is lost once the dialog is saved.
     list.editableList('addItems', records(node.customProfiles));
     return () =>
-      collect((line) => ({ open: collectors.get(line)() })).map(({ name, incoming, outgoing, open }) => ({
+      collect((line) => ({ open: collectors.get(line)?.() ?? [] })).map(({ name, incoming, outgoing, open }) => ({
         ...{ name, incoming, outgoing, open },
       }));
   },

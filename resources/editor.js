@@ -202,14 +202,15 @@ window.smartserverFirewall = {
 
   /** The node as the form has it now: its validators look at other properties too. */
   asEdited({ node, prefix }, collected) {
-    const edited = Object.assign(Object.create(node), collected);
+    const edited = { ...collected };
     for (const property of Object.keys(node._def.defaults)) {
       const field = $(`#${prefix}-${property}`);
       if (field.is('[type="checkbox"]')) edited[property] = field.prop('checked');
       else if (field.is('.red-ui-typedInput')) edited[property] = field.typedInput('value');
       else if (field.length > 0) edited[property] = field.val();
     }
-    return edited;
+    // Defined, not assigned: what is assigned to a property that a node has, Node-RED's proxy of it takes for the node's own.
+    return Object.create(node, Object.getOwnPropertyDescriptors(edited));
   },
 
   /** Shows the reason below each invalid field; Node-RED itself only shows it on hover, and 2.x not at all. */

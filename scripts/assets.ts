@@ -50,29 +50,43 @@ function withParts(page: string, folder: string): string {
   );
 }
 
-/** What the dialogs need to know about services and profiles: the engine's own code and data, as one file for the browser. */
-function writeEditorCatalogue(): void {
-  buildSync({
-    entryPoints: [join(root, 'firewall', 'services', 'preview.ts')],
-    outfile: join(root, 'resources', 'catalogue.js'),
-    bundle: true,
-    platform: 'browser',
-    target: 'es2020',
-    globalName: 'smartserverFirewallServices',
-    footer: { js: 'window.smartserverFirewallCatalogue = smartserverFirewallServices.servicesOf({});' },
-  });
-}
+/** The engine's own code and data that the editor uses, each as one file for the browser that sets a global of this name. */
+const FOR_EDITOR = [
+  // What the dialogs need to know about services and profiles.
+  {
+    from: ['services', 'preview.ts'],
+    to: 'catalogue.js',
+    name: 'smartserverFirewallServices',
+    more: 'window.smartserverFirewallCatalogue = smartserverFirewallServices.servicesOf({});',
+  },
+  // What the dialog of a schedule says in words.
+  {
+    from: ['calendar', 'preview.ts'],
+    to: 'calendar.js',
+    name: 'smartserverFirewallCalendar',
+    more: 'window.smartserverFirewallCalendar = smartserverFirewallCalendar;',
+  },
+  // What a change would do to the device; large, and loaded by the dialogs that need it.
+  {
+    from: ['plan', 'preview.ts'],
+    to: 'foresee.js',
+    name: 'smartserverFirewallForesight',
+    more: 'window.smartserverFirewallForesight = smartserverFirewallForesight;',
+  },
+];
 
-/** What the dialog of a schedule says in words: the engine's own calendar. */
-function writeEditorCalendar(): void {
+function writeForEditor({ from, to, name, more }: (typeof FOR_EDITOR)[number]): void {
   buildSync({
-    entryPoints: [join(root, 'firewall', 'calendar', 'preview.ts')],
-    outfile: join(root, 'resources', 'calendar.js'),
+    entryPoints: [join(root, 'firewall', ...from)],
+    outfile: join(root, 'resources', to),
     bundle: true,
     platform: 'browser',
     target: 'es2020',
-    globalName: 'smartserverFirewallCalendar',
-    footer: { js: 'window.smartserverFirewallCalendar = smartserverFirewallCalendar;' },
+    alias: { 'node:net': join(root, 'scripts', 'browser', 'net.ts') },
+    inject: [join(root, 'scripts', 'browser', 'globals.ts')],
+    minify: to === 'foresee.js',
+    globalName: name,
+    footer: { js: more },
   });
 }
 
@@ -82,8 +96,7 @@ for (const name of readdirSync(source).filter((file) => file.endsWith('.html')))
 }
 for (const language of readdirSync(join(source, 'locales'))) writeLocale(language);
 cpSync(join(root, 'icons'), join(target, 'icons'), { recursive: true });
-writeEditorCatalogue();
-writeEditorCalendar();
+for (const one of FOR_EDITOR) writeForEditor(one);
 
 const agent = join(root, 'dist', 'agent');
 /** What is installed as self-contained files: the privileged program and the command line. */

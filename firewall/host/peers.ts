@@ -1,10 +1,9 @@
 /** Reads who talks with the device, as far as it was learned. */
-import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import type { Settings } from '../messages';
 import { isNothing, type Learned, withSeen } from '../peers/learned';
-import { type InterfaceAddress, type Samples, samplesIn } from '../peers/samples';
-import { normalAddress } from '../rules/address';
+import { type Samples, samplesIn } from '../peers/samples';
+import { ownAddresses } from './addresses';
 import { readClock } from './clock';
 import { readText } from './files';
 import { readLearnedFile } from './own-files';
@@ -19,7 +18,7 @@ const LATE_S = 300;
 /** What the sampler has seen since the boot; null where it has seen nothing, or has not run. */
 export async function readSamples(): Promise<Samples | null> {
   const [file, clock] = await Promise.all([readText(SEEN), readClock()]);
-  return file && samplesIn(file.text, clock, interfaces());
+  return file && samplesIn(file.text, clock, ownAddresses());
 }
 
 /**
@@ -34,11 +33,3 @@ export async function readLearned(settings: Settings): Promise<Learned | null> {
 }
 
 const isRecent = async ({ lookedAt }: Samples): Promise<boolean> => (await readClock()).uptime - lookedAt < LATE_S;
-
-function interfaces(): InterfaceAddress[] {
-  return Object.entries(networkInterfaces()).flatMap(([name, addresses = []]) =>
-    addresses.flatMap(({ address, cidr }) =>
-      cidr === null ? [] : [{ name, address: normalAddress(address.split('%')[0] ?? ''), cidr }],
-    ),
-  );
-}

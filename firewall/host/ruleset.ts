@@ -6,7 +6,7 @@ import { readFile } from 'node:fs/promises';
 import { codeOf } from '../errors';
 import type { Family } from '../rules/rule';
 import { interfaceOf } from '../rules/tables';
-import { type FamilyTexts, type Ruleset, rulesetOf, tablesOfNft } from '../verdicts/ruleset';
+import { type FamilyTexts, rulesetOf, tablesOfNft } from '../verdicts/ruleset';
 import { saveOfKind } from './iptables';
 import { run } from './run';
 
@@ -19,23 +19,29 @@ const IPTABLES = ['raw', 'mangle', 'nat', 'filter', 'security'];
 /** nft's name for a family that iptables' tables are in. */
 const NFT_FAMILY: Readonly<Record<Family, string>> = { ipv4: 'ip', ipv6: 'ip6' };
 
+/** What programs print of all that decides in the kernel, see `rulesetOf`. */
+interface RulesetTexts {
+  families: readonly FamilyTexts[];
+  nft: string | null;
+}
+
 /**
- * All that decides in the kernel, from what `iptables-save` prints of each family, which was read before.
+ * What is printed besides what `iptables-save` prints of each family, which was read before.
  * @param listed the tables that nft sees
  * @throws FirewallError NOT_PERMITTED, INTERNAL
  */
-export async function readRuleset(
+export async function readRulesetTexts(
   saves: readonly { family: Family; text: string }[],
   listed: readonly string[] | null,
-): Promise<Ruleset> {
+): Promise<RulesetTexts> {
   const families = await Promise.all(saves.map((saved) => withBeside(saved, listed ?? [])));
-  if (listed === null) return rulesetOf(families, null);
+  if (listed === null) return { families, nft: null };
   const iptables = new Set(
     rulesetOf(families, '').flatMap(({ family, layers }) =>
       tablesOfNft(layers).map((name) => `${NFT_FAMILY[family]} ${name}`),
     ),
   );
-  return rulesetOf(families, listed.every((table) => iptables.has(table)) ? '' : await nftRuleset());
+  return { families, nft: listed.every((table) => iptables.has(table)) ? '' : await nftRuleset() };
 }
 
 async function withBeside(

@@ -24,8 +24,8 @@ export const NO_DIFFERENCE: Difference = {
 export function differenceOf(before: Snapshot, after: Snapshot, { services }: Registry): Difference {
   const [old, next] = [allRules(before), allRules(after)];
   const { added, removed } = changedRules(old, next);
-  const named = (rules: typeof old, changed: typeof old): RuleReport[] => {
-    const first = new Set(changed.slice(0, MOST_RULES));
+  const named = (rules: typeof old, changed: typeof added): RuleReport[] => {
+    const first = new Set([...changed].slice(0, MOST_RULES));
     return first.size === 0 ? [] : ruleReports(rules, (rule) => first.has(rule));
   };
   const [more, fewer] = [named(next, added), named(old, removed)];
@@ -35,7 +35,7 @@ export function differenceOf(before: Snapshot, after: Snapshot, { services }: Re
   const { settings: from } = before;
   const { settings: to } = after;
   const [onto, off] = [asMany(more.map(ruleText)), asMany(fewer.map(ruleText))];
-  const unnamed = added.length - onto.length + removed.length - off.length;
+  const unnamed = added.size - onto.length + removed.size - off.length;
   return {
     rules: { added: onto, removed: off, more: unnamed },
     policies: policyChanges(from.policies, to.policies),

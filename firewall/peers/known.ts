@@ -1,10 +1,13 @@
 /** Who is known to talk with a service: whom somebody has typed, and who was seen. */
+import type { Settings } from '../messages';
+import { normalAddress } from '../rules/address';
 import type { Service } from '../services/catalogue';
 import type { Registry } from '../services/registry';
 import { addressSet, holds } from '../verdicts/boxes';
 import { peersByService, type ServicePeers } from './by-service';
 import type { Learned } from './learned';
-import type { Typed } from './typed';
+import type { InterfaceAddress } from './samples';
+import { type Typed, typedPeers } from './typed';
 
 /** One who talks with a service. */
 export interface Known {
@@ -41,6 +44,21 @@ export const knownPeers = (
   ...{ typed, links },
   learned: peersByService(learned, registry),
 });
+
+/**
+ * The same on a device that has these addresses.
+ * @throws FirewallError INVALID_INPUT where what was typed in the configuration is wrong
+ */
+export function knownOn(
+  addresses: readonly InterfaceAddress[],
+  settings: Pick<Settings, 'peers'>,
+  learned: Learned | null,
+  registry: Registry,
+): KnownPeers {
+  const typed = typedPeers(settings, registry, new Set(addresses.map(({ address }) => address)));
+  const links = addresses.map(({ name, cidr }) => ({ on: name, subnet: normalAddress(cidr) }));
+  return knownPeers(typed, learned, registry, links);
+}
 
 /** Everybody who is known to talk with a service, each of them once. */
 export function peersOf(

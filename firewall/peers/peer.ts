@@ -2,6 +2,7 @@
 import * as z from 'zod/mini';
 import { isAddress, normalAddress } from '../rules/address';
 import { isPortSpec } from '../services/port-spec';
+import { isEverybody } from '../verdicts/everybody';
 
 export interface Peer {
   /** `in`: it has begun to talk to the device; `out`: the device to it. */
@@ -42,6 +43,8 @@ function parsePeer(line: string): Peer | null {
   const [, way, port = '', address = '', device, first, last, times, days, weekdays = '', hours = ''] =
     LINE.exec(line) ?? [];
   if (!way || !isPortSpec(port) || !isAddress(address) || normalAddress(address) !== address) return null;
+  // Nobody is everybody, whatever a file says.
+  if (isEverybody(address, address.includes(':') ? 'ipv6' : 'ipv4')) return null;
   const [firstSeen, lastSeen, count] = [Number(first), Number(last), Number(times)];
   if (lastSeen > MOST_SECONDS || firstSeen > lastSeen || count > MOST_COUNT) return null;
   return {

@@ -117,8 +117,7 @@ interface ProfileTask {
 async function rulesUnder(rules: readonly Rule[], task: ProfileTask): Promise<readonly Rule[]> {
   const { family, profile, policies, registry, request, blocked } = task;
   const removesOwn = profile.removesOwnRules || request.ownRules === 'remove';
-  const abouts = registry.services.flatMap((service) => DIRECTIONS.map((direction) => about(service, direction)));
-  const isOwn = (rule: Rule): boolean => !isStructural(rule) && !abouts.some((isAbout) => isAbout(rule));
+  const isOwn = isOwnRule(registry);
   // Own rules that only block are no danger, unless the user asked for a clean slate.
   const isUnwanted = (rule: Rule): boolean => (request.ownRules === 'remove' || !isBlock(rule)) && isOwn(rule);
   let list: readonly Rule[] = removesOwn ? rules.filter((rule) => !isUnwanted(rule)) : rules;
@@ -134,6 +133,12 @@ async function rulesUnder(rules: readonly Rule[], task: ProfileTask): Promise<re
     await yieldToEventLoop();
   }
   return isSameList(list, rules) ? rules : list;
+}
+
+/** Whether a rule is about no service, nor the device's own interfaces: somebody has made it for something else. */
+export function isOwnRule(registry: Registry): (rule: Rule) => boolean {
+  const abouts = registry.services.flatMap((service) => DIRECTIONS.map((direction) => about(service, direction)));
+  return (rule) => !isStructural(rule) && !abouts.some((isAbout) => isAbout(rule));
 }
 
 /** The rule before all others but those about the device's own interfaces, which are not the network's. */

@@ -19,6 +19,7 @@ import type { Snapshot } from '../state/snapshot';
 import { reversed, type UnitChange } from '../state/unit';
 import { matches } from '../verdicts/boxes';
 import { chainFor, combined, DIRECTIONS, type Direction, opennessOf, regionOf, scopeFits } from '../verdicts/openness';
+import type { Closing } from '../verdicts/still-open';
 import { yieldToEventLoop } from '../yield';
 import { isToggleLease, without, withoutLeases, withRules } from './lease';
 import { closed, opened, type Target } from './open-close';
@@ -170,6 +171,12 @@ export const resolveToggles = (
   request: ToggleServiceRequest,
 ): ResolvedToggle[] =>
   servicesNamed(registry, request.service).map((service) => resolveToggle(snapshot, service, request));
+
+/** What they close. */
+export const closingsOfToggles = (toggles: readonly ResolvedToggle[]): Closing[] =>
+  toggles
+    .filter(({ action }) => action === 'close')
+    .flatMap(({ service, directions, scope }) => directions.map((direction) => ({ service, direction, scope })));
 
 /** `toggle` opens what is closed, and closes what is open even in part. */
 function resolveToggle(snapshot: Snapshot, service: Service, request: ToggleServiceRequest): ResolvedToggle {

@@ -10,6 +10,7 @@ import type { Order, SetProfileRequest, Settings } from '../messages';
 import { precisely } from '../monotonic';
 import type { KnownPeers } from '../peers/known';
 import { refuseWhileWaiting, scheduled } from '../plan/asked';
+import { leftOpen, openToAll, openToAllWarnings } from '../plan/left-open';
 import type { Remaining } from '../plan/narrow';
 import { fromBytes } from '../printable';
 import type { ChangeResult, Repetition, State } from '../results';
@@ -26,12 +27,11 @@ import type { WantedProfile } from '../state/schedule';
 import type { Snapshot } from '../state/snapshot';
 import type { Ruleset } from '../verdicts/ruleset';
 import { type Closing, stillOpenWarnings } from '../verdicts/still-open';
-import { cutClosed } from './cut';
+import { closedConnections, cut } from './cut';
 import { door } from './door';
-import { connectionsNow, impactOf } from './impact';
-import { leftOpen, openToAll, openToAllWarnings } from './left-open';
+import { impactOf } from './impact';
 import { isCarriedOut } from './order';
-import { knownTo, knownToLockdown } from './peers';
+import { knownOrNot, knownTo } from './peers';
 import { readSurroundings, repetition, type Surroundings, stateOf } from './read';
 
 interface Asked extends Omit<Intent, 'reason' | 'guard' | 'plan'> {
@@ -78,7 +78,7 @@ export async function change(
   const refuseLate = async (): Promise<void> => {
     if (isOverruled && since !== undefined && since < (await readLastWord())) throw overruled();
   };
-  let peers: ReturnType<typeof knownToLockdown> = { known: null, warnings: [] };
+  let peers: ReturnType<typeof knownOrNot> = { known: null, warnings: [] };
   const onNothing = async (): Promise<void> => writeLastWord(Math.min(since ?? 0, precisely()));
   const plan: Intent['plan'] = async (snapshot, id, kernel) => {
     // Read while the change waits for the lock and for the kernel.
@@ -95,7 +95,7 @@ export async function change(
     if (isRepeated) return unchanged(snapshot);
     const terms = { id, action: asked.action, dryRun, deadline, guard: watched.guard, cutConnections, order, wanted };
     refuseWhileWaiting(pending, { ...terms, overrides: asked.overrides === true }, clock);
-    peers = isLockdown ? knownToLockdown(settings, snapshot) : { known: knownTo(settings, snapshot), warnings: [] };
+    peers = isLockdown ? knownOrNot(settings, snapshot) : { known: knownTo(settings, snapshot), warnings: [] };
     const planned = await asked.plan(snapshot, id, kernel, peers.known);
     return scheduled(snapshot, planned, terms, async (acts) => {
       const isLastWord = isLockdown && !dryRun && (acts || !(await isLast(settings, lockdown, clock)));
@@ -109,16 +109,16 @@ export async function change(
   const lastWord = isLockdown && since !== undefined ? { onNothing } : { refuseLate };
   const done = await transact(settings, { ...asked, ...lastWord, plan, guard, reason: 'requested' }, dryRun);
   if (isRepeated) return repetition(settings, done.warnings);
-  const { list, warnings: uncounted } = done.changed ? await connectionsNow() : NO_CONNECTIONS;
-  const cut = cutConnections && done.changed && !dryRun ? await cutClosed(done) : NOTHING_CUT;
   const around = await (surroundings ?? readSurroundings());
+  const then = dryRun ? await rulesetThen(done) : rulesetIn(done.kernel);
+  const rulesets = [rulesetIn(dryRun ? done.kernel : done.kernelBefore), then] as const;
+  const { closed, warnings: unread } = done.changed ? await closedConnections(rulesets, around.sockets) : NONE_CLOSED;
+  const gone = cutConnections && !dryRun ? await cut(closed) : NOTHING_CUT;
   const state = await stateOf(settings, dryRun ? done.before : done.after, done.kernel, around);
   const lease = leaseIn(done, dryRun, clock);
-  const then = dryRun ? await rulesetThen(done) : rulesetIn(done.kernel);
   const stillOpen = await leftOpen(then, done.after, asked.closings?.(done.after) ?? []);
-  const rulesets = [rulesetIn(dryRun ? done.kernel : done.kernelBefore), then] as const;
   const registry = registryFor(settings, done.before);
-  const impact = done.changed ? await impactOf(peers.known, registry, rulesets, list, around.sockets) : [];
+  const impact = done.changed ? await impactOf(peers.known, registry, rulesets, closed) : [];
   const open = openToAll(then, asked.remaining?.(done.after, peers.known) ?? []);
   return {
     id: done.id,
@@ -131,7 +131,7 @@ export async function change(
     ...ruleChanges(done),
     policies: policyChanges(done.before.settings.policies, done.after.settings.policies),
     files: [...done.files],
-    cut: cut.count,
+    cut: gone.count,
     backup: done.backup,
     pending: dryRun ? null : await pendingOf(done),
     lease,
@@ -139,8 +139,8 @@ export async function change(
       ...done.warnings,
       ...(asked.duration && !dryRun && !lease ? [NOTHING_TO_END] : []),
       ...(done.after.schedule.pending?.id === done.id || lease ? watched.missing : []),
-      ...uncounted,
-      ...cut.warnings,
+      ...unread,
+      ...gone.warnings,
       ...peers.warnings,
       ...stillOpenWarnings(stillOpen),
       ...openToAllWarnings(open),
@@ -170,7 +170,7 @@ function leaseIn({ id, after }: Committed, dryRun: boolean, clock: Clock): Chang
 const NOTHING_TO_END =
   'All was so already, so nothing ends after the duration: it stays as it is. With "afterwards" a service is closed, or open, then in any case.';
 
-const NO_CONNECTIONS = { list: [], warnings: [] };
+const NONE_CLOSED = { closed: [], warnings: [] };
 
 const NOTHING_CUT = { count: 0, warnings: [] };
 
@@ -202,9 +202,8 @@ function rewrittenLines({ before, after }: Committed): string[] {
 function ruleChanges({ before, after }: Committed): Pick<ChangeResult, 'added' | 'removed'> {
   const [old, next] = [allRules(before), allRules(after)];
   const { added, removed } = changedRules(old, next);
-  const [isAdded, isRemoved] = [new Set(added), new Set(removed)];
   return {
-    added: ruleReports(next, (rule) => isAdded.has(rule)),
-    removed: ruleReports(old, (rule) => isRemoved.has(rule)),
+    added: ruleReports(next, (rule) => added.has(rule)),
+    removed: ruleReports(old, (rule) => removed.has(rule)),
   };
 }

@@ -1,31 +1,51 @@
-/** Ends the established connections that a change has closed: `before.rules` let them live on otherwise. */
-import { networkInterfaces } from 'node:os';
+/** The established connections that a change has closed, and their end: `before.rules` let them live on otherwise. */
 import type { Committed } from '../commit/transaction';
 import { messageOf } from '../errors';
+import { ownAddresses } from '../host/addresses';
 import { type Connection, connections, endConnections } from '../host/connections';
 import { readSockets } from '../host/sockets';
 import { OWN_INTERFACES } from '../services/about';
 import { rulesetIn } from '../state/kernel';
+import type { ListeningSocket } from '../state/socket';
 import { mayBegin } from '../verdicts/connection';
 import type { Ruleset } from '../verdicts/ruleset';
 
-interface Cut {
-  count: number;
-  warnings: readonly string[];
+/** A connection that could begin before a change and could not begin after it. */
+export interface Closed extends Connection {
+  direction: 'in' | 'out';
 }
 
-/** Ends what could begin before a change and could not begin after it. What fails here is a warning: the rules hold. */
-export async function cutClosed({ kernelBefore, kernel }: Pick<Committed, 'kernelBefore' | 'kernel'>): Promise<Cut> {
+/** What fails here is a warning, as no rule depends on it. */
+export async function closedConnections(
+  [before, after]: readonly [Ruleset, Ruleset],
+  sockets: readonly ListeningSocket[] | Promise<readonly ListeningSocket[]>,
+): Promise<{ closed: readonly Closed[]; warnings: readonly string[] }> {
   try {
-    const [all, sockets] = await Promise.all([connections(), readSockets()]);
-    const ports = new Set(sockets.filter(({ protocol }) => protocol === 'tcp').map(({ port }) => port));
-    const own = ownAddresses();
-    const lets = (rules: Ruleset, one: Connection): boolean =>
-      mayBegin(rules, one, ports.has(one.local.port) ? 'in' : 'out', own.get(one.local.address) ?? null);
-    const [before, after] = [rulesetIn(kernelBefore), rulesetIn(kernel)];
-    const unwanted = all.filter((one) => lets(before, one) && !lets(after, one));
-    const count = unwanted.length === 0 ? 0 : await endConnections(unwanted);
-    const left = unwanted.length - count;
+    const listening = await sockets;
+    const ports = new Set(listening.filter(({ protocol }) => protocol === 'tcp').map(({ port }) => port));
+    // Those of loopback and of the LON tunnel are on no interface of the network's.
+    const own = new Map(
+      ownAddresses().flatMap(({ name, address }) => (OWN_INTERFACES.includes(name) ? [[address, name]] : [])),
+    );
+    const lets = (rules: Ruleset, one: Closed): boolean =>
+      mayBegin(rules, one, one.direction, own.get(one.local.address) ?? null);
+    const all = (await connections()).map(
+      (one): Closed => ({ ...one, direction: ports.has(one.local.port) ? 'in' : 'out' }),
+    );
+    return { closed: all.filter((one) => lets(before, one) && !lets(after, one)), warnings: [] };
+  } catch (error) {
+    return {
+      closed: [],
+      warnings: [`Connections could not be read, so none is counted or terminated: ${messageOf(error)}`],
+    };
+  }
+}
+
+/** Ends them. What fails here is a warning, too: the rules hold. */
+export async function cut(closed: readonly Closed[]): Promise<{ count: number; warnings: readonly string[] }> {
+  try {
+    const count = closed.length === 0 ? 0 : await endConnections(closed);
+    const left = closed.length - count;
     return {
       count,
       warnings: left === 0 ? [] : [`${left} connections could not be terminated: this kernel does not support it.`],
@@ -35,10 +55,11 @@ export async function cutClosed({ kernelBefore, kernel }: Pick<Committed, 'kerne
   }
 }
 
-/** The addresses of loopback and of the LON tunnel, each with its interface. */
-function ownAddresses(): ReadonlyMap<string, string> {
-  const interfaces = networkInterfaces();
-  return new Map(
-    OWN_INTERFACES.flatMap((name) => (interfaces[name] ?? []).map(({ address }): [string, string] => [address, name])),
-  );
+/** The same of a change that comes by itself. @returns warnings */
+export async function cutClosed({
+  kernelBefore,
+  kernel,
+}: Pick<Committed, 'kernelBefore' | 'kernel'>): Promise<readonly string[]> {
+  const { closed, warnings } = await closedConnections([rulesetIn(kernelBefore), rulesetIn(kernel)], readSockets());
+  return [...warnings, ...(await cut(closed)).warnings];
 }

@@ -110,7 +110,7 @@ export async function endLease(settings: Settings, lease: Lease, by = BY_TIMER):
 
 /** What was open for a while only is not to live on in its connections. */
 const cutIf = async (isWanted: boolean | undefined, done: Committed): Promise<readonly string[]> =>
-  isWanted && done.changed ? (await cutClosed(done)).warnings : [];
+  isWanted && done.changed ? cutClosed(done) : [];
 
 /** systemd forgets its timers at a boot; and what is left of a lease is counted by the clock no longer. */
 async function inNewBoot(settings: Settings, renewed: readonly Lease[]): Promise<readonly string[]> {

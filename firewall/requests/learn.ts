@@ -14,11 +14,13 @@ import { deadlineAfter, readClock } from '../host/clock';
 import { readSnapshot } from '../host/snapshot';
 import type { Call, LearnRequest, Settings } from '../messages';
 import { type Learned, NOTHING_LEARNED, secondsLeftOf } from '../peers/learned';
+import { proposalOf } from '../peers/proposal';
 import type { LearnResult } from '../results';
 import { learnedServices } from '../state/peers-report';
 import { registryFor } from '../state/registry-for';
 import type { Snapshot } from '../state/snapshot';
 import { byOf } from './by';
+import { knownOrNot } from './peers';
 
 /** @throws FirewallError NO_TRACKING, and as reading does; then nothing is changed */
 export async function learn(settings: Settings, call: Call<'learn'>): Promise<LearnResult> {
@@ -30,10 +32,13 @@ export async function learn(settings: Settings, call: Call<'learn'>): Promise<Le
     ? await record(settings, () => [{ type: 'learning', ...byOf(call), action: `learn-peers ${action}` }])
     : [];
   const [after, clock] = await Promise.all([changed ? readSnapshot(settings) : before, readClock()]);
+  const registry = registryFor(settings, after);
+  const { known, warnings } = knownOrNot(settings, after);
   return {
     ...{ action, changed: changed !== null },
-    ...learnedServices(after.learned, registryFor(settings, after), clock),
-    warnings: [...(changed ?? []), ...unentered, ...(action === 'start' ? blindness(after) : [])],
+    ...learnedServices(after.learned, registry, clock),
+    proposal: known && proposalOf(known, registry),
+    warnings: [...(changed ?? []), ...unentered, ...warnings, ...(action === 'start' ? blindness(after) : [])],
   };
 }
 

@@ -16,6 +16,7 @@ import { history } from './history';
 import { learn } from './learn';
 import { observe } from './observation';
 import { isCarriedOut } from './order';
+import { outlook } from './outlook';
 import { knownTo } from './peers';
 import { read, repetition } from './read';
 import { listBackups, restore } from './restore';
@@ -33,6 +34,7 @@ const HANDLERS: Handlers = {
     return state;
   },
   backups: listBackups,
+  outlook,
   news: (settings, { request }) => observe(settings, request, () => read(settings)),
   settle: async (settings, { source }) => {
     await resumeLooking(settings);

@@ -242,8 +242,8 @@ async function makeTrue(settings: Settings, id: string, by: By): Promise<readonl
   };
   try {
     const done = await transact(settings, intent, false);
-    const cut = one.cutConnections && !saying.open && done.changed ? await cutClosed(done) : { warnings: [] };
-    return [...done.warnings, ...cut.warnings];
+    const isCut = one.cutConnections && !saying.open && done.changed;
+    return [...done.warnings, ...(isCut ? await cutClosed(done) : [])];
   } catch (error) {
     if (!REFUSALS.has(codeOf(error))) throw error;
     const { action } = intent;

@@ -2,7 +2,7 @@ import { FirewallError, say } from '../errors';
 import { deadlineAfter } from '../host/clock';
 import { hasSystemd, unitState } from '../host/systemd';
 import type { Call, Settings } from '../messages';
-import { planToggles, type ResolvedToggle, resolveToggles } from '../plan/toggle-service';
+import { closingsOfToggles, planToggles, type ResolvedToggle, resolveToggles } from '../plan/toggle-service';
 import type { ChangeResult, Repetition } from '../results';
 import { registryOf, servicesNamed } from '../services/registry';
 import { registryFor } from '../state/registry-for';
@@ -32,10 +32,7 @@ export async function toggleService(
         bounded: 'service',
       },
       duration: request.duration,
-      closings: () =>
-        (resolved ?? [])
-          .filter(({ action }) => action === 'close')
-          .flatMap(({ service, directions, scope }) => directions.map((direction) => ({ service, direction, scope }))),
+      closings: () => closingsOfToggles(resolved ?? []),
       plan: async (snapshot, id) => {
         resolved = resolved ?? resolveToggles(snapshot, registryFor(settings, snapshot), request);
         const unit = request.systemService ? await unitChange(resolved) : undefined;

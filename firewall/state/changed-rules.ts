@@ -2,8 +2,11 @@
 import type { Rule } from '../rules/rule';
 import { formatTuple } from '../rules/tuple';
 
-export function changedRules(before: readonly Rule[], after: readonly Rule[]): { added: Rule[]; removed: Rule[] } {
-  return { added: missingIn(before, after), removed: missingIn(after, before) };
+export function changedRules(
+  before: readonly Rule[],
+  after: readonly Rule[],
+): { added: ReadonlySet<Rule>; removed: ReadonlySet<Rule> } {
+  return { added: new Set(missingIn(before, after)), removed: new Set(missingIn(after, before)) };
 }
 
 /** Of the second list what is not in the first. */

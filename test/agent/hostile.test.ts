@@ -40,7 +40,17 @@ const hostile = fc.oneof(
 );
 const anything = fc.oneof(hostile, fc.anything({ maxDepth: 3, withNullPrototype: true }), fc.integer(), fc.boolean());
 
-const methods = ['read', 'setProfile', 'toggleService', 'changeWebPorts', 'confirm', 'restore', 'backups', 'settle'];
+const methods = [
+  'read',
+  'setProfile',
+  'toggleService',
+  'changeWebPorts',
+  'confirm',
+  'restore',
+  'backups',
+  'outlook',
+  'settle',
+];
 const properties = [
   'profile',
   'service',

@@ -3,7 +3,9 @@ import { strict as assert } from 'node:assert';
 import { afterEach, before, beforeEach, it } from 'mocha';
 import type { LearnResult, State } from '../../firewall/results';
 import { Building, type Talk } from '../device/building';
+import { Engine } from '../device/engine';
 import { useShared } from '../device/suite';
+import { makeClock } from '../device/systemd/clock';
 import { describeAsRoot, useSystemdDevice } from '../device/systemd/suite';
 import { everything } from '../firewall/stable';
 import { until } from '../firewall/until';
@@ -13,7 +15,14 @@ const FILE = '/var/lib/smartserver-firewall/peers.json';
 const SEEN = '/run/smartserver-firewall-peers/seen';
 const UNIT = 'smartserver-firewall-peers';
 /** Of each test its own: the kernel remembers for a while who talked in the one before. */
-const PEERS = ['192.0.2.11', '2001:db8:1::11', ...[21, 22, 23, 31, 41].map((host) => `192.0.2.${host}`)];
+const PEERS = ['192.0.2.11', '2001:db8:1::11', ...[21, 22, 23, 31, 41, 51, 52].map((host) => `192.0.2.${host}`)];
+/** A kernel without the file, for a program of Node.js: no mount can hide what each process has of its own. */
+const NO_LIST = `
+const files = require('fs/promises');
+const { access } = files;
+files.access = (path, ...rest) =>
+  path === '/proc/net/nf_conntrack' ? Promise.reject(Object.assign(new Error('ENOENT'), { code: 'ENOENT' })) : access(path, ...rest);
+`;
 const lon = (peer: string): Talk => ({ direction: 'in', peer, proto: 'udp', port: 1628, from: 1628 });
 
 describeAsRoot('Learning who talks', function () {
@@ -158,6 +167,54 @@ describeAsRoot('Learning who talks', function () {
     // What was seen since the boot is there still.
     assert.ok(addresses(await learn('read')).includes('192.0.2.41'));
     assert.deepEqual((await learn('start')).warnings, []);
+  });
+
+  it('counts on and stays on when the clock jumps a year ahead, back to 1970, and back again', async () => {
+    const clock = await makeClock(device);
+    const engine = await Engine.start(device, {}, { env: clock.env });
+    await engine.learn({ action: 'start', duration: '2 d' });
+    await building.talk([lon('192.0.2.51')]);
+    await isSeen('192.0.2.51');
+    const keep = () =>
+      device.ok('env', ...Object.entries(clock.env).map(([name, value]) => `${name}=${value}`), COMMAND, 'keep-peers');
+    const year = 365 * 86_400;
+    for (const jump of [year, -Math.floor(Date.now() / 1000) + 60, 0]) {
+      await clock.set(jump);
+      await keep();
+      const { learning, services } = await engine.learn({ action: 'read' });
+      const [one, ...more] = (services.lon?.peers ?? []).filter(({ address }) => address === '192.0.2.51');
+      assert.deepEqual(
+        [learning?.on, learning?.looking, one?.count, one?.days, more],
+        [true, true, 1, 1, []],
+        `${jump}`,
+      );
+      // When it was, by the clock as it is: it was a moment ago, whatever that clock says.
+      const now = Date.now() + jump * 1000;
+      const ago = now - Date.parse(one?.lastSeen ?? '');
+      assert.ok(ago < 600_000 && ago > -600_000, `${jump}: ${one?.lastSeen}`);
+      assert.ok(Number(learning?.days) < 1, 'no year was learned');
+      assert.equal(
+        (await engine.read()).findings.some(({ id }) => id === 'open-idle'),
+        false,
+        'nobody counts as gone because of a clock',
+      );
+    }
+    await building.talk([lon('192.0.2.52')]);
+    await isSeen('192.0.2.52');
+    assert.equal(await isRunning(), true);
+    await engine.stop();
+  });
+
+  it('is refused where the kernel has no list of its connections, and changes nothing', async () => {
+    await device.write('/run/no-list.js', NO_LIST);
+    const engine = await Engine.start(device, {}, { env: { NODE_OPTIONS: '--require /run/no-list.js' } });
+    await assert.rejects(engine.learn({ action: 'start' }), {
+      code: 'NO_TRACKING',
+      message: /the kernel has no \/proc\/net\/nf_conntrack\. Nothing was changed\./,
+    });
+    assert.equal((await engine.learn({ action: 'read' })).learning, null);
+    assert.equal(await isRunning(), false);
+    await engine.stop();
   });
 
   it('refuses what is no request, and changes nothing', async () => {

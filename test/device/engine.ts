@@ -8,6 +8,8 @@ import type {
   Confirmation,
   Evidence,
   History,
+  LearnResult,
+  OutlookReport,
   ScheduleResult,
   State,
   WatchEvent,
@@ -125,6 +127,14 @@ export class Engine {
 
   backups(): Promise<BackupReport[]> {
     return this.call({ method: 'backups', request: {} }) as Promise<BackupReport[]>;
+  }
+
+  outlook(): Promise<OutlookReport> {
+    return this.call({ method: 'outlook', request: {} }) as Promise<OutlookReport>;
+  }
+
+  learn(request: unknown = {}): Promise<LearnResult> {
+    return this.call({ method: 'learn', request }) as Promise<LearnResult>;
   }
 
   /** Takes back what died, and ends what has come due; what it says of that. */

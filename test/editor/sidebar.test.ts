@@ -4,8 +4,6 @@ import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { afterEach, before, describe, it } from 'mocha';
 import type { Page } from 'playwright-core';
-import { LEARNED, NOTHING_LEARNED } from '../../firewall/peers/learned';
-import { textFor } from '../../firewall/state/own-file';
 import { example, startNodeRed } from '../device/node-red';
 import { useDevice, useShared } from '../device/suite';
 import { until } from '../firewall/until';
@@ -281,29 +279,6 @@ describe('the sidebar', function () {
     assert.deepEqual(await editor.violations(SIDEBAR), []);
     await device.ufw('--force', 'enable');
     await shows('The firewall is on.');
-  });
-
-  it('has the dialog of set-profile say who uses what a profile closes', async () => {
-    const seen = {
-      firstSeen: 1.7e9,
-      lastSeen: 1.7e9,
-      count: 1,
-      days: 1,
-      weekdays: '1000000',
-      hours: '1'.padEnd(24, '0'),
-    };
-    const peers = ['192.0.2.9', '192.0.2.10', '192.0.2.11', '192.0.2.12'].map((address) => ({
-      ...{ direction: 'in' as const, port: '22/tcp', address, interface: 'eth0', ...seen },
-    }));
-    const learned = { ...NOTHING_LEARNED, seconds: 1e5, past: { peers, flooded: [] } };
-    await device.write('/var/lib/smartserver-firewall/peers.json', textFor(LEARNED, learned));
-    await post('toggle', { service: 'opcua', action: 'open', duration: 0 });
-    await editor.edit(await editor.drop('set-profile', 300));
-    const cell = page.locator('#smartserver-preview tr', { hasText: 'SSH remote shell' }).locator('td').first();
-    assert.equal((await cell.textContent())?.trim(), 'open');
-    await page.selectOption('#smartserver-profile-choice', 'lockdown');
-    await cell.getByText('used by 4: 192.0.2.9, 192.0.2.10, 192.0.2.11, …').waitFor();
-    await editor.closeWith('#node-dialog-cancel');
   });
 
   it('says why the firewall cannot be read, and shows nothing outdated beside it', async () => {

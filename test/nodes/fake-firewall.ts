@@ -42,6 +42,7 @@ import {
   type LearnResult,
   learnResult,
   type Openness,
+  type OutlookReport,
   type ScheduleReport,
   type ScheduleResult,
   type State,
@@ -267,7 +268,8 @@ export class FakeFirewall implements Device {
         ],
       );
       const changed = JSON.stringify(before) !== JSON.stringify(this.learning);
-      const result = { action, changed, learning: this.learning, services: Object.fromEntries(services), warnings: [] };
+      const known = { services: Object.fromEntries(services), proposal: null };
+      const result = { action, changed, learning: this.learning, ...known, warnings: [] };
       return learnResult.parse(result);
     };
     return this.#queued({ method: 'learn', request: asked }, work, asking);
@@ -337,6 +339,10 @@ export class FakeFirewall implements Device {
       { id, at, action: 'set-profile lockdown', reason: 'requested', rules: 45, place: 'factory' },
     ];
     return this.#queued({ method: 'backups', request: {} }, () => kept, asking);
+  }
+
+  outlook(): Promise<OutlookReport> {
+    return Promise.resolve({ version: '', text: null, problem: null });
   }
 
   observe(observer: (seen: Seen) => void): () => void {

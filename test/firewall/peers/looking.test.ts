@@ -3,38 +3,13 @@ import { strict as assert } from 'node:assert';
 import { join, resolve } from 'node:path';
 import { beforeEach, describe, it } from 'mocha';
 import { keyOf } from '../../../firewall/peers/peer';
-import { Building, type Talk, whoIn } from '../../device/building';
+import { Building, HOSTILE, TALKS, type Talk, whoIn } from '../../device/building';
 import { Device } from '../../device/device';
 import { useDevice, useFresh } from '../../device/suite';
 import { SEED } from '../../seed';
 import { Looking } from '../looking';
 import { until } from '../until';
 
-const v4 = (host: number): string => `192.0.2.${host}`;
-const v6 = (host: number): string => `2001:db8:1::${host.toString(16)}`;
-const range = (count: number): number[] => [...Array(count).keys()];
-
-/** LON and BACnet in both ways, mDNS, MQTT, the web pages in both families, and what the device asks of others. */
-const TALKS: readonly Talk[] = [
-  ...range(8).map((n): Talk => ({ direction: 'in', peer: v4(10 + n), proto: 'udp', port: 1628, from: 1628 })),
-  ...range(6).map((n): Talk => ({ direction: 'in', peer: v4(20 + n), proto: 'udp', port: 47808, from: 47808 })),
-  ...range(4).map((n): Talk => ({ direction: 'in', peer: v4(30 + n), proto: 'udp', port: 47808, how: 'broadcast' })),
-  ...range(2).map((n): Talk => ({ direction: 'in', peer: v4(34 + n), proto: 'udp', port: 5353, how: 'multicast' })),
-  ...range(2).map((n): Talk => ({ direction: 'in', peer: v6(34 + n), proto: 'udp', port: 5353, how: 'multicast' })),
-  ...range(3).map((n): Talk => ({ direction: 'in', peer: v4(40 + n), proto: 'tcp', port: 1883 })),
-  ...range(4).map((n): Talk => ({ direction: 'in', peer: v4(50 + n), proto: 'tcp', port: 443 })),
-  ...range(3).map((n): Talk => ({ direction: 'in', peer: v6(50 + n), proto: 'tcp', port: 443, how: 'reset' })),
-  ...range(2).map((n): Talk => ({ direction: 'out', peer: v4(60 + n), proto: 'udp', port: 123 })),
-  { direction: 'out', peer: v4(62), proto: 'udp', port: 53 },
-  { direction: 'out', peer: v6(62), proto: 'udp', port: 53 },
-  ...range(3).map((n): Talk => ({ direction: 'out', peer: v4(70 + n), proto: 'tcp', port: 502 })),
-];
-/** Who knocks where the firewall lets nobody in. */
-const HOSTILE: readonly Talk[] = [
-  ...range(5).map((n): Talk => ({ direction: 'in', peer: v4(200 + n), proto: 'udp', port: 9999 })),
-  ...range(3).map((n): Talk => ({ direction: 'in', peer: v4(210 + n), proto: 'tcp', port: 23 })),
-  { direction: 'in', peer: v6(210), proto: 'tcp', port: 23 },
-];
 const ADDRESSES = [...new Set([...TALKS, ...HOSTILE].map(({ peer }) => peer))];
 
 const PROJECT = resolve(__dirname, '..', '..', '..', '..');
@@ -60,7 +35,6 @@ describe('Looking at the kernel’s connections', function () {
     await device.ufw('allow', '47808/udp');
     await building.joinMulticast();
     for (const [proto, port] of LISTENING) await device.listen(proto, port);
-    await device.neighbour.listen('tcp', 502);
   });
 
   /** For how long the kernel keeps a connection of which nothing is heard, from now on. */

@@ -1,8 +1,8 @@
 /** Reads the kernel's whole ruleset as the engine does, inside a device, and prints what it is and what that took. */
 import { save } from '../../../firewall/host/iptables';
-import { nftTables, readRuleset } from '../../../firewall/host/ruleset';
+import { nftTables, readRulesetTexts } from '../../../firewall/host/ruleset';
 import { FAMILIES } from '../../../firewall/rules/rule';
-import type { Ruleset } from '../../../firewall/verdicts/ruleset';
+import { type Ruleset, rulesetOf } from '../../../firewall/verdicts/ruleset';
 
 /** What a ruleset is made of, as JSON has no maps and no big numbers. */
 export function packed(ruleset: Ruleset): string {
@@ -21,7 +21,8 @@ export function unpacked(text: string): Ruleset {
 
 async function main(): Promise<void> {
   const saves = await Promise.all(FAMILIES.map(async (family) => ({ family, text: await save(family) })));
-  process.stdout.write(packed(await readRuleset(saves, await nftTables())));
+  const { families, nft } = await readRulesetTexts(saves, await nftTables());
+  process.stdout.write(packed(rulesetOf(families, nft)));
 }
 
 if (require.main === module) void main();

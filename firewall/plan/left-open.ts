@@ -1,12 +1,13 @@
 /** What a change was to close or to narrow and could not, because somebody else lets it through. */
-import type { Remaining } from '../plan/narrow';
-import { plannedIn } from '../plan/planned-in';
+
 import type { ChangeResult, StillOpen } from '../results';
 import type { Snapshot } from '../state/snapshot';
 import { isOpenToEverybody } from '../verdicts/everybody';
 import { asRead } from '../verdicts/owner';
 import type { Ruleset } from '../verdicts/ruleset';
 import { type Closing, stillOpen } from '../verdicts/still-open';
+import type { Remaining } from './narrow';
+import { plannedIn } from './planned-in';
 
 /** @param then what decides about packets after the change */
 export async function leftOpen(then: Ruleset, after: Snapshot, closings: readonly Closing[]): Promise<StillOpen[]> {
