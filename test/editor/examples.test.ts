@@ -1,19 +1,16 @@
 /** Each example imported from the editor's menu, deployed and run in the browser, its outcome verified at the device. */
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { AlarmList, alarmsLike } from '../device/alarm-list';
 import { Engine } from '../device/engine';
 import { cables } from '../device/network';
 import { useFresh } from '../device/suite';
+import { EXAMPLE_NAMES, exampleFlow, folderOf } from '../examples';
 import { STATE } from '../firewall/stable';
 import { until } from '../firewall/until';
 import { Client } from '../fleet/client';
 import { Office, TESTER } from '../fleet/office';
 import { Desk } from './desk';
-
-const folder = resolve(__dirname, '..', '..', '..', 'examples');
-const names = readdirSync(folder).map((name) => name.replace('.json', ''));
 
 interface ExampleNode {
   id: string;
@@ -32,7 +29,7 @@ const fillIn = `(id, variables) => {
 
 /** Imports an example from the menu, fills in the variables of its tab, and deploys it. */
 async function startOn(desk: Desk, name: string, variables: Record<string, string> = {}): Promise<ExampleNode[]> {
-  const flow: ExampleNode[] = JSON.parse(readFileSync(join(folder, `${name}.json`), 'utf8'));
+  const flow: ExampleNode[] = exampleFlow(name);
   const { page } = desk.editor;
   await page.click('#red-ui-header-button-sidemenu');
   await page.click('#menu-item-import');
@@ -40,6 +37,7 @@ async function startOn(desk: Desk, name: string, variables: Record<string, strin
   await dialog.waitFor();
   await page.click('#red-ui-tab-red-ui-clipboard-dialog-import-tab-examples a');
   await dialog.getByText('@smartserver/node-red-firewall').click();
+  await dialog.getByText(folderOf(name), { exact: true }).click();
   // The tree is still unfolding, and a click may be lost.
   await until(async () => {
     await dialog.getByText(name, { exact: true }).click();
@@ -335,6 +333,6 @@ describe('the example for a dashboard', function () {
 describe('the examples in the browser', () => {
   it('are all there are', () => {
     const run = [...readFileSync(__filename, 'utf8').matchAll(/await start\('([\w-]+)'/g)].map((match) => match[1]);
-    assert.deepEqual(run.sort(), names.sort());
+    assert.deepEqual(run.sort(), [...EXAMPLE_NAMES].sort());
   });
 });

@@ -1,14 +1,12 @@
 /** The examples for web ports and fleets, run on a fake device: each message arrives where the flow's comments say. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
 import { fleetRequest } from '../../firewall/fleet/envelope';
 import { madePair, opened, signedWith } from '../../firewall/fleet/signature';
 import { check } from '../../firewall/messages';
+import { exampleFlow } from '../examples';
 import { devices, type Message, nodeOf, start, stop } from './bench';
 
-const root = resolve(__dirname, '..', '..', '..');
 /** The bench has its own tab and Catch node. */
 const LEFT_OUT = ['tab', 'comment', 'catch', 'mqtt-broker', 'tls-config'];
 /** The test sends messages instead, and sees them where they would be printed, or sent to a browser. */
@@ -22,7 +20,7 @@ interface FlowNode {
 let flow: FlowNode[];
 
 async function startExample(name: string): Promise<void> {
-  flow = JSON.parse(readFileSync(join(root, 'examples', `${name}.json`), 'utf8'));
+  flow = exampleFlow(name);
   const nodes = flow.filter(({ type }) => !LEFT_OUT.includes(type));
   const stands = (type: string) => (STANDS.includes(type) ? 'helper' : type);
   await start(nodes.map((node) => ({ ...node, z: 'flow', type: stands(node.type) })));
