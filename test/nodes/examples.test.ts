@@ -47,15 +47,25 @@ describe('the example', () => {
     await startExample('move-web-ports');
     const device = devices[0];
     assert.ok(device);
-    const link = 'https://DEVICE:1443/node-red/firewall/confirm?id=1';
-    assert.equal((await follow('Move now', 'Open this to confirm')).payload, link);
+    const { payload: links } = await follow('Move now', 'Open this to confirm');
+    for (const link of links.split('\n'))
+      assert.match(link, /^https:\/\/[\d.]+:1443\/node-red\/firewall\/confirm\?id=1$/);
     assert.deepEqual(device.webPorts, { http: 1780, https: 1443 });
+    const asked = (id: string, language = 'en') => ({
+      payload: { id },
+      req: { query: { id }, acceptsLanguages: () => language },
+    });
     await follow('GET /firewall/confirm', 'not found', { payload: {} });
+    await follow('POST /firewall/confirm', 'not found', { payload: {} });
+    const other = await follow('GET /firewall/confirm', 'to the browser', asked('2'));
+    assert.match(other.payload, /This change is not waiting/);
+    const page = await follow('GET /firewall/confirm', 'to the browser', asked('1', 'de'));
+    assert.match(page.payload, /wurden auf den Port 1443 gelegt[\s\S]*value="1"[\s\S]*Bestätigen<\/button>/);
     assert.equal(device.pending?.id, '1');
-    const { payload } = await follow('GET /firewall/confirm', 'to the browser', { payload: { id: '1' } });
-    assert.equal(payload, 'Confirmed: change-web-ports change');
+    const { payload } = await follow('POST /firewall/confirm', 'to the browser', asked('1'));
+    assert.match(payload, /Confirmed: the change stays\./);
     assert.equal(device.pending, null);
-    assert.equal((await follow('Move back', 'The new address')).payload, 'https://DEVICE/');
+    assert.match((await follow('Move back', 'The new address')).payload, /^https:\/\/[\d.]+\/$/m);
     assert.deepEqual(device.webPorts, { http: 80, https: 443 });
     const moves = device.requests as { keepOldOpen?: number; confirmWithin?: number }[];
     assert.deepEqual(
