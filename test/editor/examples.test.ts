@@ -223,6 +223,17 @@ describe('the example', function () {
     assert.deepEqual((await read()).leases, []);
   });
 
+  it('firewall-on-the-phone opens SSH from a page that asks for a password', async () => {
+    await desk.device.ufw('delete', 'allow', '22/tcp');
+    await start('firewall-on-the-phone', { PASSWORD: 'only for this test' });
+    const httpCredentials = { username: 'technician', password: 'only for this test' };
+    const page = await desk.editor.window(`${desk.url}firewall/phone`, { httpCredentials });
+    await page.getByRole('button', { name: 'Open SSH for 30 min' }).click();
+    await page.getByRole('heading', { name: 'SSH is open' }).waitFor();
+    await page.close();
+    assert.deepEqual(await desk.probe(22), ['in']);
+  });
+
   it('lockdown-for-an-hour locks down, and lifts that', async () => {
     await desk.device.ufw('allow', '9100/tcp');
     await start('lockdown-for-an-hour');

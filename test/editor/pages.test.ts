@@ -3,25 +3,16 @@
  * scrolled to sideways, and axe-core finds nothing.
  */
 import assert from 'node:assert/strict';
-import { mkdirSync } from 'node:fs';
-import { join, resolve } from 'node:path';
-import type { Page } from 'playwright-core';
 import { Engine } from '../device/engine';
 import { example } from '../device/node-red';
 import { useShared } from '../device/suite';
 import { until } from '../firewall/until';
 import { Desk } from './desk';
+import { misfits } from './fits';
 
-const PICTURES = join(resolve(__dirname, '..', '..', '..'), 'dist', 'pictures');
 /** The tab of fleet-operator, and its node that records what devices say. */
 const FLEET = 'f1ee70e700000001';
 const RECORD = 'f1ee70e70000000e';
-const SIZES = [
-  [390, 844],
-  [800, 600],
-  [1280, 900],
-] as const;
-
 /** POST /heard: what a device of the fleet has told the broker, for the function that records it. */
 const HEARD = [
   { id: 'post', type: 'http in', z: FLEET, url: '/heard', method: 'post', x: 100, y: 100, wires: [['topic', 'ok']] },
@@ -36,7 +27,6 @@ describe('the page', function () {
   this.timeout(120_000);
   const desk = useShared(
     async () => {
-      mkdirSync(PICTURES, { recursive: true });
       const flows = await Promise.all(['firewall-report', 'daily-drift-report', 'fleet-operator'].map(example));
       // An example is a list of nodes.
       return Desk.open([...(flows.flat() as object[]), ...HEARD]);
@@ -44,34 +34,15 @@ describe('the page', function () {
     (one) => one.close(),
   );
 
-  /** The page at each size in each style; what is wrong with it there. */
+  /** What is wrong with the page at some size, in some style. */
   async function faults(path: string, name: string): Promise<string[]> {
     const page = await desk.editor.window(desk.url + path);
-    const found: string[] = [];
     try {
-      for (const [width, height] of SIZES) {
-        await page.setViewportSize({ width, height });
-        for (const colorScheme of ['light', 'dark'] as const) {
-          await page.emulateMedia({ colorScheme });
-          await page.screenshot({ path: join(PICTURES, `${name}-${width}-${colorScheme}.png`) });
-          const at = `${width} ${colorScheme}`;
-          const wide = await page.evaluate('document.documentElement.scrollWidth');
-          if (Number(wide) > width) found.push(`${at}: ${wide} wide`);
-          const dark = await isDark(page);
-          if (dark !== (colorScheme === 'dark')) found.push(`${at}: is ${dark ? 'dark' : 'light'}`);
-          found.push(...(await desk.editor.violations('body', page)).map((text) => `${at}: ${text}`));
-        }
-      }
+      return await misfits(desk.editor, page, name);
     } finally {
       await page.close();
     }
-    return found;
   }
-  const isDark = (page: Page): Promise<boolean> =>
-    page.evaluate(() => {
-      const [, red = '255'] = /(\d+)/.exec(getComputedStyle(document.body).backgroundColor) ?? [];
-      return Number(red) < 128;
-    });
 
   it('/firewall says what gets in and what goes out, what waits and what ends, and fits', async () => {
     const engine = await Engine.start(desk.device);

@@ -128,11 +128,11 @@ describe('a flow stored by version', () => {
         for (const node of own(name)) {
           assert.deepEqual([...calledWith(node.id, 'warn'), ...calledWith(node.id, 'error')], []);
           if (['smartserver', 'watch-firewall'].includes(node.type)) continue;
-          // The message lacks the values that properties take from it; there is no change to confirm.
+          // The message and the tab lack the values that properties take from them; there is no change to confirm.
           const { caught } = await send(node.id, {});
           assert.match(
             caught?.error.message ?? '',
-            /^$|^NOTHING_PENDING|^INVALID_INPUT: (\w+: msg ".*" (has no value|cannot be evaluated)|the request: .*undefined)/,
+            /^$|^NOTHING_PENDING|^INVALID_INPUT: (\w+: (msg|env) ".*" (has no value|cannot be evaluated)|the request: .*undefined)/,
           );
         }
       });
