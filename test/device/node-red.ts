@@ -1,6 +1,6 @@
 /** A real Node-RED process inside a device, with this package installed as a user would have it. */
-import { readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { exampleFlow } from '../examples';
 import { DASHBOARD, paletteWith } from '../sets';
 import type { InsideProcess } from './inside-process';
 import type { Account, Machine } from './machine';
@@ -28,8 +28,7 @@ const settings = {
 
 /** The nodes of one of the package's example flows. Its debug nodes write to Node-RED's output too. */
 export async function example(name: string): Promise<unknown[]> {
-  const flow: { type: string }[] = JSON.parse(await readFile(join(root, 'examples', `${name}.json`), 'utf8'));
-  return flow.map((node) => (node.type === 'debug' ? { ...node, console: true } : node));
+  return exampleFlow(name).map((node) => (node.type === 'debug' ? { ...node, console: true } : node));
 }
 
 /** Which Node-RED runs, by which Node.js, with which installation of this package; as paths inside the device. */

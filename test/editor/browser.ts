@@ -4,7 +4,14 @@
  */
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
-import { type Browser, type ConsoleMessage, chromium, type Locator, type Page } from 'playwright-core';
+import {
+  type Browser,
+  type BrowserContextOptions,
+  type ConsoleMessage,
+  chromium,
+  type Locator,
+  type Page,
+} from 'playwright-core';
 
 const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
 const QUIET =
@@ -106,8 +113,8 @@ export class Editor {
   }
 
   /** A page opened in another window of the browser; its complaints are collected, too. The caller closes it. */
-  async window(url: string): Promise<Page> {
-    const page = await this.browser.newPage();
+  async window(url: string, options: BrowserContextOptions = {}): Promise<Page> {
+    const page = await this.browser.newPage(options);
     page.setDefaultTimeout(30_000);
     this.listen(page);
     await page.goto(url);

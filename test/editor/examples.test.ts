@@ -1,19 +1,16 @@
 /** Each example imported from the editor's menu, deployed and run in the browser, its outcome verified at the device. */
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { AlarmList, alarmsLike } from '../device/alarm-list';
 import { Engine } from '../device/engine';
 import { cables } from '../device/network';
 import { useFresh } from '../device/suite';
+import { EXAMPLE_NAMES, exampleFlow, folderOf } from '../examples';
 import { STATE } from '../firewall/stable';
 import { until } from '../firewall/until';
 import { Client } from '../fleet/client';
 import { Office, TESTER } from '../fleet/office';
 import { Desk } from './desk';
-
-const folder = resolve(__dirname, '..', '..', '..', 'examples');
-const names = readdirSync(folder).map((name) => name.replace('.json', ''));
 
 interface ExampleNode {
   id: string;
@@ -32,7 +29,7 @@ const fillIn = `(id, variables) => {
 
 /** Imports an example from the menu, fills in the variables of its tab, and deploys it. */
 async function startOn(desk: Desk, name: string, variables: Record<string, string> = {}): Promise<ExampleNode[]> {
-  const flow: ExampleNode[] = JSON.parse(readFileSync(join(folder, `${name}.json`), 'utf8'));
+  const flow: ExampleNode[] = exampleFlow(name);
   const { page } = desk.editor;
   await page.click('#red-ui-header-button-sidemenu');
   await page.click('#menu-item-import');
@@ -40,6 +37,7 @@ async function startOn(desk: Desk, name: string, variables: Record<string, strin
   await dialog.waitFor();
   await page.click('#red-ui-tab-red-ui-clipboard-dialog-import-tab-examples a');
   await dialog.getByText('@smartserver/node-red-firewall').click();
+  await dialog.getByText(folderOf(name), { exact: true }).click();
   // The tree is still unfolding, and a click may be lost.
   await until(async () => {
     await dialog.getByText(name, { exact: true }).click();
@@ -203,16 +201,21 @@ describe('the example', function () {
     assert.equal(await run('Every minute', 'No list received'), '""');
   });
 
-  it('move-web-ports moves the pages, waits for the link to be opened, and moves them back', async () => {
+  it('move-web-ports moves the pages, waits for somebody to confirm on the linked page, and moves them back', async () => {
     await start('move-web-ports');
-    const link = await run('Move now', 'Open this to confirm');
-    const [, id] = /"https:\/\/DEVICE:1443\/node-red\/firewall\/confirm\?id=(\w+-\w+)"/.exec(link) ?? [];
-    assert.ok(id, link);
+    const links = await run('Move now', 'Open this to confirm');
+    const [, id] = /https:\/\/[\d.]+:1443\/node-red\/firewall\/confirm\?id=(\w+-\w+)/.exec(links) ?? [];
+    assert.ok(id && links.includes(`https://${cables.eth0.device.ipv4}:1443/`), links);
     assert.deepEqual(await desk.probe(443, 1443), ['in', 'in']);
+    // What shows a preview of a link opens it, and presses no button.
+    const page = await desk.editor.window(`${desk.url}firewall/confirm?id=${id}`);
+    await page.getByText('The web pages have been moved to port 1443.').waitFor();
     assert.equal((await read()).pending?.id, id);
-    assert.match(await desk.editor.textOf(`${desk.url}firewall/confirm?id=${id}`), /Confirmed/);
+    await page.getByRole('button', { name: 'Confirm' }).click();
+    await page.getByText('Confirmed: the change stays.').waitFor();
+    await page.close();
     assert.equal((await read()).pending, null);
-    assert.match(await run('Move back', 'The new address'), /https:\/\/DEVICE\//);
+    assert.match(await run('Move back', 'The new address'), /https:\/\/[\d.]+\//);
     assert.equal((await read()).webPorts?.redirectsTo, 443);
     assert.deepEqual(await desk.probe(443), ['in']);
   });
@@ -239,6 +242,17 @@ describe('the example', function () {
     assert.equal(await run('Visit is over', 'Sessions ended'), '0');
     assert.deepEqual(await desk.probe(22), ['filtered']);
     assert.deepEqual((await read()).leases, []);
+  });
+
+  it('firewall-on-the-phone opens SSH from a page that asks for a password', async () => {
+    await desk.device.ufw('delete', 'allow', '22/tcp');
+    await start('firewall-on-the-phone', { PASSWORD: 'only for this test' });
+    const httpCredentials = { username: 'technician', password: 'only for this test' };
+    const page = await desk.editor.window(`${desk.url}firewall/phone`, { httpCredentials });
+    await page.getByRole('button', { name: 'Open SSH for 30 min' }).click();
+    await page.getByRole('heading', { name: 'SSH is open' }).waitFor();
+    await page.close();
+    assert.deepEqual(await desk.probe(22), ['in']);
   });
 
   it('lockdown-for-an-hour locks down, and lifts that', async () => {
@@ -356,6 +370,6 @@ describe('the example for a dashboard', function () {
 describe('the examples in the browser', () => {
   it('are all there are', () => {
     const run = [...readFileSync(__filename, 'utf8').matchAll(/await start\('([\w-]+)'/g)].map((match) => match[1]);
-    assert.deepEqual(run.sort(), names.sort());
+    assert.deepEqual(run.sort(), [...EXAMPLE_NAMES].sort());
   });
 });

@@ -4,10 +4,8 @@
  */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
-import type { Page } from 'playwright-core';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { LANGUAGES } from '../../firewall/report-page/languages';
 import { reportPage } from '../../firewall/report-page/page';
 import type { Evidence } from '../../firewall/results';
@@ -16,17 +14,11 @@ import { example } from '../device/node-red';
 import { useShared } from '../device/suite';
 import { until } from '../firewall/until';
 import { Desk } from './desk';
+import { isDark, misfits, PICTURES } from './fits';
 
-const PICTURES = join(resolve(__dirname, '..', '..', '..'), 'dist', 'pictures');
 /** The tab of fleet-operator, and its node that records what devices say. */
 const FLEET = 'f1ee70e700000001';
 const RECORD = 'f1ee70e70000000e';
-const SIZES = [
-  [390, 844],
-  [800, 600],
-  [1280, 900],
-] as const;
-
 /** POST /heard: what a device of the fleet has told the broker, for the function that records it. */
 const HEARD = [
   { id: 'post', type: 'http in', z: FLEET, url: '/heard', method: 'post', x: 100, y: 100, wires: [['topic', 'ok']] },
@@ -84,7 +76,6 @@ describe('the page', function () {
   this.timeout(120_000);
   const desk = useShared(
     async () => {
-      mkdirSync(PICTURES, { recursive: true });
       const flows = await Promise.all(['firewall-report', 'daily-drift-report', 'fleet-operator'].map(example));
       // An example is a list of nodes.
       return Desk.open([...(flows.flat() as object[]), ...HEARD]);
@@ -107,34 +98,15 @@ describe('the page', function () {
     await engine.stop();
   });
 
-  /** The page at each size in each style; what is wrong with it there. */
+  /** What is wrong with the page at some size, in some style. */
   async function faults(path: string, name: string): Promise<string[]> {
     const page = await desk.editor.window(desk.url + path);
-    const found: string[] = [];
     try {
-      for (const [width, height] of SIZES) {
-        await page.setViewportSize({ width, height });
-        for (const colorScheme of ['light', 'dark'] as const) {
-          await page.emulateMedia({ colorScheme });
-          await page.screenshot({ path: join(PICTURES, `${name}-${width}-${colorScheme}.png`) });
-          const at = `${width} ${colorScheme}`;
-          const wide = await page.evaluate('document.documentElement.scrollWidth');
-          if (Number(wide) > width) found.push(`${at}: ${wide} wide`);
-          const dark = await isDark(page);
-          if (dark !== (colorScheme === 'dark')) found.push(`${at}: is ${dark ? 'dark' : 'light'}`);
-          found.push(...(await desk.editor.violations('body', page)).map((text) => `${at}: ${text}`));
-        }
-      }
+      return await misfits(desk.editor, page, name);
     } finally {
       await page.close();
     }
-    return found;
   }
-  const isDark = (page: Page): Promise<boolean> =>
-    page.evaluate(() => {
-      const [, red = '255'] = /(\d+)/.exec(getComputedStyle(document.body).backgroundColor) ?? [];
-      return Number(red) < 128;
-    });
 
   it('/firewall says who gets in to what and what goes out, what waits and what ends, and fits', async () => {
     const engine = await Engine.start(desk.device);
@@ -200,24 +172,12 @@ describe('the page', function () {
       const evidence = hostile(await engine.evidence());
       await engine.stop();
       const file = join(PICTURES, `report-${language}.html`);
+      await mkdir(PICTURES, { recursive: true });
       await writeFile(file, reportPage(evidence, language));
       const page = await desk.editor.window('data:text/html,');
       await page.context().setOffline(true);
       await page.setContent(await readFile(file, 'utf8'));
-      const found: string[] = [];
-      for (const [width, height] of SIZES) {
-        await page.setViewportSize({ width, height });
-        for (const colorScheme of ['light', 'dark'] as const) {
-          await page.emulateMedia({ media: 'screen', colorScheme });
-          const wide = Number(await page.evaluate('document.documentElement.scrollWidth'));
-          if (wide > width) found.push(`${width} ${colorScheme}: ${wide} wide`);
-          if ((await isDark(page)) !== (colorScheme === 'dark')) found.push(`${width}: not ${colorScheme}`);
-          found.push(...(await desk.editor.violations('body', page)));
-          found.push(...(await page.evaluate(cutOff)).map((text) => `${width}: ${text}`));
-          const path = join(PICTURES, `report-${language}-${width}-${colorScheme}.png`);
-          await page.screenshot({ path, fullPage: width === 390 });
-        }
-      }
+      const found = await misfits(desk.editor, page, `report-${language}`, () => page.evaluate(cutOff));
       await page.emulateMedia({ media: 'print', colorScheme: 'dark' });
       if (await isDark(page)) found.push('dark on paper');
       await page.pdf({ path: join(PICTURES, `report-${language}.pdf`), format: 'A4' });

@@ -1,8 +1,9 @@
 /** A real Node-RED loads the package; its devices are fakes. */
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { useShared } from '../device/suite';
+import { EXAMPLE_NAMES, EXAMPLES, exampleFlow, flowsIn } from '../examples';
 import { NODES, SETS } from '../sets';
 import { http } from './http';
 import { OPENED, startNodeRed } from './node-red';
@@ -63,10 +64,14 @@ describe('Node-RED', function () {
   });
 
   it('offers the examples for import, and starts their flows', async () => {
-    const names = readdirSync(join(root, 'examples')).map((name) => name.replace('.json', ''));
-    const offered: (string | { fn: string })[] = await getJson(`library/examples/flows/${NAME}`);
-    assert.deepEqual(offered.map((entry) => (typeof entry === 'string' ? entry : entry.fn)).sort(), names.sort());
-    flows = names.flatMap((name) => JSON.parse(readFileSync(join(root, 'examples', `${name}.json`), 'utf8')));
+    const folders: string[] = await getJson(`library/examples/flows/${NAME}`);
+    assert.deepEqual(folders.sort(), ['Alarms', 'Fleet', 'Reports', 'Schedules', 'Visits', 'Web ports']);
+    for (const folder of folders) {
+      const offered: { fn: string }[] = await getJson(`library/examples/flows/${NAME}/${encodeURIComponent(folder)}/`);
+      const paths = offered.map(({ fn }) => `${fn}.json`).sort();
+      assert.deepEqual(paths, flowsIn(join(EXAMPLES, folder)).sort());
+    }
+    flows = EXAMPLE_NAMES.flatMap(exampleFlow);
     const { status, body } = await http(
       'POST',
       `${red.url}flows`,

@@ -10,6 +10,7 @@ import { after, before, describe, it } from 'mocha';
 import type { ChangeResult, State } from '../../firewall/results';
 import { Device } from '../device/device';
 import { startNodeRed } from '../device/node-red';
+import { EXAMPLES, flowsIn } from '../examples';
 import { everything } from '../firewall/stable';
 import { NODES, SETS } from '../sets';
 import { PAIRS } from './pairs';
@@ -90,11 +91,14 @@ async function assertServed(url: string): Promise<void> {
   for (const name of readdirSync(join(root, 'resources'))) {
     assert.equal((await get(`resources/${NAME}/${name}`, '*/*')).status, 200, name);
   }
-  const examples = (await json(`library/examples/flows/${NAME}`)) as unknown as (string | { fn: string })[];
-  assert.deepEqual(
-    examples.map((entry) => `${typeof entry === 'string' ? entry : entry.fn}.json`).sort(),
-    readdirSync(join(root, 'examples')).sort(),
+  const folders = (await json(`library/examples/flows/${NAME}`)) as unknown as string[];
+  const offered = await Promise.all(
+    folders.map(async (folder) => {
+      const entries = await json(`library/examples/flows/${NAME}/${encodeURIComponent(folder)}/`);
+      return (entries as unknown as { fn: string }[]).map(({ fn }) => join(folder, `${fn}.json`));
+    }),
   );
+  assert.deepEqual(offered.flat().sort(), flowsIn(EXAMPLES).sort());
 }
 
 /** Reads, closes SSH, locks down, undoes the lockdown. */

@@ -9,6 +9,7 @@ import type { Preview } from '../../firewall/services/preview';
 import { allProfiles, type Expectation, profileNamed } from '../../firewall/services/profiles';
 import { registryOf } from '../../firewall/services/registry';
 import { versionOf } from '../../nodes/migrate';
+import { EXAMPLE_NAMES, exampleFlow } from '../examples';
 import { DASHBOARD, NODES } from '../sets';
 import { DASHBOARD_NODES, dashboardDefaults, definition, page } from './pages';
 
@@ -464,7 +465,7 @@ const CORE = [
 const mayUseDashboard = (name: string) => name.startsWith('dashboard-');
 
 describe('the examples', () => {
-  const examples = readdirSync(join(root, 'examples')).map((name) => ({ name, flow: json('examples', name) }));
+  const examples = EXAMPLE_NAMES.map((name) => ({ name, flow: exampleFlow(name) }));
 
   for (const { name, flow } of examples) {
     it(`${name} uses nodes of Node-RED and of this package only${mayUseDashboard(name) ? ', apart from the dashboard’s' : ''}, with properties they have`, () => {

@@ -1,14 +1,12 @@
 /** The examples for web ports and fleets, run on a fake device: each message arrives where the flow's comments say. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
 import { fleetRequest } from '../../firewall/fleet/envelope';
 import { madePair, opened, signedWith } from '../../firewall/fleet/signature';
 import { check } from '../../firewall/messages';
+import { exampleFlow } from '../examples';
 import { devices, type Message, nodeOf, start, stop } from './bench';
 
-const root = resolve(__dirname, '..', '..', '..');
 /** The bench has its own tab and Catch node. */
 const LEFT_OUT = ['tab', 'comment', 'catch', 'mqtt-broker', 'tls-config'];
 /** The test sends messages instead, and sees them where they would be printed, or sent to a browser. */
@@ -22,7 +20,7 @@ interface FlowNode {
 let flow: FlowNode[];
 
 async function startExample(name: string): Promise<void> {
-  flow = JSON.parse(readFileSync(join(root, 'examples', `${name}.json`), 'utf8'));
+  flow = exampleFlow(name);
   const nodes = flow.filter(({ type }) => !LEFT_OUT.includes(type));
   const stands = (type: string) => (STANDS.includes(type) ? 'helper' : type);
   await start(nodes.map((node) => ({ ...node, z: 'flow', type: stands(node.type) })));
@@ -49,15 +47,25 @@ describe('the example', () => {
     await startExample('move-web-ports');
     const device = devices[0];
     assert.ok(device);
-    const link = 'https://DEVICE:1443/node-red/firewall/confirm?id=1';
-    assert.equal((await follow('Move now', 'Open this to confirm')).payload, link);
+    const { payload: links } = await follow('Move now', 'Open this to confirm');
+    for (const link of links.split('\n'))
+      assert.match(link, /^https:\/\/[\d.]+:1443\/node-red\/firewall\/confirm\?id=1$/);
     assert.deepEqual(device.webPorts, { http: 1780, https: 1443 });
+    const asked = (id: string, language = 'en') => ({
+      payload: { id },
+      req: { query: { id }, acceptsLanguages: () => language },
+    });
     await follow('GET /firewall/confirm', 'not found', { payload: {} });
+    await follow('POST /firewall/confirm', 'not found', { payload: {} });
+    const other = await follow('GET /firewall/confirm', 'to the browser', asked('2'));
+    assert.match(other.payload, /This change is not waiting/);
+    const page = await follow('GET /firewall/confirm', 'to the browser', asked('1', 'de'));
+    assert.match(page.payload, /wurden auf den Port 1443 gelegt[\s\S]*value="1"[\s\S]*Bestätigen<\/button>/);
     assert.equal(device.pending?.id, '1');
-    const { payload } = await follow('GET /firewall/confirm', 'to the browser', { payload: { id: '1' } });
-    assert.equal(payload, 'Confirmed: change-web-ports change');
+    const { payload } = await follow('POST /firewall/confirm', 'to the browser', asked('1'));
+    assert.match(payload, /Confirmed: the change stays\./);
     assert.equal(device.pending, null);
-    assert.equal((await follow('Move back', 'The new address')).payload, 'https://DEVICE/');
+    assert.match((await follow('Move back', 'The new address')).payload, /^https:\/\/[\d.]+\/$/m);
     assert.deepEqual(device.webPorts, { http: 80, https: 443 });
     const moves = device.requests as { keepOldOpen?: number; confirmWithin?: number }[];
     assert.deepEqual(

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
 import { check } from '../../firewall/messages';
 import { state } from '../../firewall/results';
+import { exampleFlow } from '../examples';
 import { devices, send, start, stop } from './bench';
 
 const READ = { id: 'read', type: 'read-firewall' };
@@ -131,8 +130,7 @@ describe('the example firewall-report', () => {
   afterEach(stop);
 
   it('serves a page of the state in which a hostile comment is text and not a tag', async () => {
-    const path = join(resolve(__dirname, '..', '..', '..'), 'examples', 'firewall-report.json');
-    const example = JSON.parse(readFileSync(path, 'utf8')) as { type: string; output?: string }[];
+    const example = exampleFlow('firewall-report') as { type: string; output?: string }[];
     const reading = example.find(({ type, output }) => type === 'read-firewall' && output === 'report');
     assert.ok(reading);
     await start([{ ...READ, ...reading, id: 'read', z: 'flow', device: '', onlyChanges: true, wires: [['out']] }]);

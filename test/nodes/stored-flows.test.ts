@@ -12,6 +12,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { check, settings as settingsSchema } from '../../firewall/messages';
 import { upToDate, versionOf } from '../../nodes/migrate';
+import { flowsIn } from '../examples';
 import { NODES } from '../sets';
 import { devices, nodeOf, send, start, stop, watchStatus } from './bench';
 import { definition } from './pages';
@@ -121,17 +122,17 @@ describe('a flow stored by version', () => {
     const own = (name: string): StoredNode[] =>
       json(version, 'examples', name).filter(({ type }: StoredNode) => NODES.includes(type));
     // The operator's side of a fleet has none of the package's nodes.
-    for (const name of readdirSync(join(folder, version, 'examples')).filter((one) => own(one).length > 0)) {
+    for (const name of flowsIn(join(folder, version, 'examples')).filter((one) => own(one).length > 0)) {
       it(`${version}: the example ${name} starts, and its requests are understood`, async () => {
         await startStored(json(version, 'examples', name));
         for (const node of own(name)) {
           assert.deepEqual([...calledWith(node.id, 'warn'), ...calledWith(node.id, 'error')], []);
           if (['smartserver', 'watch-firewall'].includes(node.type)) continue;
-          // The message lacks the values that properties take from it; there is no change to confirm.
+          // The message and the tab lack the values that properties take from them; there is no change to confirm.
           const { caught } = await send(node.id, {});
           assert.match(
             caught?.error.message ?? '',
-            /^$|^NOTHING_PENDING|^INVALID_INPUT: (\w+: msg ".*" (has no value|cannot be evaluated)|the request: .*undefined)/,
+            /^$|^NOTHING_PENDING|^INVALID_INPUT: (\w+: (msg|env) ".*" (has no value|cannot be evaluated)|the request: .*undefined)/,
           );
         }
       });
