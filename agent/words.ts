@@ -131,6 +131,6 @@ export const historyCsv = ({ entries }: Pick<History, 'entries'>): string[] => [
 /** What a spreadsheet would take for a formula is text there with an apostrophe before it. */
 function cell(value: string | number): string {
   const text = String(value).replace(/\p{C}|\p{Zl}|\p{Zp}/gu, '?');
-  const safe = /^\s*[=+\-@|%＝＋－＠]/.test(text) ? `'${text}` : text;
+  const safe = /^\s*[=+\-@|%\uff1d\uff0b\uff0d\uff20]/.test(text) ? `'${text}` : text;
   return `"${safe.replace(/"/g, '""')}"`;
 }

@@ -238,7 +238,7 @@ function planned({ evidence: { state }, words, time }: Page): Markup {
     ),
     ...schedules.map(
       ({ name, id, services: about, profile, open, by, until, next }) =>
-        html`<li>${words.schedule} <b>${bdi(name || id)}</b>: ${bdi(about?.join(', ') ?? profile ?? '')} – ${open ? words.open : words.closed}, ${words[BY[by]]}${until && html`<small>${fill(words.until, time(until))}</small>`}${next && html`<small>${fill(words.next, time(next))}</small>`}</li>`,
+        html`<li>${words.schedule} <b>${bdi(name || id)}</b>: ${bdi(about?.join(', ') ?? profile ?? '')} &ndash; ${open ? words.open : words.closed}, ${words[BY[by]]}${until && html`<small>${fill(words.until, time(until))}</small>`}${next && html`<small>${fill(words.next, time(next))}</small>`}</li>`,
     ),
   ];
   return lines.length > 0 ? html`<ul class="plain">${lines}</ul>` : html`<p>${words.nothingPending}</p>`;
@@ -304,7 +304,7 @@ function services(page: Page, direction: Direction): Markup {
       const how = service[direction];
       const who = whoText(service, direction, page);
       const isUnclear = whoOf(service, direction, evidence.state.policies).kind === 'unclear';
-      return html`<tr><th scope="row">${bdi(label)}<small>${ports.join(', ')}${internal && html` · ${words.internal}`}</small></th><td>${words[how]}${
+      return html`<tr><th scope="row">${bdi(label)}<small>${ports.join(', ')}${internal && html` &middot; ${words.internal}`}</small></th><td>${words[how]}${
         direction === 'in' && listening === false && how !== 'closed' && html`<small>${words.unused}</small>`
       }${undecided.includes(direction) && html`<small>${words.undecided}</small>`}</td><td>${bdi(who)}${
         isUnclear &&
@@ -334,7 +334,7 @@ function rules({ evidence: { state }, words }: Page): Markup {
           : [`${words.ruleFrom} ${from.address}${from.port === 'any' ? '' : `:${from.port}`}`]),
         ...(through ? [`${words.ruleOn} ${through}`] : []),
       ];
-      return html`<tr><td>${number}</td><td><b>${words[action]}</b> ${way[direction]}, ${portsText(rule, words)}, ${family === 'ipv4' ? 'IPv4' : 'IPv6'}${at.length > 0 && html`<small>${at.join(', ')}</small>`}${comment !== '' && html`<small>“${bdi(comment)}”</small>`}</td></tr>`;
+      return html`<tr><td>${number}</td><td><b>${words[action]}</b> ${way[direction]}, ${portsText(rule, words)}, ${family === 'ipv4' ? 'IPv4' : 'IPv6'}${at.length > 0 && html`<small>${at.join(', ')}</small>`}${comment !== '' && html`<small>&ldquo;${bdi(comment)}&rdquo;</small>`}</td></tr>`;
     }),
   );
 }
@@ -362,9 +362,9 @@ function sourceText(source: Source, words: Words): string {
     case 'flow':
       return filled(words.flow, source.flowName || source.flow, source.name || source.node);
     case 'operator':
-      return filled(words.operator, source.name || '–', source.id);
+      return filled(words.operator, source.name || '\u2013', source.id);
     case 'console':
-      return filled(words.console, [source.user || '–', source.tty].filter(Boolean).join(', '));
+      return filled(words.console, [source.user || '\u2013', source.tty].filter(Boolean).join(', '));
     default:
       return words[source.kind];
   }
@@ -375,7 +375,7 @@ function history({ evidence: { history: found }, words, time }: Page): Markup {
   const row = (one: Entry): Markup => {
     const { seq, at, type, action, result, source, reason, rules: changed, policies, note, repeated } = one;
     const steps = Object.entries(policies).map(([direction, step]) => `${direction}: ${step.from} → ${step.to}`);
-    return html`<tr><td>${time(at)}<small>#${seq}</small></td><td><b>${bdi(action || type)}</b>${result !== 'done' && html` – <span class="warn">${result}</span>`}${
+    return html`<tr><td>${time(at)}<small>#${seq}</small></td><td><b>${bdi(action || type)}</b>${result !== 'done' && html` &ndash; <span class="warn">${result}</span>`}${
       reason !== '' && html`<small>${words.reason}: ${bdi(reason)}</small>`
     }${[...changed.removed.map((rule) => `− ${rule}`), ...changed.added.map((rule) => `+ ${rule}`), ...steps].slice(0, 50).map((line) => html`<small class="code">${line}</small>`)}${
       note !== '' && html`<small>${bdi(note)}</small>`
@@ -399,8 +399,8 @@ function versions({ evidence: { state, device }, words }: Page): Markup {
   const { package: own, ufw, iptables, kernel, node } = device.versions;
   const rows: (readonly [string, string])[] = [
     [words.package, own],
-    ['ufw', ufw ?? '–'],
-    ['iptables', iptables ?? '–'],
+    ['ufw', ufw ?? '\u2013'],
+    ['iptables', iptables ?? '\u2013'],
     [words.kernel, kernel],
     ['Node.js', node],
     [words.ipv6, state.ipv6 ? words.managed : words.unmanaged],

@@ -74,7 +74,7 @@ describe('What a configuration makes', () => {
       return true;
     });
     assert.deepEqual(await everything(device), factory);
-    assert.equal(await device.exists('/var/lib/smartserver-firewall/backups'), false);
+    assert.deepEqual(await engine.backups(), []);
     await engine.stop();
   });
 
