@@ -8,19 +8,47 @@ window.smartserverFirewallSidebar = (translate) => {
   const SHAPES = { open: '●', partial: '◐', closed: '○' };
   /** What the firewall is like, by shape and colour beside the words. */
   const STATES = { on: '●', off: '✕', lockdown: '■', waiting: '◔', attention: '▲' };
-  /** What a change says it does; names of services and profiles follow. */
+  /** What a change says it does: which sentence that is, and what is put into it. `words` are those of what it is about. */
   const ACTIONS = [
-    [/^toggle-service (open|close|toggle|limit) (.*)$/, ([, verb, ids]) => [verb, ids.split(', ')]],
-    [/^set-profile (.*)$/, ([, name]) => ['profile', [name]]],
-    [/^change-web-ports change (.*)$/, ([, ports]) => ['ports', ports.split(' ')]],
-    [/^change-web-ports repair$/, () => ['repair', []]],
-    [/^end of lease: (.*)$/, ([, ids]) => ['over', ids.split(', ')]],
+    [
+      /^toggle-service (open|close|toggle|limit) (.*)$/,
+      ([, verb, ids], words) => [verb, { names: words.services(ids) }],
+    ],
+    [/^set-profile (.*)$/, ([, name], words) => ['profile', { names: words.profile(name) }]],
+    [/^change-web-ports change (.*)$/, ([, ports]) => ['ports', { names: ports.replace(/ /g, ', ') }]],
+    [/^change-web-ports repair$/, () => ['repair', {}]],
+    [/^end of lease: profile (.*)$/, ([, name], words) => ['over', { names: words.profile(name) }]],
+    [/^end of lease: (.*)$/, ([, ids], words) => ['over', { names: words.services(ids) }]],
+    [/^not confirmed: (.*)$/, ([, action], words) => ['unconfirmed', { action: words.action(action) }]],
+    [/^undo (.*)$/, ([, action], words) => ['undo', { action: words.action(action) }]],
+    [/^restore (.*)$/, ([, id]) => [id === 'latest' ? 'repairRules' : 'restore', { names: id }]],
+    [/^schedule (.*) removed: close$/, ([, name]) => ['unscheduled', { names: name }]],
+    [
+      /^schedule (.*): (?:(open|close) (.*)|(set-profile .*))$/,
+      ([, name, verb, ids, profile], words) => [
+        'scheduled',
+        { names: name, action: words.action(profile || `toggle-service ${verb} ${ids}`) },
+      ],
+    ],
+    [/^schedule (.*)$/, ([, name]) => ['schedule', { names: name }]],
   ];
-  const REASONS = { requested: 'requested', unconfirmed: 'unconfirmed', 'lease-over': 'leaseOver' };
+  const PROFILES = ['enhanced', 'standard', 'lockdown'];
+  /** How often it is asked whether Node-RED still answers, and how long that may take. */
+  const ASK_MS = 10_000;
+  const REASONS = {
+    requested: 'requested',
+    unconfirmed: 'unconfirmed',
+    'lease-over': 'leaseOver',
+    schedule: 'schedule',
+  };
   const devices = new Map();
   /** The device that is shown, and what is unfolded; both survive an update. */
   let chosen = null;
+  let shownId = null;
   const unfolded = new Set();
+  let onlyProblems = false;
+  /** Whether Node-RED has stopped answering: it may be restarting. */
+  let isLost = false;
   /** How far the device's clock is ahead of the browser's, in ms. */
   let ahead = 0;
 
@@ -45,15 +73,20 @@ window.smartserverFirewallSidebar = (translate) => {
   const namesOf = (ids, services) =>
     ids.map((id) => nameOf(services.find((service) => service.id === id) ?? { id, label: id })).join(', ');
 
+  const profileOf = (name) => (PROFILES.includes(name) ? translate(`profile.${name}`) : name);
+
   /** What a change does, in words; a later version's stays as it is. */
   function wordsFor(action, services) {
-    const inner = /^not confirmed: (.*)$/.exec(action);
-    if (inner) return translate('action.unconfirmed', { action: wordsFor(inner[1], services) });
+    const words = {
+      services: (ids) => namesOf(ids.split(', '), services),
+      profile: profileOf,
+      action: (inner) => wordsFor(inner, services),
+    };
     for (const [form, meaning] of ACTIONS) {
       const found = form.exec(action);
       if (!found) continue;
-      const [key, names] = meaning(found);
-      return translate(`action.${key}`, { names: namesOf(names, services) });
+      const [key, values] = meaning(found, words);
+      return translate(`action.${key}`, values);
     }
     return action;
   }
@@ -63,24 +96,40 @@ window.smartserverFirewallSidebar = (translate) => {
       .addClass('smartserver-verdict')
       .append(element('span', SHAPES[state]).attr('aria-hidden', 'true'), ` ${translate(`verdict.${state}`)}`);
 
-  function serviceRow(service) {
+  function serviceRow(service, way) {
     const name = $('<td>').append(element('span', nameOf(service)), element('small', service.ports.join(', ')));
     if (service.scope.length > 0) {
       const words = { scope: service.scope.join(', '), count: service.more };
       name.append(element('small', translate(service.more > 0 ? 'service.more' : 'service.scope', words)));
-    }
-    if (service.in !== 'closed' && service.listening === false)
+    } else if (service[way] === 'open')
+      name.append(element('small', translate(way === 'in' ? 'service.everybody' : 'service.everywhere')));
+    if (way === 'in' && service.in !== 'closed' && service.listening === false)
       name.append(element('small', translate('service.unused')));
     if (service.optional) name.append(element('small', translate('service.optional')));
-    // Nothing comes in for a service that only the device itself initiates, whatever a rule for the same port says.
-    return [name, service.listening === null ? element('td', '–') : verdict(service.in), verdict(service.out)];
+    return [name, verdict(service[way])];
   }
 
-  const serviceTable = (services) =>
-    table(
-      ['service', 'in', 'out'].map((column) => translate(`column.${column}`)),
-      services.map(serviceRow),
-    );
+  /** The services of one direction; nothing where there are none. */
+  function serviceTable(services, way, heading) {
+    if (services.length === 0) return [];
+    const headings = ['service', way].map((column) => translate(`column.${column}`));
+    const rows = services.map((service) => serviceRow(service, way));
+    return [element('h3', heading), table(headings, rows)];
+  }
+
+  /** By who begins: nobody outside does with a service that only the device initiates, whatever a rule for its port says. */
+  const serviceTables = (services, prefix) => [
+    ...serviceTable(
+      services.filter(({ listening }) => listening !== null),
+      'in',
+      translate(`heading.${prefix}In`),
+    ),
+    ...serviceTable(
+      services.filter(({ listening, out }) => listening === null || out !== 'closed'),
+      'out',
+      translate(`heading.${prefix}Out`),
+    ),
+  ];
 
   /** A future time, counted down once a second by `tick`. */
   const countdown = (until) => element('span', left(until)).attr('data-until', until);
@@ -128,6 +177,8 @@ window.smartserverFirewallSidebar = (translate) => {
   }
 
   const time = (text) => new Date(text).toLocaleString();
+  /** A day is one of the device's, whatever the reader's zone. */
+  const day = (text) => new Date(`${text}T00:00Z`).toLocaleDateString(undefined, { timeZone: 'UTC' });
 
   /** What matters first: whether it is on, and whether somebody has to do something. */
   function header({ active, pending, profile }, wrong) {
@@ -147,19 +198,20 @@ window.smartserverFirewallSidebar = (translate) => {
   }
 
   function firewall({ state, readAt, backups }) {
-    const { profile, policies } = state;
+    const { profile } = state;
     const wrong = problems(state);
     const named = (id) => state.services.find((service) => service.id === id);
-    const parts = [header(state, wrong)];
-    if (state.active) {
+    const policies = Object.entries(state.policies).map(([way, policy]) => [way, translate(`policy.${policy}`)]);
+    const parts = [header(state, wrong), filter()];
+    if (state.active && !onlyProblems) {
       parts.push(
         element(
           'p',
           [
             profile.name
-              ? translate('firewall.profile', { name: profile.name })
-              : translate('firewall.noProfile', { name: profile.closest }),
-            translate('firewall.policies', policies),
+              ? translate('firewall.profile', { name: profileOf(profile.name) })
+              : translate('firewall.noProfile', { name: profileOf(profile.closest) }),
+            translate('firewall.policies', Object.fromEntries(policies)),
             translate('firewall.rules', { count: state.rules }),
           ].join(' '),
         ),
@@ -173,7 +225,7 @@ window.smartserverFirewallSidebar = (translate) => {
         'left',
         countdown(confirmBy),
       );
-      parts.push(note(waits, element('p', translate('pending.how'))));
+      parts.push(note(waits, wayToConfirm(state)));
     }
     if (wrong.length > 0) {
       const list = $('<ul>').append(wrong.map((text) => element('li', text)));
@@ -181,19 +233,19 @@ window.smartserverFirewallSidebar = (translate) => {
     }
     if (state.leases.length > 0) {
       const rows = state.leases.map(({ service, until }) => [
-        element('td', named(service) ? nameOf(named(service)) : service),
+        element('td', leaseOf(service, named)),
         $('<td>').append(countdown(until)),
       ]);
       parts.push(element('h3', translate('heading.leases')));
       parts.push(table([translate('column.service'), translate('column.until')], rows));
     }
-    if (state.schedules.length > 0) {
+    if (state.schedules.length > 0 && !onlyProblems) {
       const rows = state.schedules.map(({ name, services, profile, open, by, until }) => [
         $('<td>').append(
-          element('span', name || profile || services.join(', ')),
+          element('span', name || (profile ? profileOf(profile) : namesOf(services, state.services))),
           element('small', translate(`by.${by}`)),
         ),
-        profile ? element('td', profile) : verdict(open ? 'open' : 'closed'),
+        profile ? element('td', profileOf(profile)) : verdict(open ? 'open' : 'closed'),
         element('td', until ? time(until) : ''),
       ]);
       parts.push(element('h3', translate('heading.schedules')));
@@ -204,21 +256,96 @@ window.smartserverFirewallSidebar = (translate) => {
         ),
       );
     }
-    parts.push(element('h3', translate('heading.services')));
-    parts.push(serviceTable(state.services.filter(({ internal }) => !internal)));
-    const internal = state.services.filter((service) => service.internal);
-    parts.push(foldable('internal', translate('heading.internal'), serviceTable(internal)));
-    if (state.learning) parts.push(foldable('peers', translate('heading.peers'), whoTalks(state, named)));
-    parts.push(element('h3', translate('heading.differences', { name: profile.closest })));
+    const differences = profile.differences.length > 0 ? differenceTable(profile.differences, named) : null;
+    const title = element('h3', translate('heading.differences', { name: profileOf(profile.closest) }));
+    if (onlyProblems) {
+      if (differences) parts.push(title, differences);
+      if (wrong.length === 0 && !differences) parts.push(element('p', translate('empty.problems')));
+      return parts;
+    }
     parts.push(
-      profile.differences.length > 0
-        ? differenceTable(profile.differences, named)
-        : element('p', translate('empty.differences')),
+      ...serviceTables(
+        state.services.filter(({ internal }) => !internal),
+        'services',
+      ),
     );
+    const internal = state.services.filter((service) => service.internal);
+    parts.push(foldable('internal', translate('heading.internal'), serviceTables(internal, 'internal')));
+    if (state.learning) parts.push(foldable('peers', translate('heading.peers'), whoTalks(state, named)));
+    parts.push(title, differences || element('p', translate('empty.differences')));
     const saved = backups.length > 0 ? backupTable(backups, state.services) : element('p', translate('empty.backups'));
     parts.push(foldable('backups', translate('heading.backups'), saved));
     parts.push(element('p', translate('firewall.since', { at: time(readAt) })));
     return parts;
+  }
+
+  /** Whether everything is shown, or what needs attention alone. */
+  function filter() {
+    const box = $('<input type="checkbox">').prop('checked', onlyProblems).attr('data-key', 'only');
+    box.on('change', () => {
+      onlyProblems = box.prop('checked');
+      render();
+    });
+    return $('<label>')
+      .addClass('smartserver-filter')
+      .append(box, ' ', document.createTextNode(translate('label.only')));
+  }
+
+  /** What is temporary: a service, a port or a profile. */
+  function leaseOf(about, named) {
+    const [, profile] = /^profile (.*)$/.exec(about) ?? [];
+    return profile ? profileOf(profile) : named(about) ? nameOf(named(about)) : about;
+  }
+
+  /** The page that confirms a change, if a flow in the editor serves one like the example's; else what to do without. */
+  function wayToConfirm({ pending, webPorts }) {
+    const serves = ({ method, url }) => method === 'get' && /\/firewall\/confirm$/.test(url);
+    const page = RED.nodes.filterNodes({ type: 'http in' }).find(serves);
+    if (!page) return element('p', translate('pending.how'));
+    const link = new URL(`.${`/${RED.settings.httpNodeRoot || ''}/${page.url}`.replace(/\/+/g, '/')}`, location.href);
+    // What is confirmed is that the pages can be reached where they are now.
+    if (link.protocol === 'https:' && /^change-web-ports/.test(pending.action) && webPorts)
+      link.port = webPorts.redirectsTo || webPorts.https;
+    link.search = `?id=${encodeURIComponent(pending.id)}`;
+    const target = { href: link.href, target: '_blank', rel: 'noopener', 'data-key': 'confirm' };
+    return $('<p>').append(element('a', translate('pending.link')).attr(target));
+  }
+
+  /** A flow that takes the device back to before a change, to be imported: the sidebar itself changes nothing. */
+  function flowBack(id) {
+    const stored = (type, own, x) => {
+      const defaults = Object.entries(RED.nodes.getType(type).defaults).map(([key, { value }]) => [key, value]);
+      return { ...Object.fromEntries(defaults), ...own, type, z: '', x, y: 100 };
+    };
+    const config = RED.nodes.node(shownId) ? shownId : '';
+    const [press, back, said] = ['a', 'b', 'c'].map(
+      (letter) => `5eed${id.replace(/\W/g, '').slice(-11).toLowerCase()}${letter}`,
+    );
+    return JSON.stringify([
+      stored(
+        'inject',
+        { id: press, name: translate('back.button'), props: [], once: false, repeat: '', crontab: '', wires: [[back]] },
+        120,
+      ),
+      stored(
+        'restore-firewall',
+        { id: back, device: config, action: 'restore', backup: id, backupType: 'str', wires: [[said]] },
+        340,
+      ),
+      stored('debug', { id: said, wires: [] }, 560),
+    ]);
+  }
+
+  function wayBack(id) {
+    const text = $('<textarea readonly rows="3">')
+      .val(flowBack(id))
+      .attr({ 'aria-label': translate('back.flow'), 'data-key': `flow ${id}` });
+    text.on('focus', () => text.trigger('select'));
+    return foldable(
+      `back ${id}`,
+      translate('back.title'),
+      $('<div>').append(element('p', translate('back.how')), text),
+    );
   }
 
   function whoTalks({ learning, peers }, named) {
@@ -243,7 +370,7 @@ window.smartserverFirewallSidebar = (translate) => {
         cell.append($('<div>').text(text));
       }
       if (flooded.includes(one.service)) cell.append(element('small', translate('peers.flooded')));
-      return [element('td', service ? nameOf(service) : one.service), cell, element('td', one.last)];
+      return [element('td', service ? nameOf(service) : one.service), cell, element('td', day(one.last))];
     });
     const columns = ['service', 'peers', 'last'].map((column) => translate(`column.${column}`));
     return $('<div>').append(element('p', words.join(' ')), rows.length > 0 ? table(columns, rows) : '');
@@ -264,7 +391,7 @@ window.smartserverFirewallSidebar = (translate) => {
 
   const backupTable = (backups, services) =>
     table(
-      ['at', 'backup'].map((column) => translate(`column.${column}`)),
+      [translate('column.at')],
       backups.map(({ id, at, action, reason, rules, place, damaged }) => {
         const about = damaged
           ? translate('backup.damaged', { text: damaged })
@@ -275,8 +402,9 @@ window.smartserverFirewallSidebar = (translate) => {
           element('small', time(at)),
           element('small', about),
           kept,
+          damaged ? '' : wayBack(id),
         );
-        return [before, element('td', id)];
+        return [before];
       }),
     );
 
@@ -313,6 +441,9 @@ window.smartserverFirewallSidebar = (translate) => {
       content.append(element('p', translate('empty.none')));
       return;
     }
+    shownId = shown.id;
+    if (isLost)
+      content.append(note(element('strong', translate('empty.lost')), element('p', translate('empty.lostMore'))));
     if (devices.size > 1) content.append(chooser(shown));
     // What was read before an error may be outdated: it is not shown next to the error.
     if (shown.error) {
@@ -336,13 +467,28 @@ window.smartserverFirewallSidebar = (translate) => {
     else devices.set(update.id, update);
     render();
   });
-  // Countdowns follow the device's clock; a technician's laptop may show a different time.
-  $.ajax({ method: 'HEAD', url: 'resources/@smartserver/node-red-firewall/sidebar.css' }).done(
-    (_data, _status, answer) => {
-      const now = Date.parse(answer.getResponseHeader('Date'));
-      if (!Number.isNaN(now)) ahead = now - Date.now();
-    },
-  );
+  // Countdowns follow the device's clock, a technician's laptop may show a different time; and whether it answers at all.
+  const ask = () =>
+    $.ajax({ method: 'HEAD', url: 'resources/@smartserver/node-red-firewall/sidebar.css', timeout: ASK_MS });
+  function answered(isAnswer) {
+    if (isLost === !isAnswer) return;
+    isLost = !isAnswer;
+    render();
+  }
+  function check() {
+    ask().then(
+      (_data, _status, answer) => {
+        const now = Date.parse(answer.getResponseHeader('Date'));
+        if (!Number.isNaN(now)) ahead = now - Date.now();
+        answered(true);
+      },
+      // Whatever Node-RED answers, it is there.
+      ({ status }) => answered(status > 0),
+    );
+  }
+  check();
+  setInterval(() => content.is(':visible') && check(), ASK_MS);
+  for (const event of ['online', 'offline']) window.addEventListener(event, check);
   setInterval(tick, 1000);
   render();
 };
