@@ -1,10 +1,7 @@
 /** The commands, what they print, and their exit codes: 0 success, 1 failure, 2 usage error. */
-import { resolve } from 'node:path';
 import { Command, CommanderError, Option } from 'commander';
 import { ask } from '../firewall/ask';
-import { ownFile } from '../firewall/commit/journal';
 import { FirewallError, say } from '../firewall/errors';
-import { replace } from '../firewall/host/files';
 import { SOURCE_KINDS } from '../firewall/ledger/source';
 import {
   type Call,
@@ -161,17 +158,10 @@ function commands(): Command {
   program
     .command('report')
     .description('the report for auditors: a page of HTML that needs nothing else; with --json the document it shows')
-    .option('--html', 'print the page, as without --json')
     .addOption(new Option('--language <language>', 'of the page').choices(LANGUAGES).default('en'))
-    .option('--output <file>', 'write it to this file, for its owner alone')
-    .action(async ({ html = false, language, output }) => {
-      const isJson = options().json === true;
-      if (html && isJson)
-        throw new FirewallError('INVALID_INPUT', { what: say`--html and --json exclude each other.` });
+    .action(async ({ language }) => {
       const evidence = await question({ method: 'evidence', request: {} });
-      const text = isJson ? reportDocument(evidence).text : reportPage(evidence, language);
-      if (output === undefined) process.stdout.write(text);
-      else await replace([ownFile(resolve(output), Buffer.from(text, 'utf8').toString('latin1'))]);
+      process.stdout.write(options().json === true ? reportDocument(evidence).text : reportPage(evidence, language));
     });
   why(program.command('learn <action>'))
     .description('start, stop or forget learning who talks with this device')

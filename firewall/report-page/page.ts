@@ -9,10 +9,10 @@ import { POLICY_OF } from '../verdicts/openness';
 import { reportDocument } from './document';
 import { html, Markup } from './html';
 import type { Language } from './languages';
-import { ownRules } from './own-rules';
 import { type Flow, picture } from './picture';
+import { ownRules } from './rule-ports';
 import { STYLE } from './style';
-import { whoOf } from './who';
+import { type Place, whoOf } from './who';
 import { filled, WORDS, type Words } from './words';
 
 type Direction = 'in' | 'out';
@@ -157,16 +157,22 @@ function whoText(
   { evidence: { state }, words }: Page,
   most = Infinity,
 ): string {
-  const { kind, only, except, isLimited } = whoOf(service, direction, state.policies);
+  const { kind, only, except, isLimited } = whoOf(service, direction, state);
   if (kind === 'nobody') return '';
-  const few = (list: readonly string[]): string =>
-    list.length > most ? filled(words.more, list.slice(0, most).join(', '), list.length - most) : list.join(', ');
   const everybody = direction === 'in' ? words.anyone : words.anywhere;
-  if (kind === 'unclear') return words.unclear;
-  const base = kind === 'all' ? everybody : few(only);
-  const some = except.length > 0 ? filled(words.except, base, few(except)) : base;
+  const few = (places: readonly Place[], all: string): string => {
+    const list = places.map((place) => placeText(place, all));
+    return list.length > most
+      ? filled(words.more, list.slice(0, most).join(', '), list.length - most)
+      : list.join(', ');
+  };
+  const base = kind === 'unclear' ? words.unclear : kind === 'all' ? everybody : few(only, everybody);
+  const some = except.length > 0 ? filled(words.except, base, few(except, '')) : base;
   return isLimited ? `${some}, ${words.limited}` : some;
 }
+
+const placeText = ({ address, through }: Place, everybody: string): string =>
+  [address || everybody, through && `(${through})`].filter(Boolean).join(' ');
 
 /** Only services that talk in this direction. */
 const inDirection = ({ state, directions }: Evidence, direction: Direction): ServiceReport[] =>
@@ -186,7 +192,7 @@ function flowsOf(page: Page, direction: Direction): Flow[] {
     const { address } = direction === 'in' ? rule.from : rule.to;
     const isAll = address.endsWith('/0') && !rule.interface;
     return {
-      who: isAll ? everybody : `${address}${rule.interface ? ` (${rule.interface})` : ''}`,
+      who: placeText({ address: address.endsWith('/0') ? '' : address, through: rule.interface ?? '' }, everybody),
       ...{ isAll, what: filled(words.ownRule, rule.number), ports: portsText(rule, words) },
     };
   });
@@ -303,7 +309,7 @@ function services(page: Page, direction: Direction): Markup {
       const { label, ports, internal, listening, undecided, decidedBy } = service;
       const how = service[direction];
       const who = whoText(service, direction, page);
-      const isUnclear = whoOf(service, direction, evidence.state.policies).kind === 'unclear';
+      const isUnclear = whoOf(service, direction, evidence.state).kind === 'unclear';
       return html`<tr><th scope="row">${bdi(label)}<small>${ports.join(', ')}${internal && html` &middot; ${words.internal}`}</small></th><td>${words[how]}${
         direction === 'in' && listening === false && how !== 'closed' && html`<small>${words.unused}</small>`
       }${undecided.includes(direction) && html`<small>${words.undecided}</small>`}</td><td>${bdi(who)}${

@@ -1,9 +1,10 @@
 /** The command line, for a technician on the console: its output and its exit codes. */
 import { strict as assert } from 'node:assert';
+import { createHash } from 'node:crypto';
 import { join, resolve } from 'node:path';
 import { beforeEach, describe, it } from 'mocha';
 import { check } from '../../firewall/messages';
-import { backupReport, changeResult, history, state } from '../../firewall/results';
+import { backupReport, changeResult, evidence, history, state } from '../../firewall/results';
 import { Engine } from '../device/engine';
 import { useDevice, useEngine, useShared } from '../device/suite';
 import { LEDGER } from '../firewall/ledger-of';
@@ -81,6 +82,38 @@ describe('The command line', function () {
     const altered = await command('history', '--verify');
     assert.equal(altered.code, 1);
     assert.match(altered.stdout, /entry 2 \(.*ledger\.jsonl, line 3\): it is not what it was when it was entered/);
+  });
+
+  it('prints the report for auditors as a page whose JSON has the hash in it, in each language, and as JSON', async () => {
+    const why = 'commissioning of <b>AHU 3</b>';
+    await engine.toggleService({ service: '9100/tcp', action: 'open', duration: 600, reason: why });
+    for (const [language, title] of [
+      ['en', 'Firewall report'],
+      ['de', 'Firewall-Bericht'],
+      ['ja', 'ファイアウォール'],
+    ] as const) {
+      const args = language === 'en' ? [] : ['--language', language];
+      const { code, stdout } = await command('report', ...args);
+      assert.equal(code, 0);
+      assert.ok(stdout.startsWith(`<!DOCTYPE html>\n<html lang="${language}">`), stdout.slice(0, 60));
+      assert.match(stdout, new RegExp(`<h1>${title}`));
+      assert.ok(stdout.endsWith('</html>\n'));
+      assert.ok(!stdout.includes('<b>AHU') && stdout.includes('&lt;b&gt;AHU 3&lt;/b&gt;'));
+      const [, base64 = ''] = /href="data:application\/json;base64,([^"]+)"/.exec(stdout) ?? [];
+      const hash = createHash('sha256').update(Buffer.from(base64, 'base64')).digest('hex');
+      assert.equal(/id="sha256">([0-9a-f]{64})</.exec(stdout)?.[1], hash);
+    }
+    const { document, version, ...found } = JSON.parse((await command('report', '--json')).stdout);
+    assert.deepEqual([document, version], ['smartserver-firewall-report', 1]);
+    const { state: now, history: told } = check(evidence, found);
+    assert.deepEqual(
+      now.leases.map(({ service }) => service),
+      ['9100/tcp'],
+    );
+    assert.deepEqual([told.entries[0]?.reason, told.older, told.fault], [why, 0, null]);
+    const { code, stdout, stderr } = await command('report', '--language', 'fr');
+    assert.deepEqual([code, stdout], [2, '']);
+    assert.match(stderr, /Allowed choices are en, de, ja/);
   });
 
   it('lists a damaged backup as such, and says that a file of its own is damaged', async () => {

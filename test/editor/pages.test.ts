@@ -126,7 +126,16 @@ describe('the page', function () {
     for (const { id, label, in: incoming } of state.services) {
       if (directions[id]?.includes('in') && incoming !== 'closed') assert.ok(pictures[0]?.includes(`→ ${label}`), id);
     }
-    assert.match(pictures[0] ?? '', /Anyone → Rule \d+ \(9100\/tcp\)/);
+    for (const flow of [
+      /Anyone → Rule \d+ \(9100\/tcp\)/,
+      /Anyone \(eth0\) → MQTT broker \(TLS\)/,
+      /Anyone \(lo\) → Rule \d+ \(every port\)/,
+      /2001:db8:1234:5678:9abc:def0:1234:5678 → Local CMS \(PostgreSQL\)/,
+    ]) {
+      assert.match(pictures[0] ?? '', flow);
+    }
+    assert.match(into, /Local CMS \(PostgreSQL\)[^)]*open to some[^)]*2001:db8:1234:5678:9abc:def0:1234:5678/);
+    assert.doesNotMatch(into, /Some, see the rules/);
     const found = await tableOf('Findings');
     for (const { text, remedy, severity } of state.findings) {
       for (const said of [text, remedy, severity]) assert.ok(found.includes(said), said);

@@ -87,6 +87,45 @@ describe('The backups', () => {
     assert.ok(!(await backupIds(place())).includes(oldest), 'a damaged one goes with time');
   });
 
+  it('after any sequence of changes, pruned at each, are the first ever, the first of each of 30 days, and the newest of each kind', () => {
+    const step = fc.record({
+      isTimed: fc.boolean(),
+      // How many such changes at once, and how many days later the next ones come: a flood on a day, or weeks with few.
+      count: fc.constantFrom(1, 1, 2, 50),
+      days: fc.constantFrom(0, 1, 1, 3),
+    });
+    fc.assert(
+      fc.property(
+        fc.array(step, { minLength: 1, maxLength: 80, size: 'max' }),
+        fc.integer({ min: 1, max: 20 }),
+        (steps, keep) => {
+          const made: { id: string; isTimed: boolean; bytes: number }[] = [];
+          let there: typeof made = [];
+          let day = 0;
+          for (const { isTimed, count, days } of steps) {
+            for (let at = 0; at < count; at += 1) {
+              const date = new Date(START + day * DAY_MS + made.length).toISOString().replace(/[-:.]/g, '');
+              const one = { id: `${date}-00000a`, isTimed, bytes: 10_000 };
+              made.push(one);
+              there.push(one);
+              const places = placesOf(there, made[0]?.id ?? null, keep);
+              there = there.filter(({ id }) => places.get(id) !== null);
+            }
+            day += days;
+          }
+          const kept = new Set(there.map(({ id }) => id));
+          const days = new Map<string, string>();
+          for (const { id } of made) if (!days.has(id.slice(0, 8))) days.set(id.slice(0, 8), id);
+          const newest = (isTimed: boolean) => made.filter((one) => one.isTimed === isTimed).slice(-keep);
+          const needed = [made[0]?.id, ...[...days.values()].slice(-30), ...newest(true).map(({ id }) => id)];
+          for (const id of [...needed, ...newest(false).map((one) => one.id)]) assert.ok(kept.has(id as string), id);
+          assert.ok(kept.size <= 1 + 30 + 2 * keep, `${kept.size} are kept`);
+        },
+      ),
+      { seed: 20260102, numRuns: 100 },
+    );
+  });
+
   it('are bounded in number and bytes, whatever there is, with the newest of each place and the first kept', () => {
     const MB = 1024 * 1024;
     const one = fc.record({

@@ -1,0 +1,31 @@
+/** Which ports the rules of ufw are about, against those of services. */
+import type { RuleReport, State } from '../results';
+import type { PortSpec } from '../services/catalogue';
+import { overlaps, partsOf } from '../services/registry';
+
+const specsOf = ({ to, protocol }: Pick<RuleReport, 'to' | 'protocol'>): PortSpec[] =>
+  (to.port === 'any' ? '0:65535' : to.port)
+    .split(',')
+    .map((ports) => (protocol === 'any' ? ports : `${ports}/${protocol}`) as PortSpec);
+
+/** Whether the rule is about one of these ports, among others perhaps. */
+export const touches = (rule: RuleReport, ports: readonly string[]): boolean =>
+  specsOf(rule).some((spec) => ports.some((port) => overlaps(spec, port as PortSpec)));
+
+/** The rules that let packets through to ports of no service: nothing else in a report by services would show them. */
+export function ownRules(
+  { rules, services }: Pick<State, 'rules' | 'services'>,
+  direction: 'in' | 'out',
+): RuleReport[] {
+  const known = services.flatMap(({ ports }) => ports as PortSpec[]);
+  const isKnown = (spec: PortSpec): boolean => {
+    const { first, last } = partsOf(spec);
+    return known.some((one) => overlaps(one, spec) && partsOf(one).first <= first && last <= partsOf(one).last);
+  };
+  return rules.filter(
+    (rule) =>
+      rule.direction === direction &&
+      (rule.action === 'allow' || rule.action === 'limit') &&
+      !specsOf(rule).every(isKnown),
+  );
+}
