@@ -566,7 +566,7 @@ describe('the dialogs', function () {
     assert.match(await about(), /flow determines/);
     assert.equal(await page.isVisible('#smartserver-learn-duration'), true);
     await editor.closeWith('#node-dialog-ok');
-    await assertStored(id, { actionType: 'msg', duration: '1209600' });
+    await assertStored(id, { actionType: 'msg', duration: 1_209_600 });
   });
 
   it('of restore-firewall shows the fields of the action, and says what it does', async () => {
