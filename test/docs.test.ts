@@ -1,7 +1,7 @@
-/** What the README says about error codes and nodes, against the code. */
+/** What the documents say about error codes, nodes and each other, against what there is. */
 import { strict as assert } from 'node:assert';
-import { readdirSync, readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { describe, it } from 'mocha';
 import { ERROR_CODES } from '../firewall/errors';
 import { fleetRequest } from '../firewall/fleet/envelope';
@@ -11,8 +11,9 @@ import { NODES } from './sets';
 const root = resolve(__dirname, '..', '..');
 const read = (...path: string[]) => readFileSync(join(root, ...path), 'utf8');
 
-/** The names in the first column of the README's tables. */
-const rows = [...read('README.md').matchAll(/^\| `([\w-]+)` \|/gm)].map((match) => match[1] as string);
+/** The names in the first column of a document's tables. */
+const rowsOf = (...path: string[]): string[] =>
+  [...read(...path).matchAll(/^\| `([\w-]+)` \|/gm)].map((match) => match[1] as string);
 
 function sources(folder: string): string[] {
   return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
@@ -23,15 +24,48 @@ function sources(folder: string): string[] {
 }
 
 describe('The README', () => {
+  it('lists each node of the package, and no other', () => {
+    assert.deepEqual(rowsOf('README.md').sort(), [...NODES].sort());
+  });
+
+  it('is short, and begins with what a user does', () => {
+    const text = read('README.md');
+    assert.ok(text.split(/\s+/).length < 1200);
+    const order = [
+      'npm install @smartserver',
+      'The first flow, in five steps',
+      'npm ci && npm start',
+      'npm ci && npm test',
+    ];
+    const places = order.map((one) => text.indexOf(one));
+    assert.deepEqual(
+      places,
+      [...places].sort((one, other) => one - other),
+    );
+    assert.ok(places.every((place) => place > 0));
+  });
+});
+
+describe('The page on troubleshooting', () => {
   it('explains each error code that can occur, and no other', () => {
     const list = /ERROR_CODES = \[[^\]]*\]/;
     const code = ['firewall', 'nodes', 'agent'].flatMap(sources).join('\n').replace(list, '');
     const occurring = ERROR_CODES.filter((one) => code.includes(`'${one}'`));
-    assert.deepEqual(rows.filter((row) => /^[A-Z_]+$/.test(row)).sort(), [...occurring].sort());
+    assert.deepEqual(rowsOf('docs', 'troubleshooting.md').sort(), [...occurring].sort());
   });
+});
 
-  it('lists each node of the package, and no other', () => {
-    assert.deepEqual(rows.filter((row) => /^[a-z-]+$/.test(row)).sort(), [...NODES].sort());
+describe('The documents', () => {
+  const documents = readdirSync(join(root, 'docs'), { recursive: true })
+    .map((name) => join('docs', String(name)))
+    .filter((name) => name.endsWith('.md'));
+
+  it('lead to files that are there', () => {
+    for (const document of ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', ...documents]) {
+      for (const [, target = ''] of read(document).matchAll(/\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)/g)) {
+        assert.ok(existsSync(join(root, dirname(document), target)), `${document}: ${target}`);
+      }
+    }
   });
 });
 
@@ -71,7 +105,7 @@ describe('The documentation of fleets', () => {
   });
 
   it('has an example that is valid', () => {
-    const [, example = ''] = /```json\n([^`]*)```/.exec(read('README.md')) ?? [];
+    const [, example = ''] = /```json\n([^`]*)```/.exec(read('docs', 'fleets.md')) ?? [];
     assert.equal(fleetRequest.parse(JSON.parse(example)).action, 'set-profile');
   });
 });
