@@ -1,6 +1,6 @@
 /** The way back: of a change that failed, and of one that was interrupted. */
 import { FirewallError, say } from '../errors';
-import { asideOf, readText, removeIfThere, replace } from '../host/files';
+import { asideOf, leftOvers, readText, removeIfThere, replace } from '../host/files';
 import { missingRules } from '../host/in-sync';
 import { replaceTable } from '../host/iptables';
 import { readKernel } from '../host/kernel';
@@ -114,7 +114,10 @@ async function reload(settings: Settings): Promise<void> {
 export async function needsRecovery(settings: Settings): Promise<boolean> {
   const files = await stateFiles(settings);
   return (
-    files[0].value !== null || files.some(({ flaw }) => flaw !== null) || typeof (await readHead(settings)) === 'string'
+    files[0].value !== null ||
+    files.some(({ flaw }) => flaw !== null) ||
+    typeof (await readHead(settings)) === 'string' ||
+    (await leftOvers(settings.stateDir)).length > 0
   );
 }
 
@@ -149,6 +152,17 @@ export async function recover(settings: Settings): Promise<string[]> {
   if (journal.flaw !== null) said.push(await withoutJournal(settings, journal));
   const damaged = schedule.flaw === null ? null : schedule.path;
   if (journal.value) said.push(...(await settled(settings, journal, journal.value, damaged)));
+  return [...said, ...(await sweep(settings))];
+}
+
+/** Removes what was being written here when its process died. What cannot be removed is in nobody's way. */
+async function sweep({ stateDir }: Settings): Promise<string[]> {
+  const said: string[] = [];
+  for (const path of await leftOvers(stateDir)) {
+    await removeIfThere(path).catch((error: Error) => {
+      said.push(`${path} is left of a write that was interrupted, and cannot be removed: ${error.message}`);
+    });
+  }
   return said;
 }
 

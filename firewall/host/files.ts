@@ -12,7 +12,7 @@ import {
   stat,
   unlink,
 } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { codeOf, FirewallError, notPermitted, say } from '../errors';
 import type { FileText } from '../state/file-text';
 import { processKey } from './processes';
@@ -102,14 +102,27 @@ export async function replaceShared(file: FileText): Promise<void> {
 
 /** Removes what processes that are gone have prepared for this file and not put in its place. */
 async function removeLeftOver(path: string): Promise<void> {
-  const prepared = basename(asideOf(path));
-  for (const name of await readdir(dirname(path))) {
-    if (!name.startsWith(prepared)) continue;
-    // One without a name of its own is of an earlier version.
-    const key = name.slice(prepared.length + 1).split('.')[0] ?? '';
+  const prepared = asideOf(path);
+  for (const one of await leftOvers(dirname(path))) if (one.startsWith(prepared)) await removeIfThere(one);
+}
+
+/**
+ * What was prepared in a folder by processes that are gone, and not put in its place. One without a name of its own counts as such:
+ * who makes those holds ufw's lock, so ask while you hold it.
+ */
+export async function leftOvers(folder: string): Promise<string[]> {
+  const mark = asideOf('');
+  const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return [];
+    throw error;
+  });
+  const gone: string[] = [];
+  for (const name of names.filter((one) => one.includes(mark))) {
+    const key = name.slice(name.lastIndexOf(mark) + mark.length + 1).split('.')[0] ?? '';
     const isAtWork = key !== '' && (await processKey(key.slice(0, key.indexOf(':')))) === key;
-    if (!isAtWork) await removeIfThere(join(dirname(path), name));
+    if (!isAtWork) gone.push(join(folder, name));
   }
+  return gone;
 }
 
 /** Makes renames in the folders of these paths last on disk. */

@@ -77,6 +77,11 @@ describe('A change that dies at any step', function () {
               (await device.ok('find', '/etc/ufw', '/etc/default', '/etc/nginx', '-name', '*smartserver*')).trim(),
               '',
             );
+            assert.equal(
+              await device.ok('find', '/var/lib', '-name', '*smartserver-new*'),
+              '',
+              `after ${moment} at step ${step}`,
+            );
             const { status } = await device.neighbour.fetch(`https://192.0.2.1:${webPorts?.https}/`);
             assert.equal(status, 200, `the pages after ${moment} at step ${step}`);
             outcomes[isNew ? 'new' : 'old']++;

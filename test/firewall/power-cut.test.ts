@@ -59,6 +59,7 @@ describeAsRoot('Power lost in the midst of', function () {
         await assertEntriesAgree(device);
         const left = await device.ok('find', '/etc/ufw', '/etc/default', '/etc/nginx', '-name', '*smartserver*');
         assert.equal(left, '', `cut before step ${step}`);
+        assert.equal(await device.ok('find', '/var/lib', '-name', '*smartserver-new*'), '', `cut before step ${step}`);
         const port = now.site === factory.site ? 443 : 1443;
         const { status } = await device.neighbour.fetch(`https://192.0.2.1:${port}/`);
         assert.equal(status, 200, `the pages, cut before step ${step}`);
