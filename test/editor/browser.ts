@@ -190,7 +190,13 @@ export class Editor {
 
   async deploy(): Promise<void> {
     await this.page.click('#red-ui-header-button-deploy:not(.disabled)');
-    await this.page.waitForFunction('!RED.nodes.dirty()');
+    try {
+      await this.page.waitForFunction('!RED.nodes.dirty()');
+    } catch (error) {
+      // What the editor asks or says instead.
+      const said = await this.page.locator('.red-ui-notification:visible, .ui-dialog:visible').allInnerTexts();
+      throw new Error(`${error}; the editor says: ${said.join(' | ')}`);
+    }
   }
 
   /** What the editor would store of a node. */
