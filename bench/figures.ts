@@ -83,6 +83,14 @@ export interface Memory {
   worked: number;
 }
 
+/** Node-RED's memory, without garbage, after a tenth of so many readings and changes and after all of them. */
+export interface Growth {
+  readings: number;
+  changes: number;
+  heapMb: { early: number; late: number };
+  rssMb: { early: number; late: number };
+}
+
 export interface Budget {
   what: string;
   budget: string;

@@ -11,7 +11,8 @@ import { pack } from '../scripts/pack';
 import { Device } from '../test/device/device';
 import { type Installation, startNodeRed } from '../test/device/node-red';
 import { ensurePackages } from '../test/device/packages';
-import { type Budget, type Footprint, type Memory, median, rounded } from './figures';
+import { type Budget, type Footprint, type Growth, type Memory, median, rounded } from './figures';
+import { growthOf } from './growth';
 import { budgetTable, packageTable } from './table';
 
 const run = promisify(execFile);
@@ -61,9 +62,14 @@ async function main(): Promise<void> {
     }
     say('the agent …');
     const agent = await agentOf(device, join(folder, '0', 'node_modules', OWN));
-    const budgets = budgetsOf(footprints[0] as Footprint, agent);
+    say('growth …');
+    const growth = await growthOf(device, installationOf(device, (packages[0] as Installed).modules));
+    const budgets = budgetsOf(footprints[0] as Footprint, agent, growth);
     say(`\n${packageTable(footprints)}\n${budgetTable(budgets)}`);
-    await writeFile(RESULTS, `${JSON.stringify({ node: process.version, footprints, agent, budgets }, null, 2)}\n`);
+    await writeFile(
+      RESULTS,
+      `${JSON.stringify({ node: process.version, footprints, agent, growth, budgets }, null, 2)}\n`,
+    );
     say(`Written to ${RESULTS}.`);
   } finally {
     await device.close();
@@ -264,7 +270,11 @@ for (let turn = 0; turn < Number(turns); turn++) {
 console.log(JSON.stringify({ peaks, asked, empty }));
 `;
 
-function budgetsOf(own: Footprint, { peakMb, timesEmpty, waitingMb }: AgentFigures): Budget[] {
+function budgetsOf(
+  own: Footprint,
+  { peakMb, timesEmpty, waitingMb }: AgentFigures,
+  { readings, changes, heapMb }: Growth,
+): Budget[] {
   const atMost = (what: string, figure: number, limit: number, unit: string): Budget => ({
     ...{ what, budget: `≤ ${limit}${unit}`, figure: `${figure}${unit}`, met: figure <= limit },
   });
@@ -276,6 +286,10 @@ function budgetsOf(own: Footprint, { peakMb, timesEmpty, waitingMb }: AgentFigur
     atMost('the same, after answering requests', own.memory.worked, 12, ' MB'),
     atMost("the agent's peak memory", peakMb, 60, ' MB'),
     atMost('a privileged program that waits', waitingMb, 70, ' MB'),
+    atMost(
+      `Node-RED's heap after ${readings} readings and ${changes} changes, minus after a tenth`,
+      ...([rounded(heapMb.late - heapMb.early), 1, ' MB'] as const),
+    ),
     atMost('the agent from start to response, relative to node -e 0', timesEmpty, 2.5, '×'),
   ];
 }

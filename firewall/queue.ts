@@ -3,8 +3,10 @@
  * place, one run and its answer. A lockdown overrules what was requested before it: it goes first, and what was overtaken is
  * not made any more. Nor is what was requested by senders who are gone; what has begun is finished.
  */
+
 import { FirewallError, overruled, say, stopped } from './errors';
 import type { Source } from './ledger/source';
+import { present } from './lists';
 import type { Call } from './messages';
 import { now, precisely } from './monotonic';
 
@@ -118,7 +120,7 @@ export class Queue {
    */
   #waitingFor(key: string, call: Call, through: object): Place | undefined {
     for (let at = this.#places.length - 1; at >= 0; at--) {
-      const place = this.#places[at] as Place;
+      const place = present(this.#places[at]);
       if (place.key === key && place.callers[0]?.through === through) return place;
       if (!isLockdown(call) && !READINGS.has(place.call.method)) return undefined;
     }

@@ -24,8 +24,8 @@ function rendered(value: Value): string {
   if (value === null || value === false) return '';
   if (value instanceof Markup) return value.text;
   if (typeof value === 'object') return value.map(({ text }) => text).join('');
-  return plain(String(value)).replace(/[&<>"']/g, (one) => ESCAPES[one] as string);
+  return plain(String(value)).replace(/[&<>"']/g, (one) => ESCAPES[one] ?? one);
 }
 
 export const html = (parts: TemplateStringsArray, ...values: Value[]): Markup =>
-  new Markup(parts.map((part, at) => part + (at < values.length ? rendered(values[at] as Value) : '')).join(''));
+  new Markup(parts.map((part, at) => part + (at < values.length ? rendered(values[at] ?? null) : '')).join(''));

@@ -64,11 +64,12 @@ const HANDLERS: Handlers = {
 export function perform<M extends Method>(settings: Settings, call: Call<M>): Promise<Answers[M]> {
   const handlers: { [Each in M]: (settings: Settings, call: Call<Each>) => Promise<Answers[Each]> } = HANDLERS;
   const answer = handlers[call.method](settings, call);
-  const action = actionOf(call as Call);
+  const asked = call as Call;
+  const action = actionOf(asked);
   if (action === null) return answer;
   return answer.catch(async (error) => {
     // Why it was refused is to be said whatever becomes of the entry.
-    await enterRefusal(settings, byOf(call as Call), action, error).catch(() => undefined);
+    await enterRefusal(settings, byOf(asked), action, error).catch(() => undefined);
     throw error;
   });
 }

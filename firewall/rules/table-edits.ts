@@ -29,7 +29,7 @@ function edits(chain: string, old: readonly string[], next: readonly string[]): 
   let place = 0;
   while (at < old.length || place < next.length) {
     const [gone, spec] = [old[at], next[place]];
-    if (gone !== undefined && gone !== spec && !ahead.get(gone)) {
+    if (spec === undefined || (gone !== undefined && gone !== spec && !ahead.get(gone))) {
       lines.push(`-D ${chain} ${place + 1}`);
       at++;
       continue;
@@ -38,7 +38,7 @@ function edits(chain: string, old: readonly string[], next: readonly string[]): 
     if (gone === undefined) lines.push(`-A ${chain} ${spec}`);
     else if (gone !== spec) lines.push(`-I ${chain} ${place + 1} ${spec}`);
     else at++;
-    ahead.set(spec as string, (ahead.get(spec as string) as number) - 1);
+    ahead.set(spec, (ahead.get(spec) ?? 0) - 1);
     place++;
   }
   return lines;

@@ -66,7 +66,7 @@ function parseScope(field: string): Scope | null {
   const one = /^(in|out)_([^!]+)$/.exec(field);
   if (!one) return null;
   return one[1] === 'in'
-    ? checked({ direction: 'in', interfaceIn: one[2] as string, interfaceOut: '' })
+    ? checked({ direction: 'in', interfaceIn: one[2] ?? '', interfaceOut: '' })
     : checked({ direction: 'out', interfaceIn: '', interfaceOut: one[2] ?? '' });
 }
 

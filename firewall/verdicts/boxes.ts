@@ -3,6 +3,7 @@
  * what is missing from it. Everything that is said about what a firewall lets through (open, closed, wider than before)
  * is computed with these, exactly, never from rule texts.
  */
+import { present } from '../lists';
 import { addressBytes } from '../rules/address';
 import { ALL_PORTS } from '../rules/ports';
 import { ANYWHERE, type Family } from '../rules/rule';
@@ -217,10 +218,10 @@ export function isCovered(box: Box, others: readonly Box[], work: Work = { left:
   for (let next = left.pop(); next; next = left.pop()) {
     const { piece, from } = next;
     let at = from;
-    while (at < others.length && !touches(piece, others[at] as Box)) at++;
+    while (at < others.length && !touches(piece, present(others[at]))) at++;
     work.left -= at - from + 1;
     if (at === others.length || work.left < 0) return false;
-    const pieces = subtract(piece, others[at] as Box).map((rest) => ({ piece: rest, from: at + 1 }));
+    const pieces = subtract(piece, present(others[at])).map((rest) => ({ piece: rest, from: at + 1 }));
     left.push(...pieces.reverse());
   }
   return true;

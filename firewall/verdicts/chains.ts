@@ -1,4 +1,5 @@
 /** The chains of tables made ready for walks, and the order in which packets meet them. */
+import { present } from '../lists';
 import type { Family } from '../rules/rule';
 import type { Table } from '../rules/tables';
 import { type Box, EVERYTHING, intersect, LEVEL, type Level, NO_INTERFACE } from './boxes';
@@ -190,21 +191,21 @@ export function pipelineOf(rules: FamilyRuleset, direction: Direction): Pipeline
   const before = memory.get(direction);
   if (before) return before;
   const { family } = rules;
-  const local = chained(stagesOf(rules, LOCAL), null) as Stage;
-  const forward = chained(stagesOf(rules, FORWARD), null) as Stage;
+  const local = present(chained(stagesOf(rules, LOCAL), null));
+  const forward = present(chained(stagesOf(rules, FORWARD), null));
   const foreign = foreignStages(rules, direction);
   const first =
     direction === 'out'
       ? chained([...foreign, ...stagesOf(rules, OUTPUT)], null)
       : chained([...foreign, ...stagesOf(rules, PREROUTING)], 'route');
-  const made: Pipeline = { family, direction, first: first as Stage, local, forward };
+  const made: Pipeline = { family, direction, first: present(first), local, forward };
   memory.set(direction, made);
   return made;
 }
 
 /** Each stage with the one behind it. */
-const chained = (stages: readonly Stage[], last: 'route' | null): Stage | 'route' | null =>
-  stages.reduceRight<Stage | 'route' | null>((next, stage) => ({ ...stage, next }), last);
+const chained = <End extends 'route' | null>(stages: readonly Stage[], last: End): Stage | End =>
+  stages.reduceRight<Stage | End>((next, stage) => ({ ...stage, next }), last);
 
 function stagesOf({ family, layers }: FamilyRuleset, hooks: readonly (readonly [string, string])[]): Stage[] {
   return hooks.flatMap(([table, name]) =>

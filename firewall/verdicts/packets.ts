@@ -1,4 +1,5 @@
 /** What a list of ufw's rules does with packets by first match: a rule is one box per port or range it lists. */
+import { present } from '../lists';
 import type { Policy } from '../messages';
 import { ALL_PORTS, isMulti, portRanges } from '../rules/ports';
 import type { Rule } from '../rules/rule';
@@ -101,7 +102,7 @@ export function decidersWithin(region: Box, rules: readonly Rule[], policy: Leve
 
 /** The chain without what cannot decide about packets of a region: with thousands of rules a handful is left. */
 export function within(region: Box, { deciders, policy, groups }: Chain): Deciders {
-  const near = placesNear(groups, region).map((at) => deciders[at] as Decider);
+  const near = placesNear(groups, region).map((at) => present(deciders[at]));
   const { src, dst } = region;
   return { deciders: near.filter(({ box }) => agree(src, box.src) && agree(dst, box.dst)), policy };
 }

@@ -1,5 +1,6 @@
 /** How far the kernel lets the packets of a service through, and who decides it. */
 
+import { present } from '../lists';
 import type { Openness } from '../results';
 import { ALL_PORTS } from '../rules/ports';
 import type { Family } from '../rules/rule';
@@ -142,7 +143,7 @@ function addRewritten(
   for (const { box, rule } of rewritesOf(rules)) {
     const keepsPort = rule.target.kind === 'rewrite' && rule.target.port === null;
     if (keepsPort || spans(dport, box.dport) || !touches(anyPort.box, box)) continue;
-    const from = { ...anyPort, box: intersect(anyPort.box, box) as Box };
+    const from = { ...anyPort, box: present(intersect(anyPort.box, box)) };
     const port = portText(box, protocols);
     walk(pipeline, { region: from, aside, onlyTo: dport }, work, evidence.listenerThrough(port, work));
   }

@@ -3,6 +3,7 @@
  * order. Packets go in flocks: a box without those that have left it. A flock splits where a rule is about a part of it.
  * Where a rule is not sure, its packets go both ways, and what may become of them is kept as a least and a most.
  */
+import { present } from '../lists';
 import type { Family } from '../rules/rule';
 import {
   ALL_ADDRESSES,
@@ -172,7 +173,7 @@ export function walk(pipeline: Pipeline, question: Question, work: Work, listene
     let hasLost = false;
     let at = from;
     for (; at < entries.length; at++) {
-      const entry = entries[at] as Entry;
+      const entry = present(entries[at]);
       if ((!areAllMet && !touches(entry.box, box)) || known.has(entry.box)) continue;
       const { kind } = entry.rule.target;
       const isFinal = kind === 'drop' || (kind === 'accept' && flock.stage.next === null);
@@ -184,7 +185,7 @@ export function walk(pipeline: Pipeline, question: Question, work: Work, listene
     if (hasLost) flock.holes = { entries, from, to: at, rest: flock.holes };
     if (at === entries.length) return null;
     flock.frame = { entries, at: at + 1, up };
-    return entries[at] as Entry;
+    return present(entries[at]);
   }
 
   /** False where the flock is at its end. */
@@ -251,7 +252,7 @@ export function walk(pipeline: Pipeline, question: Question, work: Work, listene
     if (entry.except.some((box) => contains(box, flock.box))) return false;
     if (!contains(entry.box, flock.box)) {
       flocks.push({ ...flock, holes: { entries: [entry], from: 0, to: 1, rest: flock.holes } });
-      flock.box = intersect(flock.box, entry.box) as Box;
+      flock.box = present(intersect(flock.box, entry.box));
     }
     for (const box of entry.except) {
       const part = intersect(flock.box, box);
@@ -301,7 +302,7 @@ export function walk(pipeline: Pipeline, question: Question, work: Work, listene
     if (view.delivery === 'local') return enter(flock, pipeline.local);
     if (view.delivery === 'forward') return enter(flock, pipeline.forward);
     // Whether packets are passed on, and whether somebody is there, no ruleset tells either.
-    bound(flock, { level: LEVEL.deny, by: view.rewritten as DecidedBy });
+    bound(flock, { level: LEVEL.deny, by: present(view.rewritten) });
     mark(flock, 'either');
     if (!onlyTo) {
       const passedOn: Flock = { ...flock, view: leaving(view) };
@@ -360,7 +361,7 @@ export function walk(pipeline: Pipeline, question: Question, work: Work, listene
     const upper = most && most.level >= last.level ? most : last;
     if (!listener.wants(lower, upper)) return;
     listener.onOutcome({
-      region: { box: intersect(box, part) as Box, holes },
+      region: { box: present(intersect(box, part)), holes },
       ...{ least: lower, most: upper },
       path: path && { text: String(last.level), before: path },
     });
@@ -371,7 +372,7 @@ export function walk(pipeline: Pipeline, question: Question, work: Work, listene
 export function boxesIn(holes: Holes | null): Box[] {
   const boxes: Box[] = [];
   for (let hole = holes; hole; hole = hole.rest) {
-    for (let at = hole.from; at < hole.to; at++) boxes.push((hole.entries[at] as { box: Box }).box);
+    for (let at = hole.from; at < hole.to; at++) boxes.push(present(hole.entries[at]).box);
   }
   return boxes;
 }
@@ -460,7 +461,7 @@ function entriesOf(view: View, stage: Stage, chain: Chain, family: Family): read
   const { entries, groups } = decisive(chain, view, stage.chains, placeOf(stage, family));
   const found: Entry[] = [];
   for (const at of placesNear(groups, match)) {
-    const entry = entries[at] as Entry;
+    const entry = present(entries[at]);
     if (!agree(match.src, entry.box.src) || !agree(match.dst, entry.box.dst)) continue;
     const seen = asSeen(view, entry);
     if (seen) found.push(seen);

@@ -1,4 +1,5 @@
 /** Whether one ruleset lets through anything that another does not: compared as sets of packets, never as texts. */
+import { present } from '../lists';
 import type { Family } from '../rules/rule';
 import type { Table } from '../rules/tables';
 import { type Box, EVERYTHING, LEVEL, type Work } from './boxes';
@@ -17,7 +18,7 @@ import {
 } from './chains';
 import { NO_GROUPS } from './groups';
 import type { DecidedBy } from './owner';
-import type { FamilyRuleset, Layer, Ruleset } from './ruleset';
+import type { FamilyRuleset, Ruleset } from './ruleset';
 import { isThere } from './verdict';
 import { type Path, type Region, walk } from './walk';
 
@@ -126,7 +127,7 @@ function suspectsOf(old: FamilyRuleset, next: FamilyRuleset): Suspect[] {
   const suspects: Suspect[] = [];
   for (let at = 0; at < Math.max(old.layers.length, next.layers.length); at++) {
     const [from, to] = [old.layers[at]?.tables, next.layers[at]?.tables];
-    const layer = layerName((next.layers[at] ?? old.layers[at]) as Layer, at);
+    const layer = layerName(present(next.layers[at] ?? old.layers[at]), at);
     for (const table of new Set([...(from?.keys() ?? []), ...(to?.keys() ?? [])])) {
       const place: Place = { family: next.family, layer, table };
       suspects.push(...differences(from?.get(table), to?.get(table), place, at === 0 && table === 'filter'));

@@ -9,6 +9,7 @@ import type { Answers, BackupReport, ChangeResult, State } from '../../firewall/
 import { useShared } from '../device/suite';
 import { describeAsRoot, useSystemdDevice } from '../device/systemd/suite';
 import { project } from '../device/systemd/tree';
+import { ledgerOf } from '../firewall/ledger-of';
 import { everything, everythingAndSite, reset, STATE } from '../firewall/stable';
 import { until } from '../firewall/until';
 import { askAgent, COMMAND, requestOf, setUp } from './as-apollo';
@@ -40,6 +41,11 @@ describeAsRoot('A deadline', function () {
     });
   /** The units that the package has had systemd make, timers among them. */
   const units = () => device.ok('systemctl', 'list-units', '--all', '--plain', '--no-legend', 'smartserver-firewall-*');
+  /** What the ledger's last entry is about, and by whom. */
+  const lastEntry = async () => {
+    const [{ type, source } = { type: null, source: null }] = (await ledgerOf(device)).slice(-1);
+    return [type, source?.kind];
+  };
   /** Waits until a deadline has come, as its text has it. */
   const passed = (deadline = '') => until(async () => Date.now() > Date.parse(deadline) + UPTIME_MS);
   /** The result of `settle` with another clock; systemd's own clock is left alone. */
@@ -102,6 +108,7 @@ describeAsRoot('A deadline', function () {
     await device.powerCut();
     await device.boot();
     assert.deepEqual(await state(), before);
+    assert.deepEqual(await lastEntry(), ['reversal', 'boot']);
     assert.equal((await device.neighbour.fetch('https://192.0.2.1/')).status, 200);
     const order = await device.ok('systemctl', 'show', '-p', 'After', '-p', 'Before', 'smartserver-firewall.service');
     assert.match(order, /^After=.*ufw\.service/m);
@@ -151,6 +158,7 @@ describeAsRoot('A deadline', function () {
     await passed(leased.leases[0]?.until);
     await device.boot();
     assert.equal(await probe(9100), 'filtered');
+    assert.deepEqual(await lastEntry(), ['lease-end', 'boot']);
   });
 
   it('does not move when the clock jumps by a day, forward or back', async () => {
