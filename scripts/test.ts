@@ -10,7 +10,7 @@ import { ufwTree } from '../test/device/ages';
 import { removeStale } from '../test/device/folder';
 import { ensurePackages } from '../test/device/packages';
 import { ensureContainerPackages } from '../test/device/systemd/packages';
-import { ensureTree } from '../test/device/systemd/tree';
+import { ensureTree, hostRelease, treeOf } from '../test/device/systemd/tree';
 import { DYING } from '../test/firewall/dying';
 import { POWER_CUTS } from '../test/firewall/power-cuts';
 import { SEED } from '../test/seed';
@@ -23,13 +23,17 @@ const SHARDS = 3;
 const SEQUENCES = Number(process.env.DIFFERENTIAL_SEQUENCES ?? 100);
 /** In ms. A test process that takes longer has hung. */
 const PATIENCE_MS = 20 * 60_000;
+/** By the host's release, one whose userland is newer than the device's: ufw, iptables, systemd, sudo and Python. */
+const NEWER: Readonly<Record<string, string>> = { bookworm: 'trixie' };
+/** What is run in it, too: privileges, timers, boots, web ports and what sudo runs. */
+const IN_NEWER = 'agent/deadlines.test.js';
 /** How much of a file's failures is repeated at the end, in characters. */
 const REASONS = 1500;
 /** The longest first, so that none of them is the last one that everything waits for. */
 const LONGEST = [
   ...['death', 'differential', 'power-cut', 'restore', 'web-ports', 'change', 'read', 'packets'],
   ...['matrix', 'dialogs', 'accessibility', 'keyboard', 'examples', 'fleet', 'ages', 'forged-alarms', 'concurrency'],
-  ...['watch', 'deadlines', 'sequences', 'schedules'],
+  ...['schedule-cuts', 'watch', 'deadlines', 'sequences', 'schedules'],
 ];
 
 /** One mocha process. */
@@ -49,14 +53,19 @@ interface Outcome {
 const running = new Set<ChildProcess>();
 let isStopped = false;
 
-function jobs(): Job[] {
+function jobs(newer: string | undefined): Job[] {
   const rank = (file: string): number => {
     const at = LONGEST.findIndex((name) => file.endsWith(`/${name}.test.js`));
     return at < 0 ? LONGEST.length : at;
   };
   return testFiles(compiled)
     .sort((a, b) => rank(a) - rank(b))
-    .flatMap(jobsOf);
+    .flatMap(jobsOf)
+    .flatMap((job) =>
+      newer && job.title === IN_NEWER
+        ? [job, { ...job, title: `${job.title} on ${newer}`, env: { CONTAINER_RELEASE: newer } }]
+        : [job],
+    );
 }
 
 /** Most files are one job. Three would be the last ones that everything waits for, and are split up. */
@@ -144,8 +153,8 @@ async function test({ title, arguments: args, env }: Job): Promise<Outcome> {
 }
 
 /** Processes the list with as many processes at a time as there are cores, and one more for jobs that start no browser. */
-async function testAll(): Promise<Outcome[]> {
-  const left = jobs();
+async function testAll(newer: string | undefined): Promise<Outcome[]> {
+  const left = jobs(newer);
   const outcomes: Outcome[] = [];
   const work = async (mayTake: (job: Job) => boolean): Promise<void> => {
     for (let at = left.findIndex(mayTake); at >= 0 && !isStopped; at = left.findIndex(mayTake)) {
@@ -163,17 +172,18 @@ async function main(): Promise<number> {
   await ensurePackages('tests');
   // Here, like the tree below, so that a missing package is reported once.
   await ufwTree('0.36');
+  const newer = process.getuid?.() === 0 ? NEWER[await hostRelease()] : undefined;
   if (process.getuid?.() === 0) {
     await ensureContainerPackages();
     // Here, so that no test spends its time on it, and a failure is reported once.
-    await ensureTree();
+    await Promise.all([ensureTree(), ...(newer ? [treeOf(newer)] : [])]);
   } else {
     process.stdout.write('== tests on devices with systemd: skipped, they need root\n');
   }
   const lint = await run(['@biomejs', 'biome', 'bin', 'biome'], ['check', '.']);
   process.stdout.write(`== biome check: ${lint.code === 0 ? 'clean' : `failed\n${lint.output}`}\n`);
   process.stdout.write(`== differential test: ${SEQUENCES} sequences from seed ${SEED}\n`);
-  const outcomes = await testAll();
+  const outcomes = await testAll(newer);
   if (isStopped) {
     await removeStale();
     return 130;

@@ -9,6 +9,7 @@ import { expectedTable } from '../state/expected';
 import { filesDifference, filterOf, isActive, type Kernel, meantText, rulesDifference } from '../state/kernel';
 import { type Forms, linesToAsk } from '../state/ruleset-after';
 import type { Snapshot } from '../state/snapshot';
+import { yieldToEventLoop } from '../yield';
 import { inScratch } from './scratch';
 
 /** Where the kernel does not hold what it should, in words. */
@@ -46,9 +47,11 @@ export async function isInSync(snapshot: Snapshot, kernel: Kernel): Promise<bool
  * Where iptables cannot be asked, nothing is known of them.
  */
 export async function formsIn(before: Snapshot, kernel: Kernel): Promise<(family: Family) => Forms> {
-  const found = new Map(
-    await Promise.all(kernel.map(async ({ family }) => [family, await formsOf(before, kernel, family)] as const)),
-  );
+  const found = new Map<Family, Forms>();
+  for (const { family } of kernel) {
+    found.set(family, await formsOf(before, kernel, family));
+    await yieldToEventLoop();
+  }
   return (family) => found.get(family) ?? NO_FORMS;
 }
 

@@ -3,7 +3,7 @@
 import { onOneLine } from '../printable';
 import type { RuleReport } from '../results';
 import { portRanges } from '../rules/ports';
-import { overlaps, type Registry } from '../services/registry';
+import { partsOf, type Registry, share } from '../services/registry';
 import { changedRules } from '../state/changed-rules';
 import { allRules, policyChanges, ruleReports } from '../state/report';
 import type { Snapshot } from '../state/snapshot';
@@ -23,15 +23,15 @@ export const NO_DIFFERENCE: Difference = {
 
 export function differenceOf(before: Snapshot, after: Snapshot, { services }: Registry): Difference {
   const [old, next] = [allRules(before), allRules(after)];
-  const { added, removed } = changedRules(old, next);
+  const { added, removed } = changedRules(before.families, after.families);
   const named = (rules: typeof old, changed: typeof added): RuleReport[] => {
     const first = new Set([...changed].slice(0, MOST_RULES));
     return first.size === 0 ? [] : ruleReports(rules, (rule) => first.has(rule));
   };
   const [more, fewer] = [named(next, added), named(old, removed)];
-  const specs = new Set([...more, ...fewer].flatMap(specsOf));
+  const touched = [...new Set([...more, ...fewer].flatMap(specsOf))].map(partsOf);
   const isTouched = (ports: readonly string[]): boolean =>
-    ports.some((port) => [...specs].some((spec) => overlaps(port, spec)));
+    ports.map(partsOf).some((port) => touched.some((other) => share(port, other)));
   const { settings: from } = before;
   const { settings: to } = after;
   const [onto, off] = [asMany(more.map(ruleText)), asMany(fewer.map(ruleText))];
@@ -40,7 +40,7 @@ export function differenceOf(before: Snapshot, after: Snapshot, { services }: Re
     rules: { added: onto, removed: off, more: unnamed },
     policies: policyChanges(from.policies, to.policies),
     enabled: from.enabled === to.enabled ? null : { from: from.enabled, to: to.enabled },
-    services: specs.size === 0 ? [] : services.filter(({ opens }) => isTouched(opens)).map(({ id }) => id),
+    services: touched.length === 0 ? [] : services.filter(({ opens }) => isTouched(opens)).map(({ id }) => id),
   };
 }
 

@@ -13,6 +13,7 @@ import type { Plan } from '../state/plan';
 import { registryFor } from '../state/registry-for';
 import { type Forms, rulesetAfter } from '../state/ruleset-after';
 import type { Snapshot } from '../state/snapshot';
+import { madeReady } from '../verdicts/chains';
 import { refuseTooMuch } from './bounds';
 import { type Future, futuresOf, postponed } from './futures';
 import { type Limits, type Moment, refusalOf, wouldCutOff } from './guard';
@@ -55,19 +56,20 @@ export async function admit(
   for (const future of await futuresOf(after, checkpoint)) {
     // What would have come anyway, and now comes later, is no more than there was.
     const anyway = limits.onlyTighten ? await postponed(before, future, id) : null;
-    const refused = (stops: boolean, asked: Limits): FirewallError | null => {
-      const momentOf = (snapshot: Snapshot): Moment => ({
-        rules: rulesetAfter(kernel, before, snapshot, formsOf, stops),
+    const refused = async (stops: boolean, asked: Limits): Promise<FirewallError | null> => {
+      const momentOf = async (snapshot: Snapshot): Promise<Moment> => ({
+        rules: await madeReady(await rulesetAfter(kernel, before, snapshot, formsOf, stops), 'in'),
         registry: registryFor(settings, snapshot),
       });
-      return refusalOf(anyway ? momentOf(anyway) : now, momentOf(future.snapshot), asked, laterBy(future));
+      const [from, to] = [anyway ? await momentOf(anyway) : now, await momentOf(future.snapshot)];
+      return refusalOf(from, to, asked, laterBy(future));
     };
     // Off in the files and not in the kernel: as soon as the device starts again, all is let through.
-    const atBoot = isOn || future.snapshot.settings.enabled ? null : refused(true, { ...limits, force: true });
-    const refusal = refused(isOn, limits) ?? atBoot;
+    const atBoot = isOn || future.snapshot.settings.enabled ? null : await refused(true, { ...limits, force: true });
+    const refusal = (await refused(isOn, limits)) ?? atBoot;
     if (refusal) throw refusal;
     if (!kept) continue;
-    const then = rulesetAfter(kernel, before, future.snapshot, formsOf, isOn);
+    const then = await rulesetAfter(kernel, before, future.snapshot, formsOf, isOn);
     const cut = await wouldCutOff(now, then, kept, Date.now(), laterBy(future));
     if (cut) throw cut;
   }

@@ -82,9 +82,9 @@ export async function foresee(outlook: Outlook, settings: Settings, call: Forese
   const applicant = { id: ID, action: way.action, reason: 'requested', before: snapshot, kernel, plan } as const;
   const bounds = { settings, limits: { force, onlyTighten, kept }, bounded: way.bounded };
   await admit({ ...applicant, after: next, files }, bounds, async () => formsOf);
-  const [now, then] = [rulesetIn(kernel), rulesetAfter(kernel, snapshot, next, formsOf)];
+  const [now, then] = [rulesetIn(kernel), await rulesetAfter(kernel, snapshot, next, formsOf)];
   const changed = files.length > 0;
-  const rules = changedRules(allRules(snapshot), allRules(next));
+  const rules = changedRules(snapshot.families, next.families);
   const isOwn = isOwnRule(registry);
   const removed = (wanted: (rule: Parameters<typeof isOwn>[0]) => boolean): RuleReport[] =>
     ruleReports(allRules(snapshot), (rule) => rules.removed.has(rule) && wanted(rule));

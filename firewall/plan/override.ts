@@ -29,7 +29,7 @@ export async function overriding(
 ): Promise<Plan> {
   const openUnder = async (planned: Plan, asked: readonly Closing[]): Promise<Closing[]> => {
     const after = await withWanted(base, planned);
-    const open = await stillOpen(rulesetAfter(kernel, before, after, forms), asked, plannedIn(after));
+    const open = await stillOpen(await rulesetAfter(kernel, before, after, forms), asked, plannedIn(after));
     return asked.filter((closing) => open.some((one) => isAbout(one, closing)));
   };
   const left = await openUnder(plan, closings);

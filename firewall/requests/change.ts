@@ -27,6 +27,7 @@ import type { WantedProfile } from '../state/schedule';
 import type { Snapshot } from '../state/snapshot';
 import type { Ruleset } from '../verdicts/ruleset';
 import { type Closing, stillOpenWarnings } from '../verdicts/still-open';
+import { yieldToEventLoop } from '../yield';
 import { closedConnections, cut } from './cut';
 import { door } from './door';
 import { impactOf } from './impact';
@@ -120,6 +121,7 @@ export async function change(
   const registry = registryFor(settings, done.before);
   const impact = done.changed ? await impactOf(peers.known, registry, rulesets, closed) : [];
   const open = openToAll(then, asked.remaining?.(done.after, peers.known) ?? []);
+  await yieldToEventLoop();
   return {
     id: done.id,
     action: asked.action,
@@ -201,7 +203,7 @@ function rewrittenLines({ before, after }: Committed): string[] {
 
 function ruleChanges({ before, after }: Committed): Pick<ChangeResult, 'added' | 'removed'> {
   const [old, next] = [allRules(before), allRules(after)];
-  const { added, removed } = changedRules(old, next);
+  const { added, removed } = changedRules(before.families, after.families);
   return {
     added: ruleReports(next, (rule) => added.has(rule)),
     removed: ruleReports(old, (rule) => removed.has(rule)),

@@ -133,7 +133,13 @@ export function servicesNamed(registry: Registry, given: string | readonly strin
 }
 
 /** A port specification taken apart. `any` is both tcp and udp. */
-export function partsOf(spec: PortSpec): { first: number; last: number; protocol: 'tcp' | 'udp' | 'any' } {
+export interface Ports {
+  first: number;
+  last: number;
+  protocol: 'tcp' | 'udp' | 'any';
+}
+
+export function partsOf(spec: PortSpec): Ports {
   const [range = '', protocol = 'any'] = spec.split('/');
   const [first = 0, last = first] = range.split(':').map(Number);
   return { first, last, protocol: protocol === 'tcp' || protocol === 'udp' ? protocol : 'any' };
@@ -152,9 +158,10 @@ export function covers(one: PortSpec, other: PortSpec): boolean {
 }
 
 /** Whether two specifications name a port in common. */
-export function overlaps(one: PortSpec, other: PortSpec): boolean {
-  const a = partsOf(one);
-  const b = partsOf(other);
+export const overlaps = (one: PortSpec, other: PortSpec): boolean => share(partsOf(one), partsOf(other));
+
+/** The same of ports whose parts are known. */
+export function share(a: Ports, b: Ports): boolean {
   const sameProtocol = a.protocol === 'any' || b.protocol === 'any' || a.protocol === b.protocol;
   return sameProtocol && a.first <= b.last && b.first <= a.last;
 }

@@ -116,6 +116,7 @@ export async function report(facts: Facts): Promise<State> {
     inSync,
   };
   const drift = driftOf(registry, snapshot, state);
+  await yieldToEventLoop();
   const idle = idleServices(snapshot.learned, registry, clock.wall);
   return {
     findings: findings({ snapshot, kernel, registry, advisories, state, drift, missing, idle }),

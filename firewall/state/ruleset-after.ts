@@ -2,7 +2,8 @@
 import { IPV6_OFF_LOAD, stopLoad } from '../rules/load-text';
 import type { Family } from '../rules/rule';
 import { canonical, restored, type Table } from '../rules/tables';
-import { type Ruleset, withFilter } from '../verdicts/ruleset';
+import { type FamilyRuleset, type Ruleset, withFilter } from '../verdicts/ruleset';
+import { yieldToEventLoop } from '../yield';
 import { expectedTable, fullLoadOf, userTable } from './expected';
 import { type FamilyKernel, filterOf, isActive, type Kernel } from './kernel';
 import type { Snapshot } from './snapshot';
@@ -17,18 +18,21 @@ export type Forms = ReadonlyMap<string, readonly string[]>;
  * @param stops whether a firewall that is off then is switched off, as it is on until then: where it was off in the files all
  *   along, nothing is loaded and the kernel stays as it is
  */
-export function rulesetAfter(
+export async function rulesetAfter(
   kernel: Kernel,
   before: Snapshot,
   after: Snapshot,
   formsOf: (family: Family) => Forms,
   stops = before.settings.enabled,
-): Ruleset {
+): Promise<Ruleset> {
   const active = isActive(before, kernel);
-  return kernel.map((own) => {
+  const rules: FamilyRuleset[] = [];
+  for (const own of kernel) {
     const filter = filterAfter(own, { active, stops }, after);
-    return filter ? withFilter(own.ruleset, inForms(filter, formsOf(own.family))) : own.ruleset;
-  });
+    rules.push(filter ? withFilter(own.ruleset, inForms(filter, formsOf(own.family))) : own.ruleset);
+    await yieldToEventLoop();
+  }
+  return rules;
 }
 
 /**

@@ -2,12 +2,13 @@
 import { present } from '../lists';
 import type { Family } from '../rules/rule';
 import type { Table } from '../rules/tables';
+import { yieldToEventLoop } from '../yield';
 import { type Box, EVERYTHING, intersect, LEVEL, type Level, NO_INTERFACE } from './boxes';
 import type { Effect } from './foreign';
 import { type Groups, groupsOf } from './groups';
 import { type KernelRule, kernelRule, type States, type Target } from './kernel-rule';
 import { type DecidedBy, ownerOf } from './owner';
-import type { FamilyRuleset, Layer } from './ruleset';
+import type { FamilyRuleset, Layer, Ruleset } from './ruleset';
 
 export type Direction = 'in' | 'out' | 'forward';
 
@@ -201,6 +202,15 @@ export function pipelineOf(rules: FamilyRuleset, direction: Direction): Pipeline
   const made: Pipeline = { family, direction, first: present(first), local, forward };
   memory.set(direction, made);
   return made;
+}
+
+/** Rules whose chains are ready for a direction's packets. With thousands of rules that takes a while for each family. */
+export async function madeReady(rules: Ruleset, direction: Direction): Promise<Ruleset> {
+  for (const family of rules) {
+    pipelineOf(family, direction);
+    await yieldToEventLoop();
+  }
+  return rules;
 }
 
 /** Each stage with the one behind it. */

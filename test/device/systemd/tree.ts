@@ -1,6 +1,7 @@
 /**
- * The base tree: a Debian of the host's own release with systemd, ufw, nginx and sshd, a user `apollo`, Node.js, and
- * what this package depends on. Made once and never changed; devices are layers above it.
+ * The base tree: a Debian of the host's own release, or of the newer one that CONTAINER_RELEASE names, with systemd, ufw,
+ * nginx and sshd, a user `apollo`, Node.js, and what this package depends on. Made once and never changed; devices are layers
+ * above it.
  */
 import { execFile, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -96,24 +97,26 @@ let made: Promise<string> | undefined;
 
 /** The tree's folder, made if need be: a minute, once. Of processes that want it at once, one makes it. */
 export function ensureTree(): Promise<string> {
-  made ??= ensure();
+  made ??= wantedRelease().then(treeOf);
   return made;
 }
 
-async function ensure(): Promise<string> {
-  const release = await hostRelease();
+const wantedRelease = async (): Promise<string> => process.env.CONTAINER_RELEASE || hostRelease();
+
+/** The same, of a release by its code name. */
+export async function treeOf(release: string): Promise<string> {
   const dependencies = await productionPackages();
   const program = await realpath(process.execPath);
   const { size, mtimeMs } = await stat(program);
   const key = { release, debianPackages, files, setUp, dependencies, program, size, mtimeMs };
-  const name = `systemd-${createHash('sha256').update(JSON.stringify(key)).digest('hex').slice(0, 16)}`;
-  const path = join(cache, name);
+  const recipe = createHash('sha256').update(JSON.stringify(key)).digest('hex').slice(0, 16);
+  const path = join(cache, `systemd-${release}-${recipe}`);
   if (existsSync(path)) return path;
   await mkdir(cache, { recursive: true });
-  return locked(join(cache, 'systemd.lock'), async () => {
+  return locked(join(cache, `systemd-${release}.lock`), async () => {
     if (existsSync(path)) return path;
     // Half-made ones, and those of older recipes.
-    const others = (await readdir(cache)).filter((other) => /^systemd-/.test(other));
+    const others = (await readdir(cache)).filter((other) => other.startsWith(`systemd-${release}-`));
     await Promise.all(others.map((other) => rm(join(cache, other), { recursive: true, force: true })));
     const extras = `${path}.extras`;
     await makeExtras(extras, program, Object.keys(dependencies));
@@ -153,22 +156,23 @@ async function contained(namespaces: string[], argv: string[]): Promise<void> {
   }
 }
 
-/** The host's release by its code name: the same C library, so that the host's Node.js runs inside. */
-async function hostRelease(): Promise<string> {
+/** The host's release by its code name. A newer one has a newer C library, with which the host's Node.js runs, too. */
+export async function hostRelease(): Promise<string> {
   const release = /^VERSION_CODENAME="?(\w+)/m.exec(await readFile('/etc/os-release', 'utf8'))?.[1];
   if (!release) throw new Error('The test device with systemd needs a host with Debian or Ubuntu.');
   return release;
 }
 
-/** Where the host's apt has its release from. */
+/** Where the host's apt has its release from, and others of the same distribution are. */
 async function mirror(release: string): Promise<{ site: string; components: string }> {
+  const host = await hostRelease();
   const format = '$(SITE) $(RELEASE) $(COMPONENT)';
   const { stdout } = await exec('apt-get', ['indextargets', '--format', format, 'Identifier: Packages']);
   const targets = stdout.split('\n').map((line) => line.split(' '));
-  const own = targets.filter(([, name, component]) => name === release && component === 'main');
+  const own = targets.filter(([, name, component]) => name === host && component === 'main');
   const site = own[0]?.[0];
-  if (!site) throw new Error(`apt has no source for ${release}.`);
-  const components = targets.filter(([from, name]) => from === site && name === release).map(([, , name]) => name);
+  if (!site) throw new Error(`apt has no source for ${host}, so none for ${release}.`);
+  const components = targets.filter(([from, name]) => from === site && name === host).map(([, , name]) => name);
   return { site, components: [...new Set(components)].join(',') };
 }
 
