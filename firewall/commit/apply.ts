@@ -35,6 +35,8 @@ export interface Step {
   plan: Plan;
   lock: Lock;
   loads: Loads;
+  /** It was made before, has its entry, and a ufw command has undone it. */
+  isAgain: boolean;
 }
 
 /** @throws FirewallError; then everything is as it was, or, with VERIFY_FAILED, as its message says. */
@@ -94,7 +96,7 @@ export async function apply(settings: Settings, step: Step): Promise<{ kernel: K
 
 const enterChange = (
   settings: Settings,
-  { intent: { by, action, reason }, before, after }: Step,
+  { intent: { by, action, reason }, before, after, isAgain }: Step,
   { id, at }: Checkpoint,
 ): Promise<Entered> =>
   enter(settings, async (last) => [
@@ -102,6 +104,7 @@ const enterChange = (
     {
       ...{ type: typeOf({ reason, action }), ...by, id, at, action, state: stateHash(after) },
       ...differenceOf(before, after, registryFor(settings, before)),
+      ...(isAgain ? { note: 'Made again, as a ufw command had undone it.' } : {}),
     },
   ]);
 

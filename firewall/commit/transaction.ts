@@ -192,7 +192,7 @@ async function underLock(
       }
     }
     const loads = await (isCurrent ? preparing : prepared(intent, draft));
-    const done = await apply(settings, { id, intent, lock, loads, ...draft });
+    const done = await apply(settings, { id, intent, lock, loads, isAgain: !early, ...draft });
     return {
       ...{ id, changed: true, before: draft.before, after: draft.after, backup: id },
       ...{ kernel: done.kernel, kernelBefore: draft.kernel },
