@@ -2,6 +2,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import { ask } from '../firewall/ask';
 import { FirewallError, say } from '../firewall/errors';
+import { LANGUAGES } from '../firewall/language';
 import { SOURCE_KINDS } from '../firewall/ledger/source';
 import {
   type Call,
@@ -17,7 +18,6 @@ import {
 } from '../firewall/messages';
 import { OVER } from '../firewall/peers/sampler';
 import { reportDocument } from '../firewall/report-page/document';
-import { LANGUAGES } from '../firewall/report-page/languages';
 import { reportPage } from '../firewall/report-page/page';
 import { withSource } from '../firewall/requests/by';
 import { keepPeers } from '../firewall/requests/learn';
@@ -150,7 +150,8 @@ function commands(): Command {
     .action(async ({ csv = false, verify = false, since, source, service }) => {
       const request = check(historyRequest, defined({ since, source, service }));
       const found = await question({ method: 'history', request });
-      if (verify) report({ fault: found.fault, head: found.head }, verificationLines);
+      const { entries, ...chain } = found;
+      if (verify) report(chain, verificationLines);
       else if (csv) print(historyCsv(found));
       else report(found, historyLines);
       if (found.fault) process.exitCode = FAILED;

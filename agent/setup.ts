@@ -6,7 +6,7 @@ import { chmod, lstat, mkdir, readFile, readlink, realpath, rmdir, stat, symlink
 import { dirname, join } from 'node:path';
 import { stopLooking } from '../firewall/commit/learning';
 import { record } from '../firewall/commit/transaction';
-import { FirewallError, notPermitted, say } from '../firewall/errors';
+import { FirewallError, listed, notPermitted, say } from '../firewall/errors';
 import { asideOf, readText, removeIfThere, replace, swapIn, writeAside } from '../firewall/host/files';
 import { BOOT_UNIT_FILE, BOOT_UNIT_NAME, INSTALLED, NOT_TAKEN } from '../firewall/host/installed';
 import { run } from '../firewall/host/run';
@@ -62,7 +62,7 @@ export async function setup({ user, remove = false, dryRun = false }: SetupOptio
 }
 
 async function enterSetup(remove: boolean, changed: readonly SetupStep[]): Promise<void> {
-  const note = changed.map(({ what, path }) => `${what} ${path}`).join(', ');
+  const note = listed(changed.map(({ what, path }) => `${what} ${path}`));
   const action = remove ? 'setup --remove' : 'setup';
   const warnings = await record(check(settings, {}), () => [{ type: 'setup', source: personHere(), action, note }]);
   for (const warning of warnings) process.stderr.write(`${warning}\n`);

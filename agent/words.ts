@@ -104,9 +104,11 @@ export function historyLines({ entries, fault }: Pick<History, 'entries' | 'faul
 const faultLine = ({ path, line, seq, what }: NonNullable<History['fault']>): string =>
   `! The ledger is not whole: entry ${seq} (${path}, line ${line}): ${what}`;
 
-export const verificationLines = ({ fault, head }: Pick<History, 'fault' | 'head'>): string[] => {
+export const verificationLines = ({ fault, head, kept, dropped }: Omit<History, 'entries'>): string[] => {
   if (fault) return [faultLine(fault)];
-  return [head ? `The ledger is whole: ${head.seq} entries, the last ${head.hash}` : 'There is no ledger yet.'];
+  if (!head) return ['There is no ledger yet.'];
+  const cut = dropped > 0 ? [`It was cut: ${dropped} older entries were dropped, as it is bounded`] : [];
+  return [`The ledger is whole: ${kept} entries, the last ${head.hash}`, ...cut];
 };
 
 const COLUMNS = [

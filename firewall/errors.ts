@@ -51,7 +51,16 @@ export function say(parts: TemplateStringsArray, ...values: readonly unknown[]):
 /** Marks a text without places that is made into a sentence later. */
 export const phrase = (parts: TemplateStringsArray): string => parts.join('');
 
-const isSentence = (value: unknown): value is Sentence =>
+/** A sentence without places. @param template marked as a phrase, or one of a table of such texts */
+export const sentenceOf = (template: string): Sentence => ({ template, values: [] });
+
+/** Parts of a sentence, one after the other. */
+export const listed = (parts: readonly (string | Sentence)[], between = ', '): Sentence => ({
+  template: parts.map((_, at) => `{${at}}`).join(between),
+  values: parts,
+});
+
+export const isSentence = (value: unknown): value is Sentence =>
   typeof value === 'object' && value !== null && 'template' in value;
 
 /** The sentence as a text; `translate` gives a template's translation. */
@@ -127,6 +136,10 @@ export function overruled(): FirewallError {
 /** The code of whatever was thrown: this class's, or the system's (`ENOENT`); undefined where it has none. */
 export const codeOf = (thrown: unknown): unknown =>
   typeof thrown === 'object' && thrown !== null && 'code' in thrown ? thrown.code : undefined;
+
+/** What whatever was thrown says, as one sentence that can be said in another language. */
+export const sentenceOfError = (thrown: unknown): Sentence =>
+  thrown instanceof FirewallError ? listed([`${thrown.code}:`, ...thrown.said], ' ') : say`${messageOf(thrown)}`;
 
 /** The message of whatever was thrown. */
 export const messageOf = (thrown: unknown): string => (thrown instanceof Error ? thrown.message : String(thrown));

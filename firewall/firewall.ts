@@ -3,7 +3,7 @@
 import { ask, isDirect } from './ask';
 import { readable } from './bounded';
 import { csafQuestion } from './csaf';
-import { type FirewallError, stopped } from './errors';
+import { type FirewallError, isSentence, rendered, stopped } from './errors';
 import type { FleetDone, Limits } from './fleet/fleet';
 import { time } from './host/clock';
 import type { Source } from './ledger/source';
@@ -14,6 +14,7 @@ import {
   confirmRequest,
   historyRequest,
   learnRequest,
+  MAX_PART,
   type Method,
   overrideRequest,
   restoreRequest,
@@ -202,7 +203,7 @@ export class Firewall {
   }
 
   /** A forged request comes to no engine that would enter it. Of a flood only few are said, and how many there were. */
-  async #enterRefused({ code, message }: FirewallError, { id, action }: FleetDone['result']): Promise<void> {
+  async #enterRefused({ code, said }: FirewallError, { id, action }: FleetDone['result']): Promise<void> {
     if (code !== 'NOT_SIGNED' && code !== 'NOT_PERMITTED') return;
     const at = time.monotonic();
     const refused = this.#refused.get(code) ?? { at: null, more: 0 };
@@ -212,7 +213,10 @@ export class Firewall {
     const request = {
       code,
       action: action ?? 'request of an operator',
-      message: message.slice(0, 1000),
+      said: said.map(({ template, values }) => ({
+        template,
+        values: values.map((value) => (isSentence(value) ? rendered(value) : value).slice(0, MAX_PART)),
+      })),
       repeated: refused.more,
     };
     const source: Source = { kind: 'operator', name: '', id: id ?? '' };

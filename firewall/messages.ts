@@ -21,6 +21,8 @@ import { isPortSpec } from './services/port-spec';
 z.config(en());
 
 const MAX_TEXT = 200;
+/** So long is a part of a sentence in a request. */
+export const MAX_PART = 500;
 
 const text = z.string().check(z.maxLength(MAX_TEXT));
 const someText = text.check(z.minLength(1));
@@ -505,10 +507,13 @@ export const historyRequest = z.strictObject({
 export type HistoryRequest = z.infer<typeof historyRequest>;
 
 /** What was refused before it came to the engine: an operator's request that nobody had signed. */
+const part = z.string().check(z.maxLength(MAX_PART));
+
 export const refusedRequest = z.strictObject({
   code: z.enum(['NOT_SIGNED', 'NOT_PERMITTED']),
   action: text,
-  message: z.string().check(z.maxLength(1000)),
+  /** The error's sentences, with none in the places of another. */
+  said: z.array(z.strictObject({ template: part, values: z.array(part).check(z.maxLength(10)) })).check(z.maxLength(3)),
   /** How many more there were since the last time this was said. */
   repeated: z._default(z.int().check(z.minimum(0)), 0),
 });
@@ -606,8 +611,8 @@ export type Call<M extends Method = Method> = {
 /** A request with nothing said that has a default. */
 export type AgentQuestion = z.input<typeof agentRequest>;
 
-/** A sentence of an error as the agent reports it, see errors.ts. */
-const sentence: z.ZodMiniType<Sentence> = z.strictObject({
+/** A sentence taken apart, see errors.ts. */
+export const sentence: z.ZodMiniType<Sentence> = z.strictObject({
   template: z.string(),
   get values() {
     return z.array(z.union([z.string(), sentence]));

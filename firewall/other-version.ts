@@ -104,7 +104,7 @@ function doneWithout(paths: readonly string[]): string[] {
 const LACKING = {
   service: { decidedBy: { in: [], out: [] }, undecided: [], risk: '' },
   lastRequest: { key: null },
-  state: { findings: [], schedules: [], peers: null, learning: null, ledger: null },
+  state: { findings: [], said: [], schedules: [], peers: null, learning: null, ledger: null },
   backup: { place: 'request' },
   confirmation: { warnings: [] },
   result: { impact: [], stillOpen: [], openToAll: [], lease: null },

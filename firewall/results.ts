@@ -5,7 +5,13 @@
 import * as z from 'zod';
 import { WEEKDAYS } from './calendar/dates';
 import { entry, head } from './ledger/entry';
-import { direction, guard, learnAction, policy, reason } from './messages';
+import { direction, guard, learnAction, policy, reason, sentence } from './messages';
+
+/**
+ * The sentences among the texts beside it that this package itself has made, taken apart, so that they can be said in another
+ * language, see language.ts. What is not among them somebody else has written.
+ */
+const said = z.array(sentence);
 
 /** How far a service is open, see the contract: to all, to none, or to some. */
 export const openness = z.enum(['open', 'closed', 'partial']);
@@ -203,6 +209,7 @@ export const state = z.strictObject({
    * which the next change sets aside.
    */
   leftovers: z.array(z.string()),
+  said,
   inSync: z.boolean(),
   /** The last entry of the ledger, by which an operator sees that it was cut or rewritten; null where there is none. */
   ledger: z.nullable(head),
@@ -230,6 +237,7 @@ export const backupReport = z.strictObject({
   place: backupPlace,
   /** Why nothing can be restored from it; left out where something can. Then all but `id`, `at` and `place` is not known. */
   damaged: z.string().optional(),
+  said: said.optional(),
 });
 export type BackupReport = z.infer<typeof backupReport>;
 
@@ -459,9 +467,12 @@ export const history = z.strictObject({
   /** Those that were asked for, the newest first. */
   entries: z.array(entry),
   /** The first entry that is altered, missing or misplaced, with its file and line; null where the chain is whole. */
-  fault: z.strictObject({ path: z.string(), line: z.int(), seq: z.int(), what: z.string() }).nullable(),
+  fault: z.strictObject({ path: z.string(), line: z.int(), seq: z.int(), what: z.string(), said }).nullable(),
   /** The last entry; null where there is none. */
   head: z.nullable(head),
+  /** How many entries there are in all, and how many older ones were dropped, as the ledger is bounded. */
+  kept: z.int().min(0),
+  dropped: z.int().min(0),
 });
 export type History = z.infer<typeof history>;
 

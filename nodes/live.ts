@@ -3,10 +3,9 @@
  * there, so whoever opens the editor can see the firewall but not change it through the sidebar.
  */
 import type { NodeAPI } from 'node-red';
-import { asFirewallError, codeOf } from '../firewall/errors';
+import { asFirewallError, codeOf, type FirewallError } from '../firewall/errors';
 import type { Firewall } from '../firewall/firewall';
 import type { BackupReport, OutlookReport, PeerReport, ServiceReport, State } from '../firewall/results';
-import { translated } from './translated';
 import { version as packageVersion } from './version';
 
 /** The editor subscribes to this, followed by the device's id. */
@@ -59,8 +58,8 @@ export interface LiveDevice extends Named {
   readAt: string | null;
   /** The newest first. */
   backups: readonly BackupReport[];
-  /** Why it could not be read: the message of a FirewallError; null if it could. */
-  error: string | null;
+  /** Why it could not be read: the code and the sentences of a FirewallError; null if it could. */
+  error: Pick<FirewallError, 'code' | 'said'> | null;
   /** The device no longer exists. */
   gone?: true;
 }
@@ -93,7 +92,10 @@ export function showDevice(RED: NodeAPI, { id, name }: Named, open: () => Shown)
     RED.comms.publish(`${TOPIC}/${id}`, shown, true);
     return true;
   };
-  const failed = (cause: unknown): boolean => show({ error: translated(RED, asFirewallError(cause)).message });
+  const failed = (cause: unknown): boolean => {
+    const { code, said } = asFirewallError(cause);
+    return show({ error: { code, said } });
+  };
   const publishOutlook = (outlook: LiveOutlook): void => {
     if (!isOver) RED.comms.publish(`${OUTLOOK_TOPIC}/${id}`, outlook, true);
   };

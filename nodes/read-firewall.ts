@@ -1,9 +1,9 @@
 import type { Node, NodeAPI, NodeDef, NodeMessageInFlow } from 'node-red';
 import { FirewallError, say } from '../firewall/errors';
 import { fleetStateOf } from '../firewall/fleet/summary';
+import { LANGUAGES, type Language, textsIn } from '../firewall/language';
 import { printable } from '../firewall/printable';
 import type { Asking } from '../firewall/queue';
-import { LANGUAGES, type Language } from '../firewall/report-page/languages';
 import type { Evidence, State } from '../firewall/results';
 import { type Answer, answerMessages } from './answer';
 import { useDevice } from './device';
@@ -105,7 +105,10 @@ export = (RED: NodeAPI): void => {
       }
       if (def.output === 'history') {
         const { entries, fault } = await device().history(await filters(msg), asking);
-        if (fault) this.warn(RED._('log.ledger', { seq: fault.seq, what: fault.what }));
+        if (fault) {
+          const what = textsIn(RED._('meta.language'), fault.said)(fault.what);
+          this.warn(RED._('log.ledger', { seq: fault.seq, what }));
+        }
         return { payload: entries, text: RED._('status.history', { number: entries.length }) };
       }
       const part = PARTS.get(def.output ?? 'state');

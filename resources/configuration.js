@@ -36,7 +36,7 @@ window.smartserverConfiguration = {
       try {
         return { found: await (await engine()).propose(outlook.text, settings), problem: '' };
       } catch (error) {
-        return { found: null, problem: error.message };
+        return { found: null, problem: window.smartserverFirewall.problemIn(node, error) };
       }
     };
     $('#smartserver-propose').on('click', async () => {
@@ -49,7 +49,10 @@ window.smartserverConfiguration = {
       let name = found.profile.name;
       for (let number = 2; taken.includes(name); number += 1) name = `${found.profile.name}-${number}`;
       $('#smartserver-custom-profiles').editableList('addItem', { ...found.profile, name });
-      const left = found.left.map((one) => named(node, one)).join(', ');
+      const { sentence } = window.smartserverFirewall;
+      const left = found.left
+        .map((one) => `${[named(node, one), ...one.addresses].join(', ')} (${sentence(node, one.reason)})`)
+        .join('; ');
       about.text(
         [
           node._('propose.added', { name, number: found.profile.open.length }),

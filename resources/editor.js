@@ -105,23 +105,23 @@ window.smartserverFirewall = {
     };
   },
 
-  /** What `look` finds in the chosen configuration, or in a factory device if that configuration is invalid. */
+  /** What `look` finds in the chosen configuration, or in a factory device if that configuration is invalid, which is the problem. */
   fromConfiguration(look) {
     try {
-      return { found: look(window.smartserverFirewall.configured()), problem: '' };
+      return { found: look(window.smartserverFirewall.configured()), problem: null };
     } catch (error) {
-      return { found: look({}), problem: error.message };
+      return { found: look({}), problem: error };
     }
   },
 
-  /** A service's name, the consequence of closing it and the risk of its being open, in the editor's language if there is a translation. */
-  serviceName: (node, { id, label }) => window.smartserverFirewall.translatedOr(node, `service.${id}`, label),
-  consequence: (node, { id, consequence }) =>
-    window.smartserverFirewall.translatedOr(node, `consequence.${id}`, consequence),
-  risk: (node, { id, risk }) => window.smartserverFirewall.translatedOr(node, `risk.${id}`, risk),
-
-  /** A missing translation is returned as its key. i18next's own default would be searched for placeholders. */
-  translatedOr: (node, key, text) => (node._(key) === key ? text : node._(key)),
+  /** What the engine says, in the editor's language: a sentence, and of a service its name, what closing it does and what is risked. */
+  sentence: (node, sentence) => smartserverFirewallServices.sentenceIn(node._('meta.language'), sentence),
+  serviceName: (node, service) => smartserverFirewallServices.labelIn(node._('meta.language'), service),
+  consequence: (node, { consequence }) => window.smartserverFirewall.sentence(node, consequence),
+  risk: (node, { risk }) => window.smartserverFirewall.sentence(node, risk),
+  /** Why the engine refuses something; what else is wrong nobody has put into other words. */
+  problemIn: (node, error) =>
+    error.said ? smartserverFirewallServices.errorIn(node._('meta.language'), error) : error.message,
 
   /** Fills a select with the services of these groups; `groups` maps each group to its heading. */
   listServices(select, groups, services = window.smartserverFirewallCatalogue, nameOf = ({ label }) => label) {

@@ -127,7 +127,8 @@ window.smartserverOutlook = {
 
   /** In a sentence. */
   engineWords(node, { foreseen, refused }) {
-    if (refused !== undefined) return node._('outlook.refused', { problem: refused });
+    if (refused !== undefined)
+      return node._('outlook.refused', { problem: window.smartserverFirewall.problemIn(node, refused) });
     const { changed, services, added, removed, unchanged } = foreseen;
     if (!changed) return node._('outlook.nothing');
     const moving = services.filter(({ before, after }) => before !== after).length;
@@ -137,6 +138,7 @@ window.smartserverOutlook = {
   /** What changes, and who is cut off, as lists under headings. */
   groups(node, foreseen) {
     const { list, named, MOST_PEERS } = window.smartserverOutlook;
+    const { sentence } = window.smartserverFirewall;
     const RANK = { closed: 0, partial: 1, open: 2 };
     const words = {
       open: node._('outlook.isOpen'),
@@ -151,8 +153,13 @@ window.smartserverOutlook = {
     const moves = (sign) =>
       foreseen.services.filter(({ before, after }) => Math.sign(RANK[after] - RANK[before]) === sign).map(step);
     const policies = { incoming: node._('outlook.incoming'), outgoing: node._('outlook.outgoing') };
+    const verbs = {
+      allow: node._('outlook.allow'),
+      deny: node._('outlook.deny'),
+      reject: node._('outlook.reject'),
+    };
     const policy = Object.entries(foreseen.policies).map(([way, { from, to }]) =>
-      node._('outlook.step', { place: policies[way] ?? way, from, to }),
+      node._('outlook.step', { place: policies[way] ?? way, from: verbs[from], to: verbs[to] }),
     );
     const cutOff = foreseen.impact.map((one) => {
       const first = one.peers.slice(0, MOST_PEERS).map(({ address }) => address);
@@ -174,7 +181,7 @@ window.smartserverOutlook = {
       list(
         node,
         node._('outlook.openToAll'),
-        foreseen.openToAll.map((one) => named(node, one)),
+        foreseen.openToAll.map((one) => `${named(node, one)}: ${sentence(node, one.reason)}`),
       ),
       list(
         node,

@@ -8,30 +8,6 @@ window.smartserverFirewallSidebar = (translate) => {
   const SHAPES = { open: '●', partial: '◐', closed: '○' };
   /** What the firewall is like, by shape and colour beside the words. */
   const STATES = { on: '●', off: '✕', lockdown: '■', waiting: '◔', attention: '▲' };
-  /** What a change says it does: which sentence that is, and what is put into it. `words` are those of what it is about. */
-  const ACTIONS = [
-    [
-      /^toggle-service (open|close|toggle|limit) (.*)$/,
-      ([, verb, ids], words) => [verb, { names: words.services(ids) }],
-    ],
-    [/^set-profile (.*)$/, ([, name], words) => ['profile', { names: words.profile(name) }]],
-    [/^change-web-ports change (.*)$/, ([, ports]) => ['ports', { names: ports.replace(/ /g, ', ') }]],
-    [/^change-web-ports repair$/, () => ['repair', {}]],
-    [/^end of lease: profile (.*)$/, ([, name], words) => ['over', { names: words.profile(name) }]],
-    [/^end of lease: (.*)$/, ([, ids], words) => ['over', { names: words.services(ids) }]],
-    [/^not confirmed: (.*)$/, ([, action], words) => ['unconfirmed', { action: words.action(action) }]],
-    [/^undo (.*)$/, ([, action], words) => ['undo', { action: words.action(action) }]],
-    [/^restore (.*)$/, ([, id]) => [id === 'latest' ? 'repairRules' : 'restore', { names: id }]],
-    [/^schedule (.*) removed: close$/, ([, name]) => ['unscheduled', { names: name }]],
-    [
-      /^schedule (.*): (?:(open|close) (.*)|(set-profile .*))$/,
-      ([, name, verb, ids, profile], words) => [
-        'scheduled',
-        { names: name, action: words.action(profile || `toggle-service ${verb} ${ids}`) },
-      ],
-    ],
-    [/^schedule (.*)$/, ([, name]) => ['schedule', { names: name }]],
-  ];
   const PROFILES = ['enhanced', 'standard', 'lockdown'];
   /** How often it is asked whether Node-RED still answers, and how long that may take. */
   const ASK_MS = 10_000;
@@ -62,12 +38,12 @@ window.smartserverFirewallSidebar = (translate) => {
     return $('<table>').append($('<thead>').append($('<tr>').append(head)), $('<tbody>').append(body));
   }
 
+  // What the engine says it says in English, and taken apart, so that it can be said in the editor's language.
+  const { actionIn, errorIn, labelIn, textsIn } = window.smartserverFirewallServices;
+  const language = () => translate('meta.language');
+
   /** A built-in service in the editor's language; a custom one by the name it was given. */
-  const nameOf = ({ id, label }) => {
-    const name = translate(`service.${id}`);
-    // A missing translation is returned as its key. A default would be searched for placeholders, and this text is untrusted.
-    return name === `service.${id}` ? label : name;
-  };
+  const nameOf = (service) => labelIn(language(), service);
 
   /** The names of these ids; ports, and what is gone from the configuration, are their own. */
   const namesOf = (ids, services) =>
@@ -76,20 +52,7 @@ window.smartserverFirewallSidebar = (translate) => {
   const profileOf = (name) => (PROFILES.includes(name) ? translate(`profile.${name}`) : name);
 
   /** What a change does, in words; a later version's stays as it is. */
-  function wordsFor(action, services) {
-    const words = {
-      services: (ids) => namesOf(ids.split(', '), services),
-      profile: profileOf,
-      action: (inner) => wordsFor(inner, services),
-    };
-    for (const [form, meaning] of ACTIONS) {
-      const found = form.exec(action);
-      if (!found) continue;
-      const [key, values] = meaning(found, words);
-      return translate(`action.${key}`, values);
-    }
-    return action;
-  }
+  const wordsFor = (action, services) => actionIn(language(), action, services);
 
   const verdict = (state) =>
     $('<td>')
@@ -154,18 +117,19 @@ window.smartserverFirewallSidebar = (translate) => {
     return $('<p>').append(document.createTextNode(before), inside, document.createTextNode(after ?? ''));
   }
 
-  function problems({ active, enabledAtBoot, inSync, otherOwners, unreadable, findings = [], leftovers, webPorts }) {
+  function problems({ active, enabledAtBoot, inSync, otherOwners, unreadable, findings, leftovers, webPorts, said }) {
     const named = (key, texts) => texts.map((text) => translate(`problem.${key}`, { text }));
+    const inWords = textsIn(language(), said);
     return [
-      ...findings.map(({ severity, text, remedy }) =>
-        translate('problem.finding', { severity: translate(`severity.${severity}`), text: `${text} ${remedy}` }),
+      ...findings.map(
+        ({ severity, text, remedy }) => `${translate(`severity.${severity}`)}: ${inWords(text)} ${inWords(remedy)}`,
       ),
       ...(active !== enabledAtBoot ? [translate('problem.boot')] : []),
       ...(inSync ? [] : [translate('problem.sync')]),
       ...named('owners', otherOwners),
       ...named('unreadable', unreadable),
-      ...named('leftover', leftovers),
-      ...named('web', webPorts?.problems ?? []),
+      ...leftovers.map(inWords),
+      ...(webPorts?.problems ?? []).map(inWords),
     ];
   }
 
@@ -392,9 +356,9 @@ window.smartserverFirewallSidebar = (translate) => {
   const backupTable = (backups, services) =>
     table(
       [translate('column.at')],
-      backups.map(({ id, at, action, reason, rules, place, damaged }) => {
+      backups.map(({ id, at, action, reason, rules, place, damaged, said }) => {
         const about = damaged
-          ? translate('backup.damaged', { text: damaged })
+          ? translate('backup.damaged', { text: textsIn(language(), said)(damaged) })
           : translate('backup.rules', { count: rules, reason: translate(`backup.${REASONS[reason]}`) });
         const kept = place === 'factory' || place === 'day' ? element('small', translate(`backup.${place}`)) : '';
         const before = $('<td>').append(
@@ -447,7 +411,7 @@ window.smartserverFirewallSidebar = (translate) => {
     if (devices.size > 1) content.append(chooser(shown));
     // What was read before an error may be outdated: it is not shown next to the error.
     if (shown.error) {
-      content.append(note(element('strong', translate('empty.error')), element('p', shown.error)));
+      content.append(note(element('strong', translate('empty.error')), element('p', errorIn(language(), shown.error))));
     } else if (shown.state) content.append(firewall(shown));
     else content.append(element('p', translate('empty.reading')));
   }

@@ -151,7 +151,7 @@ export async function backupIds(place: Place): Promise<string[]> {
 export async function readBackupFile(place: Place, id: string): Promise<OwnFile<Checkpoint>> {
   const found = await readOwn(pathOf(place, id), CHECKPOINT);
   if (found.value === null || found.value.id === id) return found;
-  return { ...found, value: null, flaw: `it is the backup ${found.value.id}` };
+  return { ...found, value: null, flaw: say`it is the backup ${found.value.id}` };
 }
 
 /** @throws FirewallError UNKNOWN_BACKUP where there is none, or a damaged one. */

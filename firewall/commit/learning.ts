@@ -1,7 +1,7 @@
 /** Has the kernel's connections looked at while it is learned who talks, and keeps what was seen; see docs/decisions/peers.md. */
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { FirewallError, say } from '../errors';
+import { FirewallError, rendered, say } from '../errors';
 import { readClock } from '../host/clock';
 import { exists, isReadable, replace } from '../host/files';
 import { learnedOf, readLearnedFile } from '../host/own-files';
@@ -13,7 +13,7 @@ import { LEARNED, type Learned, NOTHING_LEARNED, secondsLeftOf, withSeen } from 
 import { EVERY_S, LOOK, LOOP } from '../peers/sampler';
 import { textFor } from '../state/own-file';
 import { ownFile, writeNote, writeNotice } from './journal';
-import { setAside } from './set-aside';
+import { isFlawed, setAside } from './set-aside';
 import { ownProgram } from './timers';
 
 const UNIT = 'smartserver-firewall-peers';
@@ -38,7 +38,7 @@ const unable = (why: ReturnType<typeof say>): FirewallError =>
 /** What was learned up to now, from what is kept and from what was seen since. What cannot be understood is set aside. */
 export async function takeStock(settings: Settings): Promise<{ learned: Learned; warnings: readonly string[] }> {
   const file = await readLearnedFile(settings);
-  const warnings = file.flaw === null ? [] : [`${await setAside(settings, file)}.`];
+  const warnings = isFlawed(file) ? [`${rendered(await setAside(settings, file))}.`] : [];
   const kept = file.value ?? NOTHING_LEARNED;
   const samples = kept.learning || file.flaw !== null ? await readSamples() : null;
   return { learned: samples ? withSeen(kept, samples.seen) : kept, warnings };

@@ -4,7 +4,7 @@
  */
 import { constants } from 'node:fs';
 import { type FileHandle, link, open, rename } from 'node:fs/promises';
-import { messageOf } from '../errors';
+import { isSentence, listed, messageOf, rendered, type Sentence, say } from '../errors';
 import { asideOf, exists, removeIfThere, replace } from '../host/files';
 import { logEntries } from '../host/journald';
 import { MOST_SEGMENT_BYTES, readFirstEntry, readMoment, readTail, type Tail } from '../host/ledger';
@@ -31,8 +31,9 @@ export async function enter(
   happened: (last: Entry | null) => readonly Happened[] | Promise<readonly Happened[]>,
 ): Promise<Entered> {
   try {
-    const warnings: string[] = [];
-    const tail = await toGoOnFrom(settings, warnings);
+    const flaws: Sentence[] = [];
+    const tail = await toGoOnFrom(settings, flaws);
+    const warnings = flaws.map((one) => rendered(one));
     const made = await happened(tail?.last ?? null);
     if (made.length === 0 && warnings.length === 0) return { isIn: true, warnings };
     const moment = await readMoment();
@@ -43,7 +44,7 @@ export async function enter(
     );
     const entries = tail
       ? await goOn(settings, tail, contents)
-      : await begin(settings, [(state) => contentOf(beginning(made, warnings), moment, state), ...contents]);
+      : await begin(settings, [(state) => contentOf(beginning(made, flaws), moment, state), ...contents]);
     logEntries(entries);
     return { isIn: true, warnings };
   } catch (error) {
@@ -54,21 +55,21 @@ export async function enter(
   }
 }
 
-const beginning = (made: readonly Happened[], warnings: readonly string[]): Happened => ({
+const beginning = (made: readonly Happened[], flaws: readonly Sentence[]): Happened => ({
   ...{ type: 'begin', source: made[0]?.source ?? { kind: 'unknown' }, action: 'begin of the ledger' },
-  note: warnings.join(' '),
+  note: listed(flaws, ' '),
 });
 
 /** The end that is to be gone on from; null where a new chain begins, as there is none, or none that can be understood. */
-async function toGoOnFrom(settings: Settings, warnings: string[]): Promise<Tail | null> {
+async function toGoOnFrom(settings: Settings, flaws: Sentence[]): Promise<Tail | null> {
   const [newer, older] = [ledgerOf(settings), olderLedgerOf(settings)];
   const tail = await readTail(settings);
-  if (tail !== null && typeof tail !== 'string') return tail;
-  if (tail !== null) warnings.push(`${await setAsideWhole(settings, newer, tail)}; a new one was begun.`);
+  if (tail !== null && !isSentence(tail)) return tail;
+  if (tail !== null) flaws.push(say`${await setAsideWhole(settings, newer, tail)}; a new one was begun.`);
   // It belongs to that chain.
   if (await exists(older)) {
-    const said = await setAsideWhole(settings, older, 'what came after it is missing');
-    if (tail === null) warnings.push(`${said}; a new one was begun.`);
+    const said = await setAsideWhole(settings, older, say`what came after it is missing`);
+    if (tail === null) flaws.push(say`${said}; a new one was begun.`);
   }
   return null;
 }

@@ -1,5 +1,5 @@
 /** The way back: of a change that failed, and of one that was interrupted. */
-import { FirewallError, say } from '../errors';
+import { FirewallError, isSentence, rendered, type Sentence, say } from '../errors';
 import { asideOf, leftOvers, readText, removeIfThere, replace } from '../host/files';
 import { missingRules } from '../host/in-sync';
 import { replaceTable } from '../host/iptables';
@@ -26,7 +26,7 @@ import { reload as reloadNginx, removeCheck, socketsOfNginx } from '../web/serve
 import { drop, finish } from './journal';
 import { enter } from './ledger';
 import { load, loadsOf } from './load';
-import { setAside } from './set-aside';
+import { isFlawed, setAside } from './set-aside';
 
 /**
  * Takes a change back: files, then the kernel.
@@ -116,17 +116,17 @@ export async function needsRecovery(settings: Settings): Promise<boolean> {
   return (
     files[0].value !== null ||
     files.some(({ flaw }) => flaw !== null) ||
-    typeof (await readHead(settings)) === 'string' ||
+    isSentence(await readHead(settings)) ||
     (await leftOvers(settings.stateDir)).length > 0
   );
 }
 
 /** What is wrong with the files of this package's own, a sentence for each. */
-export const ownFlaws = async (settings: Settings): Promise<string[]> => {
+export const ownFlaws = async (settings: Settings): Promise<Sentence[]> => {
   const head = await readHead(settings);
-  const ledger = { path: ledgerOf(settings), flaw: typeof head === 'string' ? head : null };
+  const ledger = { path: ledgerOf(settings), flaw: isSentence(head) ? head : null };
   return [...(await stateFiles(settings)), ledger].flatMap(({ path, flaw }) =>
-    flaw === null ? [] : [`${path} cannot be understood (${flaw}): the next change sets it aside.`],
+    flaw === null ? [] : [say`${path} cannot be understood (${flaw}): the next change sets it aside.`],
   );
 };
 
@@ -145,11 +145,11 @@ const stateFiles = (settings: Settings) =>
 export async function recover(settings: Settings): Promise<string[]> {
   const [journal, schedule, reported, learned] = await stateFiles(settings);
   // First, as what follows may enter something.
-  const said = typeof (await readHead(settings)) === 'string' ? [...(await enter(settings, () => [])).warnings] : [];
-  if (schedule.flaw !== null) said.push(`${await setAside(settings, schedule)}. ${LOST.schedule}`);
-  if (reported.flaw !== null) said.push(`${await setAside(settings, reported)}. ${LOST.reported}`);
-  if (learned.flaw !== null) said.push(`${await setAside(settings, learned)}. ${LOST.learned}`);
-  if (journal.flaw !== null) said.push(await withoutJournal(settings, journal));
+  const said = isSentence(await readHead(settings)) ? [...(await enter(settings, () => [])).warnings] : [];
+  if (isFlawed(schedule)) said.push(`${rendered(await setAside(settings, schedule))}. ${LOST.schedule}`);
+  if (isFlawed(reported)) said.push(`${rendered(await setAside(settings, reported))}. ${LOST.reported}`);
+  if (isFlawed(learned)) said.push(`${rendered(await setAside(settings, learned))}. ${LOST.learned}`);
+  if (isFlawed(journal)) said.push(await withoutJournal(settings, journal, journal.flaw));
   const damaged = schedule.flaw === null ? null : schedule.path;
   if (journal.value) said.push(...(await settled(settings, journal, journal.value, damaged)));
   return [...said, ...(await sweep(settings))];
@@ -189,7 +189,7 @@ async function settled(
 /** Whether its entry is there, and none of its files was put back since. */
 async function isCommitted(settings: Settings, checkpoint: Checkpoint): Promise<boolean> {
   const tail = await readTail(settings);
-  if (tail === null || typeof tail === 'string' || !isEntryOf(tail.last, checkpoint)) return false;
+  if (tail === null || isSentence(tail) || !isEntryOf(tail.last, checkpoint)) return false;
   const own = await sourcePaths(settings);
   for (const { path, text } of checkpoint.before) {
     if (path in checkpoint.after && (await textAt(path, own)) === text) return false;
@@ -201,7 +201,7 @@ async function isCommitted(settings: Settings, checkpoint: Checkpoint): Promise<
 const enterTakenBack = async (
   settings: Settings,
   { id, at, action }: Checkpoint,
-  note = '',
+  note?: Sentence,
 ): Promise<readonly string[]> => {
   const { warnings } = await enter(settings, (last) =>
     last?.type === 'interrupted' && last.id === id && last.at === at
@@ -220,14 +220,15 @@ const LOST = {
 };
 
 /** What the change had done nobody knows: what ufw's files say is what holds. */
-async function withoutJournal(settings: Settings, journal: OwnFile<Checkpoint>): Promise<string> {
+async function withoutJournal(settings: Settings, journal: OwnFile<Checkpoint>, flaw: Sentence): Promise<string> {
   const loaded = await tidy(await sourcePaths(settings), settings.webSite)
     .then(() => reload(settings))
     .then(
       () => 'what the files say now was kept and loaded',
       (error: Error) => `what the files say now could not be loaded: ${error.message}`,
     );
-  return `${await setAside(settings, journal)}. A change had not finished, and what it had done is not known: ${loaded}.`;
+  const aside = await setAside(settings, { ...journal, flaw });
+  return `${rendered(aside)}. A change had not finished, and what it had done is not known: ${loaded}.`;
 }
 
 /** @param damaged the path of the schedule, where it cannot be understood: nobody wrote that, so it counts as unchanged */
@@ -248,12 +249,12 @@ async function takeBack(
   if (elsewhere.length > 0) {
     // A change begun under other settings, or a record that somebody has edited: root writes only what it is set up for.
     const named = elsewhere.map(({ path }) => printable(path)).join(', ');
-    const flaw = `it is about ${named}, which is no file of this firewall's`;
-    return withoutJournal(settings, { ...journal, value: null, flaw });
+    const flaw = say`it is about ${named}, which is no file of this firewall's`;
+    return withoutJournal(settings, { ...journal, value: null }, flaw);
   }
   const interrupted = `The change "${action}" of ${at} had not finished`;
   const ownSite = site !== null && own.has(site) ? site : null;
-  const enterIt = async (note?: string): Promise<void> => {
+  const enterIt = async (note?: Sentence): Promise<void> => {
     said.push(...(await enterTakenBack(settings, checkpoint, note)));
   };
   const foreign = changed.filter(({ path }) => own.has(path) && current.get(path) !== after[path]);
@@ -265,7 +266,7 @@ async function takeBack(
   await tidy(own, ownSite);
   await reload(settings);
   if (unit) await setUnit(unit.name, unit.from);
-  await enterIt(`${listed(foreign)} changed after it: what the files say was kept`);
+  await enterIt(say`${listed(foreign)} changed after it: what the files say was kept`);
   await drop(settings);
   return `${interrupted}, and ${listed(foreign)} changed after it: what the files say now was kept and loaded.`;
 }

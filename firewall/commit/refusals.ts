@@ -3,7 +3,7 @@
  * ones that follow soon are counted, and the next entry says how many they were.
  */
 import * as z from 'zod/mini';
-import { codeOf, messageOf } from '../errors';
+import { codeOf, sentenceOfError } from '../errors';
 import { time } from '../host/clock';
 import { replaceShared } from '../host/files';
 import { readOwn } from '../host/own-files';
@@ -38,11 +38,17 @@ const REFUSALS: Form<Refusals> = {
 /** Without the lock nothing can be entered, and who cannot get it for a change would wait for it once more. */
 const UNENTERED: readonly unknown[] = ['BUSY', 'STOPPED', 'TIMEOUT'];
 
+/** What was asked for, and which services that is about. */
+export interface Refused {
+  action: string;
+  services: readonly string[];
+}
+
 /** Enters that a request was refused, or failed. @param more how many equal ones are not asked to be entered */
 export async function enterRefusal(
   settings: Settings,
   by: By,
-  action: string,
+  { action, services }: Refused,
   error: unknown,
   more = 0,
 ): Promise<void> {
@@ -52,15 +58,15 @@ export async function enterRefusal(
   const at = await time.uptime();
   const known = (await readOwn(PATH, REFUSALS)).value ?? { entered: [], held: 0 };
   const recent = known.entered.filter((one) => one.at <= at && at - one.at < PERIOD_S);
-  const key = `${result} ${whoIn(by.source)}`;
+  const key = [result, whoIn(by.source), ...services].join(' ');
   const isHeld = recent.length >= MOST || recent.some((one) => one.key === key && at - one.at < EQUAL_S);
   const next = isHeld
     ? { entered: recent, held: known.held + 1 + more }
     : { entered: [...recent, { key, at }], held: 0 };
   await replaceShared(ownFile(PATH, textFor(REFUSALS, next)));
   if (isHeld) return;
-  const said = { note: messageOf(error), repeated: known.held + more };
-  await record(settings, () => [{ type: 'refusal', ...by, action, result, ...said }]);
+  const said = { note: sentenceOfError(error), repeated: known.held + more };
+  await record(settings, () => [{ type: 'refusal', ...by, action, services: [...services], result, ...said }]);
 }
 
 function whoIn(source: Source): string {

@@ -1,7 +1,7 @@
 /** Puts what cannot be understood out of the way without losing it. ufw's lock is held, so nobody else writes it meanwhile. */
 import { link, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { messageOf } from '../errors';
+import { messageOf, type Sentence, say } from '../errors';
 import { replace, syncFolders } from '../host/files';
 import type { OwnFile } from '../host/own-files';
 import type { Settings } from '../messages';
@@ -11,14 +11,19 @@ import { makeFolders, newId, ownFile } from './journal';
 /** So many of each file are kept aside. */
 const MOST_ASIDE = 5;
 
+type Flawed<Value> = Pick<OwnFile<Value>, 'path' | 'form' | 'value'> & { flaw: Sentence };
+
+/** The file, if something is wrong with it. */
+export const isFlawed = <Value>(file: OwnFile<Value>): file is OwnFile<Value> & Flawed<Value> => file.flaw !== null;
+
 /**
  * Keeps a damaged file beside its place, byte for byte, and leaves in its place what of it can be understood. Where that
  * cannot be done the file stays: nothing that is asked for waits for it.
- * @returns what is to be said of it, a sentence without its end.
+ * @returns what is to be said of it, without its end.
  */
-export async function setAside<Value>(place: Settings, { path, form, value, flaw }: OwnFile<Value>): Promise<string> {
-  if (value === null) return setAsideWhole(place, path, `${flaw}`);
-  return putAside(place, path, `${path} cannot be understood in full (${flaw})`, async (aside) => {
+export async function setAside<Value>(place: Settings, { path, form, value, flaw }: Flawed<Value>): Promise<Sentence> {
+  if (value === null) return setAsideWhole(place, path, flaw);
+  return putAside(place, path, say`${path} cannot be understood in full (${flaw})`, async (aside) => {
     // A second name first: at no moment is there neither what was there nor what of it holds.
     await link(path, aside);
     await replace([ownFile(path, textFor(form, value))]);
@@ -26,15 +31,15 @@ export async function setAside<Value>(place: Settings, { path, form, value, flaw
 }
 
 /** The same of a file of which nothing can be understood, whatever it is. */
-export const setAsideWhole = (place: Settings, path: string, flaw: string): Promise<string> =>
-  putAside(place, path, `${path} cannot be understood (${flaw})`, (aside) => rename(path, aside));
+export const setAsideWhole = (place: Settings, path: string, flaw: Sentence): Promise<Sentence> =>
+  putAside(place, path, say`${path} cannot be understood (${flaw})`, (aside) => rename(path, aside));
 
 async function putAside(
   place: Settings,
   path: string,
-  found: string,
+  found: Sentence,
   put: (aside: string) => Promise<void>,
-): Promise<string> {
+): Promise<Sentence> {
   const aside = `${path}.${await newId()}`;
   try {
     await makeFolders(place);
@@ -42,9 +47,9 @@ async function putAside(
     await syncFolders([path]);
     await forgetOldest(path, aside);
   } catch (error) {
-    return `${found}, and could not be set aside: ${messageOf(error)}`;
+    return say`${found}, and could not be set aside: ${messageOf(error)}`;
   }
-  return `${found} and was set aside as ${aside}`;
+  return say`${found} and was set aside as ${aside}`;
 }
 
 /** Removes the oldest of those beyond as many as are kept, but not the one that was just made, whatever the clock says. */

@@ -1,6 +1,7 @@
 /** Timers of systemd's that end what has come due when Node-RED does not run. */
 
 import { basename, join } from 'node:path';
+import { type Sentence, say } from '../errors';
 import { readClock } from '../host/clock';
 import { exists } from '../host/files';
 import { BOOT_UNIT_FILE, INSTALLED } from '../host/installed';
@@ -15,15 +16,14 @@ const PACKAGED = join(
   'smartserver-firewall.js',
 );
 
-/** Who watches over a deadline on this machine, also across a boot; and what is missing for that, in sentences. */
-export async function guardHere(): Promise<{ guard: Guard; missing: readonly string[] }> {
+/** Who watches over a deadline on this machine, also across a boot; and what is missing for that. */
+export async function guardHere(): Promise<{ guard: Guard; missing: readonly Sentence[] }> {
   if (!(await hasSystemd())) return { guard: 'node-red', missing: [] };
   if (await exists(BOOT_UNIT_FILE)) return { guard: 'systemd', missing: [] };
   return { guard: 'node-red', missing: [NO_BOOT_UNIT] };
 }
 
-const NO_BOOT_UNIT =
-  'After a power cut nothing is reverted or ended until Node-RED is running again, as the boot unit is not installed. Run "sudo npx smartserver-firewall setup" once, in the folder where this package is installed for Node-RED (~/.node-red).';
+export const NO_BOOT_UNIT = say`After a power cut nothing is reverted or ended until Node-RED is running again, as the boot unit is not installed. Run "sudo npx smartserver-firewall setup" once, in the folder where this package is installed for Node-RED (~/.node-red).`;
 
 /** Has what the change with this id left for later done in time. */
 export async function startTimers(settings: Settings, id: string, { pending, leases }: Schedule): Promise<void> {

@@ -1,5 +1,6 @@
 /** Reads the ledger: its end, for whom it goes on from there, or all of it. */
 import type { FileHandle } from 'node:fs/promises';
+import { isSentence, rendered, type Sentence, say } from '../errors';
 import { FIRST_LINE_BYTES, MOST_LINE_BYTES, readFirstLine, readLine, type Segment } from '../ledger/chain';
 import type { Entry, Head } from '../ledger/entry';
 import type { Settings } from '../messages';
@@ -22,37 +23,37 @@ export interface Tail {
 }
 
 /**
- * The end of the ledger; or what is wrong with it, in words; or null where there is none.
+ * The end of the ledger; or what is wrong with it; or null where there is none.
  * @throws FirewallError NOT_PERMITTED
  */
-export const readTail = (place: Place): Promise<Tail | string | null> =>
+export const readTail = (place: Place): Promise<Tail | Sentence | null> =>
   withOwn(ledgerOf(place), TOO_LARGE, async (handle, { size }) => {
     const { said, bytes, from } = await readEnds(handle, size);
-    if (typeof said === 'string') return said;
+    if (isSentence(said)) return said;
     const end = bytes.lastIndexOf('\n') + 1;
     const begin = bytes.lastIndexOf('\n', end - 2) + 1;
     const last = readLine(bytes.toString('utf8', begin, Math.max(begin, end - 1)));
-    if (typeof last === 'string') return `of its last entry: ${last}`;
-    if (said.seq > last.seq) return `the entries from ${last.seq + 1} to ${said.seq} are missing`;
+    if (isSentence(last)) return say`of its last entry: ${last}`;
+    if (said.seq > last.seq) return say`the entries from ${last.seq + 1} to ${said.seq} are missing`;
     return { last, end: from + end };
   });
 
 /**
- * The last entry's number and hash, as the first line says them; what is wrong with it, in words; null where there is none.
+ * The last entry's number and hash, as the first line says them; what is wrong with it; null where there is none.
  * Nothing is computed for it, as it is read with each reading.
  */
-export const readHead = (place: Place): Promise<Head | string | null> =>
+export const readHead = (place: Place): Promise<Head | Sentence | null> =>
   withOwn(ledgerOf(place), TOO_LARGE, async (handle, { size }) => {
     const { said, bytes } = await readEnds(handle, size);
-    if (typeof said === 'string' || bytes.includes(`"hash":"${said.hash}"}\n`)) return said;
-    return `the entry ${said.seq} is missing at its end`;
+    if (isSentence(said) || bytes.includes(`"hash":"${said.hash}"}\n`)) return said;
+    return say`the entry ${said.seq} is missing at its end`;
   });
 
 /** What the first line says, and as much of the end of the file as its last two entries may take. */
 async function readEnds(
   handle: FileHandle,
   size: number,
-): Promise<{ said: Head | string; bytes: Buffer; from: number }> {
+): Promise<{ said: Head | Sentence; bytes: Buffer; from: number }> {
   const first = Buffer.alloc(FIRST_LINE_BYTES);
   await handle.read(first, 0, FIRST_LINE_BYTES, 0);
   // One line more than may be left unfinished.
@@ -69,7 +70,8 @@ export async function readFirstEntry(place: Place): Promise<Entry> {
     const { bytesRead } = await handle.read(bytes, 0, MOST_LINE_BYTES, FIRST_LINE_BYTES);
     return readLine(bytes.toString('utf8', 0, Math.max(0, bytes.subarray(0, bytesRead).indexOf('\n'))));
   });
-  if (found === null || typeof found === 'string') throw new Error(`of its first entry: ${found ?? 'it is missing'}`);
+  if (found === null || isSentence(found))
+    throw new Error(`of its first entry: ${found ? rendered(found) : 'it is missing'}`);
   return found;
 }
 
@@ -78,7 +80,7 @@ export interface Files {
   /** The oldest first. */
   segments: readonly Segment[];
   /** Why the newer one, or else the older, may not be read; null where nothing is wrong with them. */
-  flaw: string | null;
+  flaw: Sentence | null;
   /** A cut was interrupted: the older half is dropped, and the newer not yet in its place. */
   isBeingCut: boolean;
 }
@@ -93,21 +95,21 @@ export async function readLedger(place: Place): Promise<Files> {
   const flawed = [...found].reverse().find((one) => one.flaw !== null);
   return {
     segments: [...found.map(({ path, text }) => ({ path, text })), ...missing],
-    flaw: flawed ? `${flawed.path}: ${flawed.flaw}` : null,
+    flaw: flawed?.flaw ? say`${flawed.path}: ${flawed.flaw}` : null,
     isBeingCut,
   };
 }
 
 interface ReadSegment extends Segment {
   ino: number | null;
-  flaw: string | null;
+  flaw: Sentence | null;
 }
 
 async function readSegment(path: string): Promise<ReadSegment | null> {
   const found = await withOwn(path, TOO_LARGE, async (handle, { ino }) => ({
     ...{ ino, text: await handle.readFile('utf8') },
   }));
-  if (typeof found === 'string') return { path, text: '', ino: null, flaw: found };
+  if (isSentence(found)) return { path, text: '', ino: null, flaw: found };
   return found && { path, ...found, flaw: null };
 }
 

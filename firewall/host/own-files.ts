@@ -2,7 +2,7 @@
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { notPermitted, say } from '../errors';
+import { isSentence, notPermitted, type Sentence, say } from '../errors';
 import type { Settings } from '../messages';
 import { LEARNED, type Learned } from '../peers/learned';
 import { CHECKPOINT, type Checkpoint } from '../state/checkpoint';
@@ -51,24 +51,24 @@ export const readReportedFile = (place: Place): Promise<OwnFile<Reported>> => re
  */
 export async function readOwn<Value>(path: string, form: Form<Value>): Promise<OwnFile<Value>> {
   const found = await textOf(path);
-  if (found === null || typeof found === 'string') return { path, form, file: null, value: null, flaw: found };
+  if (found === null || isSentence(found)) return { path, form, file: null, value: null, flaw: found };
   return { path, form, file: found, ...understood(form, found.text) };
 }
 
 /** The flaws of what can be at a path, by what opening it comes to. */
-const FLAWS: Readonly<Record<string, string | null>> = {
+const FLAWS: Readonly<Record<string, Sentence | null>> = {
   ...{ ENOENT: null, ENOTDIR: null },
-  ...{ ELOOP: 'it is a link', ENXIO: 'it is no file', EIO: 'the disk cannot read it' },
+  ...{ ELOOP: say`it is a link`, ENXIO: say`it is no file`, EIO: say`the disk cannot read it` },
 };
 
-/** The file, or why it is not read, in words; null where there is none. */
-const textOf = (path: string): Promise<FileText | string | null> =>
+/** The file, or why it is not read; null where there is none. */
+const textOf = (path: string): Promise<FileText | Sentence | null> =>
   withOwn(path, MAX_SIZE, async (handle, { mode, uid, gid }) => ({
     ...{ path, text: await handle.readFile('latin1'), mode: mode & 0o7777, uid, gid },
   }));
 
 /**
- * What is read of a file of this package's own, or why it is not read, in words; null where there is none.
+ * What is read of a file of this package's own, or why it is not read; null where there is none.
  * @param most its size at most, in bytes
  * @throws FirewallError NOT_PERMITTED
  */
@@ -76,18 +76,18 @@ export async function withOwn<Value>(
   path: string,
   most: number,
   read: (handle: FileHandle, stat: Stats) => Promise<Value>,
-): Promise<Value | string | null> {
+): Promise<Value | Sentence | null> {
   // No link is followed, and nothing waits for who might write into a pipe.
   const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
   let handle: FileHandle | undefined;
   try {
     handle = await open(path, flags);
     const stat = await handle.stat();
-    if ((stat.mode & constants.S_IFMT) !== constants.S_IFREG) return 'it is no file';
+    if ((stat.mode & constants.S_IFMT) !== constants.S_IFREG) return say`it is no file`;
     // Who owns it or may write to it could have root open ports, or stop programs.
-    if (stat.uid !== 0 && stat.uid !== process.getuid?.()) return `it belongs to user ${stat.uid}`;
-    if ((stat.mode & 0o022) !== 0) return 'others than its owner may write to it';
-    if (stat.size > most) return `it is larger than ${most / 1024 / 1024} MB`;
+    if (stat.uid !== 0 && stat.uid !== process.getuid?.()) return say`it belongs to user ${stat.uid}`;
+    if ((stat.mode & 0o022) !== 0) return say`others than its owner may write to it`;
+    if (stat.size > most) return say`it is larger than ${most / 1024 / 1024} MB`;
     return await read(handle, stat);
   } catch (error) {
     const { code = '' } = error as NodeJS.ErrnoException;

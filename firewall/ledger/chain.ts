@@ -5,6 +5,7 @@
  */
 import type { Hash } from 'node:crypto';
 import * as z from 'zod/mini';
+import { isSentence, type Sentence, say } from '../errors';
 import { type Content, type Entry, entry, type Head, head, LEDGER_VERSION } from './entry';
 
 export const NO_HASH = '0'.repeat(64);
@@ -41,22 +42,22 @@ export function firstLineFor(last: Head): string {
   return `${text.padEnd(FIRST_LINE_BYTES - 1)}\n`;
 }
 
-/** What the first line of a file says, or what is wrong with it, in words. */
-export function readFirstLine(text: string): Head | string {
+/** What the first line of a file says, or what is wrong with it. */
+export function readFirstLine(text: string): Head | Sentence {
   const said = parsed(firstLine, text);
-  if (said === null) return 'its first line is none of a ledger';
+  if (said === null) return say`its first line is none of a ledger`;
   if (said.version > LEDGER_VERSION) {
-    return `a later version of this package wrote it: it is of version ${said.version}, and this one knows ${LEDGER_VERSION}`;
+    return say`a later version of this package wrote it: it is of version ${said.version}, and this one knows ${LEDGER_VERSION}`;
   }
   return said.last;
 }
 
-/** The entry of a line, or what is wrong with it, in words. */
-export function readLine(line: string): Entry | string {
+/** The entry of a line, or what is wrong with it. */
+export function readLine(line: string): Entry | Sentence {
   const [, open, hash] = SEAL.exec(line) ?? [];
-  if (open === undefined || hash === undefined) return 'it is no entry';
-  if (sha256(`${open}}`) !== hash) return 'it is not what it was when it was entered';
-  return parsed(entry, line) ?? 'it is no entry';
+  if (open === undefined || hash === undefined) return say`it is no entry`;
+  if (sha256(`${open}}`) !== hash) return say`it is not what it was when it was entered`;
+  return parsed(entry, line) ?? say`it is no entry`;
 }
 
 function parsed<Schema extends z.ZodMiniType>(schema: Schema, line: string): z.output<Schema> | null {
@@ -83,8 +84,7 @@ export interface Fault {
   line: number;
   /** Which entry is altered, or is missing or misplaced there, by its number. */
   seq: number;
-  /** In words. */
-  what: string;
+  what: Sentence;
 }
 
 export interface Verified {
@@ -108,17 +108,17 @@ export function verify(segments: readonly Segment[], isBeingCut = false): Verifi
   for (const [at, { path, text }] of segments.entries()) {
     const lines = text.split('\n');
     const isTorn = lines.pop() !== '' && at < segments.length - 1;
-    const blame = (line: number, seq: number, what: string): void => {
+    const blame = (line: number, seq: number, what: Sentence): void => {
       fault ??= { path, line, seq, what };
     };
     const [first = ''] = lines;
     const said = readFirstLine(first);
     const next = (): number => (last?.seq ?? 0) + 1;
-    if (typeof said === 'string') blame(1, next(), said);
+    if (isSentence(said)) blame(1, next(), said);
     for (const [index, line] of lines.entries()) {
       if (index === 0) continue;
       const one = readLine(line);
-      if (typeof one === 'string') {
+      if (isSentence(one)) {
         blame(index + 1, next(), one);
         continue;
       }
@@ -127,12 +127,12 @@ export function verify(segments: readonly Segment[], isBeingCut = false): Verifi
       entries.push(one);
       last = one;
     }
-    if (isTorn) blame(lines.length + 1, next(), 'it is not complete');
-    if (typeof said === 'string') continue;
+    if (isTorn) blame(lines.length + 1, next(), say`it is not complete`);
+    if (isSentence(said)) continue;
     const end = entries[entries.length - 1];
-    if (said.seq > (end?.seq ?? 0)) blame(lines.length + 1, next(), `the entries up to ${said.seq} are missing`);
+    if (said.seq > (end?.seq ?? 0)) blame(lines.length + 1, next(), say`the entries up to ${said.seq} are missing`);
     if (end?.seq === said.seq && end.hash !== said.hash) {
-      blame(lines.length, end.seq, 'it is not the one that the first line of the file names');
+      blame(lines.length, end.seq, say`it is not the one that the first line of the file names`);
     }
   }
   return { entries, fault, head: last && headOf(last) };
@@ -142,7 +142,7 @@ export function verify(segments: readonly Segment[], isBeingCut = false): Verifi
 function firstOf(missing: number, lines: readonly string[]): number {
   const seqs = lines.slice(1).flatMap((line) => {
     const one = readLine(line);
-    return typeof one === 'string' ? [] : [one.seq];
+    return isSentence(one) ? [] : [one.seq];
   });
   return seqs.reduce((first, seq) => Math.min(first, seq), missing);
 }
@@ -153,21 +153,21 @@ function misplaced(
   one: Entry,
   isFirst: boolean,
   hasOlder: boolean,
-): { seq: number; what: string } | null {
+): { seq: number; what: Sentence } | null {
   if (last !== null) {
     const seq = last.seq + 1;
-    if (one.seq < seq) return { seq, what: `it is repeated or out of order: it has the number ${one.seq}` };
-    if (one.seq > seq) return { seq, what: `it is missing: the next one has the number ${one.seq}` };
+    if (one.seq < seq) return { seq, what: say`it is repeated or out of order: it has the number ${one.seq}` };
+    if (one.seq > seq) return { seq, what: say`it is missing: the next one has the number ${one.seq}` };
     return one.previous === last.hash
       ? null
-      : { seq, what: 'the one before it is not the one that it was entered after' };
+      : { seq, what: say`the one before it is not the one that it was entered after` };
   }
-  const missing = { seq: Math.max(1, one.seq - 1), what: 'it is missing, and all before it' };
+  const missing = { seq: Math.max(1, one.seq - 1), what: say`it is missing, and all before it` };
   if (!isFirst) return missing;
   if (one.type === 'begin' && one.seq === 1) return null;
   if (one.type !== 'cut' || !one.cut) return missing;
   // Behind the cut is the newer half of what there was.
-  return hasOlder || one.cut.first === one.seq ? null : { seq: one.cut.first, what: 'it is missing, up to the cut' };
+  return hasOlder || one.cut.first === one.seq ? null : { seq: one.cut.first, what: say`it is missing, up to the cut` };
 }
 
 export const headOf = ({ seq, hash }: Head): Head => ({ seq, hash });

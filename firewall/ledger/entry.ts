@@ -3,7 +3,7 @@
  * what it made of the firewall, and its place in the chain, see chain.ts. On disk it is one line of JSON.
  */
 import * as z from 'zod/mini';
-import { moment, policy } from '../messages';
+import { moment, policy, sentence } from '../messages';
 import { source } from './source';
 
 /** The version of the form of these entries; it stands in the first line of each file of them. */
@@ -74,6 +74,8 @@ const content = {
   state: hash,
   /** What else is to be said; empty for nothing. */
   note: z.string(),
+  /** What the note is made of, see errors.ts; left out where it is not one sentence of this package's own, or too long. */
+  said: z.optional(z.array(sentence)),
   /** How many equal ones before it were not entered. */
   repeated: count,
   /** Of a `cut`: how many entries were dropped since the chain began, the hash of the last of them, and which one is first now. */

@@ -1,4 +1,5 @@
 /** Who is known to talk with a service: whom somebody has typed, and who was seen. */
+import { type Sentence, say } from '../errors';
 import type { Settings } from '../messages';
 import { normalAddress } from '../rules/address';
 import type { Service } from '../services/catalogue';
@@ -100,7 +101,7 @@ function linkOf(address: string, links: readonly Link[]): string | null {
 const MOST_RULES = 250;
 
 /** Whom a service can be narrowed to, or why it cannot. */
-export type Narrowing = { to: readonly string[]; reason: null } | { to: null; reason: string };
+export type Narrowing = { to: readonly string[]; reason: null } | { to: null; reason: Sentence };
 
 /** Whom somebody has typed goes before who was seen: among those may be whoever should not have been there. */
 export function narrowing(known: KnownPeers, service: Service, direction: Way): Narrowing {
@@ -108,11 +109,11 @@ export function narrowing(known: KnownPeers, service: Service, direction: Way): 
   if (typed.length > 0) return { to: broadest(typed), reason: null };
   const learned = known.learned?.get(service.id);
   if (learned?.flooded.includes(direction)) {
-    return { to: null, reason: 'more addresses were seen than are kept, so nobody knows who needs it' };
+    return { to: null, reason: say`more addresses were seen than are kept, so nobody knows who needs it` };
   }
   const seen = broadest(peersOf(known, service, direction).map(({ address }) => address));
-  if (seen.length === 0) return { to: null, reason: 'nobody is known who uses it' };
-  if (seen.length > MOST_RULES) return { to: null, reason: `more than ${MOST_RULES} addresses use it` };
+  if (seen.length === 0) return { to: null, reason: say`nobody is known who uses it` };
+  if (seen.length > MOST_RULES) return { to: null, reason: say`more than ${MOST_RULES} addresses use it` };
   return { to: seen, reason: null };
 }
 

@@ -1,4 +1,5 @@
 /** A profile that opens what is used, for those who use it. It is proposed to a person, and never applied by itself. */
+import { type Sentence, say } from '../errors';
 import type { CustomProfile } from '../messages';
 import type { Family } from '../rules/rule';
 import type { Service } from '../services/catalogue';
@@ -20,7 +21,7 @@ interface Left {
   direction: Direction;
   /** Of somebody in particular; empty for the service as a whole. */
   addresses: string[];
-  reason: string;
+  reason: Sentence;
 }
 
 const NAME = 'learned';
@@ -48,12 +49,12 @@ export function proposalOf(known: KnownPeers, registry: Registry): Proposal | nu
     left.push(...why);
     const fits = open.length + to.length <= MOST_ENTRIES;
     if (fits) open.push(...to.map((from) => ({ service: service.id, direction, interface: '', from })));
-    else left.push(leftOut(service, direction, `a profile has room for ${MOST_ENTRIES} entries`));
+    else left.push(leftOut(service, direction, say`a profile has room for ${MOST_ENTRIES} entries`));
   }
   return { profile: { name: NAME, incoming: 'deny', outgoing: 'deny', open }, left };
 }
 
-const leftOut = ({ id }: Service, direction: Direction, reason: string, addresses: string[] = []): Left => ({
+const leftOut = ({ id }: Service, direction: Direction, reason: Sentence, addresses: string[] = []): Left => ({
   ...{ service: id, direction, addresses, reason },
 });
 
@@ -65,12 +66,12 @@ function usersOf(known: KnownPeers, service: Service, direction: Direction): { t
   const { to, reason } = narrowing(known, service, direction);
   if (to === null) return { to: [], why: [leftOut(service, direction, reason)] };
   if (direction === 'out' && !to.every((address) => isNear(address, known))) {
-    const reason = 'some of its peers are on the internet, where addresses change, so it is open to all';
+    const reason = say`some of its peers are on the internet, where addresses change, so it is open to all`;
     return { to: [''], why: [leftOut(service, direction, reason)] };
   }
   const isTold = direction === 'out' || (known.typed.get(service.id) ?? []).length > 0;
   const doubtful = isTold ? [] : users.filter(isDoubtful).map(({ address }) => address);
-  const once = 'seen once and never again, by UDP, where anybody can write any sender';
+  const once = say`seen once and never again, by UDP, where anybody can write any sender`;
   return {
     to: to.filter((address) => !doubtful.includes(address)),
     why: doubtful.length > 0 ? [leftOut(service, direction, once, doubtful)] : [],

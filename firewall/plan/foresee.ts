@@ -21,7 +21,7 @@ import type { Closing } from '../verdicts/still-open';
 import { yieldToEventLoop } from '../yield';
 import { admit } from './admission';
 import { scheduled } from './asked';
-import { leftOpen, openToAll } from './left-open';
+import { leftOpen, type OpenToAll, openToAll } from './left-open';
 import type { Remaining } from './narrow';
 import { closingsOf, planProfileChange, remainingOf } from './profile-change';
 import { isOwnRule, wantedBy } from './set-profile';
@@ -45,7 +45,7 @@ export interface Foreseen {
   /** Of the removed ones those that are about no service. */
   ownRules: RuleReport[];
   impact: CutOff[];
-  openToAll: ChangeResult['openToAll'];
+  openToAll: OpenToAll[];
   stillOpen: StillOpen[];
 }
 

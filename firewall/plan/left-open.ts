@@ -1,6 +1,7 @@
 /** What a change was to close or to narrow and could not, because somebody else lets it through. */
 
-import type { ChangeResult, StillOpen } from '../results';
+import { rendered } from '../errors';
+import type { StillOpen } from '../results';
 import type { Snapshot } from '../state/snapshot';
 import { isOpenToEverybody } from '../verdicts/everybody';
 import { asRead } from '../verdicts/owner';
@@ -16,14 +17,18 @@ export async function leftOpen(then: Ruleset, after: Snapshot, closings: readonl
 }
 
 /** What everybody still gets through to. */
-export const openToAll = (then: Ruleset, remaining: readonly Remaining[]): ChangeResult['openToAll'] =>
+export const openToAll = (then: Ruleset, remaining: readonly Remaining[]): OpenToAll[] =>
   remaining
     .filter(({ service, direction }) => isOpenToEverybody(then, service.opens, direction))
     .map(({ service, direction, reason }) => ({ service: service.id, direction, reason }));
 
+export interface OpenToAll extends Omit<Remaining, 'service'> {
+  service: string;
+}
+
 /** In sentences. */
-export const openToAllWarnings = (list: ChangeResult['openToAll']): string[] =>
+export const openToAllWarnings = (list: readonly OpenToAll[]): string[] =>
   list.map(
     ({ service, direction, reason }) =>
-      `${service} stays open ${direction === 'in' ? 'to' : 'towards'} everybody: ${reason}. Its peers can be named in the configuration.`,
+      `${service} stays open ${direction === 'in' ? 'to' : 'towards'} everybody: ${rendered(reason)}. Its peers can be named in the configuration.`,
   );

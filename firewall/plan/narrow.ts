@@ -1,5 +1,6 @@
 /** Services that are open for those who are known to use them, and nobody else. */
 
+import { type Sentence, say } from '../errors';
 import { isSameList } from '../lists';
 import type { SetProfileRequest } from '../messages';
 import { type KnownPeers, narrowing } from '../peers/known';
@@ -18,20 +19,20 @@ export type Wish = Pick<SetProfileRequest, 'profile' | 'buses' | 'peers'>;
 export interface Remaining {
   service: Service;
   direction: Direction;
-  reason: string;
+  reason: Sentence;
 }
 
 /** What becomes of one direction of a service; null where nobody asks to narrow it. */
-type Fate = { kind: 'to'; only: readonly string[] } | { kind: 'closed' } | { kind: 'open'; reason: string } | null;
+type Fate = { kind: 'to'; only: readonly string[] } | { kind: 'closed' } | { kind: 'open'; reason: Sentence } | null;
 
 /** @param known null where it cannot be told who is, which leaves things as they are */
 function fateOf({ service, direction, want }: Expectation, wish: Wish, known: KnownPeers | null): Fate {
   if (want === 'closed' || service.id === 'dhcp') return null;
   const isBus = wish.profile === 'lockdown' && direction === 'in' && BUSES.includes(service.id);
   if (isBus && wish.buses === 'close') return { kind: 'closed' };
-  if (isBus && wish.buses === 'keep') return { kind: 'open', reason: 'it was asked to be kept' };
+  if (isBus && wish.buses === 'keep') return { kind: 'open', reason: say`it was asked to be kept` };
   if (!isBus && !wish.peers) return null;
-  if (!known) return { kind: 'open', reason: 'it cannot be told who uses it' };
+  if (!known) return { kind: 'open', reason: say`it cannot be told who uses it` };
   const { to, reason } = narrowing(known, service, direction);
   return to ? { kind: 'to', only: to } : { kind: 'open', reason };
 }
@@ -51,7 +52,7 @@ export const remainingIn = ({ expectations }: Profile, wish: Wish, known: KnownP
   expectations.flatMap((one): Remaining[] => {
     const fate = fateOf(one, wish, known);
     if (!fate || fate.kind === 'closed') return [];
-    const reason = fate.kind === 'open' ? fate.reason : 'rules that are not about it alone let everybody through';
+    const reason = fate.kind === 'open' ? fate.reason : say`rules that are not about it alone let everybody through`;
     return [{ service: one.service, direction: one.direction, reason }];
   });
 

@@ -47,19 +47,19 @@ let last: { text: string; outlook: Promise<Outlook> } | undefined;
 /**
  * @param text what the runtime has published of the device
  * @param settings as the configuration node has them
- * @returns what would happen, or why it would be refused, as a dry run says it
+ * @returns what would happen, or why it would be refused: the error of a dry run
  */
 export async function preview(
   text: string,
   settings: unknown,
   method: Foreseeable['method'],
   request: unknown,
-): Promise<{ foreseen: Foreseen } | { refused: string }> {
+): Promise<{ foreseen: Foreseen } | { refused: FirewallError }> {
   try {
     const call = CALLS[method](request);
     return { foreseen: await foresee(await outlookOf(text), check(settingsSchema, settings), call) };
   } catch (error) {
     if (!(error instanceof FirewallError)) throw error;
-    return { refused: error.message };
+    return { refused: error };
   }
 }

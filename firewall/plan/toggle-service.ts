@@ -1,13 +1,13 @@
 /** Opening and closing a service, permanently or temporarily. Pure: a snapshot in, a plan or a refusal out. */
 
-import { FirewallError, type Sentence, say } from '../errors';
+import { FirewallError, rendered, type Sentence, say } from '../errors';
 import { isSameList } from '../lists';
 import type { ToggleServiceRequest } from '../messages';
 import type { Policies } from '../results';
 import { hasHostBits, normalAddress } from '../rules/address';
 import { isBlock } from '../rules/rule';
 import { about, isForAnyone, OWN_INTERFACES, remoteOf } from '../services/about';
-import type { Service } from '../services/catalogue';
+import { nameOf, type Service } from '../services/catalogue';
 import type { Scope } from '../services/profiles';
 import { type Registry, servicesNamed } from '../services/registry';
 import type { Deadline } from '../state/clock';
@@ -214,14 +214,14 @@ function resolveToggle(snapshot: Snapshot, service: Service, request: ToggleServ
 /** The vendor's page warns against touching internal ports, and says that DHCP cannot be closed. */
 function refuseInternal(plan: Plan, snapshot: Snapshot, { service, action, force }: ResolvedToggle): Plan {
   if (service.id === 'dhcp' && action === 'close')
-    throw invalid(say`service: ${service.label}. ${service.consequence}`);
+    throw invalid(say`service: ${nameOf(service)}. ${service.consequence}`);
   if (!service.internal || force) return plan;
   const adds = snapshot.families.some(({ family, rules }) =>
     rulesIn(plan.rules, family).some((rule) => !rules.includes(rule)),
   );
   if (!adds) return plan;
   throw new FirewallError('INTERNAL_SERVICE', {
-    what: say`${service.label} is used only within the device and must not have a rule: ${service.consequence}`,
+    what: say`${nameOf(service)} is used only within the device and must not have a rule: ${service.consequence}`,
     remedy: say`Use force if you know better.`,
   });
 }
@@ -244,7 +244,7 @@ function warningsOf(
   if (action === 'close' && service.id === 'mdns') {
     warnings.push("ufw's own before.rules still accepts multicast mDNS (224.0.0.251).");
   }
-  if (action === 'close' && service.internal) warnings.push(service.consequence);
+  if (action === 'close' && service.internal) warnings.push(rendered(service.consequence));
   if (!snapshot.settings.enabled) warnings.push('The firewall is off: the rules are stored, but nothing is filtered.');
   return warnings;
 }

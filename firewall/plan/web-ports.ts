@@ -5,7 +5,7 @@ import type { ChangeWebPortsRequest, Settings } from '../messages';
 import type { Policies } from '../results';
 import { identity, type Rule } from '../rules/rule';
 import { isStructural } from '../services/about';
-import { HTTPS } from '../services/catalogue';
+import { HTTPS, nameOf } from '../services/catalogue';
 import { ANY_SCOPE } from '../services/profiles';
 import { overlaps, type Registry, registryOf } from '../services/registry';
 import type { FamilyRules } from '../state/family-rules';
@@ -152,7 +152,7 @@ function refuseOwned({ from, to }: PortMove, { services }: Registry): void {
   );
   if (!owner) return;
   throw new FirewallError('PORT_IN_USE', {
-    what: say`port ${to} belongs to the service ${owner.id} (${owner.label}).`,
+    what: say`port ${to} belongs to the service ${owner.id} (${nameOf(owner)}).`,
     remedy: say`Choose a port that no service of the device uses, for example 1780 and 1443.`,
   });
 }

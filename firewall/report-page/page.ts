@@ -2,13 +2,15 @@
  * The report that an auditor takes: one page of HTML that needs nothing else. It holds no script and loads nothing; all text
  * from outside is escaped; and the JSON that it shows is in it, with its hash.
  */
+import { profileName } from '../action';
+import { actionIn, type Language, labelIn, textsIn } from '../language';
 import type { Entry } from '../ledger/entry';
 import type { Source } from '../ledger/source';
 import type { Evidence, Finding, RuleReport, ServiceReport } from '../results';
+import { ALL_OTHERS } from '../services/catalogue';
 import { POLICY_OF } from '../verdicts/openness';
 import { reportDocument } from './document';
 import { html, Markup } from './html';
-import type { Language } from './languages';
 import { type Flow, picture } from './picture';
 import { ownRules } from './rule-ports';
 import { STYLE } from './style';
@@ -24,9 +26,16 @@ const MOST_NAMED = 2;
 
 interface Page {
   evidence: Evidence;
+  language: Language;
   words: Words;
   /** A time by the device's own clock. */
   time(iso: string): Markup;
+  /** A text of the state in the page's language, if this package has made it. */
+  said(text: string): string;
+  /** What a change says it does. */
+  action(text: string): string;
+  /** The name of a service, or what else is called by this id. */
+  name(id: string): string;
 }
 
 /** The name that the JSON is saved under. */
@@ -36,7 +45,12 @@ export function reportPage(evidence: Evidence, language: Language): string {
   const words = WORDS[language];
   const { state, device } = evidence;
   const { text, sha256 } = reportDocument(evidence);
-  const page: Page = { evidence, words, time: timesIn(language, device.zone) };
+  const page: Page = {
+    ...{ evidence, language, words, time: timesIn(language, device.zone) },
+    said: textsIn(language, state.said),
+    action: (text) => actionIn(language, text, state.services),
+    name: (id) => labelIn(language, state.services.find((one) => one.id === id) ?? { id, label: id }),
+  };
   const name = device.name;
   return html`<!DOCTYPE html>
 <html lang="${language}">
@@ -59,7 +73,7 @@ ${facts(page)}
 ${pictures(page)}
 ${section(words.findings, findings(page))}
 ${section(words.changes, planned(page))}
-${section(filled(words.differences, state.profile.closest), differences(page))}
+${section(filled(words.differences, profileName(state.profile.closest)), differences(page))}
 ${section(words.web, web(page))}
 ${outside(page)}
 ${section(words.servicesIn, services(page, 'in'))}
@@ -107,7 +121,7 @@ const bdi = (text: string): Markup => html`<bdi>${text}</bdi>`;
 const isGrave = ({ severity }: Finding): boolean => severity === 'critical' || severity === 'high';
 
 /** In a word, and a shape of its own for each. */
-function verdict({ evidence: { state }, words, time }: Page): Markup {
+function verdict({ evidence: { state }, words, time, action }: Page): Markup {
   const [kind, word, text, shape] = !state.active
     ? (['bad', words.off, words.offText, 'M5 5l14 14M19 5L5 19'] as const)
     : state.findings.some(isGrave) || !state.inSync
@@ -116,7 +130,7 @@ function verdict({ evidence: { state }, words, time }: Page): Markup {
   const at = state.enabledAtBoot ? words.bootOn : words.bootOff;
   return html`<div class="verdict ${kind}"><svg class="${kind}" viewBox="0 0 24 24" aria-hidden="true"><path d="${shape}" fill="none" stroke="currentColor" stroke-width="3.5"/></svg><div><strong class="${kind}">${word}</strong><p>${text} ${at}</p>${
     !state.inSync && html`<p>${words.sync}</p>`
-  }${state.pending && html`<p>${words.waits}: ${bdi(state.pending.action)}. ${fill(words.pending, time(state.pending.confirmBy))}.</p>`}</div></div>`;
+  }${state.pending && html`<p>${words.waits}: ${bdi(action(state.pending.action))}. ${fill(words.pending, time(state.pending.confirmBy))}.</p>`}</div></div>`;
 }
 
 /** A text with markup in its places. */
@@ -128,8 +142,9 @@ const fill = (text: string, ...values: Markup[]): Markup => {
 function facts({
   evidence: {
     state,
-    history: { head, fault },
+    history: { head, fault, kept, dropped },
   },
+  language,
   words,
 }: Page): Markup {
   const { policies, profile } = state;
@@ -137,18 +152,24 @@ function facts({
     state.findings.filter((one) => one.severity === severity).length;
   const severities = (['critical', 'high', 'medium', 'low'] as const).filter((one) => count(one) > 0);
   return html`<dl class="facts">
-<div><dt>${words.profile}</dt><dd>${profile.name ?? words.noProfile}${!profile.name && html`<small>${filled(words.closest, profile.closest)}</small>`}</dd></div>
+<div><dt>${words.profile}</dt><dd>${profile.name ? profileName(profile.name) : words.noProfile}${!profile.name && html`<small>${filled(words.closest, profileName(profile.closest))}</small>`}</dd></div>
 <div><dt>${words.policies}</dt><dd>${words.incoming}: ${words[policies.incoming]}<small>${words.outgoing}: ${words[policies.outgoing]}; ${words.routed}: ${words[policies.routed]}</small></dd></div>
 <div><dt>${words.findings}</dt><dd>${state.findings.length}<small>${severities.map((one) => `${count(one)} ${words[one]}`).join(', ')}</small></dd></div>
 <div><dt>${words.history}</dt><dd>${
     fault
-      ? html`<span class="bad">${filled(words.broken, fault.seq, fault.what)}</span>`
+      ? html`<span class="bad">${broken(fault, words, language)}</span>`
       : head
-        ? filled(words.whole, head.seq)
+        ? html`${filled(words.whole, kept)}${dropped > 0 && html`<small>${filled(words.dropped, dropped)}</small>`}`
         : words.noHistory
   }</dd></div>
 </dl>`;
 }
+
+const broken = (
+  { seq, what, said }: NonNullable<Evidence['history']['fault']>,
+  words: Words,
+  language: Language,
+): string => filled(words.broken, seq, textsIn(language, said)(what));
 
 /** Whom a service is open to, in a text. @param most of so many addresses */
 function whoText(
@@ -186,7 +207,7 @@ function flowsOf(page: Page, direction: Direction): Flow[] {
     .map((service) => ({
       who: whoText(service, direction, page, MOST_NAMED),
       isAll: service[direction] === 'open',
-      ...{ what: service.label, ports: service.ports.join(', ') },
+      ...{ what: page.name(service.id), ports: service.ports.join(', ') },
     }));
   const ofRules = ownRules(evidence.state, direction).map((rule) => {
     const { address } = direction === 'in' ? rule.from : rule.to;
@@ -217,12 +238,12 @@ function pictures(page: Page): Markup {
   return html`<div class="pictures">${one('in')}${one('out')}</div>`;
 }
 
-function findings({ evidence: { state }, words }: Page): Markup {
+function findings({ evidence: { state }, words, said, name }: Page): Markup {
   if (state.findings.length === 0) return html`<p>${words.noFindings}</p>`;
   const tone = { critical: 'bad', high: 'bad', medium: 'warn', low: 'soft' } as const;
   return html`<ol class="findings">${state.findings.map(
     ({ severity, text, remedy, reference, service }) =>
-      html`<li class="${severity}"><span class="tag ${tone[severity]}">${words[severity]}</span> ${service && html`<code>${service}</code> `}<span lang="en">${text}</span>${remedy !== '' && html`<small lang="en">${remedy}</small>`}${reference && html`<small>${words.reference}: ${reference}</small>`}</li>`,
+      html`<li class="${severity}"><span class="tag ${tone[severity]}">${words[severity]}</span> ${service && html`<b>${bdi(name(service))}</b> `}${said(text)}${remedy !== '' && html`<small>${said(remedy)}</small>`}${reference && html`<small>${words.reference}: ${reference}</small>`}</li>`,
   )}</ol>`;
 }
 
@@ -231,33 +252,39 @@ const BY = {
   ...({ clock: 'byClock', lease: 'byLease', pending: 'byPending' } as const),
 };
 
-function planned({ evidence: { state }, words, time }: Page): Markup {
+function planned({ evidence: { state }, words, time, action, name }: Page): Markup {
   const { pending, leases, schedules } = state;
   const lines = [
     ...(pending
       ? [
-          html`<li>${words.waits}: <b>${bdi(pending.action)}</b><small>${fill(words.pending, time(pending.confirmBy))}</small></li>`,
+          html`<li>${words.waits}: <b>${bdi(action(pending.action))}</b><small>${fill(words.pending, time(pending.confirmBy))}</small></li>`,
         ]
       : []),
     ...leases.map(
-      ({ service, until }) => html`<li><b>${bdi(service)}</b><small>${fill(words.lease, time(until))}</small></li>`,
+      ({ service, until }) =>
+        html`<li><b>${bdi(leaseName(service, name))}</b><small>${fill(words.lease, time(until))}</small></li>`,
     ),
     ...schedules.map(
-      ({ name, id, services: about, profile, open, by, until, next }) =>
-        html`<li>${words.schedule} <b>${bdi(name || id)}</b>: ${bdi(about?.join(', ') ?? profile ?? '')} &ndash; ${open ? words.open : words.closed}, ${words[BY[by]]}${until && html`<small>${fill(words.until, time(until))}</small>`}${next && html`<small>${fill(words.next, time(next))}</small>`}</li>`,
+      ({ name: title, id, services: about, profile, open, by, until, next }) =>
+        html`<li>${words.schedule} <b>${bdi(title || id)}</b>: ${bdi(about?.map(name).join(', ') ?? profileName(profile ?? ''))} &ndash; ${open ? words.open : words.closed}, ${words[BY[by]]}${until && html`<small>${fill(words.until, time(until))}</small>`}${next && html`<small>${fill(words.next, time(next))}</small>`}</li>`,
     ),
   ];
   return lines.length > 0 ? html`<ul class="plain">${lines}</ul>` : html`<p>${words.nothingPending}</p>`;
 }
 
+/** What is temporary: a service, a port or a profile. */
+function leaseName(about: string, name: Page['name']): string {
+  const [, profile] = /^profile (.*)$/.exec(about) ?? [];
+  return profile === undefined ? name(about) : profileName(profile);
+}
+
 const table = (columns: readonly (readonly [string, string])[], rows: readonly Markup[]): Markup =>
   html`<table><thead><tr>${columns.map(([kind, name]) => html`<th scope="col" class="${kind}">${name}</th>`)}</tr></thead><tbody>${rows}</tbody></table>`;
 
-function differences({ evidence: { state }, words }: Page): Markup {
+function differences({ evidence: { state }, words, name }: Page): Markup {
   const { differences: all } = state.profile;
   if (all.length === 0) return html`<p>${words.noDifferences}</p>`;
-  const label = (id: string): string =>
-    state.services.find((one) => one.id === id)?.label ?? (id === 'all others' ? words.allOthers : id);
+  const label = (id: string): string => (id === ALL_OTHERS ? words.allOthers : name(id));
   return table(
     [
       ['', words.service],
@@ -271,27 +298,30 @@ function differences({ evidence: { state }, words }: Page): Markup {
   );
 }
 
-function web({ evidence: { state }, words }: Page): Markup {
+function web({ evidence: { state }, words, said }: Page): Markup {
   const { webPorts } = state;
   if (!webPorts) return html`<p>${words.noWeb}</p>`;
   const { http, https, redirectsTo, problems } = webPorts;
   return html`<p>HTTP: <b>${http ?? words.none}</b>, HTTPS: <b>${https ?? words.none}</b>${redirectsTo !== null && html`; ${filled(words.redirects, redirectsTo)}`}.</p>${
     problems.length > 0
-      ? html`<ul class="plain" lang="en">${problems.map((text) => html`<li>${text}</li>`)}</ul>`
+      ? html`<ul class="plain">${problems.map((text) => html`<li>${said(text)}</li>`)}</ul>`
       : html`<p>${words.consistent}</p>`
   }`;
 }
 
-function outside({ evidence: { state }, words }: Page): Markup {
+/** As it stands in a file, or in the kernel. */
+const quoted = (text: string): Markup => html`<code>${bdi(text)}</code>`;
+
+function outside({ evidence: { state }, words, said }: Page): Markup {
   const lines = [
-    ...state.otherOwners.map((text) => [words.otherOwner, text] as const),
-    ...state.unreadable.map((text) => [words.unreadable, text] as const),
-    ...state.leftovers.map((text) => [words.leftover, text] as const),
+    ...state.otherOwners.map((text) => [words.otherOwner, quoted(text)] as const),
+    ...state.unreadable.map((text) => [words.unreadable, quoted(text)] as const),
+    ...state.leftovers.map((text) => [words.leftover, html`${said(text)}`] as const),
   ].slice(0, MOST_ROWS);
   if (lines.length === 0) return html``;
   return section(
     words.outside,
-    html`<ul class="plain">${lines.map(([what, text]) => html`<li>${what}: <code><bdi>${text}</bdi></code></li>`)}</ul>`,
+    html`<ul class="plain">${lines.map(([what, text]) => html`<li>${what}: ${text}</li>`)}</ul>`,
   );
 }
 
@@ -306,15 +336,15 @@ function services(page: Page, direction: Direction): Markup {
       ['s', direction === 'in' ? words.from : words.to],
     ],
     all.map((service) => {
-      const { label, ports, internal, listening, undecided, decidedBy } = service;
+      const { id, ports, internal, listening, undecided, decidedBy } = service;
       const how = service[direction];
       const who = whoText(service, direction, page);
       const isUnclear = whoOf(service, direction, evidence.state).kind === 'unclear';
-      return html`<tr><th scope="row">${bdi(label)}<small>${ports.join(', ')}${internal && html` &middot; ${words.internal}`}</small></th><td>${words[how]}${
+      return html`<tr><th scope="row">${bdi(page.name(id))}<small>${ports.join(', ')}${internal && html` &middot; ${words.internal}`}</small></th><td>${words[how]}${
         direction === 'in' && listening === false && how !== 'closed' && html`<small>${words.unused}</small>`
       }${undecided.includes(direction) && html`<small>${words.undecided}</small>`}</td><td>${bdi(who)}${
         isUnclear &&
-        html`<small>${words.decidedBy}:${decidedBy[direction].slice(0, 20).map(({ rule, owner, chain }) => html` <code>${rule ?? `${chain} (${owner})`}</code>`)}</small>`
+        html`<small>${words.decidedBy}:${decidedBy[direction].slice(0, 20).map(({ rule, owner, chain }) => html` <code>${rule ?? `${chain} (${owner === 'policy' ? words.byPolicy : owner})`}</code>`)}</small>`
       }</td></tr>`;
     }),
   );
@@ -345,7 +375,7 @@ function rules({ evidence: { state }, words }: Page): Markup {
   );
 }
 
-function peers({ evidence: { state }, words, time }: Page): Markup {
+function peers({ evidence: { state }, words, time, name }: Page): Markup {
   if (!state.peers) return html`<p>${words.neverLearned}</p>`;
   const rows = Object.entries(state.peers).flatMap(([service, all]) => all.map((peer) => ({ service, ...peer })));
   return table(
@@ -358,7 +388,7 @@ function peers({ evidence: { state }, words, time }: Page): Markup {
       .slice(0, MOST_ROWS)
       .map(
         ({ service, address, direction, count, lastSeen }) =>
-          html`<tr><th scope="row">${bdi(service)}</th><td>${direction === 'in' ? words.ruleFrom : words.ruleTo} ${bdi(address)}</td><td>${fill(words.times, html`${count}`, time(lastSeen))}</td></tr>`,
+          html`<tr><th scope="row">${bdi(name(service))}</th><td>${direction === 'in' ? words.ruleFrom : words.ruleTo} ${bdi(address)}</td><td>${fill(words.times, html`${count}`, time(lastSeen))}</td></tr>`,
       ),
   );
 }
@@ -376,18 +406,23 @@ function sourceText(source: Source, words: Words): string {
   }
 }
 
-function history({ evidence: { history: found }, words, time }: Page): Markup {
+const POLICIES = ['incoming', 'outgoing', 'routed'] as const;
+
+function history({ evidence: { history: found }, language, words, time, action: inWords }: Page): Markup {
   const { entries, fault, head, older } = found;
   const row = (one: Entry): Markup => {
-    const { seq, at, type, action, result, source, reason, rules: changed, policies, note, repeated } = one;
-    const steps = Object.entries(policies).map(([direction, step]) => `${direction}: ${step.from} → ${step.to}`);
-    return html`<tr><td>${time(at)}<small>#${seq}</small></td><td><b>${bdi(action || type)}</b>${result !== 'done' && html` &ndash; <span class="warn">${result}</span>`}${
+    const { seq, at, type, action, result, source, reason, rules: changed, policies, note, said = [], repeated } = one;
+    const steps = POLICIES.flatMap((direction) => {
+      const step = policies[direction];
+      return step ? [`${words[direction]}: ${words[step.from]} → ${words[step.to]}`] : [];
+    });
+    return html`<tr><td>${time(at)}<small>#${seq}</small></td><td><b>${bdi(action === '' ? type : inWords(action))}</b>${result !== 'done' && html` &ndash; <span class="warn">${result === 'taken-back' ? words.takenBack : result}</span>`}${
       reason !== '' && html`<small>${words.reason}: ${bdi(reason)}</small>`
     }${[...changed.removed.map((rule) => `− ${rule}`), ...changed.added.map((rule) => `+ ${rule}`), ...steps].slice(0, 50).map((line) => html`<small class="code">${line}</small>`)}${
-      note !== '' && html`<small>${bdi(note)}</small>`
+      note !== '' && html`<small>${bdi(textsIn(language, said)(note))}</small>`
     }${repeated > 0 && html`<small>${filled(words.repeated, repeated)}</small>`}</td><td>${bdi(sourceText(source, words))}</td></tr>`;
   };
-  return html`${fault && html`<p class="bad">${filled(words.broken, fault.seq, fault.what)}</p>`}${
+  return html`${fault && html`<p class="bad">${broken(fault, words, language)}</p>`}${
     entries.length === 0
       ? html`<p>${words.noHistory}</p>`
       : table(

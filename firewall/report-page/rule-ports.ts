@@ -1,12 +1,13 @@
 /** Which ports the rules of ufw are about, against those of services. */
 import type { RuleReport, State } from '../results';
 import type { PortSpec } from '../services/catalogue';
-import { overlaps, partsOf } from '../services/registry';
+import { covers, overlaps } from '../services/registry';
 
+/** One for each protocol: a service may have the port in the one, and nobody in the other. */
 const specsOf = ({ to, protocol }: Pick<RuleReport, 'to' | 'protocol'>): PortSpec[] =>
   (to.port === 'any' ? '0:65535' : to.port)
     .split(',')
-    .map((ports) => (protocol === 'any' ? ports : `${ports}/${protocol}`) as PortSpec);
+    .flatMap((ports) => (protocol === 'any' ? ['tcp', 'udp'] : [protocol]).map((one): PortSpec => `${ports}/${one}`));
 
 /** Whether the rule is about one of these ports, among others perhaps. */
 export const touches = (rule: RuleReport, ports: readonly string[]): boolean =>
@@ -17,11 +18,8 @@ export function ownRules(
   { rules, services }: Pick<State, 'rules' | 'services'>,
   direction: 'in' | 'out',
 ): RuleReport[] {
-  const known = services.flatMap(({ ports }) => ports as PortSpec[]);
-  const isKnown = (spec: PortSpec): boolean => {
-    const { first, last } = partsOf(spec);
-    return known.some((one) => overlaps(one, spec) && partsOf(one).first <= first && last <= partsOf(one).last);
-  };
+  const known = services.flatMap(({ ports }) => ports);
+  const isKnown = (spec: PortSpec): boolean => known.some((one) => covers(one, spec));
   return rules.filter(
     (rule) =>
       rule.direction === direction &&

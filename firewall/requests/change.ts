@@ -2,7 +2,7 @@
 import { backupIds } from '../commit/journal';
 import { guardHere } from '../commit/timers';
 import { type Committed, type Intent, transact } from '../commit/transaction';
-import { overruled } from '../errors';
+import { overruled, rendered } from '../errors';
 import { deadlineAfter, readClock } from '../host/clock';
 import { formsIn } from '../host/in-sync';
 import { readLastWord, writeLastWord } from '../host/last-word';
@@ -129,7 +129,7 @@ export async function change(
     dryRun,
     impact,
     stillOpen,
-    openToAll: open,
+    openToAll: open.map((one) => ({ ...one, reason: rendered(one.reason) })),
     ...ruleChanges(done),
     policies: policyChanges(done.before.settings.policies, done.after.settings.policies),
     files: [...done.files],
@@ -140,7 +140,7 @@ export async function change(
     warnings: [
       ...done.warnings,
       ...(asked.duration && !dryRun && !lease ? [NOTHING_TO_END] : []),
-      ...(done.after.schedule.pending?.id === done.id || lease ? watched.missing : []),
+      ...(done.after.schedule.pending?.id === done.id || lease ? watched.missing.map((one) => rendered(one)) : []),
       ...unread,
       ...gone.warnings,
       ...peers.warnings,

@@ -14,7 +14,7 @@ const MOST_ENTRIES = 500;
 
 /** @throws FirewallError as reading does */
 export async function collect(settings: Settings): Promise<Evidence> {
-  const [{ snapshot, state }, { entries, fault, head }, zone, ufw, iptables] = await Promise.all([
+  const [{ snapshot, state }, { entries, ...chain }, zone, ufw, iptables] = await Promise.all([
     read(settings),
     history(settings, { method: 'history', request: {} }),
     readZone(),
@@ -27,7 +27,7 @@ export async function collect(settings: Settings): Promise<Evidence> {
       registryFor(settings, snapshot).services.map(({ id, directions }) => [id, [...directions]]),
     ),
     history: {
-      ...{ entries: entries.slice(0, MOST_ENTRIES), fault, head },
+      ...{ entries: entries.slice(0, MOST_ENTRIES), ...chain },
       older: Math.max(0, entries.length - MOST_ENTRIES),
     },
     device: {

@@ -1,4 +1,5 @@
 /** What is in the ledger. */
+import { rendered } from '../errors';
 import { readLedger } from '../host/ledger';
 import { verify } from '../ledger/chain';
 import { selected } from '../ledger/filter';
@@ -12,6 +13,12 @@ export async function history(settings: Settings, { request }: Call<'history'>):
   const [named] = service === undefined ? [] : servicesNamed(registryOf(settings, null), [service]);
   const { segments, flaw, isBeingCut } = await readLedger(settings);
   const { entries, fault, head } = verify(segments, isBeingCut);
-  const unread = flaw === null || !fault ? fault : { ...fault, what: flaw };
-  return { entries: selected(entries, { ...others, service: named?.id }), fault: unread, head };
+  const said = flaw ?? fault?.what;
+  return {
+    entries: selected(entries, { ...others, service: named?.id }),
+    fault: fault && said ? { ...fault, what: rendered(said), said: [said] } : null,
+    head,
+    kept: entries.length,
+    dropped: Math.max(0, (entries[0]?.seq ?? 1) - 1),
+  };
 }

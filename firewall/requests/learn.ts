@@ -10,11 +10,12 @@ import {
   writeLearned,
 } from '../commit/learning';
 import { record } from '../commit/transaction';
+import { rendered } from '../errors';
 import { deadlineAfter, readClock } from '../host/clock';
 import { readSnapshot } from '../host/snapshot';
 import type { Call, LearnRequest, Settings } from '../messages';
 import { type Learned, NOTHING_LEARNED, secondsLeftOf } from '../peers/learned';
-import { proposalOf } from '../peers/proposal';
+import { type Proposal, proposalOf } from '../peers/proposal';
 import type { LearnResult } from '../results';
 import { learnedServices } from '../state/peers-report';
 import { registryFor } from '../state/registry-for';
@@ -37,10 +38,13 @@ export async function learn(settings: Settings, call: Call<'learn'>): Promise<Le
   return {
     ...{ action, changed: changed !== null },
     ...learnedServices(after.learned, registry, clock),
-    proposal: known && proposalOf(known, registry),
+    proposal: known && inWords(proposalOf(known, registry)),
     warnings: [...(changed ?? []), ...unentered, ...warnings, ...(action === 'start' ? blindness(after) : [])],
   };
 }
+
+const inWords = (proposal: Proposal | null): LearnResult['proposal'] =>
+  proposal && { ...proposal, left: proposal.left.map((one) => ({ ...one, reason: rendered(one.reason) })) };
 
 /** What is to be said of a change that was made; null where there was nothing to do. */
 type Change = (settings: Settings, request: LearnRequest, now: Learned | null) => Promise<readonly string[] | null>;

@@ -2,7 +2,7 @@
 import { backupIds, readBackupFile } from '../commit/journal';
 import { readReported, writeReported } from '../commit/reported';
 import { takeBackInterrupted } from '../commit/transaction';
-import { FirewallError, say } from '../errors';
+import { FirewallError, rendered, say } from '../errors';
 import { readJournal } from '../host/own-files';
 import { ended, ufwProcesses } from '../host/processes';
 import type { NewsRequest, Settings } from '../messages';
@@ -56,7 +56,7 @@ export async function observe(settings: Settings, { known }: NewsRequest, look: 
       if (unseen.has(id)) since.push(change);
       left = rules;
     } else if (flaw !== null && !old.has(id)) {
-      damaged.push(`What the change ${id} did cannot be reported: ${path} is damaged (${flaw}).`);
+      damaged.push(`What the change ${id} did cannot be reported: ${path} is damaged (${rendered(flaw)}).`);
     }
     await yieldToEventLoop();
   }

@@ -1,6 +1,7 @@
 /** What one request does on the machine, here and now. The requests are valid, and this process may do it. */
 import { resumeLooking } from '../commit/learning';
 import { enterRefusal } from '../commit/refusals';
+import { FirewallError, say } from '../errors';
 import { readClock } from '../host/clock';
 import { readSchedule } from '../host/snapshot';
 import { BY_BOOT, BY_TIMER } from '../ledger/source';
@@ -19,6 +20,7 @@ import { isCarriedOut } from './order';
 import { outlook } from './outlook';
 import { knownTo } from './peers';
 import { read, repetition } from './read';
+import { refusedIn } from './refused';
 import { listBackups, restore } from './restore';
 import { setProfile } from './set-profile';
 import { override, setSchedule, unschedule } from './standing';
@@ -53,8 +55,10 @@ const HANDLERS: Handlers = {
   history,
   evidence: collect,
   refused: async (settings, call) => {
-    const { code, action, message, repeated } = call.request;
-    await enterRefusal(settings, byOf(call), action, Object.assign(new Error(message), { code }), repeated);
+    const { code, action, said, repeated } = call.request;
+    const [what = say``, state = null, remedy] = said;
+    const error = new FirewallError(code, { what, state, remedy });
+    await enterRefusal(settings, byOf(call), { action, services: [] }, error, repeated);
     return {};
   },
   confirm: async (settings, call) => (await once(settings, call)).repeated ?? confirm(settings, call),
@@ -64,42 +68,16 @@ const HANDLERS: Handlers = {
 export function perform<M extends Method>(settings: Settings, call: Call<M>): Promise<Answers[M]> {
   const handlers: { [Each in M]: (settings: Settings, call: Call<Each>) => Promise<Answers[Each]> } = HANDLERS;
   const answer = handlers[call.method](settings, call);
-  const asked = call as Call;
-  const action = actionOf(asked);
-  if (action === null) return answer;
   return answer.catch(async (error) => {
     // Why it was refused is to be said whatever becomes of the entry.
-    await enterRefusal(settings, byOf(asked), action, error).catch(() => undefined);
+    await enterIfRefused(settings, call as Call, error).catch(() => undefined);
     throw error;
   });
 }
 
-/** What a request asks to be changed, for the ledger where it is refused; null where it is to change nothing. */
-function actionOf({ method, request }: Call): string | null {
-  if ('dryRun' in request && request.dryRun) return null;
-  switch (method) {
-    case 'setProfile':
-      return `set-profile ${request.profile}`;
-    case 'toggleService':
-      return `toggle-service ${request.action} ${[request.service].flat().join(', ')}`;
-    case 'changeWebPorts':
-      return ['change-web-ports', request.mode, request.http, request.https]
-        .filter((one) => one !== undefined)
-        .join(' ');
-    case 'restore':
-      return `${request.action} ${request.backup}`.trim();
-    case 'confirm':
-      return `confirm ${request.id ?? ''}`.trim();
-    case 'schedule':
-    case 'unschedule':
-      return `${method} ${request.id}`;
-    case 'override':
-      return request.action === 'status' ? null : `schedule ${request.id}: ${request.action} by hand`;
-    case 'learn':
-      return request.action === 'read' ? null : `learn-peers ${request.action}`;
-    default:
-      return null;
-  }
+async function enterIfRefused(settings: Settings, call: Call, error: unknown): Promise<void> {
+  const asked = await refusedIn(settings, call);
+  if (asked) await enterRefusal(settings, byOf(call), asked, error);
 }
 
 /** A change comes after what has come due, and says what that was. */

@@ -2,6 +2,7 @@
 import { ownFlaws } from '../commit/recovery';
 import { guardHere } from '../commit/timers';
 import type { Csaf } from '../csaf';
+import { isSentence, rendered } from '../errors';
 import { readClock, readZone } from '../host/clock';
 import { isInSync } from '../host/in-sync';
 import { readKernel } from '../host/kernel';
@@ -41,7 +42,7 @@ export async function stateOf(
   documents: readonly Csaf[] = [],
 ): Promise<State> {
   const [inSync, head] = await Promise.all([isInSync(snapshot, kernel), readHead(settings)]);
-  const ledger = typeof head === 'string' ? null : head;
+  const ledger = isSentence(head) ? null : head;
   const operatorKeys = settings.operatorKeys.map(({ name }) => name);
   const registry = registryFor(settings, snapshot);
   const advisories = advisoriesWith(documents);
@@ -58,7 +59,8 @@ export async function read(settings: Settings, documents?: readonly Csaf[]): Pro
     ownFlaws(settings),
   ]);
   const report = await stateOf(settings, snapshot, kernel, surroundings, documents);
-  const state = { ...report, leftovers: [...report.leftovers, ...flaws] };
+  const leftovers = [...report.leftovers, ...flaws.map((one) => rendered(one))];
+  const state = { ...report, leftovers, said: [...report.said, ...flaws] };
   return { snapshot, state, drift: driftOf(registryFor(settings, snapshot), snapshot, state) };
 }
 

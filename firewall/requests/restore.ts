@@ -1,5 +1,5 @@
 import { backupIds, backupPlaces, readBackup, readBackupFile } from '../commit/journal';
-import { FirewallError, say } from '../errors';
+import { FirewallError, rendered, say } from '../errors';
 import { readSchedule } from '../host/snapshot';
 import type { Call, Settings } from '../messages';
 import { planRestore, planUndo } from '../plan/restore';
@@ -61,7 +61,11 @@ export async function listBackups(settings: Settings): Promise<BackupReport[]> {
     const place = kept ?? (value?.timed ? 'timer' : 'request');
     if (value) found.push(reportOf(value, place));
     else if (flaw !== null)
-      found.push({ ...{ id, at: beginningOf(id), action: '', reason: 'requested', rules: 0, place }, damaged: flaw });
+      found.push({
+        ...{ id, at: beginningOf(id), action: '', reason: 'requested', rules: 0, place },
+        damaged: rendered(flaw),
+        said: [flaw],
+      });
   }
   return found;
 }

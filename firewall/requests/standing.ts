@@ -4,7 +4,7 @@ import { nextEdge } from '../calendar/opening';
 import { zoneFor } from '../calendar/wall-clock';
 import { guardHere, startEdgeTimer } from '../commit/timers';
 import { reschedule, transact } from '../commit/transaction';
-import { codeOf, FirewallError, messageOf, overruled, say } from '../errors';
+import { codeOf, FirewallError, messageOf, overruled, rendered, say, sentenceOfError } from '../errors';
 import { deadlineAfter, readClock, readZone } from '../host/clock';
 import { readSchedule } from '../host/snapshot';
 import { BY_TIMER, type By } from '../ledger/source';
@@ -75,7 +75,11 @@ export async function setSchedule(settings: Settings, call: Call<'schedule'>): P
   for (const { id } of gone) warnings.push(...(await remove(settings, id, by)));
   const settled = await settleStandings(settings, by);
   const { missing } = await guardHere();
-  return resultOf(settings, wanted.id, isNew, [...warnings, ...settled.warnings, ...(isNew ? missing : [])]);
+  return resultOf(settings, wanted.id, isNew, [
+    ...warnings,
+    ...settled.warnings,
+    ...(isNew ? missing.map((one) => rendered(one)) : []),
+  ]);
 }
 
 /** @throws FirewallError what planning either of its states throws */
@@ -144,7 +148,9 @@ async function remove(settings: Settings, id: string, by: By): Promise<readonly 
   return [...warnings, ...said];
 }
 
-const servicesOf = ({ subject }: Standing): string[] => (subject.kind === 'services' ? [...subject.services] : []);
+/** The ids of the services that a schedule is about. */
+export const servicesOf = ({ subject }: Pick<Standing, 'subject'>): string[] =>
+  subject.kind === 'services' ? [...subject.services] : [];
 
 const registryOfOwn = (settings: Settings, { settings: own }: Standing, snapshot: Snapshot) =>
   registryFor({ ...settings, ...own }, snapshot);
@@ -256,7 +262,7 @@ async function makeTrue(settings: Settings, id: string, by: By): Promise<readonl
           ...by,
           action,
           result: String(codeOf(error)),
-          note: messageOf(error),
+          note: sentenceOfError(error),
           services: servicesOf(one),
         },
       }),

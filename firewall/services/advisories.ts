@@ -1,12 +1,13 @@
 /** Known holes of the device's own software, and what a CSAF document says of one. */
 import type { Csaf } from '../csaf';
+import { type Sentence, say } from '../errors';
 import type { Severity } from '../results';
 
 export interface Advisory {
   id: string;
   cves: readonly string[];
-  /** What it is about; from a document it may be anything. */
-  title: string;
+  /** What it is about: a text is a document's, and may be anything. */
+  title: Sentence | string;
   severity: Severity;
   /** The ids of the services through which it is reached; null where nobody says. */
   services: readonly string[] | null;
@@ -22,7 +23,7 @@ export const ADVISORIES: readonly Advisory[] = [
   {
     id: 'ICSA-26-050-01',
     cves: ['CVE-2026-20761', 'CVE-2026-22885'],
-    title: 'LON IP-852 management messages run commands on the device, without a password',
+    title: say`LON IP-852 management messages run commands on the device, without a password`,
     severity: 'high',
     services: ['lon', 'lon-ip70'],
     affected: ['<4.60.023'],

@@ -4,6 +4,7 @@
  * `ufw status numbered` listing on "Changing the web ports". Where the two disagree the listing wins; the note beside the
  * entry says so.
  */
+import { phrase, type Sentence, say, sentenceOf } from '../errors';
 import type { Openness } from '../results';
 
 /** `22/tcp`, `1628:1645/udp`; without a protocol both tcp and udp. */
@@ -31,9 +32,9 @@ export interface Service {
   /** Of the internal table: has no rule and must get none. */
   internal: boolean;
   /** What stops working when it is closed, for somebody who has never seen ufw. */
-  consequence: string;
+  consequence: Sentence;
   /** What may happen while it is open, also for them. */
-  risk: string;
+  risk: Sentence;
 }
 
 const OPEN = { enhanced: 'open', standard: 'open' } as const;
@@ -41,7 +42,7 @@ const CLOSED_IN = { enhanced: 'closed', standard: 'closed' } as const;
 /** Out: blocked under Enhanced Security by the default policy, allowed under Standard by the default policy. */
 const BY_POLICY = { enhanced: 'closed', standard: 'open' } as const;
 
-interface Facts extends Partial<Service> {
+interface Facts extends Partial<Omit<Service, 'consequence' | 'risk'>> {
   id: string;
   label: string;
   opens: readonly PortSpec[];
@@ -50,7 +51,7 @@ interface Facts extends Partial<Service> {
   risk: string;
 }
 
-const incoming = (facts: Facts): Service => ({
+const incoming = ({ consequence, risk, ...facts }: Facts): Service => ({
   closesToo: [],
   directions: ['in'],
   unit: null,
@@ -59,15 +60,11 @@ const incoming = (facts: Facts): Service => ({
   optional: false,
   internal: false,
   ...facts,
+  consequence: sentenceOf(consequence),
+  risk: sentenceOf(risk),
 });
 
-const outgoing = (facts: Facts): Service => ({
-  ...incoming(facts),
-  directions: ['out'],
-  in: CLOSED_IN,
-  out: OPEN,
-  ...facts,
-});
+const outgoing = (facts: Facts): Service => incoming({ directions: ['out'], in: CLOSED_IN, out: OPEN, ...facts });
 
 const INTERNAL =
   'An internal service: attempting to modify or restrict its ports may compromise the functionality of the applications on the device.';
@@ -302,3 +299,12 @@ export const CATALOGUE: readonly Service[] = [
   internal({ id: 'reboot-manager', label: 'Reboot Manager', opens: ['9090/tcp'], daemon: 'python3' }),
   internal({ id: 'lon-ip70-internal', label: 'LON tunnel, internal (IP-70)', opens: ['1629/udp'], daemon: 'echlte' }),
 ];
+
+/** The vendor's table calls the default policy the row "all others". */
+export const ALL_OTHERS = phrase`all others`;
+
+const IDS: ReadonlySet<string> = new Set(CATALOGUE.map(({ id }) => id));
+
+/** A service's name, as part of a sentence: that of the vendor's table in any language, another as somebody has given it. */
+export const nameOf = ({ id, label }: Pick<Service, 'id' | 'label'>): Sentence =>
+  IDS.has(id) ? sentenceOf(label) : say`${label}`;

@@ -3,6 +3,7 @@
  * for the browser, so nothing here may need Node.js or the schemas.
  */
 import type { input } from 'zod';
+import type { Sentence } from '../errors';
 import { givenProfile } from '../given';
 import type { settings as schema } from '../messages';
 import { CATALOGUE, type Service } from './catalogue';
@@ -11,6 +12,7 @@ import { type Registry, registryOf } from './registry';
 
 export { inLargestUnit, secondsIn } from '../duration';
 export { folded, givenProfile } from '../given';
+export { actionIn, errorIn, labelIn, sentenceIn, textsIn } from '../language';
 export { isPrivateKey, publicKeyFault, publicKeyText } from '../operator-key';
 export { isPortSpec } from './port-spec';
 
@@ -27,8 +29,8 @@ export interface Listed {
   ports: readonly string[];
   group: Group;
   optional: boolean;
-  consequence: string;
-  risk: string;
+  consequence: Sentence;
+  risk: Sentence;
 }
 
 /** What a profile does with one direction of a service; with `open`, to whom, where that is not everybody. */

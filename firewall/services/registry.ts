@@ -51,8 +51,8 @@ export function registryOf(settings: RegistrySettings, web: WebPortNumbers | nul
       out: null,
       optional: false,
       internal: false,
-      consequence: `${own.label} cannot be reached.`,
-      risk: `Anyone can reach ${own.label}.`,
+      consequence: say`${own.label} cannot be reached.`,
+      risk: say`Anyone can reach ${own.label}.`,
     };
   });
   const ids = custom.map(({ id }) => id);
@@ -94,8 +94,8 @@ export function serviceNamed(registry: Registry, given: string): Service {
     out: null,
     optional: false,
     internal: services.some(({ internal, opens }) => internal && opens.some((ports) => overlaps(ports, reference))),
-    consequence: owner?.consequence ?? `Nothing on port ${reference} can be reached any more.`,
-    risk: owner?.risk ?? `Anyone can reach what listens on port ${reference}.`,
+    consequence: owner?.consequence ?? say`Nothing on port ${reference} can be reached any more.`,
+    risk: owner?.risk ?? say`Anyone can reach what listens on port ${reference}.`,
   };
 }
 

@@ -7,6 +7,7 @@
  * version; what it wrote is of version 1.
  */
 import type * as z from 'zod/mini';
+import { phrase, type Sentence, say, sentenceOf } from '../errors';
 import { faultIn } from '../messages';
 
 /** How the value of one kind of file is written, and read again. */
@@ -17,7 +18,7 @@ export interface Form<Value> {
   /** The content of a text that is not JSON, as 1.0.0 may have written it. */
   ofText?(text: string): Content;
   /** What can be understood of the content, or null for nothing of it. What cannot be is said to `flaws`. */
-  read(content: Content, flaws: string[]): Value | null;
+  read(content: Content, flaws: Sentence[]): Value | null;
   /** The content, or null where the file is to be empty. */
   write(value: Value): Content | null;
 }
@@ -28,8 +29,8 @@ type Content = Readonly<Record<string, unknown>>;
 export interface Understood<Value> {
   /** What can be understood; null where nothing can. */
   value: Value | null;
-  /** Why not everything can be understood, in words; null where it can. */
-  flaw: string | null;
+  /** Why not everything can be understood; null where it can. */
+  flaw: Sentence | null;
 }
 
 /** What a file's text (UTF-8 as latin1) says. */
@@ -37,22 +38,22 @@ export function understood<Value>(form: Form<Value>, latin1: string): Understood
   const text = Buffer.from(latin1, 'latin1').toString('utf8');
   if (form.empty !== undefined && text.trim() === '') return { value: form.empty, flaw: null };
   const content = contentOf(form, text);
-  if (!isContent(content)) return misunderstood(text === '' ? 'it is empty' : 'it holds no JSON object');
+  if (!isContent(content)) return misunderstood(text === '' ? say`it is empty` : say`it holds no JSON object`);
   const { version = 1 } = content;
   if (typeof version !== 'number' || !Number.isInteger(version) || version < 1)
-    return misunderstood('its version must be a whole number from 1');
+    return misunderstood(say`its version must be a whole number from 1`);
   if (version > form.version) {
     return misunderstood(
-      `a later version of this package wrote it: it is of version ${version}, and this one knows ${form.version}`,
+      say`a later version of this package wrote it: it is of version ${version}, and this one knows ${form.version}`,
     );
   }
-  const flaws: string[] = [];
+  const flaws: Sentence[] = [];
   const value = form.read(content, flaws);
   const [first = null] = flaws;
-  return { value, flaw: first !== null && flaws.length > 1 ? `${first}; and ${flaws.length - 1} more` : first };
+  return { value, flaw: first !== null && flaws.length > 1 ? say`${first}; and ${flaws.length - 1} more` : first };
 }
 
-const misunderstood = (flaw: string): Understood<never> => ({ value: null, flaw });
+const misunderstood = (flaw: Sentence): Understood<never> => ({ value: null, flaw });
 
 function contentOf({ ofText }: Form<unknown>, text: string): unknown {
   try {
@@ -74,18 +75,21 @@ export function textFor<Value>(form: Form<Value>, value: Value): string {
   return Buffer.from(text, 'utf8').toString('latin1');
 }
 
+const NOT_UNDERSTOOD = phrase`not understood`;
+
 /** What a schema makes of one entry of a file; null, and its flaw said, where it understands it not. */
 export function entryOf<Schema extends z.ZodMiniType>(
   schema: Schema,
   value: unknown,
   where: string,
-  flaws: string[],
+  flaws: Sentence[],
 ): z.output<Schema> | null {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const { path, issue } = faultIn(parsed.error);
   const place = [where, path].filter(Boolean).join('.');
-  flaws.push(`${place}${place && ': '}${issue?.message ?? 'not understood'}`);
+  const message = sentenceOf(issue?.message ?? NOT_UNDERSTOOD);
+  flaws.push(place ? say`${place}: ${message}` : message);
   return null;
 }
 
@@ -97,10 +101,10 @@ export function entriesOf<Schema extends z.ZodMiniType>(
   schema: Schema,
   list: unknown,
   where: string,
-  flaws: string[],
+  flaws: Sentence[],
 ): z.output<Schema>[] {
   if (!Array.isArray(list)) {
-    flaws.push(`${where}: must be a list`);
+    flaws.push(say`${where}: must be a list`);
     return [];
   }
   return list.flatMap((value, at) => {

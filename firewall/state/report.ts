@@ -1,5 +1,6 @@
 /** The state of the firewall as users see it, from ufw's files, the kernel's tables and the sockets that listen. */
 
+import { rendered, type Sentence } from '../errors';
 import { idleServices } from '../peers/idle';
 import { fromBytes } from '../printable';
 import type {
@@ -18,7 +19,7 @@ import { commentText, type Family, numbered, type Rule } from '../rules/rule';
 import { unreadableLines } from '../rules/rule-file';
 import { interfaceOf } from '../services/about';
 import type { Advisory } from '../services/advisories';
-import type { Service } from '../services/catalogue';
+import { ALL_OTHERS, type Service } from '../services/catalogue';
 import { ANY_SCOPE, allProfiles, type Expectation, type Profile, profileNamed } from '../services/profiles';
 import { partsOf, type Registry } from '../services/registry';
 import { DIRECTIONS, type Direction, POLICY_OF } from '../verdicts/openness';
@@ -56,8 +57,8 @@ export interface Facts {
   /** The names of the operators' keys. */
   operatorKeys: readonly string[];
   advisories: readonly Advisory[];
-  /** What is missing for deadlines to be met without Node-RED, in sentences. */
-  missing: readonly string[];
+  /** What is missing for deadlines to be met without Node-RED. */
+  missing: readonly Sentence[];
   /** The last entry of the ledger; null where there is none. */
   ledger: State['ledger'];
 }
@@ -80,8 +81,10 @@ export async function report(facts: Facts): Promise<State> {
     await yieldToEventLoop();
   }
   const { pending, leases, lastRequest } = snapshot.schedule;
+  const problems = webProblemsIn(snapshot, kernel, nginx);
+  const leftBehind = leftovers(snapshot, kernel);
   const isOpen = ({ in: incoming }: ServiceReport): boolean => incoming !== 'closed';
-  const state: Omit<State, 'findings'> = {
+  const state: Omit<State, 'findings' | 'said'> = {
     readAt: new Date().toISOString(),
     active,
     enabledAtBoot: snapshot.settings.enabled,
@@ -95,7 +98,7 @@ export async function report(facts: Facts): Promise<State> {
     openUnused: services.filter((service) => service.listening === false && isOpen(service)).map(({ id }) => id),
     otherOwners: rulesetIn(kernel).flatMap(otherOwners).map(fromBytes),
     unreadable: unreadable.map(fromBytes),
-    webPorts: webReport(snapshot, kernel, nginx),
+    webPorts: webReport(snapshot, problems),
     pending: pending && {
       ...{ id: pending.id, action: pending.action },
       confirmBy: deadlineText(pending.deadline, clock),
@@ -111,16 +114,18 @@ export async function report(facts: Facts): Promise<State> {
       ...{ undone: lastRequest.undone === true, key: lastRequest.key ?? null },
     },
     operatorKeys: [...operatorKeys],
-    leftovers: leftovers(snapshot, kernel),
+    leftovers: leftBehind.map((one) => rendered(one)),
     ledger,
     inSync,
   };
   const drift = driftOf(registry, snapshot, state);
   await yieldToEventLoop();
   const idle = idleServices(snapshot.learned, registry, clock.wall);
+  const found = findings({ snapshot, kernel, registry, advisories, state, drift, missing, idle });
   return {
-    findings: findings({ snapshot, kernel, registry, advisories, state, drift, missing, idle }),
+    findings: found.map((one) => ({ ...one, text: rendered(one.text), remedy: rendered(one.remedy) })),
     ...state,
+    said: [...found.flatMap(({ text, remedy }) => [text, remedy]), ...problems, ...leftBehind],
   };
 }
 
@@ -155,15 +160,19 @@ function heldBack(one: Standing, { pending, leases }: Schedule): 'pending' | 'le
 const isOpenNow = (ids: readonly string[], services: readonly ServiceReport[]): boolean =>
   services.some((service) => ids.includes(service.id) && (service.in !== 'closed' || service.out !== 'closed'));
 
-function webReport(snapshot: Snapshot, kernel: Kernel, nginx: readonly ListeningSocket[]): State['webPorts'] {
-  if (!snapshot.web) return null;
-  const { http, https, redirectsTo } = snapshot.web.ports;
+function webReport({ web }: Snapshot, problems: readonly Sentence[]): State['webPorts'] {
+  if (!web) return null;
+  const { http, https, redirectsTo } = web.ports;
+  const consistent = problems.length === 0;
+  return { http, https, redirectsTo, consistent, problems: problems.map((one) => rendered(one)) };
+}
+
+function webProblemsIn(snapshot: Snapshot, kernel: Kernel, nginx: readonly ListeningSocket[]): Sentence[] {
   const letsIn = (port: number): boolean =>
     rulesetIn(kernel).some(
       (rules) => verdictOn(rules, { direction: 'in', ports: [`${port}/tcp`], scope: ANY_SCOPE }).most !== 'closed',
     );
-  const problems = webProblems(snapshot, letsIn, new Set(nginx.map(({ port }) => port)));
-  return { http, https, redirectsTo, consistent: problems.length === 0, problems };
+  return webProblems(snapshot, letsIn, new Set(nginx.map(({ port }) => port)));
 }
 
 /** The rules of both families in the order `ufw status numbered` counts them. */
@@ -223,8 +232,8 @@ function serviceReport(
     optional: service.optional,
     internal: service.internal,
     listening: service.directions.includes('in') ? isListening(service, sockets) : null,
-    consequence: service.consequence,
-    risk: service.risk,
+    consequence: rendered(service.consequence),
+    risk: rendered(service.risk),
   };
 }
 
@@ -288,9 +297,6 @@ export function driftOf(
 export function policyChanges(from: Policies, to: Policies): ChangeResult['policies'] {
   return Object.fromEntries(differingPolicies(from, to).map((key) => [key, { from: from[key], to: to[key] }]));
 }
-
-/** The vendor's table calls the default policy the row "all others". */
-const ALL_OTHERS = 'all others';
 
 function differencesTo(profile: Profile, policies: Policies, states: ReadonlyMap<string, ServiceReport>): Difference[] {
   const byPolicy = DIRECTIONS.map((direction): Difference => {

@@ -1,5 +1,5 @@
 /** ufw's files at one moment, parsed, with all their bytes, which show whether they have changed since. */
-import { FirewallError, type Sentence } from '../errors';
+import { FirewallError, listed, type Sentence } from '../errors';
 import { isSameList } from '../lists';
 import type { Learned } from '../peers/learned';
 import { differingPolicies } from '../rules/policies';
@@ -226,10 +226,16 @@ function webSiteOf(text: string): WebSite {
     if (!(error instanceof FirewallError)) throw error;
     // Reading the firewall does not fail for it: it is one of the things a report is for.
     const [refusal = null] = error.said;
-    const problems = [error.message.replace(/^[A-Z_]+: /, '')];
     return {
       ...{ site: null, refusal },
-      ports: { http: null, https: null, otherHttp: [], otherHttps: [], redirectsTo: null, problems },
+      ports: {
+        http: null,
+        https: null,
+        otherHttp: [],
+        otherHttps: [],
+        redirectsTo: null,
+        problems: [listed(error.said, ' ')],
+      },
     };
   }
 }

@@ -1,3 +1,4 @@
+import { type Sentence, say } from '../errors';
 import { isLoopback } from './listen';
 import { HTTPS_PORT, type KnownRedirect } from './redirect';
 import type { PortListen, Server, Site } from './site';
@@ -12,8 +13,8 @@ export interface SitePorts {
   otherHttps: number[];
   /** The port of HTTPS to which the plain HTTP page sends browsers; null when it sends them nowhere. */
   redirectsTo: number | null;
-  /** What in the file itself keeps a page from being reached, or cannot be changed here, in sentences. */
-  problems: string[];
+  /** What in the file itself keeps a page from being reached, or cannot be changed here. */
+  problems: Sentence[];
 }
 
 /** Reads the ports off a site; says what is wrong with them, without failing. */
@@ -47,8 +48,8 @@ function redirectOfHttp(site: Site): KnownRedirect | undefined {
   return redirects.find((redirect): redirect is KnownRedirect => redirect.understood);
 }
 
-function problemsOf(site: Site, https: number | null, otherHttps: number[]): string[] {
-  if (site.servers.length === 0) return ['The nginx site file has no server, so it serves no pages.'];
+function problemsOf(site: Site, https: number | null, otherHttps: number[]): Sentence[] {
+  if (site.servers.length === 0) return [say`The nginx site file has no server, so it serves no pages.`];
   return [
     ...publicProblems(site, https),
     ...site.servers.flatMap((server) => redirectProblems(server, https, otherHttps)),
@@ -56,35 +57,35 @@ function problemsOf(site: Site, https: number | null, otherHttps: number[]): str
   ];
 }
 
-function publicProblems(site: Site, https: number | null): string[] {
-  if (https === null) return ['The nginx site file has no HTTPS server, so no page can be reached over HTTPS.'];
+function publicProblems(site: Site, https: number | null): Sentence[] {
+  if (https === null) return [say`The nginx site file has no HTTPS server, so no page can be reached over HTTPS.`];
   if (!listensOf(site, true).every(isLoopback)) return [];
-  return [`HTTPS listens on port ${https} for the device itself only, so no other machine can open its pages.`];
+  return [say`HTTPS listens on port ${https} for the device itself only, so no other machine can open its pages.`];
 }
 
-function redirectProblems({ redirects }: Server, https: number | null, otherHttps: number[]): string[] {
+function redirectProblems({ redirects }: Server, https: number | null, otherHttps: number[]): Sentence[] {
   const alive = [https, ...otherHttps];
   return redirects.flatMap((redirect) => {
     if (redirect.understood) {
       if (https === null || alive.includes(redirect.port)) return [];
       return [
-        `The redirect in line ${redirect.line} leads to port ${redirect.port}, but HTTPS listens on port ${https}: browsers that follow it reach no page.`,
+        say`The redirect in line ${redirect.line} leads to port ${redirect.port}, but HTTPS listens on port ${https}: browsers that follow it reach no page.`,
       ];
     }
     // Without a port of its own a redirect leads to 443, whatever its form.
     if (https === HTTPS_PORT) return [];
     return [
-      `The redirect in line ${redirect.line} was not understood: ${redirect.reason}. It may lead to a port without a page.`,
+      say`The redirect in line ${redirect.line} was not understood: ${redirect.reason}. It may lead to a port without a page.`,
     ];
   });
 }
 
-function listenProblems({ otherListens }: Server): string[] {
+function listenProblems({ otherListens }: Server): Sentence[] {
   return otherListens
     .filter(({ kind }) => kind !== 'unix')
     .map(({ kind, line }) =>
       kind === 'range'
-        ? `The "listen" in line ${line} specifies a range of ports; its ports are not changed.`
-        : `The "listen" in line ${line} was not understood; its port is not changed.`,
+        ? say`The "listen" in line ${line} specifies a range of ports; its ports are not changed.`
+        : say`The "listen" in line ${line} was not understood; its port is not changed.`,
     );
 }

@@ -1,3 +1,4 @@
+import { type Sentence, say } from '../errors';
 import type { Span, Statement, Word } from './tokens';
 
 /** nginx's and every browser's port where an `https://` address names none. */
@@ -15,7 +16,7 @@ export interface KnownRedirect extends Span {
 interface UnknownRedirect {
   understood: false;
   /** Why, as the end of the sentence "This redirect was not understood: …". */
-  reason: string;
+  reason: Sentence;
   raw: string;
   line: number;
 }
@@ -47,15 +48,15 @@ export function readRedirect(text: string, statement: Statement, serverNames: Re
   const address = words.slice(1).find((word) => ABSOLUTE.test(word.text));
   if (!address) return null;
   const raw = text.slice(start, end);
-  const unknown = (reason: string): UnknownRedirect => ({ understood: false, reason, raw, line });
-  if (words[0]?.text !== 'return') return unknown('only "return" directives are');
+  const unknown = (reason: Sentence): UnknownRedirect => ({ understood: false, reason, raw, line });
+  if (words[0]?.text !== 'return') return unknown(say`only "return" directives are`);
   if (!isReturn(words, address)) return null;
   // An escape would shift the offsets.
   const match = address.text.length === address.end - address.start ? TO_HTTPS.exec(address.text) : null;
   const { scheme = '', host = '', port } = match?.groups ?? {};
-  if (!match) return unknown('it is not of the form "https://$host:PORT$request_uri"');
+  if (!match) return unknown(say`it is not of the form "https://$host:PORT$request_uri"`);
   if (!host.startsWith('$') && !serverNames.has(host.toLowerCase())) {
-    return unknown(`the fixed host "${host}" may be another machine`);
+    return unknown(say`the fixed host "${host}" may be another machine`);
   }
   const portStart = address.start + scheme.length + host.length;
   return {

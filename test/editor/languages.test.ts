@@ -1,12 +1,20 @@
 /** The editor and the runtime in other languages: a real browser, a real Node-RED on the embedded device. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { describe, it } from 'mocha';
+import { labelIn, textsIn } from '../../firewall/language';
+import { reportPage } from '../../firewall/report-page/page';
+import { HTTPS } from '../../firewall/services/catalogue';
+import type { Device } from '../device/device';
+import { Engine } from '../device/engine';
 import { startNodeRed } from '../device/node-red';
 import { useDevice, useShared } from '../device/suite';
+import { ENGLISH } from '../firewall/every-finding';
 import { NODES } from '../sets';
 import { Editor } from './browser';
+import { PICTURES } from './fits';
 
 const root = resolve(__dirname, '..', '..', '..');
 const ON_CANVAS = NODES.filter((name) => name !== 'smartserver');
@@ -32,7 +40,38 @@ const SENTENCES: Readonly<Record<string, RegExp>> = {
   ja: /^UNKNOWN_SERVICE: サービス "nix" はありません。 ファイアウォールは変更していません。 次のいずれか/,
 };
 
-for (const language of ['de', 'ja']) {
+/** What stands in place of a text that is missing. */
+const KEY = /\b(heading|column|verdict|firewall|problem|severity|backup|by)\.\w+/;
+
+/** The lines in which there is English, which is in none of the values that a device gives. */
+const englishIn = (text: string): string[] => text.split('\n').filter((line) => ENGLISH.test(line));
+
+/** Makes a device on which all is wrong that one can have wrong at a time; its files last, as nothing can be changed then. */
+async function everythingWrong(device: Device, engine: Engine): Promise<void> {
+  await engine.setProfile({ profile: 'enhanced' });
+  const order = { id: 'r1', issued: new Date(Date.now() - 60_000).toISOString() };
+  const asked = { action: 'toggle-service', request: { service: 'opcua', action: 'open' } };
+  await engine.fleet({ ...order, expires: new Date(Date.now() + 3_600_000).toISOString(), ...asked });
+  await assert.rejects(engine.toggleService({ service: 'https', action: 'close' }), { code: 'LOCKOUT' });
+  await engine.toggleService({ service: '9100/tcp', action: 'open', duration: 3600 });
+  await engine.toggleService({ service: 'mdns', action: 'close', confirmWithin: 3600 });
+  await device.ufw('allow', '5432/tcp');
+  await device.ufw('allow', '1883/tcp');
+  await device.ufw('allow', '1628/udp');
+  await device.ufw('delete', 'allow', '22/tcp');
+  await device.ok('iptables', '-N', 'ufw-caps-test');
+  await device.ok('iptables', '-I', 'INPUT', '-p', 'tcp', '--dport', '9999', '-j', 'ACCEPT');
+  const site = await device.read('/etc/nginx/sites-available/apollo.conf');
+  await device.write('/etc/nginx/sites-available/apollo.conf', `${site}\nserver { listen 90-99; }\n`);
+  await device.write('/etc/ufw/ufw.conf', `${await device.read('/etc/ufw/ufw.conf')}\nDEFAULT_INPUT_POLICY="ACCEPT"\n`);
+  const state = '/var/lib/smartserver-firewall';
+  const [oldest = ''] = (await device.ok('ls', `${state}/backups`)).split('\n');
+  await device.write(`${state}/backups/${oldest}`, 'x', 0o600);
+  const ledger = await device.read(`${state}/ledger.jsonl`);
+  await device.write(`${state}/ledger.jsonl`, ledger.replace('"LOCKOUT"', '"lockout"'), 0o600);
+}
+
+for (const language of ['de', 'ja'] as const) {
   describe(`in the language ${language}`, function () {
     this.timeout(120_000);
     const device = useDevice();
@@ -85,13 +124,56 @@ for (const language of ['de', 'ja']) {
       });
     }
 
+    const sidebar = () => editor.page.locator('.smartserver-firewall-sidebar');
+
     it('the sidebar speaks it, the names of services too', async () => {
       await editor.page.evaluate("RED.actions.invoke('smartserver-firewall:show-sidebar')");
-      const sidebar = editor.page.locator('.smartserver-firewall-sidebar');
-      const own = labels(language, 'sidebar');
-      await sidebar.getByText(own.firewall.on).waitFor();
-      await sidebar.getByText(own.service.https, { exact: true }).first().waitFor();
-      assert.doesNotMatch(await sidebar.innerText(), /\b(heading|column|verdict|firewall|problem)\.\w+/);
+      await sidebar().getByText(labels(language, 'sidebar').firewall.on).waitFor();
+      const name = labelIn(language, HTTPS);
+      assert.notEqual(name, HTTPS.label);
+      await sidebar().getByText(name, { exact: true }).first().waitFor();
+      assert.doesNotMatch(await sidebar().innerText(), KEY);
+      assert.deepEqual(editor.takeComplaints(), []);
+    });
+
+    it('neither the sidebar nor the report says a word in English where everything is wrong that can be', async () => {
+      await editor.page.evaluate("RED.actions.invoke('smartserver-firewall:show-sidebar')");
+      const engine = await Engine.start(device);
+      await everythingWrong(device, engine);
+      const { state, ...rest } = await engine.evidence();
+      const kinds = new Set(state.findings.map(({ id }) => id));
+      assert.ok(kinds.size >= 8 && state.leftovers.length > 0 && rest.history.fault, [...kinds].join());
+      const inWords = textsIn(language, state.said);
+      const problem = inWords(state.webPorts?.problems[0] ?? '');
+      await sidebar().getByText(problem).first().waitFor();
+      await editor.page.evaluate(() => {
+        for (const one of document.querySelectorAll('.smartserver-firewall-sidebar details'))
+          one.setAttribute('open', '');
+      });
+      const shown = await sidebar().innerText();
+      for (const { text, remedy } of state.findings)
+        assert.ok(shown.includes(`${inWords(text)} ${inWords(remedy)}`), inWords(text));
+      assert.deepEqual(englishIn(shown), []);
+      assert.doesNotMatch(shown, KEY);
+      await mkdir(PICTURES, { recursive: true });
+      await sidebar().screenshot({ path: join(PICTURES, `sidebar-wrong-${language}.png`) });
+      const page = await editor.window('data:text/html,', { viewport: { width: 390, height: 844 } });
+      await page.setContent(reportPage({ state, ...rest }, language));
+      await page.screenshot({ path: join(PICTURES, `report-wrong-${language}.png`), fullPage: true });
+      // What is in a rule, in the kernel or in a file stands there as it is.
+      await page.evaluate(() => {
+        for (const one of document.querySelectorAll('code, .code')) one.remove();
+      });
+      const told = await page.locator('body').innerText();
+      for (const { text } of state.findings) assert.ok(told.includes(inWords(text).slice(0, 40)), inWords(text));
+      assert.deepEqual(englishIn(told), []);
+      await page.close();
+      await device.ufw('disable');
+      const off = (await engine.read()).findings.find(({ id }) => id === 'inactive');
+      assert.ok(off);
+      await sidebar().getByText(labels(language, 'sidebar').firewall.off).waitFor();
+      assert.deepEqual(englishIn(await sidebar().innerText()), []);
+      await engine.stop();
       assert.deepEqual(editor.takeComplaints(), []);
     });
   });

@@ -6,7 +6,8 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { LANGUAGES } from '../../firewall/report-page/languages';
+import { say } from '../../firewall/errors';
+import { LANGUAGES } from '../../firewall/language';
 import { reportPage } from '../../firewall/report-page/page';
 import type { Evidence } from '../../firewall/results';
 import { Engine } from '../device/engine';
@@ -45,7 +46,13 @@ function hostile({ state, directions, history, device }: Evidence): Evidence {
   const told = { ...last, action: HOSTILE, reason: HOSTILE, note: HOSTILE, source };
   return {
     state: {
-      ...{ ...state, services, peers: { [HOSTILE]: [{ ...peer, ...seen }] }, operatorKeys: [HOSTILE] },
+      ...{
+        ...state,
+        said: [say`${HOSTILE}`],
+        services,
+        peers: { [HOSTILE]: [{ ...peer, ...seen }] },
+        operatorKeys: [HOSTILE],
+      },
       rules: state.rules.map((rule) => ({ ...rule, comment: HOSTILE, from: { ...rule.from, address: HOSTILE } })),
       findings: [{ ...state.findings[0], text: HOSTILE, remedy: HOSTILE, reference: HOSTILE, service: HOSTILE }],
       pending: { id: '1', action: HOSTILE, confirmBy: HOSTILE },
@@ -55,7 +62,7 @@ function hostile({ state, directions, history, device }: Evidence): Evidence {
       profile: { ...state.profile, closest: HOSTILE },
     },
     directions,
-    history: { ...history, entries: [told], fault: { path: HOSTILE, line: 1, seq: 1, what: HOSTILE } },
+    history: { ...history, entries: [told], fault: { path: HOSTILE, line: 1, seq: 1, what: HOSTILE, said: [] } },
     device: { name: HOSTILE, zone: 'Europe/Berlin', versions: { ...device.versions, ufw: HOSTILE } },
   };
 }

@@ -15,6 +15,7 @@ import { isIP as isIPInBrowser } from '../../scripts/browser/net';
 import { useDevice, useEngine } from '../device/suite';
 import { SEED } from '../seed';
 import { Random } from './commands';
+import { inWords } from './in-words';
 
 const CHANGES = Number(process.env.FORESEEN_CHANGES ?? 40);
 const SETTINGS = {
@@ -86,7 +87,8 @@ function requestAtRandom(random: Random): { method: Method; request: Record<stri
 
 /** What both say, without what only one can know. */
 const ofForeseen = ({ changed, added, removed, policies, impact, openToAll, stillOpen }: Foreseen) => ({
-  ...{ changed, added, removed, policies, openToAll, stillOpen },
+  ...{ changed, added, removed, policies, stillOpen },
+  openToAll: openToAll.map((one) => ({ ...one, reason: inWords(one.reason) })),
   impact: impact.map(({ service, direction, peers }) => [service, direction, peers.map(({ address }) => address)]),
 });
 const ofDryRun = ({ files, added, removed, policies, impact, openToAll, stillOpen }: ChangeResult) => ({
@@ -114,15 +116,15 @@ describe('What a change would do, as the dialogs say it,', function () {
       }
       const { method, request } = requestAtRandom(random);
       const { text } = await engine.outlook();
-      const said = plain(await preview(text ?? '', SETTINGS, method, request));
+      const said = await preview(text ?? '', SETTINGS, method, request);
       const dry = await engine[method]({ ...request, dryRun: true }).catch((error: Error) => error.message);
       const what = `${at}: ${method} ${JSON.stringify(request)}`;
       if ('refused' in said || typeof dry === 'string') {
-        assert.equal('refused' in said ? said.refused : 'foreseen', dry, what);
+        assert.equal('refused' in said ? said.refused.message : 'foreseen', dry, what);
         kinds.refused++;
         continue;
       }
-      const { foreseen } = said;
+      const foreseen = plain(said.foreseen);
       assert.deepEqual(ofForeseen(foreseen), plain(ofDryRun(dry)), what);
       kinds.foreseen++;
       if (foreseen.impact.length > 0) kinds.cutOff++;

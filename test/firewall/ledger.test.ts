@@ -1,6 +1,7 @@
 /** The ledger on a device: what is entered, by whom and why, and that it is in nobody's way. */
 import { strict as assert } from 'node:assert';
 import { beforeEach, describe, it } from 'mocha';
+import { textsIn } from '../../firewall/language';
 import type { Entry } from '../../firewall/ledger/entry';
 import type { EngineError } from '../device/engine';
 import { useDevice, useFreshEngine, useShared } from '../device/suite';
@@ -92,6 +93,7 @@ describe('The ledger', function () {
     });
     const entry = await last();
     assert.deepEqual([entry.type, entry.result, entry.reason], ['refusal', 'LOCKOUT', 'by mistake']);
+    assert.deepEqual([entry.action, entry.services], ['toggle-service close https', ['https']]);
     const size = (await device.stat(LEDGER)).size;
     for (let time = 0; time < 25; time++) {
       await assert.rejects(engine.toggleService({ service: 'https', action: 'close', reason: `${time}` }), {
@@ -110,6 +112,33 @@ describe('The ledger', function () {
       await engine.fleet({ ...order, action: 'set-profile', request: { profile: 'enhanced' } });
     }
     assert.ok((await ledgerOf(device)).length - count <= 12);
+  });
+
+  it('names what was asked for where it was refused, so that it is found by the services that it was about', async () => {
+    const customProfiles = [{ name: 'closed', incoming: 'deny' as const, outgoing: 'deny' as const, open: [] }];
+    const other = await Engine.start(device, { customProfiles });
+    await assert.rejects(other.toggleService({ service: 'Node-RED', action: 'open' }), { code: 'INTERNAL_SERVICE' });
+    await assert.rejects(other.toggleService({ service: ['cms', 'https'], action: 'open' }), {
+      code: 'INTERNAL_SERVICE',
+    });
+    await assert.rejects(other.setProfile({ profile: 'closed' }), { code: 'LOCKOUT' });
+    await assert.rejects(other.changeWebPorts({ http: 22 }), { code: 'PORT_IN_USE' });
+    await assert.rejects(other.toggleService({ service: 'nobody', action: 'open' }), { code: 'UNKNOWN_SERVICE' });
+    const about = async (service: string) =>
+      (await other.history({ service })).entries.filter(({ type }) => type === 'refusal').map(({ action }) => action);
+    assert.deepEqual(await about('node-red'), ['set-profile closed', 'toggle-service open node-red']);
+    assert.deepEqual(await about('https'), [
+      ...['change-web-ports change 22', 'set-profile closed', 'toggle-service open cms, https'],
+    ]);
+    assert.deepEqual(await about('ntp'), ['set-profile closed']);
+    const entry = await last();
+    assert.deepEqual([entry.action, entry.services], ['toggle-service open nobody', []]);
+    // What it says can be said in another language.
+    assert.match(
+      textsIn('de', entry.said ?? [])(entry.note),
+      /^UNKNOWN_SERVICE: Es gibt keinen Dienst "nobody"\. Die Firewall wurde nicht geändert\./,
+    );
+    await other.stop();
   });
 
   it('keeps a reason on one line that shows what is in it, and refuses what is none', async () => {
@@ -159,11 +188,12 @@ describe('The ledger', function () {
     assert.ok(first.entries.some(({ type, cut }) => type === 'cut' && cut?.dropped === 0));
     await device.ok(device.node, device.inside(`${__dirname}/long-ledger.js`), STATE, '1000000');
     for (let round = 0; round < 40; round++) await engine.toggleService({ action: 'toggle', reason: 'x'.repeat(500) });
-    const { fault, entries } = await history();
+    const { fault, entries, kept, dropped: gone } = await history();
     assert.equal(fault, null);
     const [oldest, newest] = [entries[entries.length - 1] as Entry, entries[0] as Entry];
     assert.ok(oldest.seq > 1 && oldest.type === 'cut');
     assert.equal(entries.length, newest.seq - oldest.seq + 1);
+    assert.deepEqual([kept, gone, kept + gone], [entries.length, oldest.seq - 1, newest.seq]);
     const dropped = entries.find(({ type, cut }) => type === 'cut' && (cut?.dropped ?? 0) > 0);
     assert.deepEqual([dropped?.cut?.dropped, dropped?.cut?.first], [oldest.seq - 1, oldest.seq]);
   });

@@ -2,6 +2,7 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { enter } from '../../firewall/commit/ledger';
+import { say } from '../../firewall/errors';
 import type { Happened } from '../../firewall/ledger/happened';
 import { check, settings } from '../../firewall/messages';
 
@@ -9,7 +10,12 @@ const [, , stateDir = '', bytes] = process.argv;
 
 async function fill(): Promise<void> {
   const place = check(settings, { stateDir });
-  const one: Happened = { type: 'learning', source: { kind: 'timer' }, action: 'x'.repeat(300), note: 'x'.repeat(500) };
+  const one: Happened = {
+    type: 'learning',
+    source: { kind: 'timer' },
+    action: 'x'.repeat(300),
+    note: say`${'x'.repeat(500)}`,
+  };
   const add = async (count: number): Promise<void> => {
     const { warnings } = await enter(place, () => Array(count).fill(one));
     if (warnings.length > 0) throw new Error(warnings.join());

@@ -130,6 +130,11 @@ export class MachineInMemory {
     return knownPeers(typedPeers(this.settings, registry, new Set()), this.snapshot.learned, registry);
   }
 
+  /** What the engine reads of it. */
+  get seen(): { snapshot: Snapshot; kernel: Kernel } {
+    return { snapshot: this.snapshot, kernel: this.kernel() };
+  }
+
   get isPending(): boolean {
     return this.snapshot.schedule.pending !== null;
   }
@@ -469,7 +474,7 @@ const asWritten = (): ReadonlyMap<string, readonly string[]> => new Map();
 
 function checkpointIn(text: string): Checkpoint {
   const { value, flaw } = understood(CHECKPOINT, text);
-  assert.ok(value && flaw === null, `a backup: ${flaw}`);
+  assert.ok(value && flaw === null, `a backup: ${flaw?.template}`);
   return value;
 }
 

@@ -1,9 +1,10 @@
-/** The sentences of errors in other languages: every one that nodes can produce, and no other. */
+/** The engine's sentences in other languages: every one that it can say, and no other. */
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { NodeAPI } from 'node-red';
 import { FirewallError, rendered, say } from '../../firewall/errors';
+import { CATALOGUE } from '../../firewall/services/catalogue';
 import { translated } from '../../nodes/translated';
 
 const root = resolve(__dirname, '..', '..', '..');
@@ -26,18 +27,21 @@ function templateOf(literal: string): string {
   return literal.replace(PLACE, () => `{${places++}}`);
 }
 
-const said = ['firewall', 'agent', 'nodes']
+const tagged = ['firewall', 'agent', 'nodes']
   .flatMap(sources)
   .flatMap((path) => [...readFileSync(join(root, path), 'utf8').matchAll(TAGGED)])
   .map(([, literal = '']) => templateOf(literal))
   // Without a word in the template there is nothing to translate.
   .filter((template) => /\p{L}/u.test(template.replace(/\{\d\}/g, '')));
+/** The vendor's table is one of such texts. */
+const listed = CATALOGUE.flatMap(({ label, consequence, risk }) => [label, rendered(consequence), rendered(risk)]);
+const said = [...tagged, ...listed];
 
 const textsOf = (language: string): Record<string, string> =>
-  JSON.parse(readFileSync(join(root, 'nodes', 'errors', `${language}.json`), 'utf8'));
+  JSON.parse(readFileSync(join(root, 'firewall', 'languages', `${language}.json`), 'utf8'));
 const placesOf = (text: string): string[] => [...text.matchAll(/\{\d\}/g)].map(String).sort();
 
-describe('the sentences of errors', () => {
+describe('the sentences of the engine', () => {
   it('are found in the sources', () => {
     assert.ok(said.length > 100);
     assert.ok(said.includes('there is no service {0}.'));

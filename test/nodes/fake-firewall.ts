@@ -3,7 +3,7 @@
  * requests wait in the engine's own queue.
  */
 
-import { FirewallError, say } from '../../firewall/errors';
+import { FirewallError, rendered, say } from '../../firewall/errors';
 import type { Seen } from '../../firewall/firewall';
 import { type FleetDone, fleet, type Limits } from '../../firewall/fleet/fleet';
 import type { Entry } from '../../firewall/ledger/entry';
@@ -278,14 +278,17 @@ export class FakeFirewall implements Device {
   history(question: unknown, asking?: Asking): Promise<History> {
     this.requests.push(question);
     const request = check(historyRequest, question);
-    const work = (): History => ({ entries: selected(this.entries, request), fault: null, head: null });
+    const work = (): History => ({
+      ...{ entries: selected(this.entries, request), fault: null, head: null },
+      ...{ kept: this.entries.length, dropped: 0 },
+    });
     return this.#queued({ method: 'history', request }, work, asking);
   }
 
   evidence(asking?: Asking): Promise<Evidence> {
     const work = (): Evidence => ({
       ...{ state: this.#state(), directions: {} },
-      history: { entries: [...this.entries], fault: null, head: null, older: 0 },
+      history: { entries: [...this.entries], fault: null, head: null, kept: this.entries.length, dropped: 0, older: 0 },
       device: {
         ...{ name: 'fake', zone: 'UTC' },
         versions: { package: '1.1.0', ufw: null, iptables: null, kernel: '5.10', node: 'v14.18.0' },
@@ -429,8 +432,8 @@ export class FakeFirewall implements Device {
         optional,
         internal,
         listening: null,
-        consequence,
-        risk,
+        consequence: rendered(consequence),
+        risk: rendered(risk),
       })),
       rules: [
         {
@@ -446,6 +449,7 @@ export class FakeFirewall implements Device {
           comment: this.comment,
         },
       ],
+      said: [],
       exposedInternal: [],
       openUnused: [],
       otherOwners: [],

@@ -14,6 +14,7 @@ import {
 import type { Content, Entry } from '../../../firewall/ledger/entry';
 import { contentOf, type Happened } from '../../../firewall/ledger/happened';
 import { SEED } from '../../seed';
+import { inWords } from '../in-words';
 
 const TIMER: Happened = { type: 'change', source: { kind: 'timer' }, action: 'a change' };
 const moment = { at: '2026-11-27T08:00:00.000Z', uptime: { boot: 'boot-1', ms: 1000 } };
@@ -77,7 +78,7 @@ describe('The chain of the ledger', () => {
       const forged = { ...open, hash: sha256(JSON.stringify(open)) };
       const fault = faultOf(lines.map((line, index) => (index === at ? lineOf(forged) : line)));
       // Of the last one only the operator's copy of the head tells, or the first line.
-      if (at === entries.length - 1) assert.match(fault?.what ?? '', /first line/);
+      if (at === entries.length - 1) assert.match(inWords(fault?.what), /first line/);
       else assert.equal(fault?.seq, at + 2);
     }
   });
@@ -120,7 +121,7 @@ describe('The chain of the ledger', () => {
     const cut = sealed(headOf(entries[8] as Entry), contentOf(dropped, moment, NO_HASH));
     const [older, newer] = [file(entries), file([cut])];
     assert.equal(verify([older, newer]).fault, null);
-    assert.match(verify([newer]).fault?.what ?? '', /it is missing, up to the cut/);
+    assert.match(inWords(verify([newer]).fault?.what), /it is missing, up to the cut/);
     assert.equal(verify([newer], true).fault, null);
     assert.equal(verify([file(entries.slice(0, 8)), newer]).fault?.seq, 9);
   });
@@ -129,7 +130,7 @@ describe('The chain of the ledger', () => {
     const { text } = file(entries);
     const later = text.replace('"version":1', '"version":2');
     assert.match(
-      verify([{ path: 'ledger', text: later }]).fault?.what ?? '',
+      inWords(verify([{ path: 'ledger', text: later }]).fault?.what),
       /a later version of this package wrote it/,
     );
   });

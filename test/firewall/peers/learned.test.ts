@@ -22,6 +22,7 @@ import { textFor, understood } from '../../../firewall/state/own-file';
 import { learnedServices, peersReport } from '../../../firewall/state/peers-report';
 import { SEED } from '../../seed';
 import { Random } from '../commands';
+import { inWords } from '../in-words';
 
 const registry = registryOf(
   check(settings, { customServices: [{ id: 'own', label: 'Own', ports: ['9100/tcp'] }] }),
@@ -110,7 +111,7 @@ describe('What was learned', () => {
     assert.deepEqual(value?.past.peers.map(keyOf), ['in 1628/udp 10.0.0.1']);
     assert.deepEqual(value?.past.flooded, ['in 1/udp']);
     assert.equal(value?.learning, null);
-    assert.match(flaw ?? '', /^learning\..*; and 10 more$/);
+    assert.match(inWords(flaw), /^learning\..*; and 10 more$/);
   });
 
   it('is of addresses, of subnets where there are too many, and says where there are more than that', () => {

@@ -6,6 +6,7 @@ import { CHECKPOINT } from '../../../firewall/state/checkpoint';
 import { type Form, textFor, type Understood, understood } from '../../../firewall/state/own-file';
 import { REPORTED } from '../../../firewall/state/reported';
 import { NOTHING_SCHEDULED, SCHEDULE, type Schedule } from '../../../firewall/state/schedule';
+import { inWords } from '../in-words';
 import { kept } from './kept';
 
 const FORMS: readonly (readonly [string, Form<unknown>, string])[] = [
@@ -17,7 +18,7 @@ const FORMS: readonly (readonly [string, Form<unknown>, string])[] = [
 const json = (value: unknown): string => Buffer.from(JSON.stringify(value), 'utf8').toString('latin1');
 /** A value is there, or a flaw is said, or both; only what is whole has none. */
 const isAnswer = ({ value, flaw }: Understood<unknown>): boolean =>
-  (value !== null || flaw !== null) && flaw !== '' && (flaw ?? '').length < 500 && !/\n/.test(flaw ?? '');
+  (value !== null || flaw !== null) && (flaw === null || /^[^\n]{1,499}$/.test(inWords(flaw)));
 
 describe('A file of this package’s own', () => {
   for (const [name, form, file] of FORMS) {
@@ -36,17 +37,17 @@ describe('A file of this package’s own', () => {
         for (const text of ['[]', '5', 'null', '"text"', 'true', '{', '\0\0\0\0', 'nginx', '[{"version":1}]']) {
           const { value: none, flaw } = understood(form, text);
           assert.equal(none, null, text);
-          assert.match(flaw ?? '', /no JSON object|ids/, text);
+          assert.match(inWords(flaw), /no JSON object|ids/, text);
         }
       });
 
       it('of a later version, or one that is none, is left alone and says so', () => {
         const content = { ...JSON.parse(textFor(form, value)) };
-        assert.match(understood(form, json({ ...content, version: 2 })).flaw ?? '', /later version.* 2.* 1/);
+        assert.match(inWords(understood(form, json({ ...content, version: 2 })).flaw), /later version.* 2.* 1/);
         for (const version of [0, -1, 1.5, '1', null, [], {}]) {
           const { value: none, flaw } = understood(form, json({ ...content, version }));
           assert.equal(none, null);
-          assert.match(flaw ?? '', /version must be/);
+          assert.match(inWords(flaw), /version must be/);
         }
       });
 
@@ -121,7 +122,7 @@ describe('A file of this package’s own', () => {
   it('with millions of entries that are none is not looked at to its end', () => {
     const entries = `[${'0,'.repeat(2_000_000)}0]`;
     const { flaw } = understood(SCHEDULE, `{"leases":${entries}}`) as Understood<Schedule>;
-    assert.match(flaw ?? '', /^leases\.0: .*; and 999 more$/);
-    assert.match(understood(REPORTED, 'x\n'.repeat(2_000_000)).flaw ?? '', /and 999 more$/);
+    assert.match(inWords(flaw), /^leases\.0: .*; and 999 more$/);
+    assert.match(inWords(understood(REPORTED, 'x\n'.repeat(2_000_000)).flaw), /and 999 more$/);
   });
 });

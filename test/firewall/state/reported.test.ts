@@ -2,6 +2,7 @@ import { strict as assert } from 'node:assert';
 import { describe, it } from 'mocha';
 import { textFor, understood } from '../../../firewall/state/own-file';
 import { REPORTED } from '../../../firewall/state/reported';
+import { inWords } from '../in-words';
 import { kept } from './kept';
 
 const ID = '20261126T191931595Z-c59a76';
@@ -17,7 +18,7 @@ describe('What was reported', () => {
     assert.deepEqual(understood(REPORTED, `${ID}\n20261126T1919`).value, { ids: [ID], asked: null });
     const { value, flaw } = understood(REPORTED, JSON.stringify({ version: 1, ids: [ID, '../x', 7] }));
     assert.deepEqual(value, { ids: [ID], asked: null });
-    assert.match(flaw ?? '', /^ids\.1: must be the id of a change; and 1 more$/);
+    assert.match(inWords(flaw), /^ids\.1: must be the id of a change; and 1 more$/);
   });
 
   it('without any is as good as nothing: what lies there is history', () => {
@@ -35,6 +36,6 @@ describe('What was reported', () => {
     assert.deepEqual(understood(REPORTED, textFor(REPORTED, value)), { value, flaw: null });
     const damaged = understood(REPORTED, JSON.stringify({ ids: [ID], asked: { profile: 7 } }));
     assert.deepEqual(damaged.value, { ids: [ID], asked: null });
-    assert.match(damaged.flaw ?? '', /^asked\.profile: /);
+    assert.match(inWords(damaged.flaw), /^asked\.profile: /);
   });
 });

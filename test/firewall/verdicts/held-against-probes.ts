@@ -16,13 +16,13 @@ import { unpacked } from './ruleset-inside';
 const PATIENCE = [250, 1500, 4000];
 const INTERFACES = ['eth0', 'eth1', 'ip70'] as const;
 
-interface Probe extends Trial {
+export interface Probe extends Trial {
   family: Family;
   interface: (typeof INTERFACES)[number];
 }
 
 /** Everything is tried from everywhere. */
-const PROBES = (way: Way): Probe[] =>
+export const PROBES = (way: Way): Probe[] =>
   FAMILIES.flatMap((family) =>
     INTERFACES.flatMap((on) => {
       const { device, neighbour } = cables[on];
@@ -80,22 +80,11 @@ export async function holdAgainstProbes(device: Device, way: Way, about: string)
   const ruleset = unpacked(await device.ok(device.node, device.inside(join(__dirname, 'ruleset-inside.js'))));
   const probes = PROBES(way);
   const verdicts = probes.map((probe) => verdictOf(ruleset, way, probe));
-  const answers = await tried(device, way, probes, PATIENCE[0] as number);
-  for (const timeoutMs of PATIENCE.slice(1)) {
-    // What should not have got through may be taken for a packet of an earlier probe that came from the same port: connections
-    // outlive rulesets. From another port it is a new one.
-    const isOdd = ({ least, most }: Verdict, answer: boolean | undefined): boolean =>
-      (least === 'open' && !answer) || (most === 'closed' && answer === true);
-    const again = [...probes.keys()].filter((index) => isOdd(verdicts[index] as Verdict, answers[index]));
-    if (again.length === 0) break;
-    const second = await tried(
-      device,
-      way,
-      again.map((index) => probes[index] as Probe),
-      timeoutMs,
-    );
-    for (const [place, index] of again.entries()) answers[index] = second[place] as boolean;
-  }
+  const isOdd = (index: number, answer: boolean): boolean => {
+    const { least, most } = verdicts[index] as Verdict;
+    return (least === 'open' && !answer) || (most === 'closed' && answer);
+  };
+  const answers = await answersTo(device, way, probes, isOdd);
   const count: Tally = { open: 0, closed: 0, unsure: 0 };
   for (const [index, probe] of probes.entries()) {
     const { least, most, letsIn, blocks } = verdicts[index] as Verdict;
@@ -106,6 +95,28 @@ export async function holdAgainstProbes(device: Device, way: Way, about: string)
     count[most === 'closed' ? 'closed' : least === 'open' ? 'open' : 'unsure'] += 1;
   }
   return count;
+}
+
+/**
+ * Which of the probes get through. What is odd is asked again, with more patience: what should not have got through may be
+ * taken for a packet of an earlier probe that came from the same port, as connections outlive rulesets. From another port it
+ * is a new one.
+ */
+export async function answersTo(
+  device: Device,
+  way: Way,
+  probes: readonly Probe[],
+  isOdd: (index: number, answer: boolean) => boolean,
+): Promise<boolean[]> {
+  const answers = await tried(device, way, probes, PATIENCE[0] as number);
+  for (const timeoutMs of PATIENCE.slice(1)) {
+    const again = [...answers.keys()].filter((index) => isOdd(index, answers[index] as boolean));
+    if (again.length === 0) break;
+    const asked = again.map((index) => probes[index] as Probe);
+    const second = await tried(device, way, asked, timeoutMs);
+    for (const [place, index] of again.entries()) answers[index] = second[place] as boolean;
+  }
+  return answers;
 }
 
 async function tried(device: Device, way: Way, trials: readonly Trial[], timeoutMs: number): Promise<boolean[]> {

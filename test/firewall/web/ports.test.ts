@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { sitePorts } from '../../../firewall/web/ports';
 import { parseSite } from '../../../firewall/web/site';
+import { inWords } from '../in-words';
 import { VENDOR_SITE, VENDOR_SITE_MOVED } from './vendor';
 
 function read(text: string) {
@@ -47,18 +48,24 @@ describe('the web ports of a site', () => {
   });
 
   it('come with the reason why a page cannot be reached', () => {
-    assert.match(read('').problems.join(), /has no server/);
-    assert.match(read('server { listen 80; }').problems.join(), /has no HTTPS server/);
-    assert.match(read('server { listen 127.0.0.1:443 ssl; }').problems.join(), /port 443 for the device itself only/);
-    assert.match(read(`server { listen 80-90; } ${HTTPS}`).problems.join(), /range of ports/);
-    assert.match(read(`server { listen $x; } ${HTTPS}`).problems.join(), /"listen" in line 1 was not understood/);
+    assert.match(read('').problems.map(inWords).join(), /has no server/);
+    assert.match(read('server { listen 80; }').problems.map(inWords).join(), /has no HTTPS server/);
+    assert.match(
+      read('server { listen 127.0.0.1:443 ssl; }').problems.map(inWords).join(),
+      /port 443 for the device itself only/,
+    );
+    assert.match(read(`server { listen 80-90; } ${HTTPS}`).problems.map(inWords).join(), /range of ports/);
+    assert.match(
+      read(`server { listen $x; } ${HTTPS}`).problems.map(inWords).join(),
+      /"listen" in line 1 was not understood/,
+    );
   });
 
   it('come with a redirect that was not understood only where HTTPS has left 443', () => {
     const server = 'server { listen 80; return 301 https://$http_host/; }';
     assert.deepEqual(read(`${server} ${HTTPS}`).problems, []);
     assert.match(
-      read(`${server} server { listen 1443 ssl; }`).problems.join(),
+      read(`${server} server { listen 1443 ssl; }`).problems.map(inWords).join(),
       /redirect in line 1 was not understood/,
     );
   });
