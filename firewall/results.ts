@@ -476,11 +476,32 @@ export const history = z.strictObject({
 });
 export type History = z.infer<typeof history>;
 
+const place = z.strictObject({
+  /** An address or subnet; empty for all. */
+  address: z.string(),
+  /** The interface; empty for all. */
+  through: z.string(),
+});
+
+/** Who gets through to a service, see verdicts/who.ts. */
+export const who = z.strictObject({
+  /** `all`: everybody; `some`: those in `only`; `unclear`: on conditions that the rules themselves have to be read for. */
+  kind: z.enum(['all', 'some', 'unclear', 'nobody']),
+  only: z.array(place),
+  /** Those of them who do not get through. */
+  except: z.array(place),
+  /** Too many connections in a short time are refused. */
+  isLimited: z.boolean(),
+});
+export type Who = z.infer<typeof who>;
+
 /** What an auditor takes: the state, its history, and what it was read from. */
 export const evidence = z.strictObject({
   state,
   /** In which directions each service talks, by its id. */
   directions: z.record(z.string(), z.array(direction)),
+  /** Who gets through to each service, by its id. */
+  who: z.record(z.string(), z.strictObject({ in: who, out: who })),
   history: z.strictObject({
     ...history.shape,
     /** How many older entries there are beside these. */

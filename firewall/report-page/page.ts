@@ -6,7 +6,7 @@ import { profileName } from '../action';
 import { actionIn, type Language, labelIn, textsIn } from '../language';
 import type { Entry } from '../ledger/entry';
 import type { Source } from '../ledger/source';
-import type { Evidence, Finding, RuleReport, ServiceReport } from '../results';
+import type { Evidence, Finding, RuleReport, ServiceReport, Who } from '../results';
 import { ALL_OTHERS } from '../services/catalogue';
 import { POLICY_OF } from '../verdicts/openness';
 import { reportDocument } from './document';
@@ -14,7 +14,6 @@ import { html, Markup } from './html';
 import { type Flow, picture } from './picture';
 import { ownRules } from './rule-ports';
 import { STYLE } from './style';
-import { type Place, whoOf } from './who';
 import { filled, WORDS, type Words } from './words';
 
 type Direction = 'in' | 'out';
@@ -65,7 +64,7 @@ export function reportPage(evidence: Evidence, language: Language): string {
 <body>
 <header>
 <h1>${words.title}: <bdi>${name}</bdi></h1>
-<p>${words.read} ${page.time(state.readAt)}. ${filled(words.deviceTime, device.zone)}</p>
+<p>${words.read} ${page.time(state.readAt)}${words.stop} ${filled(words.deviceTime, device.zone)}</p>
 ${verdict(page)}
 ${facts(page)}
 </header>
@@ -130,7 +129,7 @@ function verdict({ evidence: { state }, words, time, action }: Page): Markup {
   const at = state.enabledAtBoot ? words.bootOn : words.bootOff;
   return html`<div class="verdict ${kind}"><svg class="${kind}" viewBox="0 0 24 24" aria-hidden="true"><path d="${shape}" fill="none" stroke="currentColor" stroke-width="3.5"/></svg><div><strong class="${kind}">${word}</strong><p>${text} ${at}</p>${
     !state.inSync && html`<p>${words.sync}</p>`
-  }${state.pending && html`<p>${words.waits}: ${bdi(action(state.pending.action))}. ${fill(words.pending, time(state.pending.confirmBy))}.</p>`}</div></div>`;
+  }${state.pending && html`<p>${words.waits}: ${bdi(action(state.pending.action))}${words.stop} ${fill(words.pending, time(state.pending.confirmBy))}${words.stop}</p>`}</div></div>`;
 }
 
 /** A text with markup in its places. */
@@ -154,7 +153,7 @@ function facts({
   return html`<dl class="facts">
 <div><dt>${words.profile}</dt><dd>${profile.name ? profileName(profile.name) : words.noProfile}${!profile.name && html`<small>${filled(words.closest, profileName(profile.closest))}</small>`}</dd></div>
 <div><dt>${words.policies}</dt><dd>${words.incoming}: ${words[policies.incoming]}<small>${words.outgoing}: ${words[policies.outgoing]}; ${words.routed}: ${words[policies.routed]}</small></dd></div>
-<div><dt>${words.findings}</dt><dd>${state.findings.length}<small>${severities.map((one) => `${count(one)} ${words[one]}`).join(', ')}</small></dd></div>
+<div><dt>${words.findings}</dt><dd>${state.findings.length}<small>${severities.map((one) => filled(words.count, count(one), words[one])).join(', ')}</small></dd></div>
 <div><dt>${words.history}</dt><dd>${
     fault
       ? html`<span class="bad">${broken(fault, words, language)}</span>`
@@ -171,17 +170,15 @@ const broken = (
   language: Language,
 ): string => filled(words.broken, seq, textsIn(language, said)(what));
 
+const whoOf = ({ id }: ServiceReport, direction: Direction, { who }: Evidence): Who =>
+  who[id]?.[direction] ?? { kind: 'unclear', only: [], except: [], isLimited: false };
+
 /** Whom a service is open to, in a text. @param most of so many addresses */
-function whoText(
-  service: ServiceReport,
-  direction: Direction,
-  { evidence: { state }, words }: Page,
-  most = Infinity,
-): string {
-  const { kind, only, except, isLimited } = whoOf(service, direction, state);
+function whoText(service: ServiceReport, direction: Direction, { evidence, words }: Page, most = Infinity): string {
+  const { kind, only, except, isLimited } = whoOf(service, direction, evidence);
   if (kind === 'nobody') return '';
   const everybody = direction === 'in' ? words.anyone : words.anywhere;
-  const few = (places: readonly Place[], all: string): string => {
+  const few = (places: Who['only'], all: string): string => {
     const list = places.map((place) => placeText(place, all));
     return list.length > most
       ? filled(words.more, list.slice(0, most).join(', '), list.length - most)
@@ -192,7 +189,7 @@ function whoText(
   return isLimited ? `${some}, ${words.limited}` : some;
 }
 
-const placeText = ({ address, through }: Place, everybody: string): string =>
+const placeText = ({ address, through }: Who['only'][number], everybody: string): string =>
   [address || everybody, through && `(${through})`].filter(Boolean).join(' ');
 
 /** Only services that talk in this direction. */
@@ -238,12 +235,12 @@ function pictures(page: Page): Markup {
   return html`<div class="pictures">${one('in')}${one('out')}</div>`;
 }
 
-function findings({ evidence: { state }, words, said, name }: Page): Markup {
+function findings({ evidence: { state }, words, said }: Page): Markup {
   if (state.findings.length === 0) return html`<p>${words.noFindings}</p>`;
   const tone = { critical: 'bad', high: 'bad', medium: 'warn', low: 'soft' } as const;
   return html`<ol class="findings">${state.findings.map(
     ({ severity, text, remedy, reference, service }) =>
-      html`<li class="${severity}"><span class="tag ${tone[severity]}">${words[severity]}</span> ${service && html`<b>${bdi(name(service))}</b> `}${said(text)}${remedy !== '' && html`<small>${said(remedy)}</small>`}${reference && html`<small>${words.reference}: ${reference}</small>`}</li>`,
+      html`<li class="${severity}"><span class="tag ${tone[severity]}">${words[severity]}</span> ${service && html`<code>${service}</code> `}${said(text)}${remedy !== '' && html`<small>${said(remedy)}</small>`}${reference && html`<small>${words.reference}: ${reference}</small>`}</li>`,
   )}</ol>`;
 }
 
@@ -339,7 +336,7 @@ function services(page: Page, direction: Direction): Markup {
       const { id, ports, internal, listening, undecided, decidedBy } = service;
       const how = service[direction];
       const who = whoText(service, direction, page);
-      const isUnclear = whoOf(service, direction, evidence.state).kind === 'unclear';
+      const isUnclear = whoOf(service, direction, evidence).kind === 'unclear';
       return html`<tr><th scope="row">${bdi(page.name(id))}<small>${ports.join(', ')}${internal && html` &middot; ${words.internal}`}</small></th><td>${words[how]}${
         direction === 'in' && listening === false && how !== 'closed' && html`<small>${words.unused}</small>`
       }${undecided.includes(direction) && html`<small>${words.undecided}</small>`}</td><td>${bdi(who)}${

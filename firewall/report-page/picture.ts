@@ -72,7 +72,10 @@ function fitting(text: string, room: number): string {
   const shown = [...plain(text)];
   if (widthOf(shown.join('')) <= room) return shown.join('');
   while (shown.length > 0 && widthOf(shown.join('')) > room - 1) shown.pop();
-  return `${shown.join('')}…`;
+  // Not within a word, if a good part of it is left.
+  const cut = shown.join('');
+  const whole = cut.replace(/[\s,、]*[(（\s,、][^(（\s,、]*$/u, '');
+  return `${whole.length >= cut.length / 3 ? whole : cut}…`;
 }
 
 /** In two lines at most. */

@@ -1,17 +1,13 @@
 /** Which ports the rules of ufw are about, against those of services. */
 import type { RuleReport, State } from '../results';
 import type { PortSpec } from '../services/catalogue';
-import { covers, overlaps } from '../services/registry';
+import { covers } from '../services/registry';
 
 /** One for each protocol: a service may have the port in the one, and nobody in the other. */
 const specsOf = ({ to, protocol }: Pick<RuleReport, 'to' | 'protocol'>): PortSpec[] =>
   (to.port === 'any' ? '0:65535' : to.port)
     .split(',')
     .flatMap((ports) => (protocol === 'any' ? ['tcp', 'udp'] : [protocol]).map((one): PortSpec => `${ports}/${one}`));
-
-/** Whether the rule is about one of these ports, among others perhaps. */
-export const touches = (rule: RuleReport, ports: readonly string[]): boolean =>
-  specsOf(rule).some((spec) => ports.some((port) => overlaps(spec, port as PortSpec)));
 
 /** The rules that let packets through to ports of no service: nothing else in a report by services would show them. */
 export function ownRules(

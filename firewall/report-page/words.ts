@@ -3,6 +3,8 @@ import type { Language } from '../language';
 
 const en = {
   title: 'Firewall report',
+  stop: '.',
+  count: '{0} {1}',
   read: 'Read',
   deviceTime: 'All times are those of the device’s own clock ({0}).',
   on: 'On',
@@ -138,6 +140,8 @@ export type Words = Readonly<typeof en>;
 
 const de: Words = {
   title: 'Firewall-Bericht',
+  stop: '.',
+  count: '{0} {1}',
   read: 'Gelesen',
   deviceTime: 'Alle Zeiten nach der Uhr des Geräts ({0}).',
   on: 'Ein',
@@ -213,7 +217,7 @@ const de: Words = {
   unused: 'offen, aber kein Programm lauscht',
   undecided: 'Ob alles davon gesperrt ist, ist nicht sicher',
   decidedBy: 'Entschieden durch',
-  web: 'Web-Ports',
+  web: 'Webports',
   noWeb: 'Keine Konfigurationsdatei des Webservers gefunden.',
   consistent: 'Webserver und Firewall stimmen überein.',
   redirects: 'HTTP leitet auf Port {0} um',
@@ -241,7 +245,7 @@ const de: Words = {
   whole: 'Die Kette der Einträge ist unversehrt: {0} Einträge.',
   dropped: '{0} ältere wurden verworfen, denn das Protokoll ist begrenzt.',
   takenBack: 'zurückgenommen',
-  broken: 'Die Kette der Einträge ist nicht unversehrt, bei Eintrag {0}: {1}',
+  broken: 'Die Kette der Einträge ist bei Eintrag {0} gebrochen: {1}',
   when: 'Wann',
   what: 'Was und warum',
   who: 'Wer',
@@ -272,6 +276,8 @@ const de: Words = {
 
 const ja: Words = {
   title: 'ファイアウォール報告書',
+  stop: '。',
+  count: '{1} {0}',
   read: '読み取り',
   deviceTime: '時刻はすべてデバイスの時計によるものです（{0}）。',
   on: '有効',

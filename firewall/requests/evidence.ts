@@ -4,8 +4,12 @@ import { version } from '../../package.json';
 import { readZone } from '../host/clock';
 import { run } from '../host/run';
 import type { Settings } from '../messages';
-import type { Evidence } from '../results';
+import type { Evidence, Who } from '../results';
+import { rulesetIn } from '../state/kernel';
 import { registryFor } from '../state/registry-for';
+import type { Direction } from '../verdicts/openness';
+import { whoGetsThrough } from '../verdicts/who';
+import { yieldToEventLoop } from '../yield';
 import { history } from './history';
 import { read } from './read';
 
@@ -14,18 +18,24 @@ const MOST_ENTRIES = 500;
 
 /** @throws FirewallError as reading does */
 export async function collect(settings: Settings): Promise<Evidence> {
-  const [{ snapshot, state }, { entries, ...chain }, zone, ufw, iptables] = await Promise.all([
+  const [{ snapshot, kernel, state }, { entries, ...chain }, zone, ufw, iptables] = await Promise.all([
     read(settings),
     history(settings, { method: 'history', request: {} }),
     readZone(),
     versionOf('ufw'),
     versionOf('iptables'),
   ]);
+  const managed = snapshot.families.map(({ family }) => family);
+  const directions: Evidence['directions'] = {};
+  const who: Evidence['who'] = {};
+  for (const service of registryFor(settings, snapshot).services) {
+    directions[service.id] = [...service.directions];
+    const of = (direction: Direction): Who => whoGetsThrough(rulesetIn(kernel), managed, service, direction);
+    who[service.id] = { in: of('in'), out: of('out') };
+    await yieldToEventLoop();
+  }
   return {
-    state,
-    directions: Object.fromEntries(
-      registryFor(settings, snapshot).services.map(({ id, directions }) => [id, [...directions]]),
-    ),
+    ...{ state, directions, who },
     history: {
       ...{ entries: entries.slice(0, MOST_ENTRIES), ...chain },
       older: Math.max(0, entries.length - MOST_ENTRIES),

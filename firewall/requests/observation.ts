@@ -13,6 +13,7 @@ import { parseSettings, type UfwSettings } from '../rules/ufw-settings';
 import { askedFor, unasked } from '../state/asked-for';
 import { type Checkpoint, textsOf } from '../state/checkpoint';
 import type { Texts } from '../state/file-text';
+import type { Kernel } from '../state/kernel';
 import { registryFor } from '../state/registry-for';
 import { policyChanges, ruleReports } from '../state/report';
 import { ruleChanges } from '../state/rule-changes';
@@ -24,6 +25,7 @@ import { enterDrift } from './drift';
 /** A reading of the firewall. */
 export interface Reading extends Pick<News, 'drift'> {
   snapshot: Snapshot;
+  kernel: Kernel;
   state: State;
 }
 

@@ -61,7 +61,7 @@ export async function read(settings: Settings, documents?: readonly Csaf[]): Pro
   const report = await stateOf(settings, snapshot, kernel, surroundings, documents);
   const leftovers = [...report.leftovers, ...flaws.map((one) => rendered(one))];
   const state = { ...report, leftovers, said: [...report.said, ...flaws] };
-  return { snapshot, state, drift: driftOf(registryFor(settings, snapshot), snapshot, state) };
+  return { snapshot, kernel, state, drift: driftOf(registryFor(settings, snapshot), snapshot, state) };
 }
 
 /** While programs print what the kernel holds: most likely it is what the files say, which is worked out meanwhile, once. */

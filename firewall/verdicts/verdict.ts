@@ -17,6 +17,7 @@ import {
   intersect,
   isCovered,
   LEVEL,
+  type Level,
   LOCAL,
   NO_INTERFACE,
   PROTOCOLS,
@@ -48,6 +49,8 @@ export interface Verdict {
   least: Openness;
   /** How open they are if it goes for them. Where both are the same, nothing is left open. */
   most: Openness;
+  /** What is done with all of them, for certain; null where it is not the same for each, or not known. */
+  level: Level | null;
   /** By what packets get through, or perhaps do; of each owner the first. */
   letsIn: readonly DecidedBy[];
   /** By what packets are stopped, or perhaps are; of each owner the first. */
@@ -213,6 +216,7 @@ class Evidence {
     return {
       least: isTooMuch ? 'closed' : openness(this.least),
       most: isTooMuch ? 'open' : openness(this.most),
+      level: isTooMuch || this.least !== this.most ? null : onlyLevel(this.least),
       ...{ letsIn, blocks, through },
     };
   }
@@ -231,6 +235,10 @@ export const isThere = ({ box, holes }: Region, work: Work): boolean =>
     boxesIn(holes).filter((hole) => touches(hole, box)),
     work,
   );
+
+/** The one level that there is, of one bit each; of no packets none gets through. */
+const onlyLevel = (levels: number): Level | null =>
+  levels === 0 ? LEVEL.deny : (Object.values(LEVEL).find((level) => levels === 1 << level) ?? null);
 
 /** Of the levels of packets, one bit each. */
 function openness(levels: number): Openness {

@@ -36,9 +36,11 @@ const HOSTILE =
   'W'.repeat(300);
 
 /** A real device's report, with such a text wherever somebody else than this package may have put one. */
-function hostile({ state, directions, history, device }: Evidence): Evidence {
+function hostile({ state, directions, who, history, device }: Evidence): Evidence {
   const services = state.services.map((service) => ({ ...service, label: `${service.label} ${HOSTILE}` }));
   const peer = { address: HOSTILE, direction: 'in' as const, interface: null, count: 1 };
+  const place = { address: HOSTILE, through: HOSTILE };
+  const nobody = { kind: 'nobody' as const, only: [], except: [], isLimited: false };
   const seen = { firstSeen: state.readAt, lastSeen: HOSTILE };
   const [last] = history.entries;
   assert.ok(last && state.rules[0] && state.findings[0]);
@@ -62,6 +64,7 @@ function hostile({ state, directions, history, device }: Evidence): Evidence {
       profile: { ...state.profile, closest: HOSTILE },
     },
     directions,
+    who: { ...who, ssh: { in: { kind: 'some', only: [place], except: [place], isLimited: true }, out: nobody } },
     history: { ...history, entries: [told], fault: { path: HOSTILE, line: 1, seq: 1, what: HOSTILE, said: [] } },
     device: { name: HOSTILE, zone: 'Europe/Berlin', versions: { ...device.versions, ufw: HOSTILE } },
   };

@@ -287,7 +287,7 @@ export class FakeFirewall implements Device {
 
   evidence(asking?: Asking): Promise<Evidence> {
     const work = (): Evidence => ({
-      ...{ state: this.#state(), directions: {} },
+      ...{ state: this.#state(), directions: {}, who: {} },
       history: { entries: [...this.entries], fault: null, head: null, kept: this.entries.length, dropped: 0, older: 0 },
       device: {
         ...{ name: 'fake', zone: 'UTC' },

@@ -5,8 +5,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
 import { ownRules } from '../../../firewall/report-page/rule-ports';
-import { type Place, type Who, whoOf } from '../../../firewall/report-page/who';
-import type { RuleReport, ServiceReport, State } from '../../../firewall/results';
+import type { Evidence, RuleReport, ServiceReport, State, Who } from '../../../firewall/results';
 import type { Family } from '../../../firewall/rules/rule';
 import { covers } from '../../../firewall/services/registry';
 import { addressSet, holds } from '../../../firewall/verdicts/boxes';
@@ -28,7 +27,7 @@ const customServices = [
 /** What the report says of a packet: whether it gets through; null where it leaves that to the rules. */
 type Saying = { is: boolean | null; kind: Who['kind']; why: string };
 
-const isIn = (places: readonly Place[], { family, interface: on }: Probe, far: string): boolean =>
+const isIn = (places: Who['only'], { family, interface: on }: Probe, far: string): boolean =>
   places.some(
     ({ address, through }) => (through === '' || through === on) && (address === '' || within(address, far, family)),
   );
@@ -39,13 +38,15 @@ const within = (subnet: string, address: string, family: Family): boolean =>
 /** Where a packet comes from, or goes to. */
 const farEnd = ({ host, localAddress }: Probe, way: Way): string => (way === 'in' ? localAddress : host);
 
-function saidOf(service: ServiceReport, probe: Probe, way: Way, state: State): Saying {
-  const { kind, only, except, isLimited } = whoOf(service, way, state);
+function saidOf(service: ServiceReport, probe: Probe, way: Way, who: Evidence['who']): Saying {
+  const told = who[service.id]?.[way];
+  assert.ok(told);
+  const { kind, only, except, isLimited } = told;
   const why = `${service.id}: ${JSON.stringify({ kind, only, except, isLimited })}`;
   const far = farEnd(probe, way);
   const isOutside = isIn(except, probe, far) || (kind === 'some' && !isIn(only, probe, far));
   if (kind === 'nobody' || (kind !== 'unclear' && isOutside)) return { is: false, kind, why };
-  return { is: service[way] === 'open' ? true : null, kind, why };
+  return { is: kind === 'unclear' || isLimited ? null : true, kind, why };
 }
 
 /** Whether the report shows that such a packet may get through although it is for no service. */
@@ -81,12 +82,12 @@ describe('Who gets in to what, as the report says it,', function () {
   for (const seed of Array.from({ length: RULESETS }, (_, at) => SEED + at)) {
     it(`is so for every packet of a neighbour, seed ${seed}`, async () => {
       const { way, said } = await rulesets.make(seed);
-      const { state } = await engine.evidence();
+      const { state, who } = await engine.evidence();
       const probes = probesOf(way);
       const sayings = probes.map((probe): Saying[] => {
         const spec = `${probe.port}/${probe.proto}`;
         const about = state.services.filter(({ ports }) => ports.some((port) => covers(port, spec)));
-        return about.map((service) => saidOf(service, probe, way, state));
+        return about.map((service) => saidOf(service, probe, way, who));
       });
       const isWrong = (index: number, answer: boolean): boolean => {
         const about = sayings[index] as Saying[];
