@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { say } from '../../firewall/errors';
-import { LANGUAGES } from '../../firewall/language';
+import { actionIn, LANGUAGES } from '../../firewall/language';
 import { reportPage } from '../../firewall/report-page/page';
 import type { Evidence } from '../../firewall/results';
 import { Engine } from '../device/engine';
@@ -153,12 +153,12 @@ describe('the page', function () {
     const planned = await tableOf('Pending and temporary');
     assert.match(
       planned,
-      /Waiting for confirmation: toggle-service close ssh\s+Goes back at \d+ \w+ 2\d{3}, \d\d:\d\d:\d\d \S+ unless/,
+      /Waiting for confirmation: close SSH remote shell\s+Goes back at \d+ \w+ 2\d{3}, \d\d:\d\d:\d\d \S+ unless/,
     );
-    assert.match(planned, /bacnet\s+Temporarily changed, until \d+ \w+ 2\d{3}/);
+    assert.match(planned, /BACnet\/IP\s+Temporarily changed, until \d+ \w+ 2\d{3}/);
     const told = await tableOf('History');
     for (const { action, reason } of history.entries) {
-      assert.ok(told.includes(action), action);
+      assert.ok(told.includes(actionIn('en', action, state.services)), action);
       assert.ok(told.includes(reason), reason);
     }
     assert.match(await tableOf('Rules'), /“<script>alert\(1\)<\/script>”/);
