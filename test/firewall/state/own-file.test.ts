@@ -2,6 +2,7 @@
 import { strict as assert } from 'node:assert';
 import * as fc from 'fast-check';
 import { describe, it } from 'mocha';
+import { say } from '../../../firewall/errors';
 import { CHECKPOINT } from '../../../firewall/state/checkpoint';
 import { type Form, textFor, type Understood, understood } from '../../../firewall/state/own-file';
 import { REPORTED } from '../../../firewall/state/reported';
@@ -110,7 +111,7 @@ describe('A file of this package’s own', () => {
   it('that is empty says nothing is scheduled, or reported; as a journal it is damaged', () => {
     assert.deepEqual(understood(SCHEDULE, '').value, NOTHING_SCHEDULED);
     assert.deepEqual(understood(REPORTED, ''), { value: { ids: [], asked: null }, flaw: null });
-    assert.deepEqual(understood(CHECKPOINT, ''), { value: null, flaw: 'it is empty' });
+    assert.deepEqual(understood(CHECKPOINT, ''), { value: null, flaw: say`it is empty` });
   });
 
   it('nested as deep as it can be is never an error', () => {

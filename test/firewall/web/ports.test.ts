@@ -25,7 +25,7 @@ describe('the web ports of a site', () => {
   it("show what the vendor's instructions leave broken: the redirect to a port where nothing is", () => {
     const { http, https, redirectsTo, problems } = read(VENDOR_SITE_MOVED);
     assert.deepEqual([http, https, redirectsTo], [1780, 1443, 443]);
-    assert.deepEqual(problems, [
+    assert.deepEqual(problems.map(inWords), [
       'The redirect in line 7 leads to port 443, but HTTPS listens on port 1443: browsers that follow it reach no page.',
     ]);
   });
