@@ -8,7 +8,7 @@ import { backupReport, changeResult, evidence, history, state } from '../../fire
 import { Engine } from '../device/engine';
 import { useDevice, useEngine, useShared } from '../device/suite';
 import { LEDGER } from '../firewall/ledger-of';
-import { everything, reset } from '../firewall/stable';
+import { everything, reset, STATE } from '../firewall/stable';
 
 const PROGRAM = join(resolve(__dirname, '..', '..'), 'agent', 'smartserver-firewall.js');
 
@@ -82,6 +82,26 @@ describe('The command line', function () {
     const altered = await command('history', '--verify');
     assert.equal(altered.code, 1);
     assert.match(altered.stdout, /entry 2 \(.*ledger\.jsonl, line 3\): it is not what it was when it was entered/);
+  });
+
+  it('says of a ledger that was cut what is there, and what was dropped', async () => {
+    await engine.toggleService({ action: 'close' });
+    const fill = [device.node, device.inside(join(__dirname, '..', 'firewall', 'long-ledger.js')), STATE];
+    // Each file of two is full once more.
+    for (let round = 0; round < 2; round++) {
+      await device.ok(...(fill as [string, ...string[]]), '1000000');
+      await device.ok(...(fill as [string, ...string[]]));
+    }
+    const { entries, kept, dropped } = await engine.history();
+    const oldest = entries[entries.length - 1]?.seq ?? 0;
+    assert.deepEqual([kept, dropped], [entries.length, oldest - 1]);
+    assert.ok(dropped > 100, `${dropped}`);
+    const { code, stdout } = await command('history', '--verify');
+    const [whole, cut] = stdout.split('\n');
+    assert.deepEqual([code, whole?.replace(/, the last .*/, '')], [0, `The ledger is whole: ${kept} entries`]);
+    assert.equal(cut, `It was cut: ${dropped} older entries were dropped, as it is bounded`);
+    const page = (await command('report', '--language', 'de')).stdout;
+    assert.ok(page.includes(`${kept} Einträge.`) && page.includes(`${dropped} ältere wurden verworfen`));
   });
 
   it('prints the report for auditors as a page whose JSON has the hash in it, in each language, and as JSON', async () => {

@@ -1,7 +1,6 @@
 /** The ledger on a device: what is entered, by whom and why, and that it is in nobody's way. */
 import { strict as assert } from 'node:assert';
 import { beforeEach, describe, it } from 'mocha';
-import { verificationLines } from '../../agent/words';
 import { textsIn } from '../../firewall/language';
 import type { Entry } from '../../firewall/ledger/entry';
 import type { EngineError } from '../device/engine';
@@ -189,18 +188,12 @@ describe('The ledger', function () {
     assert.ok(first.entries.some(({ type, cut }) => type === 'cut' && cut?.dropped === 0));
     await device.ok(device.node, device.inside(`${__dirname}/long-ledger.js`), STATE, '1000000');
     for (let round = 0; round < 40; round++) await engine.toggleService({ action: 'toggle', reason: 'x'.repeat(500) });
-    const { entries, ...chain } = await history();
-    const { fault, kept, dropped: gone } = chain;
+    const { fault, entries, kept, dropped: gone } = await history();
     assert.equal(fault, null);
     const [oldest, newest] = [entries[entries.length - 1] as Entry, entries[0] as Entry];
     assert.ok(oldest.seq > 1 && oldest.type === 'cut');
     assert.equal(entries.length, newest.seq - oldest.seq + 1);
     assert.deepEqual([kept, gone, kept + gone], [entries.length, oldest.seq - 1, newest.seq]);
-    const [whole = '', cut = ''] = verificationLines(chain);
-    assert.ok(
-      whole.startsWith(`The ledger is whole: ${entries.length} entries, `) && cut.includes(`${gone} older`),
-      whole,
-    );
     const dropped = entries.find(({ type, cut }) => type === 'cut' && (cut?.dropped ?? 0) > 0);
     assert.deepEqual([dropped?.cut?.dropped, dropped?.cut?.first], [oldest.seq - 1, oldest.seq]);
   });
