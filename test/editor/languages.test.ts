@@ -4,7 +4,8 @@ import { readFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { describe, it } from 'mocha';
-import { labelIn, textsIn } from '../../firewall/language';
+import { say } from '../../firewall/errors';
+import { labelIn, sentenceIn, textsIn } from '../../firewall/language';
 import { reportPage } from '../../firewall/report-page/page';
 import { HTTPS } from '../../firewall/services/catalogue';
 import type { Device } from '../device/device';
@@ -133,6 +134,34 @@ for (const language of ['de', 'ja'] as const) {
       assert.notEqual(name, HTTPS.label);
       await sidebar().getByText(name, { exact: true }).first().waitFor();
       assert.doesNotMatch(await sidebar().innerText(), KEY);
+      assert.deepEqual(editor.takeComplaints(), []);
+    });
+
+    it('dialogs say in it what a change would do, what stays open and why, and why it would be refused', async () => {
+      const { page } = editor;
+      const box = page.locator('.red-ui-tray .smartserver-outlook').last();
+      await editor.edit(await editor.drop('set-profile', 100, 600));
+      await page.selectOption('#smartserver-profile-choice', 'lockdown');
+      const { outlook } = labels(language, 'set-profile');
+      await box.getByText(outlook.openToAll).waitFor();
+      const why = sentenceIn(language, say`nobody is known who uses it`);
+      const name = labelIn(language, { id: 'lon-ip70', label: 'LON tunnel (IP-70)' });
+      assert.ok(
+        (await box.innerText()).includes(`${outlook.into.replace('__name__', name)}: ${why}`),
+        await box.innerText(),
+      );
+      assert.deepEqual(englishIn(await box.innerText()), []);
+      await editor.closeWith('#node-dialog-cancel');
+      await editor.edit(await editor.drop('toggle-service', 150, 600));
+      const action = page.locator('#node-input-action + .red-ui-typedInput-container');
+      await editor.pickFromMenu(action.locator('.red-ui-typedInput-type-select'), 'str');
+      await page.selectOption('#smartserver-service-choice', 'https');
+      await action.locator('.red-ui-typedInput-option-trigger').click();
+      await page.locator('.red-ui-typedInput-options:visible a[value="close"]').click();
+      await box.getByText('LOCKOUT: ').waitFor();
+      assert.deepEqual(englishIn(await box.innerText()), []);
+      assert.deepEqual(englishIn(await page.locator('#smartserver-service-about').innerText()), []);
+      await editor.closeWith('#node-dialog-cancel');
       assert.deepEqual(editor.takeComplaints(), []);
     });
 
