@@ -12,7 +12,7 @@ import { POLICY_OF } from '../verdicts/openness';
 import { reportDocument } from './document';
 import { html, Markup } from './html';
 import { type Flow, picture } from './picture';
-import { ownRules } from './rule-ports';
+import { ownRules, portsOfNone } from './rule-ports';
 import { STYLE } from './style';
 import { filled, WORDS, type Words } from './words';
 
@@ -206,12 +206,14 @@ function flowsOf(page: Page, direction: Direction): Flow[] {
       isAll: service[direction] === 'open',
       ...{ what: page.name(service.id), ports: service.ports.join(', ') },
     }));
+  const ownPorts = (rule: RuleReport): string =>
+    rule.to.port === 'any' ? portsText(rule, words) : portsOfNone(rule, evidence.state.services).join(', ');
   const ofRules = ownRules(evidence.state, direction).map((rule) => {
     const { address } = direction === 'in' ? rule.from : rule.to;
     const isAll = address.endsWith('/0') && !rule.interface;
     return {
       who: placeText({ address: address.endsWith('/0') ? '' : address, through: rule.interface ?? '' }, everybody),
-      ...{ isAll, what: filled(words.ownRule, rule.number), ports: portsText(rule, words) },
+      ...{ isAll, what: filled(words.ownRule, rule.number), ports: ownPorts(rule) },
     };
   });
   const isAllowed = !evidence.state.active || evidence.state.policies[POLICY_OF[direction]] === 'allow';
