@@ -6,7 +6,7 @@
 import { FirewallError, say } from '../../firewall/errors';
 import type { Seen } from '../../firewall/firewall';
 import { type FleetDone, fleet, type Limits } from '../../firewall/fleet/fleet';
-import type { Entry } from '../../firewall/ledger/entry';
+import { type Entry, listedEntry } from '../../firewall/ledger/entry';
 import { selected } from '../../firewall/ledger/filter';
 import {
   type Call,
@@ -342,7 +342,8 @@ export class FakeFirewall implements Device {
   }
 
   outlook(): Promise<OutlookReport> {
-    return Promise.resolve({ version: '', text: null, problem: null });
+    const timeline = [...this.entries].reverse().map((one) => listedEntry.parse(one));
+    return Promise.resolve({ version: '', text: null, problem: null, timeline });
   }
 
   observe(observer: (seen: Seen) => void): () => void {
