@@ -363,6 +363,11 @@ export class FakeFirewall implements Device {
     return () => this.watchers.delete(watcher);
   }
 
+  /** The watches of nodes, which want to know of readings, too; not those of the sidebar. */
+  get watches(): { asked: WatchOptions; listener: WatchObserver }[] {
+    return [...this.watchers].filter(({ listener }) => listener.state);
+  }
+
   /** Notifies those who watch for it of an event. */
   notify(event: WatchEvent): void {
     for (const { asked, listener } of this.watchers) if (asked.topics.includes(event.topic)) listener.event(event);
