@@ -22,7 +22,7 @@ const node = (id: string, type: string, fields: Record<string, unknown>, ...wire
   ...{ id, type, z: 'tab', x: 100, y: 100, wires: [wires] },
   ...fields,
 });
-const TAB = { id: 'tab', type: 'tab', label: 'test', disabled: false, info: '' };
+const TAB = { id: 'tab', type: 'tab', label: 'Visits', disabled: false, info: '' };
 const READ = node('reader', 'read-firewall', { device: '', output: 'state', onlyChanges: false, version: 1 });
 const request = { device: '', dryRun: false, onlyTighten: false, force: false, cutConnections: false, version: 1 };
 
@@ -34,6 +34,7 @@ const ACTING = [
     'toggle-service',
     {
       ...request,
+      name: 'open or close',
       ...{ service: 'payload.service', serviceType: 'msg', action: 'payload.action', actionType: 'msg' },
       ...{ direction: '', interface: '', from: '', fromType: 'str', systemService: false },
       ...{ duration: 'payload.duration', durationType: 'msg', confirmWithin: '' },
@@ -304,7 +305,7 @@ describe('the sidebar', function () {
     await shows('Last changes');
     const lines = (await entry(/^close MQTT broker/).innerText()).split('\n');
     assert.match(lines[1] ?? '', /^\d+\/\d+\/\d{4}, \d+:\d\d:\d\d [AP]M – ✓ done$/);
-    assert.deepEqual(lines.slice(2), ['Flow test, node toggler', 'Back to before this']);
+    assert.deepEqual(lines.slice(2), ['Flow Visits, node open or close', 'Back to before this']);
     const engine = await Engine.start(device);
     const reason = '<img src=x onerror="window.hacked=1"> __reason__ $t(label.device)';
     await engine.toggleService({ service: 'mqtt', action: 'open', reason });
@@ -516,6 +517,10 @@ describe('the sidebar', function () {
     } finally {
       await page.setViewportSize({ width: 1400, height: 1000 });
     }
+    await sidebar()
+      .getByText('Last changes')
+      .evaluate((heading) => heading.scrollIntoView());
+    await picture('sidebar-changes', '#red-ui-sidebar', 760);
   });
 
   it('lists a backup that is damaged as such', async () => {
