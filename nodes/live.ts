@@ -69,8 +69,8 @@ export interface LiveDevice extends Named {
   readAt: string | null;
   /** The newest first. */
   backups: readonly BackupReport[];
-  /** The newest entries of the ledger, the newest first; null until they are read, or what the program is that cannot give them. */
-  timeline: readonly ListedEntry[] | 'outdated' | null;
+  /** The newest entries of the ledger, the newest first; null until they are read, or why they could not be. */
+  timeline: readonly ListedEntry[] | 'outdated' | 'unread' | null;
   /** Why it could not be read: the message of a FirewallError; null if it could. */
   error: string | null;
   /** The device no longer exists. */
@@ -127,9 +127,9 @@ export function showDevice(RED: NodeAPI, { id, name }: Named, open: () => Shown)
       publishOutlook(liveOutlook(report));
       if (report.timeline) show({ timeline: report.timeline.map(liveEntry) });
     } catch (error) {
-      const isOutdated = codeOf(error) === 'OUTDATED';
-      publishOutlook({ text: null, problem: isOutdated ? 'outdated' : 'unread' });
-      if (isOutdated) show({ timeline: 'outdated' });
+      const problem = codeOf(error) === 'OUTDATED' ? 'outdated' : 'unread';
+      publishOutlook({ text: null, problem });
+      if (!Array.isArray(shown.timeline)) show({ timeline: problem });
     }
   };
   const blocked = showBlocked(RED, id);

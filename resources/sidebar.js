@@ -352,6 +352,7 @@ window.smartserverFirewallSidebar = (translateWith) => {
     const parts = [element('h3', translate('heading.changes'))];
     if (timeline === null) return [...parts, element('p', translate('empty.reading'))];
     if (timeline === 'outdated') return [...parts, element('p', translate('timeline.outdated'))];
+    if (timeline === 'unread') return [...parts, element('p', translate('timeline.unread'))];
     if (timeline.length === 0) return [...parts, element('p', translate('timeline.none'))];
     const kept = new Set(backups.filter(({ damaged }) => !damaged).map(({ id }) => id));
     const list = (entries) =>

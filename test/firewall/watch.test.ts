@@ -317,6 +317,22 @@ describe('A watch', function () {
     );
   });
 
+  it('tells what went back while nobody watched to who asks for it, not to who asked for blocked packets alone before', async () => {
+    await begin();
+    await watching.unwatch();
+    const { id } = await acting.toggleService({ action: 'close', confirmWithin: 600 });
+    await acting.clock.advance(601);
+    assert.equal((await acting.read()).pending, null);
+    const { readings } = watching;
+    // As flows start: the sidebar, a node for blocked packets, and another one.
+    await watching.watch({ topics: [] });
+    await until(async () => watching.readings > readings);
+    await watching.watch({ topics: ['blocked'] });
+    assert.deepEqual(told('reverted'), []);
+    await watching.watch({ topics: ['reverted'] });
+    assert.equal((await first('reverted')).id, id);
+  });
+
   it('tells nothing that lay there before anybody ever watched', async () => {
     await acting.toggleService({ action: 'close', confirmWithin: 600 });
     await acting.clock.advance(601);
