@@ -42,7 +42,7 @@ window.smartserverFirewallSidebar = (translateWith) => {
     [/^cut of the ledger$/, () => ['cut', {}]],
   ];
   /** How an entry of the ledger ended, by shape beside the word. */
-  const ENDS = { done: '✓', 'taken-back': '↺' };
+  const ENDS = { done: '✓', 'taken-back': '↺', seen: '▲' };
   /** So many of the last changes are shown at once. */
   const LAST = 3;
   const HOUR_MS = 3_600_000;
@@ -367,13 +367,15 @@ window.smartserverFirewallSidebar = (translateWith) => {
   }
 
   function entryOf({ seq, at, type, id, action, reason, result, source, repeated }, kept, services) {
-    const end = translate(ENDS[result] ? `result.${result}` : 'result.refused', { code: result });
-    const ended = $('<small>').append(
+    // What others have done was not asked for: it was only seen.
+    const ended = type === 'drift' ? 'seen' : result;
+    const end = translate(ENDS[ended] ? `result.${ended}` : 'result.refused', { code: result });
+    const line = $('<small>').append(
       document.createTextNode(`${time(at)} – `),
-      element('span', ENDS[result] ?? '✕').attr('aria-hidden', 'true'),
+      element('span', ENDS[ended] ?? '✕').attr('aria-hidden', 'true'),
       document.createTextNode(` ${end}`),
     );
-    const parts = [element('span', wordsFor(action, services)), ended, element('small', whoIs(source))];
+    const parts = [element('span', wordsFor(action, services)), line, element('small', whoIs(source))];
     if (reason) parts.push(element('small', translate('timeline.reason', { reason })));
     if (repeated > 0) parts.push(element('small', translate('timeline.repeated', { count: repeated })));
     // A confirmation is about the change that it confirms, which has its own.

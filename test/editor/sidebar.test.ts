@@ -315,7 +315,7 @@ describe('the sidebar', function () {
     // What was refused has changed nothing that would be read again: it comes with what comes next.
     await device.ufw('allow', '9999/tcp');
     await entry('changed otherwise than through this package').waitFor();
-    assert.match(await entry('changed otherwise').innerText(), /Somebody else, such as ufw by hand$/);
+    assert.match(await entry('changed otherwise').innerText(), /▲ noticed\nSomebody else, such as ufw by hand$/);
     assert.match(await entry(/refused: INTERNAL_SERVICE/).innerText(), /^open Local CMS \(Redis\)/);
     assert.equal(
       await entry(/refused: INTERNAL_SERVICE/)
@@ -418,7 +418,10 @@ describe('the sidebar', function () {
               one.style.width = `${px}px`;
             }, width);
           const found = await own.evaluate(narrow, 90);
-          await own.evaluate((one) => one.scrollTo(0, 0));
+          await own
+            .locator('.smartserver-timeline')
+            .first()
+            .evaluate((one) => one.scrollIntoView());
           await other.page.screenshot({ path: join(KEPT, `sidebar-${width ?? 800}-${language}.png`) });
           assert.deepEqual(found, [], String(width));
         }
