@@ -16,6 +16,7 @@ import {
   learnRequest,
   MAX_PART,
   type Method,
+  outlookRequest,
   overrideRequest,
   restoreRequest,
   type Settings,
@@ -244,9 +245,12 @@ export class Firewall {
     return this.#ask({ method: 'backups', request: {} }, asking);
   }
 
-  /** What the editor works out previews of changes from. @throws FirewallError as read() does */
-  outlook(asking?: Asking): Promise<OutlookReport> {
-    return this.#ask({ method: 'outlook', request: {} }, asking);
+  /**
+   * What the editor works out previews of changes from, and what was done last.
+   * @throws FirewallError INVALID_INPUT, and as read() does
+   */
+  outlook(question: unknown = {}, asking?: Asking): Promise<OutlookReport> {
+    return this.#ask({ method: 'outlook', request: check(outlookRequest, question) }, asking);
   }
 
   /**

@@ -506,6 +506,11 @@ export const historyRequest = z.strictObject({
 });
 export type HistoryRequest = z.infer<typeof historyRequest>;
 
+export const outlookRequest = z.strictObject({
+  /** The hash of the last entry of the ledger that is known, or nothing. */
+  known: z._default(z.string().check(z.maxLength(64)), ''),
+});
+
 /** What was refused before it came to the engine: an operator's request that nobody had signed. */
 const part = z.string().check(z.maxLength(MAX_PART));
 
@@ -564,7 +569,7 @@ export const agentRequest = z.strictObject({
     z.strictObject({ method: z.literal('override'), request: overrideRequest, ...terms }),
     z.strictObject({ method: z.literal('learn'), request: learnRequest, ...origin }),
     z.strictObject({ method: z.literal('backups'), request: z.strictObject({}) }),
-    z.strictObject({ method: z.literal('outlook'), request: z.strictObject({}) }),
+    z.strictObject({ method: z.literal('outlook'), request: outlookRequest }),
     z.strictObject({ method: z.literal('settle'), request: z.strictObject({}) }),
     z.strictObject({ method: z.literal('news'), request: newsRequest }),
     z.strictObject({ method: z.literal('history'), request: historyRequest }),
@@ -587,7 +592,7 @@ export const REQUESTS = {
   override: overrideRequest,
   learn: learnRequest,
   backups: z.strictObject({}),
-  outlook: z.strictObject({}),
+  outlook: outlookRequest,
   settle: z.strictObject({}),
   news: newsRequest,
   history: historyRequest,

@@ -4,7 +4,7 @@
  */
 import * as z from 'zod';
 import { WEEKDAYS } from './calendar/dates';
-import { entry, head } from './ledger/entry';
+import { entry, head, listedEntry } from './ledger/entry';
 import { direction, guard, learnAction, policy, reason, sentence } from './messages';
 
 /**
@@ -523,13 +523,15 @@ export const evidence = z.strictObject({
   }),
 });
 export type Evidence = z.infer<typeof evidence>;
-/** What a preview of changes is worked out from, see state/outlook.ts. */
+/** What the editor needs beside the state: what a preview of changes is worked out from, see state/outlook.ts, and the ledger. */
 export const outlookReport = z.strictObject({
   /** Of the package that has read it; another one may not understand it. */
   version: z.string(),
   text: z.string().nullable(),
   /** Why there is none: too much for an editor, or a site file that is not for everybody's eyes. */
   problem: z.enum(['long', 'private']).nullable(),
+  /** The newest entries of the ledger, the newest first; null where the last of them is known. */
+  timeline: z.array(listedEntry).nullable(),
 });
 export type OutlookReport = z.infer<typeof outlookReport>;
 

@@ -5,13 +5,23 @@
 import type { NodeAPI } from 'node-red';
 import { asFirewallError, codeOf, type FirewallError } from '../firewall/errors';
 import type { Firewall } from '../firewall/firewall';
-import type { BackupReport, OutlookReport, PeerReport, ServiceReport, State } from '../firewall/results';
+import type { ListedEntry } from '../firewall/ledger/entry';
+import { onOneLine } from '../firewall/printable';
+import type { BackupReport, Blocked, OutlookReport, PeerReport, ServiceReport, State } from '../firewall/results';
+import { BlockedByHour, type BlockedHours } from '../firewall/watch/blocked-by-hour';
 import { version as packageVersion } from './version';
 
 /** The editor subscribes to this, followed by the device's id. */
 const TOPIC = 'smartserver-firewall';
 /** Edit dialogs subscribe to this, followed by the device's id. */
 const OUTLOOK_TOPIC = 'smartserver-firewall-outlook';
+/** The sidebar subscribes to this, followed by the device's id. */
+const BLOCKED_TOPIC = 'smartserver-firewall-blocked';
+/** A source of blocked packets is counted at most every so many seconds, and what is counted published so seldom, in ms. */
+const BLOCKED_EVERY = 10;
+const BLOCKED_MS = 2000;
+/** So much of an entry's words is shown, in characters. */
+const LONGEST_WORDS = 200;
 /** How many interfaces and addresses of a service are shown; a blocklist has thousands. */
 const NAMED = 5;
 
@@ -60,6 +70,19 @@ export interface LiveDevice extends Named {
   backups: readonly BackupReport[];
   /** Why it could not be read: the code and the sentences of a FirewallError; null if it could. */
   error: Pick<FirewallError, 'code' | 'said'> | null;
+  /** The newest entries of the ledger, the newest first; null until they are read, or why they could not be. */
+  timeline: readonly ListedEntry[] | 'outdated' | 'unread' | null;
+  /** The device no longer exists. */
+  gone?: true;
+}
+
+/** What was blocked, as far as the kernel has logged it. */
+export interface LiveBlocked extends BlockedHours {
+  id: string;
+  /** Since when it is counted; ISO 8601, UTC. */
+  since: string;
+  /** Why nothing of it is known, and what to do, as in `error`; null where it is. */
+  trouble: LiveDevice['error'];
   /** The device no longer exists. */
   gone?: true;
 }
@@ -77,7 +100,7 @@ export interface LiveOutlook {
  * @returns a function that stops it.
  */
 export function showDevice(RED: NodeAPI, { id, name }: Named, open: () => Shown): () => void {
-  let shown: LiveDevice = { id, name, state: null, readAt: null, backups: [], error: null };
+  let shown: LiveDevice = { id, name, state: null, readAt: null, backups: [], timeline: null, error: null };
   let compared = comparable(shown);
   let stopObserving = (): void => undefined;
   let stopWatching = (): void => undefined;
@@ -99,10 +122,23 @@ export function showDevice(RED: NodeAPI, { id, name }: Named, open: () => Shown)
   const publishOutlook = (outlook: LiveOutlook): void => {
     if (!isOver) RED.comms.publish(`${OUTLOOK_TOPIC}/${id}`, outlook, true);
   };
+  const readBeside = async (device: Shown): Promise<void> => {
+    const known = (Array.isArray(shown.timeline) && shown.timeline[0]?.hash) || '';
+    try {
+      const report = await device.outlook({ known });
+      publishOutlook(liveOutlook(report));
+      if (report.timeline) show({ timeline: report.timeline.map(liveEntry) });
+    } catch (error) {
+      const problem = codeOf(error) === 'OUTDATED' ? 'outdated' : 'unread';
+      publishOutlook({ text: null, problem });
+      if (!Array.isArray(shown.timeline)) show({ timeline: problem });
+    }
+  };
+  const blocked = showBlocked(RED, id);
   const start = (): void => {
     const device = open();
     let rules = '';
-    const readOutlook = oneAtATime(() => device.outlook().then(liveOutlook, unread).then(publishOutlook));
+    const readOutlook = oneAtATime(() => readBeside(device));
     stopObserving = device.observe(({ state }) => {
       const { readAt, ...rest } = state;
       const peers = state.peers && Object.entries(state.peers).map(([id, list]) => livePeers(id, list));
@@ -116,7 +152,19 @@ export function showDevice(RED: NodeAPI, { id, name }: Named, open: () => Shown)
     });
     // Every reading reaches the observers; the watch only ensures that there are readings.
     const trouble = (error: unknown): unknown => (error === null ? show({ error: null }) : failed(error));
-    stopWatching = device.watch({ topics: [] }, { event: () => undefined, trouble });
+    const unwatch = device.watch({ topics: [] }, { event: () => undefined, trouble });
+    const unhear = device.watch(
+      { topics: ['blocked'], blockedEvery: BLOCKED_EVERY },
+      {
+        event: ({ topic, payload }) => topic === 'blocked' && blocked.add(payload),
+        trouble: (error) => blocked.trouble(error && { code: error.code, said: error.said }),
+      },
+    );
+    blocked.begin();
+    stopWatching = () => {
+      unwatch();
+      unhear();
+    };
   };
   // The config node may be created after the nodes that refer to it, and its settings may be invalid.
   const soon = setImmediate(() => {
@@ -131,6 +179,7 @@ export function showDevice(RED: NodeAPI, { id, name }: Named, open: () => Shown)
     clearImmediate(soon);
     stopWatching();
     stopObserving();
+    blocked.stop();
     // Published without being retained, this also clears the retained state.
     RED.comms.publish(`${TOPIC}/${id}`, { ...shown, gone: true }, false);
     RED.comms.publish(`${OUTLOOK_TOPIC}/${id}`, { text: null, problem: 'unread' }, false);
@@ -140,8 +189,49 @@ export function showDevice(RED: NodeAPI, { id, name }: Named, open: () => Shown)
 const liveOutlook = ({ version, text, problem }: OutlookReport): LiveOutlook =>
   version === packageVersion() ? { text, problem } : { text: null, problem: 'outdated' };
 
-const unread = (error: unknown): LiveOutlook => ({
-  ...{ text: null, problem: codeOf(error) === 'OUTDATED' ? 'outdated' : 'unread' },
+/** Counts what is blocked, and publishes it, however much that is, at most every few seconds. */
+function showBlocked(RED: NodeAPI, id: string) {
+  const counted = new BlockedByHour();
+  const since = new Date().toISOString();
+  let problem: LiveBlocked['trouble'] = null;
+  let timer: NodeJS.Timeout | undefined;
+  let isNew = false;
+  const publish = (): void => {
+    isNew = false;
+    const live: LiveBlocked = { id, since, trouble: problem, ...counted.hours(Date.now()) };
+    RED.comms.publish(`${BLOCKED_TOPIC}/${id}`, live, true);
+    timer = setTimeout(() => {
+      timer = undefined;
+      if (isNew) publish();
+    }, BLOCKED_MS);
+  };
+  const soon = (): void => {
+    isNew = true;
+    if (!timer) publish();
+  };
+  return {
+    begin: soon,
+    add(payload: Blocked): void {
+      counted.add(payload, Date.now());
+      soon();
+    },
+    trouble(trouble: LiveBlocked['trouble']): void {
+      problem = trouble;
+      clearTimeout(timer);
+      publish();
+    },
+    stop(): void {
+      clearTimeout(timer);
+      RED.comms.publish(`${BLOCKED_TOPIC}/${id}`, { id, gone: true }, false);
+    },
+  };
+}
+
+/** So that what somebody has sent does not fill the editor. */
+const liveEntry = (one: ListedEntry): ListedEntry => ({
+  ...one,
+  action: onOneLine(one.action, LONGEST_WORDS),
+  reason: onOneLine(one.reason, LONGEST_WORDS),
 });
 
 /** Makes it once more when it is done, if it was wanted meanwhile, however often. */

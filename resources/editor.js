@@ -147,9 +147,10 @@ window.smartserverFirewall = {
     const prefix = node._def.category === 'config' ? 'node-config-input' : 'node-input';
     const form = $(`#${prefix}-name`).closest('.smartserver-firewall');
     const dialog = { node, prefix, form };
-    const { asButton, durationField, dynamicTypes, nameTypedInputs, nameUnits, showReasons, typedInput } =
+    const { asButton, durationField, dynamicTypes, isUnusual, nameTypedInputs, nameUnits, showReasons, typedInput } =
       window.smartserverFirewall;
     for (const hidden of form.find('.smartserver-duration').toArray()) durationField(node, hidden);
+    for (const folded of form.find('details').toArray()) folded.open = isUnusual(dialog, folded);
     if (form.find('#node-input-reasonType').length > 0) typedInput('reason', ['str', ...dynamicTypes]);
     for (const hint of form.find('.smartserver-hint').toArray()) {
       hint.id = `smartserver-hint-${hint.dataset.for}`;
@@ -163,6 +164,13 @@ window.smartserverFirewall = {
       nameTypedInputs(dialog);
     });
     form.on('input change', () => showReasons(dialog, collect()));
+  },
+
+  /** Whether anything in this part of the dialog is not as a new node has it. */
+  isUnusual({ node, prefix }, part) {
+    const differs = ([property, { value }]) =>
+      $(part).find(`#${prefix}-${property}`).length > 0 && String(node[property] ?? value) !== String(value);
+    return Object.entries(node._def.defaults).some(differs);
   },
 
   /** Names the unit of each duration for screen readers, after the label of the duration. */

@@ -2,12 +2,17 @@
  * The sidebar: what the runtime publishes about each device's firewall, in words. It requests nothing and changes nothing.
  * All text comes from the device, where anybody may have written it, and is only ever inserted as text.
  */
-window.smartserverFirewallSidebar = (translate) => {
+window.smartserverFirewallSidebar = (translateWith) => {
   const ID = 'smartserver-firewall';
   /** Visual cues next to the word, never in place of it. */
   const SHAPES = { open: '●', partial: '◐', closed: '○' };
   /** What the firewall is like, by shape and colour beside the words. */
   const STATES = { on: '●', off: '✕', lockdown: '■', waiting: '◔', attention: '▲' };
+  /** How an entry of the ledger ended, by shape beside the word. */
+  const ENDS = { done: '✓', 'taken-back': '↺', seen: '▲' };
+  /** So many of the last changes are shown at once. */
+  const LAST = 3;
+  const HOUR_MS = 3_600_000;
   const PROFILES = ['enhanced', 'standard', 'lockdown'];
   /** How often it is asked whether Node-RED still answers, and how long that may take. */
   const ASK_MS = 10_000;
@@ -18,6 +23,10 @@ window.smartserverFirewallSidebar = (translate) => {
     schedule: 'schedule',
   };
   const devices = new Map();
+  /** What was blocked, by the device's id. */
+  const blocked = new Map();
+  /** The hour in which that was drawn, counted from 1970. */
+  let drawnIn = 0;
   /** The device that is shown, and what is unfolded; both survive an update. */
   let chosen = null;
   let shownId = null;
@@ -27,6 +36,14 @@ window.smartserverFirewallSidebar = (translate) => {
   let isLost = false;
   /** How far the device's clock is ahead of the browser's, in ms. */
   let ahead = 0;
+
+  /** A text with values that anybody may have written: nothing in them is a placeholder, or the name of another text. */
+  function translate(key, values = {}) {
+    const names = Object.keys(values).filter((name) => typeof values[name] === 'string');
+    const marked = Object.fromEntries(names.map((name, at) => [name, `\ue000${at}\ue000`]));
+    const text = translateWith(key, { ...values, ...marked });
+    return text.replace(/\ue000(\d+)\ue000/g, (_, at) => values[names[at]]);
+  }
 
   const content = $('<div>').addClass('smartserver-firewall-sidebar');
   const element = (tag, text) => $(`<${tag}>`).text(text ?? '');
@@ -77,7 +94,9 @@ window.smartserverFirewallSidebar = (translate) => {
     if (services.length === 0) return [];
     const headings = ['service', way].map((column) => translate(`column.${column}`));
     const rows = services.map((service) => serviceRow(service, way));
-    return [element('h3', heading), table(headings, rows)];
+    const listed = table(headings, rows);
+    listed.find('tbody tr').each((at, row) => $(row).attr('data-place', `${way} ${services[at].id}`));
+    return [element('h3', heading), listed];
   }
 
   /** By who begins: nobody outside does with a service that only the device initiates, whatever a rule for its port says. */
@@ -104,7 +123,12 @@ window.smartserverFirewallSidebar = (translate) => {
     return `${hours > 0 ? `${hours}:${two(minutes)}` : minutes}:${two(seconds % 60)}`;
   }
 
+  /** Draws what was blocked anew, and nothing else. */
+  const renderBlocked = () => keeping(() => content.find('.smartserver-blocked').replaceWith(blockedPart(shownId)));
+
   function tick() {
+    const isNext = Math.floor((Date.now() + ahead) / HOUR_MS) > drawnIn;
+    if (isNext && content.find('.smartserver-blocked').length > 0) renderBlocked();
     for (const one of content.find('[data-until]').toArray()) {
       const text = left($(one).attr('data-until'));
       if ($(one).text() !== text) $(one).text(text);
@@ -140,6 +164,8 @@ window.smartserverFirewallSidebar = (translate) => {
     return details;
   }
 
+  const hour = (at) => new Date(at).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
+  const number = (value) => value.toLocaleString();
   const time = (text) => new Date(text).toLocaleString();
   /** A day is one of the device's, whatever the reader's zone. */
   const day = (text) => new Date(`${text}T00:00Z`).toLocaleDateString(undefined, { timeZone: 'UTC' });
@@ -161,7 +187,7 @@ window.smartserverFirewallSidebar = (translate) => {
       .append(element('span', STATES[kind]).attr('aria-hidden', 'true'), words);
   }
 
-  function firewall({ state, readAt, backups }) {
+  function firewall({ id, state, readAt, backups, timeline }) {
     const { profile } = state;
     const wrong = problems(state);
     const named = (id) => state.services.find((service) => service.id === id);
@@ -220,6 +246,7 @@ window.smartserverFirewallSidebar = (translate) => {
         ),
       );
     }
+    if (!onlyProblems) parts.push(...changes(timeline, backups, state.services), blockedPart(id));
     const differences = profile.differences.length > 0 ? differenceTable(profile.differences, named) : null;
     const title = element('h3', translate('heading.differences', { name: profileOf(profile.closest) }));
     if (onlyProblems) {
@@ -275,6 +302,131 @@ window.smartserverFirewallSidebar = (translate) => {
     return $('<p>').append(element('a', translate('pending.link')).attr(target));
   }
 
+  /** What was done last, by whom and why: the newest at once, the others folded. */
+  function changes(timeline, backups, services) {
+    const parts = [element('h3', translate('heading.changes'))];
+    if (timeline === null) return [...parts, element('p', translate('empty.reading'))];
+    if (timeline === 'outdated') return [...parts, element('p', translate('timeline.outdated'))];
+    if (timeline === 'unread') return [...parts, element('p', translate('timeline.unread'))];
+    if (timeline.length === 0) return [...parts, element('p', translate('timeline.none'))];
+    const kept = new Set(backups.filter(({ damaged }) => !damaged).map(({ id }) => id));
+    const list = (entries) =>
+      $('<ul>')
+        .addClass('smartserver-timeline')
+        .append(entries.map((entry) => entryOf(entry, kept, services)));
+    const earlier = timeline.slice(LAST);
+    parts.push(list(timeline.slice(0, LAST)));
+    if (earlier.length > 0)
+      parts.push(foldable('earlier', translate('timeline.earlier', { count: earlier.length }), list(earlier)));
+    return parts;
+  }
+
+  function entryOf({ seq, at, type, id, action, reason, result, source, repeated }, kept, services) {
+    // What others have done was not asked for: it was only seen.
+    const ended = type === 'drift' ? 'seen' : result;
+    const end = translate(ENDS[ended] ? `result.${ended}` : 'result.refused', { code: result });
+    const line = $('<small>').append(
+      document.createTextNode(`${time(at)} – `),
+      element('span', ENDS[ended] ?? '✕').attr('aria-hidden', 'true'),
+      document.createTextNode(` ${end}`),
+    );
+    const parts = [element('span', wordsFor(action, services)), line, element('small', whoIs(source))];
+    if (reason) parts.push(element('small', translate('timeline.reason', { reason })));
+    if (repeated > 0) parts.push(element('small', translate('timeline.repeated', { count: repeated })));
+    // A confirmation is about the change that it confirms, which has its own.
+    if (kept.has(id) && result === 'done' && type !== 'confirmation') parts.push(wayBack(id, `entry ${seq}`));
+    return $('<li>').attr('data-place', `entry ${seq}`).append(parts);
+  }
+
+  function whoIs({ kind, flow, flowName, node, name, id, user }) {
+    const own = {
+      flow: { flow: flowName || flow, node: name || node },
+      operator: { name: name || translate('who.nobody'), id },
+      console: { user: user || translate('who.nobody') },
+    };
+    return translate(`who.${kind}`, own[kind]);
+  }
+
+  const totalOf = (counts) => counts.reduce((sum, count) => sum + count, 0);
+
+  /** What was blocked by hour and source, in a part of its own: it may change every few seconds. */
+  function blockedPart(id) {
+    const part = $('<div>').addClass('smartserver-blocked');
+    part.append(element('h3', translate('heading.blocked')));
+    drawnIn = Math.floor((Date.now() + ahead) / HOUR_MS);
+    const known = blocked.get(id);
+    if (!known) return part.append(element('p', translate('empty.reading')));
+    // Hours go by also where nothing comes.
+    const by = Math.max(0, Math.floor((Date.now() + ahead - Date.parse(known.hour)) / HOUR_MS));
+    const sources = known.sources
+      .map((one) => ({ ...one, counts: one.counts.map((_, at) => one.counts[at + by] ?? 0) }))
+      .filter(({ counts }) => totalOf(counts) > 0);
+    if (known.trouble) part.append(note(element('p', errorIn(language(), known.trouble))));
+    if (sources.length === 0) {
+      if (!known.trouble) part.append(element('p', translate('blocked.none')));
+    } else part.append(...blockedTables(sources, Date.parse(known.hour) + by * HOUR_MS));
+    const words = [translate('blocked.limited'), translate('blocked.since', { at: time(known.since) })];
+    return part.append($('<p>').append(element('small', words.join(' '))));
+  }
+
+  /** @param last when the last hour begins, in ms since 1970 */
+  function blockedTables(sources, last) {
+    const hours = sources[0].counts.map((_, at) => totalOf(sources.map(({ counts }) => counts[at])));
+    const highest = Math.max(...hours);
+    const begins = (at) => hour(last - (hours.length - 1 - at) * HOUR_MS);
+    const row = (name, counts) => [
+      $('<th scope="row">').append(element('span', name), bars(counts, highest, begins)),
+      element('td', number(totalOf(counts))),
+    ];
+    const columns = [
+      translate('blocked.source', { from: begins(0), to: hour(Date.now() + ahead) }),
+      translate('blocked.packets'),
+    ];
+    const chart = table(columns, [
+      ...(sources.length > 1 ? [row(translate('blocked.all'), hours)] : []),
+      ...sources.map((one) => row(sourceName(one), one.counts)),
+    ]);
+    const listed = hours.flatMap((count, at) => {
+      if (count === 0) return [];
+      const from = sources
+        .filter(({ counts }) => counts[at] > 0)
+        .map((one) => `${sourceName(one)} (${number(one.counts[at])})`);
+      return [[element('td', begins(at)), element('td', from.join(', ')), element('td', number(count))]];
+    });
+    const headings = ['hour', 'from', 'packets'].map((key) => translate(`blocked.${key}`));
+    const inTable = table(headings, listed.reverse());
+    for (const one of [chart, inTable]) one.addClass('smartserver-counts');
+    return [chart, foldable('hours', translate('blocked.hours'), inTable)];
+  }
+
+  const sourceName = ({ source, direction }) => {
+    if (source === null) return translate('blocked.others');
+    return direction === 'in' ? source : translate(`blocked.${direction}`, { source });
+  };
+
+  /** A bar for each hour, the newest on the right; in words, which is the highest. */
+  function bars(counts, highest, begins) {
+    const SVG = 'http://www.w3.org/2000/svg';
+    const most = Math.max(...counts);
+    const height = 24;
+    const drawn = (name, values) => {
+      const one = document.createElementNS(SVG, name);
+      for (const [key, value] of Object.entries(values)) one.setAttribute(key, value);
+      return one;
+    };
+    const words = translate('blocked.most', { count: most, at: begins(counts.indexOf(most)) });
+    const chart = drawn('svg', {
+      ...{ viewBox: `0 0 ${counts.length * 4} ${height}`, preserveAspectRatio: 'none' },
+      ...{ role: 'img', 'aria-label': words },
+    });
+    for (const [at, count] of counts.entries()) {
+      if (count === 0) continue;
+      const tall = Math.max(2, (count / highest) * height);
+      chart.append(drawn('rect', { x: at * 4, y: height - tall, width: 3, height: tall }));
+    }
+    return chart;
+  }
+
   /** A flow that takes the device back to before a change, to be imported: the sidebar itself changes nothing. */
   function flowBack(id) {
     const stored = (type, own, x) => {
@@ -300,13 +452,13 @@ window.smartserverFirewallSidebar = (translate) => {
     ]);
   }
 
-  function wayBack(id) {
+  function wayBack(id, where = 'backup') {
     const text = $('<textarea readonly rows="3">')
       .val(flowBack(id))
-      .attr({ 'aria-label': translate('back.flow'), 'data-key': `flow ${id}` });
+      .attr({ 'aria-label': translate('back.flow'), 'data-key': `flow ${where} ${id}` });
     text.on('focus', () => text.trigger('select'));
     return foldable(
-      `back ${id}`,
+      `back ${where} ${id}`,
       translate('back.title'),
       $('<div>').append(element('p', translate('back.how')), text),
     );
@@ -385,18 +537,30 @@ window.smartserverFirewallSidebar = (translate) => {
     });
   }
 
-  /** Shows what is known now. Whoever reads or is on the way through it by keyboard stays where they are. */
-  function render() {
+  /** Whoever reads or is on the way through it by keyboard stays where they are, whatever grows above. */
+  function keeping(update) {
     const focused = $(document.activeElement).closest(content).length > 0 && document.activeElement.dataset.key;
     const scrolled = content.scrollTop();
-    show();
-    if (focused)
-      content
-        .find('[data-key]')
-        .filter((_, one) => one.dataset.key === focused)
-        .trigger('focus');
+    const top = content[0].getBoundingClientRect().top;
+    const placeOf = ({ dataset }) => dataset.place ?? dataset.key;
+    // What is folded has no place of its own.
+    const isShown = (one) => one.getClientRects().length > 0 && (one.checkVisibility?.() ?? true);
+    const placed = () => content.find('[data-place], [data-key]').toArray().filter(isShown);
+    const aboveOf = (one) => one.getBoundingClientRect().top - top;
+    const read = scrolled > 0 && placed().find((one) => aboveOf(one) >= 0);
+    const before = read && { place: placeOf(read), above: aboveOf(read) };
+    update();
+    if (focused) {
+      const again = content.find('[data-key]').filter((_, one) => one.dataset.key === focused)[0];
+      again?.focus({ preventScroll: true });
+    }
     content.scrollTop(scrolled);
+    const now = before && placed().find((one) => placeOf(one) === before.place);
+    if (now) content.scrollTop(scrolled + aboveOf(now) - before.above);
   }
+
+  /** Shows what is known now. */
+  const render = () => keeping(show);
 
   function show() {
     const shown = devices.get(chosen) ?? inOrder()[0];
@@ -430,6 +594,11 @@ window.smartserverFirewallSidebar = (translate) => {
     if (update.gone) devices.delete(update.id);
     else devices.set(update.id, update);
     render();
+  });
+  RED.comms.subscribe(`${ID}-blocked/#`, (_topic, update) => {
+    if (update.gone) blocked.delete(update.id);
+    else blocked.set(update.id, update);
+    if (update.id === shownId) renderBlocked();
   });
   // Countdowns follow the device's clock, a technician's laptop may show a different time; and whether it answers at all.
   const ask = () =>

@@ -63,6 +63,26 @@ async function readEnds(
   return { said: readFirstLine(first.toString()), bytes, from };
 }
 
+/**
+ * The newest entries, the newest first, as many as stand within the last two of the longest; what is none is passed over.
+ * @throws FirewallError NOT_PERMITTED
+ */
+export async function readNewest(place: Place, most: number): Promise<Entry[]> {
+  const entries: Entry[] = [];
+  // While a ledger is cut both are the same file.
+  const isNext = ({ seq }: Entry): boolean => entries.every((later) => later.seq > seq);
+  for (const path of [ledgerOf(place), olderLedgerOf(place)]) {
+    const ends = await withOwn(path, TOO_LARGE, (handle, { size }) => readEnds(handle, size));
+    if (ends === null || isSentence(ends)) continue;
+    for (const line of ends.bytes.toString('utf8').split('\n').reverse()) {
+      if (entries.length >= most) return entries;
+      const one = readLine(line);
+      if (!isSentence(one) && isNext(one)) entries.push(one);
+    }
+  }
+  return entries;
+}
+
 /** The first entry of the newer file. @throws Error where there is none */
 export async function readFirstEntry(place: Place): Promise<Entry> {
   const found = await withOwn(ledgerOf(place), TOO_LARGE, async (handle) => {

@@ -92,6 +92,21 @@ export const entry = z.object({
 });
 export type Entry = z.infer<typeof entry>;
 
+/** An entry as it stands in a list: what it has made of the firewall is left out. */
+export const listedEntry = z.pick(entry, {
+  seq: true,
+  at: true,
+  source: true,
+  type: true,
+  id: true,
+  action: true,
+  reason: true,
+  result: true,
+  repeated: true,
+  hash: true,
+});
+export type ListedEntry = z.infer<typeof listedEntry>;
+
 /** An entry without its place in the chain. */
 export type Content = Omit<Entry, 'seq' | 'previous' | 'hash'>;
 

@@ -6,11 +6,11 @@ import { FirewallError, rendered, say } from '../errors';
 import { readJournal } from '../host/own-files';
 import { ended, ufwProcesses } from '../host/processes';
 import type { NewsRequest, Settings } from '../messages';
-import type { News, OwnChange, RuleReport, State } from '../results';
+import type { News, OwnChange, Policies, RuleReport, State } from '../results';
 import type { Rule } from '../rules/rule';
 import { isRuleFile, parseRuleFile, rulesOf } from '../rules/rule-file';
 import { parseSettings, type UfwSettings } from '../rules/ufw-settings';
-import { askedFor, unasked } from '../state/asked-for';
+import { askedFor, type Effect, type Made, unasked } from '../state/asked-for';
 import { type Checkpoint, textsOf } from '../state/checkpoint';
 import type { Texts } from '../state/file-text';
 import type { Kernel } from '../state/kernel';
@@ -45,26 +45,27 @@ export async function observe(settings: Settings, { known }: NewsRequest, look: 
   // If nothing was ever reported to anybody, existing backups are history.
   const old = new Set(known ?? reported?.ids ?? ids);
   // What of the drift was asked for is found once for all who watch.
-  const unseen = new Set(drift?.differences.length ? ids.filter((id) => !reported?.ids.includes(id)) : []);
+  const isAbout = (drift?.differences.length ?? 0) > 0 || (reported?.asked.length ?? 0) > 0;
+  const unseen = new Set(isAbout ? ids.filter((id) => !reported?.ids.includes(id)) : []);
   const changes: OwnChange[] = [];
-  const since: OwnChange[] = [];
-  let left = state.rules;
+  const since: Made[] = [];
+  const inForce: Left = { rules: state.rules, policies: state.policies, enabled: state.active };
+  let left = inForce;
   const damaged: string[] = [];
   for (const id of ids.filter((one) => !old.has(one) || unseen.has(one))) {
     const { path, value, flaw } = await readBackupFile(settings, id);
     if (value) {
-      const { change, rules } = ownChange(snapshot, value);
+      const { change, profile, after } = ownChange(snapshot, value);
       if (!old.has(id)) changes.push(change);
-      if (unseen.has(id)) since.push(change);
-      left = rules;
+      if (unseen.has(id)) since.push({ ...change, profile });
+      left = after;
     } else if (flaw !== null && !old.has(id)) {
       damaged.push(`What the change ${id} did cannot be reported: ${path} is damaged (${rendered(flaw)}).`);
     }
     await yieldToEventLoop();
   }
-  const asked =
-    drift &&
-    askedFor(registryFor(settings, snapshot), drift, reported?.asked ?? null, since, ruleChanges(left, state.rules));
+  const registry = registryFor(settings, snapshot);
+  const asked = askedFor(registry, drift, reported?.asked ?? [], since, () => effectOf(left, inForce));
   const isNew =
     reported === null ||
     ids.some((id) => !reported.ids.includes(id)) ||
@@ -118,8 +119,24 @@ interface End {
   schedule: Schedule;
 }
 
-/** What a change has done, and which rules it has left. */
-function ownChange(snapshot: Snapshot, checkpoint: Checkpoint): { change: OwnChange; rules: RuleReport[] } {
+/** How the firewall was left, or is. */
+interface Left {
+  rules: readonly RuleReport[];
+  policies: Policies;
+  enabled: boolean;
+}
+
+const effectOf = (before: Left, after: Left): Effect => ({
+  ...ruleChanges(before.rules, after.rules),
+  policies: policyChanges(before.policies, after.policies),
+  enabled: step(before.enabled, after.enabled),
+});
+
+/** What a change has done, which profile was the last to be set after it, and what it has left. */
+function ownChange(
+  snapshot: Snapshot,
+  checkpoint: Checkpoint,
+): { change: OwnChange; profile: string | null; after: Left } {
   const { id, at, action, reason } = checkpoint;
   const [before, after] = [
     endOf(snapshot, textsOf(checkpoint, 'before')),
@@ -128,18 +145,20 @@ function ownChange(snapshot: Snapshot, checkpoint: Checkpoint): { change: OwnCha
   const { pending, leases } = before.schedule;
   const wentBack = pending !== null && after.schedule.pending?.id !== pending.id;
   const isOver = (lease: Lease): boolean => !after.schedule.leases.some((other) => isSameLease(other, lease));
-  const rules = ruleReports(after.rules);
+  const [found, left] = [leftAt(before), leftAt(after)];
   const change = {
     ...{ id, at, action, reason },
-    ...ruleChanges(ruleReports(before.rules), rules),
-    policies: policyChanges(before.settings.policies, after.settings.policies),
-    enabled: step(before.settings.enabled, after.settings.enabled),
+    ...effectOf(found, left),
     logging: step(before.settings.logging, after.settings.logging),
     reverted: wentBack ? { id: pending.id, action: pending.action } : null,
     ended: reason === 'lease-over' ? leases.filter(isOver).map(({ service }) => service) : [],
   };
-  return { change, rules };
+  return { change, profile: after.schedule.wanted?.profile ?? null, after: left };
 }
+
+const leftAt = ({ rules, settings: { policies, enabled } }: End): Left => ({
+  ...{ rules: ruleReports(rules), policies, enabled },
+});
 
 function endOf({ families, sources }: Snapshot, texts: Texts): End {
   const textOf = (path: string): string => texts[path] ?? '';

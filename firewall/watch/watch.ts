@@ -1,6 +1,7 @@
 /**
  * Watches one firewall for all who want to know: the files that make it up are watched, and when one changes the firewall
- * is read once, for everybody. What changed is worked out from what lies on disk, whoever changed it.
+ * is read once, for everybody; the kernel's log is followed once, too. What changed is worked out from what lies on disk,
+ * whoever changed it.
  */
 import { join } from 'node:path';
 import { FirewallError, messageOf, say } from '../errors';
@@ -8,6 +9,7 @@ import { type PathWatch, watchPaths } from '../host/inotify';
 import type { Settings, WatchOptions } from '../messages';
 import { now } from '../monotonic';
 import type { News, State, WatchEvent } from '../results';
+import type { Packet } from './blocked-packet';
 import { eventsOf } from './events';
 import { KernelLog } from './kernel-log';
 import { Tally } from './tally';
@@ -48,6 +50,9 @@ export class Watch {
   readonly #ask: Ask;
   readonly #watchers = new Set<Watcher>();
   #files: PathWatch | null = null;
+  /** What the kernel logs, while somebody asks for blocked packets, and why nothing of it is heard. */
+  #log: KernelLog | null = null;
+  #deaf: FirewallError | null = null;
   /** The last reading; null before the first. */
   #last: News | null = null;
   /** What was found to have happened before the first watcher that asked for it. */
@@ -69,18 +74,22 @@ export class Watch {
   add(options: WatchOptions, listener: WatchObserver): () => void {
     const watcher = new Watcher(options, listener);
     this.#watchers.add(watcher);
+    this.#listen();
+    if (watcher.hears) watcher.trouble('log', this.#deaf);
     if (!this.#files) this.#open();
     else if (this.#last) this.#tellLate(watcher, this.#last);
     return () => {
       watcher.close();
       this.#watchers.delete(watcher);
       if (this.#watchers.size === 0) this.close();
+      else this.#listen();
     };
   }
 
   close(): void {
     for (const watcher of this.#watchers) watcher.close();
     this.#watchers.clear();
+    this.#listen();
     this.#files?.close();
     this.#files = null;
     [this.#last, this.#untold] = [null, []];
@@ -97,6 +106,27 @@ export class Watch {
       failed: (error) => this.#trouble('files', error),
     });
     this.#wait(0);
+  }
+
+  /** Follows the kernel's log as long as somebody wants it. */
+  #listen(): void {
+    const isWanted = [...this.#watchers].some(({ hears }) => hears);
+    if (isWanted === (this.#log !== null)) return;
+    void this.#log?.close();
+    [this.#log, this.#deaf] = [null, null];
+    if (!isWanted) return;
+    const log: KernelLog = new KernelLog({
+      packet: (packet) => {
+        for (const watcher of this.#watchers) watcher.hear(packet);
+      },
+      trouble: (error) => {
+        // One that is being closed says nothing any more.
+        if (log !== this.#log) return;
+        this.#deaf = error;
+        for (const watcher of [...this.#watchers]) if (watcher.hears) watcher.trouble('log', error);
+      },
+    });
+    this.#log = log;
   }
 
   #changed(): void {
@@ -165,7 +195,6 @@ class Watcher {
   readonly #options: WatchOptions;
   readonly #listener: WatchObserver;
   readonly #tally: Tally | null = null;
-  readonly #log: KernelLog | null = null;
   readonly #troubles = new Map<string, FirewallError>();
   #told: string | null = null;
   #isClosed = false;
@@ -174,22 +203,26 @@ class Watcher {
     this.#options = options;
     this.#listener = listener;
     if (!options.topics.includes('blocked')) return;
-    const tally = new Tally(options.blockedEvery, (payload) => this.#give({ topic: 'blocked', payload }));
-    this.#tally = tally;
-    this.#log = new KernelLog({
-      packet: (packet) => tally.add(packet),
-      trouble: (error) => this.trouble('log', error),
-    });
+    this.#tally = new Tally(options.blockedEvery, (payload) => this.#give({ topic: 'blocked', payload }));
   }
 
-  /** Whether it asked for any events, and not only for readings. */
+  /** Whether it asked for what happened to the firewall, and not only for readings or for blocked packets. */
   get isCurious(): boolean {
-    return this.#options.topics.length > 0;
+    return this.#options.topics.some((topic) => topic !== 'blocked');
+  }
+
+  /** Whether it asked for blocked packets. */
+  get hears(): boolean {
+    return this.#tally !== null;
+  }
+
+  hear(packet: Packet): void {
+    this.#tally?.add(packet);
   }
 
   tell(events: readonly WatchEvent[], state: State): void {
     this.#safely(() => this.#listener.state?.(state));
-    if (this.#log) this.trouble('logging', state.logging === 'off' ? loggingOff() : null);
+    if (this.hears) this.trouble('logging', state.logging === 'off' ? loggingOff() : null);
     for (const event of events) this.#give(event);
   }
 
@@ -205,7 +238,6 @@ class Watcher {
   close(): void {
     this.#isClosed = true;
     this.#tally?.close();
-    void this.#log?.close();
   }
 
   #give(event: WatchEvent): void {

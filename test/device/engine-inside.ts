@@ -104,7 +104,7 @@ async function perform({ method, request }: EngineCall): Promise<unknown> {
     return (await firewall.fleet(envelope, limits)).result;
   }
   if (method === 'read') return firewall.read(undefined, (request as { csaf?: unknown }).csaf);
-  if (method === 'resume' || method === 'backups' || method === 'outlook' || method === 'evidence') {
+  if (method === 'resume' || method === 'backups' || method === 'evidence') {
     return firewall[method]();
   }
   if (method === 'refused') throw new Error('nobody asks for it');

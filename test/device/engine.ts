@@ -129,8 +129,8 @@ export class Engine {
     return this.call({ method: 'backups', request: {} }) as Promise<BackupReport[]>;
   }
 
-  outlook(): Promise<OutlookReport> {
-    return this.call({ method: 'outlook', request: {} }) as Promise<OutlookReport>;
+  outlook(request: unknown = {}): Promise<OutlookReport> {
+    return this.call({ method: 'outlook', request }) as Promise<OutlookReport>;
   }
 
   learn(request: unknown = {}): Promise<LearnResult> {

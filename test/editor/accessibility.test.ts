@@ -47,21 +47,22 @@ const STATES: [name: string, type: string, prepare: (page: Page, editor: Editor)
   [
     'toggle-service, all fields invalid',
     'toggle-service',
-    async (page) => {
+    async (page, editor) => {
       await page.selectOption('#smartserver-service-choice', '');
       await typed(page, 'service').fill('22/icmp');
       await typed(page, 'duration').fill('-1');
       await typed(page, 'from').fill('here');
       await page.fill('#node-input-interface', '../eth0');
       await page.fill('#smartserver-confirmWithin-amount', '700000');
+      await editor.fold().click();
     },
   ],
   ['schedule-service', 'schedule-service', async () => undefined],
   [
     'schedule-service, all there is, invalid',
     'schedule-service',
-    async (page) => {
-      await page.click('#smartserver-more');
+    async (page, editor) => {
+      await editor.fold().click();
       await page.selectOption('#smartserver-service-choice', '');
       await page.fill('#node-input-service', ' , ');
       await page.getByLabel('from', { exact: true }).fill('07:15');
@@ -157,7 +158,9 @@ describe('the dialog', function () {
   /** The controls that Tab should reach, in reading order: by row, then from left to right. */
   const asRead = (): Promise<string[]> =>
     page.evaluate((form) => {
-      const seen = [...document.querySelectorAll<HTMLElement>(`${form} :is(input, select, button, a, [tabindex="0"])`)];
+      const seen = [
+        ...document.querySelectorAll<HTMLElement>(`${form} :is(input, select, button, a, summary, [tabindex="0"])`),
+      ];
       const controls = seen
         .filter((element) => element.checkVisibility({ visibilityProperty: true }) && element.tabIndex >= 0)
         .map((element, at) => {

@@ -176,6 +176,11 @@ export class Editor {
     return this.page.waitForFunction('document.getAnimations().length === 0 && $(":animated").length === 0');
   }
 
+  /** The line that unfolds the rest of the dialog. */
+  fold(): Locator {
+    return this.page.locator('.red-ui-tray:last-of-type .smartserver-firewall summary');
+  }
+
   /** Closes the dialog with one of its buttons. */
   async closeWith(button: string): Promise<void> {
     await this.atRest();

@@ -184,6 +184,7 @@ describe('the dialogs', function () {
     assert.match((await page.textContent('#smartserver-profile-about')) ?? '', /Everything else is closed/);
     for (const name of ['optionalServices', 'ownRules'])
       assert.equal(await page.isVisible(`#node-input-${name}`), false);
+    await editor.fold().click();
     for (const box of ['dryRun', 'onlyTighten', 'force', 'peers', 'keepPeers']) await page.check(`#node-input-${box}`);
     await choose('buses', 'msg');
     await editor.typed('buses').fill('payload.buses');
@@ -330,6 +331,7 @@ describe('the dialogs', function () {
     await choose('https', 'msg');
     await page.getByRole('textbox', { name: 'Port for https://' }).fill('payload.https');
     await page.selectOption('#node-input-reload', 'none');
+    await editor.fold().click();
     for (const box of ['dryRun', 'onlyTighten', 'force']) await page.check(`#node-input-${box}`);
     await page.uncheck('#node-input-fixRedirect');
     await roundTrip(id);
@@ -399,6 +401,7 @@ describe('the dialogs', function () {
     await page.getByRole('textbox', { name: 'Duration' }).fill('1800');
     await page.getByLabel('Also start or stop the SSH server itself').check();
     await page.getByLabel('Revert unless confirmed', { exact: true }).fill('90');
+    await editor.fold().click();
     await page.getByLabel('Also terminate established connections').check();
     await roundTrip(id);
     await assertStored(id, {
@@ -416,6 +419,47 @@ describe('the dialogs', function () {
     await editor.closeWith('#node-dialog-ok');
     const errors = String(await page.evaluate(`RED.nodes.node("${id}").validationErrors.join()`));
     assert.match(errors, /A duration of at most one week/);
+  });
+
+  it('show the safeguards that people use first, and the others where one of them is set', async () => {
+    const first = ['confirmWithin', 'onlyTighten', 'dryRun'];
+    const others = ['cutConnections', 'keepPeers', 'force'];
+    const shown = async (names: readonly string[]) =>
+      Promise.all(
+        names.map((name) =>
+          page.isVisible(name === 'confirmWithin' ? `#smartserver-${name}-amount` : `#node-input-${name}`),
+        ),
+      );
+    const all = (isShown: boolean) => [isShown, isShown, isShown];
+    for (const type of ['set-profile', 'toggle-service', 'change-web-ports', 'restore-firewall']) {
+      const id = await editor.drop(type, 150);
+      await editor.edit(id);
+      assert.deepEqual([await shown(first), await shown(others)], [all(true), all(false)], type);
+      await editor.tabTo(editor.fold());
+      await page.keyboard.press('Enter');
+      assert.deepEqual(await shown(others), all(true), type);
+      await page.keyboard.press('Enter');
+      assert.deepEqual(await shown(others), all(false), type);
+      await page.check('#node-input-dryRun');
+      await editor.closeWith('#node-dialog-ok');
+      for (const name of others) {
+        await editor.edit(id);
+        assert.deepEqual(await shown(others), all(false), `${type}, before ${name}`);
+        await editor.fold().click();
+        await page.check(`#node-input-${name}`);
+        await editor.closeWith('#node-dialog-ok');
+        await editor.edit(id);
+        assert.deepEqual(await shown(others), all(true), `${type}, ${name}`);
+        await page.uncheck(`#node-input-${name}`);
+        await editor.closeWith('#node-dialog-ok');
+      }
+    }
+    await start([TAB, PLANT, ...UNUSUAL]);
+    for (const { id, type } of UNUSUAL.filter(({ type }) => ['toggle-service', 'schedule-service'].includes(type))) {
+      await editor.edit(id);
+      assert.equal(await editor.fold().locator('..').getAttribute('open'), '', type);
+      await editor.closeWith('#node-dialog-cancel');
+    }
   });
 
   it('of toggle-service takes its action from the message at first, and says what that means', async () => {

@@ -135,6 +135,8 @@ describe('with the keyboard alone', function () {
     await editor.type(field('Duration'), '10');
     await editor.pick(list('Duration: unit'), 'min');
     await editor.pick(list('Direction'), 'in');
+    await editor.tabTo(editor.fold());
+    await page.keyboard.press('Enter');
     await editor.tick(page.getByRole('checkbox', { name: 'Also terminate' }));
     await deploy(id);
     assert.deepEqual(await probe(22, 443), ['in', 'in']);
@@ -173,7 +175,7 @@ describe('with the keyboard alone', function () {
     for (let row = 0; row < (today + 3) % 7; row++) await page.keyboard.press('ArrowDown');
     await page.keyboard.press('Space');
     for (const _ of [1, 2, 3]) await page.keyboard.press('Shift+ArrowRight');
-    await editor.tabTo(page.getByRole('button', { name: 'More' }));
+    await editor.tabTo(editor.fold());
     await page.keyboard.press('Enter');
     await editor.pickFromMenu(page.getByRole('button', { name: 'Action – value type' }), 'str');
     await editor.tabTo(field('For how long'));

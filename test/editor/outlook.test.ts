@@ -138,6 +138,7 @@ describe('What a dialog says a change would do', function () {
     await says(/It would be refused: LOCKOUT:/);
     const refusal = await engine.toggleService({ service: 'https', action: 'close', dryRun: true }).catch(String);
     assert.ok(String(refusal).endsWith((await box().locator('b').first().innerText()).replace(/^.*refused: /, '')));
+    await editor.fold().click();
     await page.locator('#node-input-force').check();
     await says('Web pages (HTTPS), incoming: open → closed');
     await says('Web pages (HTTPS), incoming: 1 (192.0.2.2)');

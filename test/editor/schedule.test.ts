@@ -179,7 +179,7 @@ describe('the dialog of a schedule', function () {
     await named('Asia/Tokyo');
     await page.selectOption('#node-input-whenRemoved', 'close');
     await page.check('#node-input-cutConnections');
-    await page.click('#smartserver-more');
+    await editor.fold().click();
     await page.selectOption('#node-input-direction', 'in');
     await page.fill('#node-input-from', '10.0.0.0/8');
     await page.fill('#node-input-interface', 'eth0');
@@ -339,7 +339,7 @@ describe('the dialog of a schedule', function () {
         await editor.load();
         await editor.edit(await editor.drop('schedule-service', 150, 350));
         await page.screenshot({ path: join(PICTURES, `schedule-service-${width}.png`) });
-        await page.click('#smartserver-more');
+        await editor.fold().click();
         await page.getByRole('button', { name: 'add a day' }).click();
         await page.getByLabel('On this day', { exact: true }).selectOption('times');
         assert.deepEqual(await editor.cutOff(FORM), []);
@@ -397,7 +397,7 @@ for (const [language, texts] of Object.entries({
       await page.keyboard.press('Shift+ArrowRight');
       assert.equal(await grid.locator('[data-day="0"][data-hour="8"]').getAttribute('aria-label'), texts.cell);
       assert.equal((await page.locator('#smartserver-words').innerText()).trim(), texts.words);
-      await page.click('#smartserver-more');
+      await editor.fold().click();
       assert.deepEqual(await editor.cutOff(FORM), []);
       await page.screenshot({ path: join(PICTURES, `schedule-service-${language}.png`) });
       assert.deepEqual(await editor.violations(FORM), []);

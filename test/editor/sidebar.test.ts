@@ -8,6 +8,7 @@ import { Engine } from '../device/engine';
 import { example, startNodeRed } from '../device/node-red';
 import { useDevice, useShared } from '../device/suite';
 import { until } from '../firewall/until';
+import { HEADS, KERNEL, tcp } from '../firewall/watch/log-lines';
 import { Editor } from './browser';
 
 /** Where to put pictures for review and for the README; unset, none are taken. */
@@ -21,7 +22,7 @@ const node = (id: string, type: string, fields: Record<string, unknown>, ...wire
   ...{ id, type, z: 'tab', x: 100, y: 100, wires: [wires] },
   ...fields,
 });
-const TAB = { id: 'tab', type: 'tab', label: 'test', disabled: false, info: '' };
+const TAB = { id: 'tab', type: 'tab', label: 'Visits', disabled: false, info: '' };
 const READ = node('reader', 'read-firewall', { device: '', output: 'state', onlyChanges: false, version: 1 });
 const request = { device: '', dryRun: false, onlyTighten: false, force: false, cutConnections: false, version: 1 };
 
@@ -33,6 +34,7 @@ const ACTING = [
     'toggle-service',
     {
       ...request,
+      name: 'open or close',
       ...{ service: 'payload.service', serviceType: 'msg', action: 'payload.action', actionType: 'msg' },
       ...{ direction: '', interface: '', from: '', fromType: 'str', systemService: false },
       ...{ duration: 'payload.duration', durationType: 'msg', confirmWithin: '' },
@@ -70,6 +72,37 @@ const ACTING = [
 
 /** What the example for the web ports serves, as far as the sidebar looks at it. */
 const CONFIRMS = node('in-link', 'http in', { url: '/firewall/confirm', method: 'get' }, 'answer');
+
+const UFW_LOG = '/var/log/ufw.log';
+
+/**
+ * In the browser: which cells have several lines and are narrower than this, in px, or break a word (Japanese has no spaces between
+ * them); and whether there is something to be scrolled to sideways.
+ */
+function narrow(sidebar: HTMLElement | SVGElement, least: number): string[] {
+  const found: string[] = [];
+  if (sidebar.scrollWidth > sidebar.clientWidth) found.push(`${sidebar.scrollWidth} of ${sidebar.clientWidth}`);
+  for (const cell of sidebar.querySelectorAll<HTMLElement>('th, td, li')) {
+    if (!cell.checkVisibility()) continue;
+    const text = cell.innerText;
+    const { width } = cell.getBoundingClientRect();
+    const texts = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT);
+    while (texts.nextNode()) {
+      const { currentNode } = texts;
+      const linesOf = (range: Range) => new Set([...range.getClientRects()].map(({ top }) => Math.round(top))).size;
+      const whole = document.createRange();
+      whole.selectNodeContents(currentNode);
+      if (linesOf(whole) > 1 && width < least) found.push(`${width}: ${currentNode.textContent}`);
+      for (const { 0: word, index } of (currentNode.textContent ?? '').matchAll(/[A-Za-zÄÖÜäöüß]{2,}/g)) {
+        const range = document.createRange();
+        range.setStart(currentNode, index);
+        range.setEnd(currentNode, index + word.length);
+        if (linesOf(range) > 1) found.push(`${word} is broken: ${text}`);
+      }
+    }
+  }
+  return found;
+}
 
 /** A second device with a service whose name would be markup if it were not only text. */
 const HOSTILE = '<img src=x onerror="window.hacked=1"> & __count__ $t(label.tab)';
@@ -266,6 +299,140 @@ describe('the sidebar', function () {
     await showSidebar();
   });
 
+  it('tells what was done last: when, by whom, why and with what result, and how to go back to before it', async () => {
+    const entry = (text: string | RegExp) => sidebar().locator('.smartserver-timeline li', { hasText: text }).first();
+    await post('toggle', { service: 'mqtt', action: 'close', duration: 0 });
+    await shows('Last changes');
+    const lines = (await entry(/^close MQTT broker/).innerText()).split('\n');
+    assert.match(lines[1] ?? '', /^\d+\/\d+\/\d{4}, \d+:\d\d:\d\d [AP]M – ✓ done$/);
+    assert.deepEqual(lines.slice(2), ['Flow Visits, node open or close', 'Back to before this']);
+    const engine = await Engine.start(device);
+    const reason = '<img src=x onerror="window.hacked=1"> __reason__ $t(label.device)';
+    await engine.toggleService({ service: 'mqtt', action: 'open', reason });
+    await entry(`Reason: ${reason}`).waitFor();
+    assert.equal(await page.evaluate('window.hacked'), undefined);
+    await assert.rejects(engine.toggleService({ service: 'cms-redis', action: 'open' }), { code: 'INTERNAL_SERVICE' });
+    // What was refused has changed nothing that would be read again: it comes with what comes next.
+    await device.ufw('allow', '9999/tcp');
+    await entry('changed otherwise than through this package').waitFor();
+    assert.match(await entry('changed otherwise').innerText(), /▲ noticed\nSomebody else, such as ufw by hand$/);
+    assert.match(await entry(/refused: INTERNAL_SERVICE/).innerText(), /^open Local CMS \(Redis\)/);
+    assert.equal(
+      await entry(/refused: INTERNAL_SERVICE/)
+        .locator('details')
+        .count(),
+      0,
+    );
+    // The newest first, three at once and the others folded.
+    assert.equal(await sidebar().locator('.smartserver-timeline').first().locator('li').count(), 3);
+    const earlier = sidebar().getByText(/^Earlier changes \(\d+\)$/);
+    await editor.tabTo(earlier);
+    await page.keyboard.press('Enter');
+    const { entries } = await engine.history();
+    const times = await sidebar().locator('.smartserver-timeline li small:nth-of-type(1)').allInnerTexts();
+    assert.equal(times.length, Math.min(20, entries.length));
+    const inBrowser = (moments: string[]) =>
+      page.evaluate((all) => all.map((at) => new Date(at).toLocaleString()), moments);
+    assert.deepEqual(
+      times.map((text) => text.split(' – ')[0]),
+      await inBrowser(entries.slice(0, 20).map(({ at }) => at)),
+    );
+    const closing = entry(/^close MQTT broker/);
+    await closing.getByText('Back to before this').click();
+    const flow = JSON.parse(await closing.getByRole('textbox').inputValue()) as { type: string; backup?: string }[];
+    const made = entries.find(({ action }) => action === 'toggle-service close mqtt');
+    assert.equal(flow.find(({ type }) => type === 'restore-firewall')?.backup, made?.id);
+    assert.deepEqual(await editor.violations(SIDEBAR), []);
+    const dark = await page.addStyleTag({ path: DARK });
+    await picture('sidebar-timeline');
+    assert.deepEqual(await editor.violations(SIDEBAR), []);
+    await dark.evaluate((element) => element.parentNode?.removeChild(element));
+    await earlier.click();
+    await device.ufw('delete', 'allow', '9999/tcp');
+    await engine.stop();
+  });
+
+  it('says what to do where nothing is known of blocked packets, and else shows them by hour and source', async () => {
+    const part = sidebar().locator('.smartserver-blocked');
+    const append = (...packets: string[]) =>
+      device.run(['sh', '-c', `cat >> ${UFW_LOG}`], {
+        input: packets.map((text) => `${HEADS.traditional}${text}\n`).join(''),
+      });
+    await part.getByText(/^NO_LOG: .*Install rsyslog, or enable the journal\./).waitFor();
+    await append(tcp('203.0.113.9', 22));
+    await part.getByText(/NO_LOG/).waitFor({ state: 'detached' });
+    const counted = async (name: RegExp) =>
+      Number((await part.getByRole('row', { name }).locator('td').first().innerText()).replace(/\D/g, ''));
+    await page.evaluate(
+      `RED.comms.subscribe('smartserver-firewall-blocked/#', () => { window.told = (window.told || 0) + 1; })`,
+    );
+    await append(tcp('198.51.100.4', 22), KERNEL.ipv6, KERNEL.out);
+    await part.getByText('2001:db8::9').first().waitFor();
+    await part.getByText('192.168.7.1 (outgoing)', { exact: true }).waitFor();
+    assert.deepEqual(await Promise.all([/^All/, /^203\.0\.113\.9/, /^2001:db8::9/].map(counted)), [4, 1, 1]);
+    await editor.tabTo(part.getByText('Hour by hour, as a table'));
+    await page.keyboard.press('Enter');
+    const hours = part.locator('details table tbody tr');
+    assert.match((await hours.allInnerTexts()).join('\n'), /203\.0\.113\.9 \(1\)/);
+    assert.match(
+      (await part.getByRole('img').first().getAttribute('aria-label')) ?? '',
+      /^At most \d+ an hour, from \d/,
+    );
+    // A flood from forged addresses: neither more rows nor more messages than at any time, and the keyboard stays where it is.
+    const flood = Array.from({ length: 4000 }, (_, at) => tcp(`198.18.${at >> 8}.${at & 255}`, 22));
+    const toldBefore = Number(await page.evaluate('window.told'));
+    const begun = Date.now();
+    await append(...flood, ...flood);
+    await part.getByRole('row', { name: /^Others/ }).waitFor();
+    await until(async () => (await counted(/^All/)) > 900);
+    const seconds = (Date.now() - begun) / 1000;
+    const messages = Number(await page.evaluate('window.told')) - toldBefore;
+    assert.ok(messages <= 2 + seconds / 2, `${messages} in ${seconds} s`);
+    process.stdout.write(`      ${messages} messages for 8000 packets of a flood in ${seconds} s\n`);
+    assert.ok((await part.locator('table').first().locator('tbody tr').count()) <= 6);
+    assert.equal(await page.evaluate('document.activeElement.dataset.key'), 'hours');
+    assert.deepEqual(await editor.violations(SIDEBAR), []);
+    const dark = await page.addStyleTag({ path: DARK });
+    assert.deepEqual(await editor.violations(SIDEBAR), []);
+    await picture('sidebar-blocked');
+    await dark.evaluate((element) => element.parentNode?.removeChild(element));
+    await page.keyboard.press('Enter');
+    await device.ufw('logging', 'off');
+    await part.getByText(/^NO_LOG: .*Enable it: sudo ufw logging low/).waitFor();
+    await device.ufw('logging', 'low');
+    await part.getByText(/NO_LOG/).waitFor({ state: 'detached' });
+  });
+
+  for (const language of ['en-US', 'de', 'ja']) {
+    it(`can be read at 800 by 600 and at 300 pixels in the language ${language}: no column is narrow, no word is broken`, async () => {
+      const other = await Editor.open(url, language);
+      try {
+        await other.page.setViewportSize({ width: 800, height: 600 });
+        await other.page.evaluate("RED.actions.invoke('smartserver-firewall:show-sidebar')");
+        const own = other.page.locator(SIDEBAR);
+        await own.locator('.smartserver-blocked table').first().waitFor();
+        for (const fold of await own.locator('details:not(td details, li details) > summary').all()) await fold.click();
+        for (const width of [null, 300]) {
+          if (width)
+            await other.page.locator('#red-ui-sidebar').evaluate((one, px) => {
+              one.style.width = `${px}px`;
+            }, width);
+          const found = await own.evaluate(narrow, 90);
+          await own
+            .locator('.smartserver-timeline')
+            .first()
+            .evaluate((one) => one.scrollIntoView());
+          await other.page.screenshot({ path: join(KEPT, `sidebar-${width ?? 800}-${language}.png`) });
+          assert.deepEqual(found, [], String(width));
+        }
+        assert.deepEqual(await other.violations(SIDEBAR), []);
+        assert.deepEqual(other.takeComplaints(), []);
+      } finally {
+        await other.close();
+      }
+    });
+  }
+
   it('says that Node-RED does not answer, and goes on when it does', async () => {
     await page.route('**/sidebar.css', (route) => route.abort());
     await page.evaluate("window.dispatchEvent(new Event('offline'))");
@@ -336,19 +503,27 @@ describe('the sidebar', function () {
       const internal = sidebar().getByText('Internal services', { exact: true });
       await internal.focus();
       await page.keyboard.press('Enter');
-      const before = await scrolled();
-      assert.ok(before > 0);
+      /** Where on the page it is. */
+      const above = () => internal.evaluate((element) => element.getBoundingClientRect().top);
+      const before = await above();
+      assert.ok((await scrolled()) > 0);
       for (let update = 0; update < 10; update += 1) {
         const known = await backups();
         await post('toggle', { service: 'bacnet', action: update % 2 ? 'open' : 'close', duration: 0 });
         await until(async () => (await backups()) > known);
-        assert.deepEqual([await focused(), await scrolled()], ['Internal services', before]);
+        assert.equal(await focused(), 'Internal services');
+        const now = await above();
+        assert.ok(Math.abs(now - before) < 1, `${now}, before ${before}`);
       }
       await page.keyboard.press('Enter');
       assert.equal(await sidebar().locator('details').first().getAttribute('open'), null);
     } finally {
       await page.setViewportSize({ width: 1400, height: 1000 });
     }
+    await sidebar()
+      .getByText('Last changes')
+      .evaluate((heading) => heading.scrollIntoView());
+    await picture('sidebar-changes', '#red-ui-sidebar', 760);
   });
 
   it('lists a backup that is damaged as such', async () => {

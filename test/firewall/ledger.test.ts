@@ -3,7 +3,7 @@ import { strict as assert } from 'node:assert';
 import { beforeEach, describe, it } from 'mocha';
 import { textsIn } from '../../firewall/language';
 import type { Entry } from '../../firewall/ledger/entry';
-import type { EngineError } from '../device/engine';
+import { Engine, type EngineError } from '../device/engine';
 import { useDevice, useFreshEngine, useShared } from '../device/suite';
 import { assertEntriesAgree, LEDGER, ledgerOf } from './ledger-of';
 import { everything, reset, restore, STATE } from './stable';
@@ -196,6 +196,39 @@ describe('The ledger', function () {
     assert.deepEqual([kept, gone, kept + gone], [entries.length, oldest.seq - 1, newest.seq]);
     const dropped = entries.find(({ type, cut }) => type === 'cut' && (cut?.dropped ?? 0) > 0);
     assert.deepEqual([dropped?.cut?.dropped, dropped?.cut?.first], [oldest.seq - 1, oldest.seq]);
+  });
+
+  it('has its newest entries in a list, as the editor shows it: only where it has grown, and from its end alone', async () => {
+    assert.deepEqual((await engine.outlook()).timeline, []);
+    await engine.toggleService({ action: 'close', reason: 'the visit is over' });
+    await engine.toggleService({ action: 'open' });
+    const listed = async (known = '') => (await engine.outlook({ known })).timeline;
+    const first = await listed();
+    const { entries } = await history();
+    assert.deepEqual(
+      first?.map(({ seq, action, reason, id }) => [seq, action, reason, id]),
+      entries.map(({ seq, action, reason, id }) => [seq, action, reason, id]),
+    );
+    const [newest] = first ?? [];
+    assert.equal(await listed(newest?.hash), null);
+    await device.ok(device.node, device.inside(`${__dirname}/long-ledger.js`), STATE, '1000000');
+    const seqs = async () => (await listed(newest?.hash))?.map(({ seq }) => seq) ?? [];
+    const { head } = await history();
+    const expected = Array.from({ length: 20 }, (_, at) => (head?.seq ?? 0) - at);
+    assert.deepEqual(await seqs(), expected);
+    // What is cut goes on in the older half; what is no entry is passed over.
+    const filled = device.inside(`${__dirname}/long-ledger.js`);
+    for (let tries = 0; !(await device.exists(`${STATE}/ledger.1.jsonl`)); tries += 1) {
+      assert.ok(tries < 50);
+      await device.ok(device.node, filled, STATE);
+    }
+    await device.ok('sh', '-c', `sed -i '$d' ${LEDGER} && echo '{"seq":' >> ${LEDGER}`);
+    const found = await seqs();
+    assert.equal(found.length, 20);
+    assert.deepEqual(
+      found,
+      found.map((_, at) => (found[0] ?? 0) - at),
+    );
   });
 
   it('is whole whenever the one dies who cuts it', async () => {

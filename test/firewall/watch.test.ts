@@ -233,6 +233,46 @@ describe('A watch', function () {
     );
   });
 
+  it('tells as drift no default policy that was asked for, nor what a lockdown was made in between, however that ended', async () => {
+    await acting.setProfile({ profile: 'enhanced' });
+    await begin();
+    await acting.toggleService({ service: 'ssh', action: 'close' });
+    await device.ufw('default', 'allow', 'outgoing');
+    const isTold = (service: string) =>
+      told('drift').some(({ differences }) => differences.some((one) => one.service === service));
+    await until(async () => isTold('all others'));
+    const { backup } = await acting.toggleService({ service: '9100/tcp', action: 'open' });
+    await acting.setProfile({ profile: 'enhanced' });
+    await acting.toggleService({ service: 'ssh', action: 'close' });
+    await nextReading();
+    const before = told('drift').length;
+    // By a request, as a flow and the command line make it; by a timer; by a change that nobody has confirmed; by an undo.
+    await acting.restore({ action: 'restore', backup });
+    await nextReading();
+    await acting.setProfile({ profile: 'lockdown', duration: 60 });
+    await nextReading();
+    await acting.clock.advance(61);
+    await nextReading();
+    await acting.setProfile({ profile: 'lockdown', confirmWithin: 60 });
+    await nextReading();
+    await acting.clock.advance(61);
+    await nextReading();
+    await acting.setProfile({ profile: 'standard' });
+    await acting.restore({ action: 'undo' });
+    await nextReading();
+    const { policies, services } = await acting.read();
+    assert.equal(policies.outgoing, 'allow');
+    assert.equal(services.find(({ id }) => id === 'ssh')?.in, 'closed');
+    assert.deepEqual(told('drift').slice(before), []);
+    await device.ufw('default', 'allow', 'incoming');
+    await until(async () => told('drift').length > before);
+    const { differences } = told('drift')[before] as Payload<'drift'>;
+    assert.deepEqual(
+      differences.filter(({ service }) => service === 'all others').map(({ direction }) => direction),
+      ['in'],
+    );
+  });
+
   it('forgets a profile with the undo of what set it, and keeps it over other changes', async () => {
     await acting.setProfile({ profile: 'enhanced' });
     await acting.setProfile({ profile: 'lockdown' });
@@ -275,6 +315,22 @@ describe('A watch', function () {
       watching.events.slice(before).map(({ topic }) => topic),
       ['pending'],
     );
+  });
+
+  it('tells what went back while nobody watched to who asks for it, not to who asked for blocked packets alone before', async () => {
+    await begin();
+    await watching.unwatch();
+    const { id } = await acting.toggleService({ action: 'close', confirmWithin: 600 });
+    await acting.clock.advance(601);
+    assert.equal((await acting.read()).pending, null);
+    const { readings } = watching;
+    // As flows start: the sidebar, a node for blocked packets, and another one.
+    await watching.watch({ topics: [] });
+    await until(async () => watching.readings > readings);
+    await watching.watch({ topics: ['blocked'] });
+    assert.deepEqual(told('reverted'), []);
+    await watching.watch({ topics: ['reverted'] });
+    assert.equal((await first('reverted')).id, id);
   });
 
   it('tells nothing that lay there before anybody ever watched', async () => {

@@ -6,7 +6,7 @@
 import { FirewallError, rendered, say } from '../../firewall/errors';
 import type { Seen } from '../../firewall/firewall';
 import { type FleetDone, fleet, type Limits } from '../../firewall/fleet/fleet';
-import type { Entry } from '../../firewall/ledger/entry';
+import { type Entry, listedEntry } from '../../firewall/ledger/entry';
 import { selected } from '../../firewall/ledger/filter';
 import {
   type Call,
@@ -345,7 +345,8 @@ export class FakeFirewall implements Device {
   }
 
   outlook(): Promise<OutlookReport> {
-    return Promise.resolve({ version: '', text: null, problem: null });
+    const timeline = [...this.entries].reverse().map((one) => listedEntry.parse(one));
+    return Promise.resolve({ version: '', text: null, problem: null, timeline });
   }
 
   observe(observer: (seen: Seen) => void): () => void {
@@ -363,6 +364,11 @@ export class FakeFirewall implements Device {
     this.watchers.add(watcher);
     listener.state?.(this.#state());
     return () => this.watchers.delete(watcher);
+  }
+
+  /** The watches of nodes, which want to know of readings, too; not those of the sidebar. */
+  get watches(): { asked: WatchOptions; listener: WatchObserver }[] {
+    return [...this.watchers].filter(({ listener }) => listener.state);
   }
 
   /** Notifies those who watch for it of an event. */

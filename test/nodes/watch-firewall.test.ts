@@ -17,7 +17,7 @@ describe('watch-firewall', () => {
     return found;
   };
   /** The node's own watch; the sidebar watches too, for no topic. */
-  const watchers = () => [...(devices[0]?.watchers ?? [])].filter(({ asked }) => asked.topics.length > 0);
+  const watchers = () => devices[0]?.watches ?? [];
   const lease = { topic: 'lease-ended', payload: { service: 'ssh', at: '2026-01-01T00:00:00.000Z' } } as const;
 
   it('with nothing configured watches for everything but blocked packets', async () => {
@@ -119,9 +119,7 @@ describe('watch-firewall', () => {
     const statuses = watchStatus('watch');
     await deploy([config, node], 'nodes');
     assert.equal(nodeOf('watch'), same);
-    const again = devices.filter(
-      ({ closed, watchers }) => !closed && [...watchers].some(({ asked }) => asked.topics.length),
-    );
+    const again = devices.filter(({ closed, watches }) => !closed && watches.length > 0);
     assert.equal(again.length, 1);
     const sent = once(arrivals, 'out');
     again[0]?.notify(lease);

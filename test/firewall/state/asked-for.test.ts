@@ -3,9 +3,9 @@ import { strict as assert } from 'node:assert';
 import * as fc from 'fast-check';
 import { describe, it } from 'mocha';
 import { check, settings } from '../../../firewall/messages';
-import type { Difference, OwnChange, RuleReport } from '../../../firewall/results';
+import type { Difference, News, RuleReport } from '../../../firewall/results';
 import { registryOf } from '../../../firewall/services/registry';
-import { askedFor, unasked } from '../../../firewall/state/asked-for';
+import { askedFor, type Effect, type Made, unasked } from '../../../firewall/state/asked-for';
 import type { AskedFor } from '../../../firewall/state/reported';
 import { SEED } from '../../seed';
 
@@ -20,64 +20,128 @@ const rule = (id: Id): RuleReport => ({
   from: { address: '0.0.0.0/0', port: 'any', app: null },
   comment: '',
 });
-const change = (action: string, ids: readonly Id[]): OwnChange => ({
-  ...{ id: '20261127T191931595Z-c59a76', at: '2026-11-27T19:19:31.595Z', action, reason: 'requested' },
-  ...{ added: ids.map(rule), removed: [], policies: {}, enabled: null, logging: null, reverted: null, ended: [] },
+const NOTHING: Effect = { added: [], removed: [], policies: {}, enabled: null };
+const NOBODY = () => NOTHING;
+const change = (action: string, ids: readonly Id[], profile = 'enhanced'): Made => ({
+  ...{ ...NOTHING, action, added: ids.map(rule), profile },
 });
 const differs = (id: Id): Difference => ({ service: id, direction: 'in', expected: 'open', actual: 'closed' });
-const NOBODY = { added: [], removed: [] };
+const told = (drift: News['drift'], known: readonly AskedFor[]) =>
+  unasked(drift, known)?.differences.map(({ service, direction }) => `${service} ${direction}`);
 
 describe('What was asked for since a profile was set', () => {
-  it('is no drift, and all else is, in any order of flows, people, profiles and looks', () => {
-    /** Between two looks: who closes which services; people after flows. A profile opens them all. */
+  it('is no drift, and all else is, in any order of flows, people, profiles, ways back to them, and looks', () => {
+    /** Between two looks: a profile, what flows close then, and people. A lockdown that is taken back leaves all as it was. */
     const step = fc.record({
-      sets: fc.boolean(),
+      goes: fc.constantFrom('set', 'stay', 'stay', 'away', 'back'),
       flows: fc.uniqueArray(fc.constantFrom(...IDS), { maxLength: 3 }),
       people: fc.uniqueArray(fc.constantFrom(...IDS), { maxLength: 2 }),
     });
     fc.assert(
-      fc.property(fc.array(step, { minLength: 1, maxLength: 6 }), (steps) => {
-        /** Who has closed what is closed. */
+      fc.property(fc.array(step, { minLength: 1, maxLength: 8 }), (steps) => {
+        /** Who has closed what is closed under the profile. */
         let closed = new Map<Id, 'flow' | 'person'>();
-        let known: AskedFor | null = null;
-        for (const { sets, flows, people } of steps) {
-          if (sets) closed = new Map();
-          for (const id of flows) if (!closed.has(id)) closed.set(id, 'flow');
+        let isAway = false;
+        let known: readonly AskedFor[] = [];
+        for (const { goes, flows, people } of steps) {
+          const changes: Made[] = [];
+          if (goes === 'set') {
+            closed = new Map();
+            isAway = false;
+            changes.push(change('set-profile enhanced', IDS));
+          }
+          if (goes === 'away' && !isAway) {
+            isAway = true;
+            changes.push(change('set-profile lockdown', [], 'lockdown'));
+          }
+          if (goes === 'back' && isAway) {
+            isAway = false;
+            changes.push(change('not confirmed: set-profile lockdown', []));
+          }
+          if (isAway) {
+            known = askedFor(registry, { profile: 'lockdown', differences: [] }, known, changes, NOBODY);
+            continue;
+          }
+          for (const id of flows) {
+            // What is closed already is left as it is.
+            if (closed.has(id)) continue;
+            closed.set(id, 'flow');
+            changes.push(change(`toggle-service close ${id}`, [id]));
+          }
           const byPeople = people.filter((id) => !closed.has(id));
           for (const id of byPeople) closed.set(id, 'person');
-          // What is closed already is left as it is.
-          const own = [...closed].filter(([id, who]) => who === 'flow' && flows.includes(id)).map(([id]) => id);
-          const changes = [
-            ...(sets ? [change('set-profile enhanced', IDS)] : []),
-            ...own.map((id) => change(`toggle-service close ${id}`, [id])),
-          ];
           const drift = { profile: 'enhanced', differences: [...closed.keys()].map(differs) };
-          known = askedFor(registry, drift, known, changes, { added: byPeople.map(rule), removed: [] });
-          const told = unasked(drift, known)?.differences.map(({ service }) => service);
-          const expected = [...closed].filter(([, who]) => who === 'person').map(([id]) => id);
-          assert.deepEqual(told, expected);
+          known = askedFor(registry, drift, known, changes, () => ({ ...NOTHING, added: byPeople.map(rule) }));
+          const expected = [...closed].filter(([, who]) => who === 'person').map(([id]) => `${id} in`);
+          assert.deepEqual(told(drift, known), expected);
         }
       }),
       { seed: SEED, numRuns: 500 },
     );
   });
 
-  it('is forgotten when another profile is set, by a schedule too, and when the service is otherwise by now', () => {
+  it('is forgotten when the profile is set again, by a schedule too, and when the service is otherwise by now', () => {
     const drift = { profile: 'enhanced', differences: [differs('ssh')] };
-    const known = askedFor(registry, drift, null, [change('toggle-service close ssh', ['ssh'])], NOBODY);
-    assert.deepEqual(unasked(drift, known)?.differences, []);
+    const known = askedFor(registry, drift, [], [change('toggle-service close ssh', ['ssh'])], NOBODY);
+    assert.deepEqual(told(drift, known), []);
     assert.deepEqual(askedFor(registry, drift, known, [], NOBODY), known);
-    assert.equal(askedFor(registry, { ...drift, profile: 'standard' }, known, [], NOBODY), null);
+    const standard = { ...drift, profile: 'standard' };
+    assert.deepEqual(told(standard, askedFor(registry, standard, known, [], NOBODY)), ['ssh in']);
     const byDay = change('schedule by day: set-profile enhanced', IDS);
-    assert.equal(askedFor(registry, drift, known, [byDay], NOBODY), null);
+    assert.deepEqual(askedFor(registry, drift, known, [byDay], NOBODY), []);
     const partly: Difference = { ...differs('ssh'), actual: 'partial' };
-    assert.equal(askedFor(registry, { ...drift, differences: [partly] }, known, [], NOBODY), null);
+    assert.deepEqual(askedFor(registry, { ...drift, differences: [partly] }, known, [], NOBODY), []);
   });
 
-  it('says nothing of the default policies, nor of the other direction', () => {
+  it('is found again by who goes back to the profile, however that is called, also where nobody looked in between', () => {
+    const drift = { profile: 'enhanced', differences: [differs('ssh')] };
+    const closing = change('toggle-service close ssh', ['ssh']);
+    const away = change('set-profile lockdown', [], 'lockdown');
+    for (const action of [
+      'undo set-profile lockdown',
+      'not confirmed: set-profile lockdown',
+      'end of lease: profile lockdown',
+      'not confirmed: schedule by day: set-profile lockdown',
+    ]) {
+      const back = change(action, []);
+      const once = askedFor(registry, drift, [], [closing, away, back], NOBODY);
+      assert.deepEqual(told(drift, once), [], action);
+      let known = askedFor(registry, drift, [], [closing], NOBODY);
+      known = askedFor(registry, { profile: 'lockdown', differences: [] }, known, [away], NOBODY);
+      known = askedFor(registry, drift, known, [back], NOBODY);
+      assert.deepEqual(told(drift, known), [], action);
+    }
+  });
+
+  it('is the default policies, too, where they were asked for, in their direction, and what they let in or keep out', () => {
+    const open = { expected: 'closed' as const, actual: 'open' as const };
+    const others: Difference = { service: 'all others', direction: 'out', ...open };
+    const ntp: Difference = { service: 'ntp', direction: 'out', ...open };
+    const drift = {
+      profile: 'enhanced',
+      differences: [others, ntp, { ...others, direction: 'in' as const }, differs('ssh')],
+    };
+    const restored: Made = {
+      ...change('restore 20261127T191931595Z-c59a76', []),
+      policies: { outgoing: { from: 'deny', to: 'allow' } },
+    };
+    const known = askedFor(registry, drift, [], [restored], NOBODY);
+    assert.deepEqual(told(drift, known), ['all others in', 'ssh in']);
+    const byHand = () => ({ ...NOTHING, policies: restored.policies });
+    assert.deepEqual(told(drift, askedFor(registry, drift, [], [restored], byHand)), [
+      'all others out',
+      'ntp out',
+      'all others in',
+      'ssh in',
+    ]);
+    const off: Made = { ...change('restore latest', []), enabled: { from: true, to: false } };
+    assert.deepEqual(told(drift, askedFor(registry, drift, [], [off], NOBODY)), ['ssh in']);
+  });
+
+  it('says nothing of what no change has touched, nor of the other direction', () => {
     const others: Difference = { ...differs('ssh'), service: 'all others' };
     const out: Difference = { ...differs('ssh'), direction: 'out' };
     const drift = { profile: 'enhanced', differences: [others, out] };
-    assert.equal(askedFor(registry, drift, null, [change('toggle-service close ssh', ['ssh'])], NOBODY), null);
+    assert.deepEqual(askedFor(registry, drift, [], [change('toggle-service close ssh', ['ssh'])], NOBODY), []);
   });
 });

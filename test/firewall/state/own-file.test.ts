@@ -110,7 +110,7 @@ describe('A file of this package’s own', () => {
 
   it('that is empty says nothing is scheduled, or reported; as a journal it is damaged', () => {
     assert.deepEqual(understood(SCHEDULE, '').value, NOTHING_SCHEDULED);
-    assert.deepEqual(understood(REPORTED, ''), { value: { ids: [], asked: null }, flaw: null });
+    assert.deepEqual(understood(REPORTED, ''), { value: { ids: [], asked: [] }, flaw: null });
     assert.deepEqual(understood(CHECKPOINT, ''), { value: null, flaw: say`it is empty` });
   });
 

@@ -123,6 +123,23 @@ describe('Blocked packets', function () {
     await becomes(51, 52, 54);
   });
 
+  it('are heard once for all who watch, those who come later too, until the last of them goes', async () => {
+    await begin();
+    const watch = (port: number) => engine.watch({ topics: port % 2 ? ['blocked'] : ['blocked', 'changed'] });
+    const followers = async (): Promise<number> => {
+      const { stdout } = await device.run(['sh', '-c', `ls -l /proc/[0-9]*/fd 2>/dev/null | grep -c '${UFW_LOG}$'`]);
+      return Number(stdout);
+    };
+    assert.equal(await followers(), 1);
+    await watch(70);
+    await watch(71);
+    assert.equal(await followers(), 1);
+    await append(UFW_LOG, line(tcp('203.0.113.9', 72)));
+    await becomes(72, 72, 72);
+    await engine.stop();
+    assert.equal(await followers(), 0);
+  });
+
   it('cannot be told without a log, which is said, until there is one', async () => {
     await begin(null);
     await until(async () => /^NO_LOG/.test(engine.troubles.slice(-1)[0] ?? ''));
