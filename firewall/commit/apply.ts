@@ -104,7 +104,7 @@ const enterChange = (
     {
       ...{ type: typeOf({ reason, action }), ...by, id, at, action, state: stateHash(after) },
       ...differenceOf(before, after, registryFor(settings, before)),
-      ...(isAgain ? { note: 'Made again, as a ufw command had undone it.' } : {}),
+      ...(isAgain ? { note: say`Made again, as a ufw command had undone it.` } : {}),
     },
   ]);
 

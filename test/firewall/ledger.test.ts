@@ -4,6 +4,7 @@ import { beforeEach, describe, it } from 'mocha';
 import { textsIn } from '../../firewall/language';
 import type { Entry } from '../../firewall/ledger/entry';
 import type { EngineError } from '../device/engine';
+import { Engine } from '../device/engine';
 import { useDevice, useFreshEngine, useShared } from '../device/suite';
 import { assertEntriesAgree, LEDGER, ledgerOf } from './ledger-of';
 import { everything, reset, restore, STATE } from './stable';
