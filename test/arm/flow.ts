@@ -17,7 +17,8 @@ const NODES: Readonly<Record<string, { type: string } & Record<string, unknown>>
   read: { type: 'read-firewall' },
   toggle: { type: 'toggle-service', cutConnections: true, ...given('service', 'action') },
   profile: { type: 'set-profile', ...given('profile') },
-  wait: { type: 'set-profile', confirmWithin: 120, ...given('profile') },
+  wait: { type: 'set-profile', confirmWithin: 900, ...given('profile') },
+  try: { type: 'set-profile', confirmWithin: 90, ...given('profile') },
   confirm: { type: 'confirm-change' },
   move: { type: 'change-web-ports', mode: 'change', fixRedirect: true, reload: 'reload', ...given('http', 'https') },
   undo: { type: 'restore-firewall', action: 'undo' },
@@ -47,11 +48,9 @@ export const FLOW: readonly object[] = [
 export const CLOSED_HOURS = {
   label: 'Hours',
   nodes: [
-    { ...node('in-hours', 'http in', { url: '/hours', method: 'post' }, 'hours'), z: '' },
-    {
-      ...node('hours', 'schedule-service', { device, service: 'ssh', hours: [], whenRemoved: 'stay' }, 'hours-answer'),
-    },
-    { ...node('hours-answer', 'http response', {}) },
+    node('in-hours', 'http in', { url: '/hours', method: 'post' }, 'hours'),
+    node('hours', 'schedule-service', { device, service: 'ssh', hours: [], ...given('action') }, 'hours-answer'),
+    node('hours-answer', 'http response', {}),
   ],
 };
 

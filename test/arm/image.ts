@@ -13,7 +13,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { stateOf } from '../device/device';
 import { place, placeFolder } from '../device/folder';
-import { mac, names } from '../device/network';
+import { names } from '../device/network';
 import type { Files } from '../device/pristine';
 import {
   contained,
@@ -26,7 +26,7 @@ import {
   settle as settleDevice,
 } from '../device/systemd/tree';
 import { tool } from '../matrix/toolbox';
-import { PAYLOAD, PORT, projectInside } from './names';
+import { PAYLOAD, projectInside } from './names';
 
 const exec = promisify(execFile);
 
@@ -55,11 +55,9 @@ const packages = [
   ...['linux-image-armmp', 'initramfs-tools', 'kmod', 'udev', 'mosquitto', 'mosquitto-clients'],
 ];
 
-const cableUnits = names.map((name) => `sys-subsystem-net-devices-${name}.device`).join(' ');
-const lineUnit = `dev-virtio\\x2dports-${PORT}.device`;
-
-/** There before the packages are set up: the initial RAM disk has but what this machine needs. */
+/** There before the packages are set up: nothing waits for the disk, and the initial RAM disk has but what this machine needs. */
 const early: Files = {
+  '/etc/dpkg/dpkg.cfg.d/board': { mode: 0o644, text: 'force-unsafe-io\n' },
   '/etc/initramfs-tools/conf.d/board': { mode: 0o644, text: 'MODULES=list\nCOMPRESS=gzip\n' },
   '/usr/share/initramfs-tools/modules.d/board': {
     mode: 0o644,
@@ -70,26 +68,35 @@ const early: Files = {
 const late: Files = {
   ...deviceFiles,
   '/etc/fstab': { mode: 0o644, text: 'LABEL=root / ext4 errors=remount-ro 0 1\n' },
-  '/etc/systemd/network/10-ip70.link': {
-    mode: 0o644,
-    text: `[Match]\nMACAddress=${mac('ip70', 'device')}\n\n[Link]\nName=ip70\n`,
-  },
+  // What is waited for is there before udev has looked at all that there is, which takes a minute.
+  '/etc/modules-load.d/board.conf': { mode: 0o644, text: 'virtio_net\nvirtio_console\n' },
   '/etc/systemd/system/cables.service.d/board.conf': {
     mode: 0o644,
-    text: `[Unit]\nWants=${cableUnits}\nAfter=${cableUnits}\n`,
+    text: `[Unit]
+After=systemd-modules-load.service
+
+[Service]
+ExecStartPre=/sbin/ip link set dev eth${names.indexOf('ip70')} name ip70
+`,
   },
   '/etc/mosquitto/conf.d/open.conf': { mode: 0o644, text: 'listener 1883\nallow_anonymous true\n' },
+  '/usr/local/sbin/resident': {
+    mode: 0o755,
+    text: `#!/bin/sh
+set -e
+mkdir -p ${projectInside}
+tar -x -f /dev/$(basename "$(dirname "$(grep -l ${PAYLOAD} /sys/block/vd*/serial)")") -C ${projectInside}
+exec ${node} ${projectInside}/dist/test/arm/resident.js
+`,
+  },
   '/etc/systemd/system/resident.service': {
     mode: 0o644,
     text: `[Unit]
 Description=What the host asks for
-Requires=${lineUnit}
-After=${lineUnit} cables.service
+After=systemd-modules-load.service cables.service
 
 [Service]
-ExecStartPre=/bin/mkdir -p ${projectInside}
-ExecStartPre=/bin/tar -x -f /dev/disk/by-id/virtio-${PAYLOAD} -C ${projectInside}
-ExecStart=${node} ${projectInside}/dist/test/arm/resident.js
+ExecStart=/usr/local/sbin/resident
 KillMode=process
 
 [Install]

@@ -5,10 +5,10 @@ import { insideMethods } from '../device/inside';
 import { Line } from '../device/line';
 import { quiet } from '../device/network';
 import { Channel } from '../device/rpc';
-import { PORT } from './names';
+import { PORT_DEVICE } from './names';
 import type { ResidentHostMethods, ResidentMethods } from './protocol';
 
-const fd = openSync(`/dev/virtio-ports/${PORT}`, 'r+');
+const fd = openSync(PORT_DEVICE, 'r+');
 const input = createReadStream('', { fd, autoClose: false });
 
 const methods: ResidentMethods = {

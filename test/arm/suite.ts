@@ -159,7 +159,7 @@ describe(`On an ARM board with Node-RED ${RED}`, function () {
       it('keeps opening hours', async () => {
         const { id } = await ask<{ id: string }>(board, 'flow', CLOSED_HOURS);
         await until(async () => (await probe(22)) === 'filtered', PATIENCE_MS);
-        assert.equal((await ask<ScheduleReport>(board, 'hours', 'open')).by, 'override');
+        assert.equal((await ask<ScheduleReport>(board, 'hours', { action: 'open' })).by, 'override');
         assert.equal(await probe(22), 'in');
         await ask(board, `flow/${id}`, {}, 'DELETE');
         await until(async () => (await ask<State>(board, 'read')).schedules.length === 0, PATIENCE_MS);
@@ -168,7 +168,7 @@ describe(`On an ARM board with Node-RED ${RED}`, function () {
 
       it('goes back from a lockdown that nobody confirms, though Node-RED is killed', async () => {
         const before = await everythingAndSite(board);
-        await ask(board, 'wait', { profile: 'lockdown' });
+        await ask(board, 'try', { profile: 'lockdown' });
         await nodeRed.kill('SIGKILL');
         assert.equal(await probe(22), 'filtered');
         await until(async () => (await probe(22)) === 'in', PATIENCE_MS);

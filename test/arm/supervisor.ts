@@ -5,7 +5,7 @@
 import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -63,7 +63,7 @@ function command(): string[] {
       '-initrd',
       image.initrd,
       '-append',
-      'root=LABEL=root rw console=ttyAMA0 net.ifnames=0',
+      'root=LABEL=root rw net.ifnames=0 console=ttyAMA0 quiet systemd.show_status=false',
     ],
     ...['-serial', `file:${file('console')}`],
     ...drive('root', `file=${file('disk')},format=qcow2`),
@@ -77,6 +77,8 @@ function command(): string[] {
 
 async function boot(): Promise<void> {
   if (emulator) throw new Error('The board is on.');
+  // That of a board that was killed.
+  await rm(file(PORT), { force: true });
   const own = spawn('qemu-system-arm', command(), { cwd: '/', stdio: ['ignore', 'inherit', 'inherit'] });
   emulator = own;
   const over = once(own, 'exit').then(() => goneDown());
