@@ -12,7 +12,7 @@ import { Machine } from '../device/machine';
 import type { Installation } from '../device/node-red';
 import { ensurePackages, unshareArguments } from '../device/packages';
 import { check } from '../device/processes';
-import type { FetchOptions, FetchResult } from '../device/protocol';
+import type { FetchOptions, FetchResult, RunOptions, RunResult } from '../device/protocol';
 import type { Channel } from '../device/rpc';
 import { apollo, node, project } from '../device/systemd/tree';
 import { ensureImage, npmInside, type REDS, redInside } from './image';
@@ -24,7 +24,8 @@ const exec = promisify(execFile);
 /** Where the package is installed, by root. */
 const INSTALLED = '/opt/package';
 const TARBALL = 'package.tgz';
-const INSTALL_MS = 600_000;
+/** How long a program may take unless something else is said: there a `ufw reload` takes half a minute. */
+const PATIENCE_MS = 600_000;
 
 export class Board extends Machine {
   readonly node = node;
@@ -65,6 +66,10 @@ export class Board extends Machine {
     return join(projectInside, relative(project, path));
   }
 
+  override run(argv: string[], options: RunOptions = {}): Promise<RunResult> {
+    return super.run(argv, { timeoutMs: PATIENCE_MS, ...options });
+  }
+
   /** What Node-RED is started with. */
   installation(red: (typeof REDS)[number]): Installation {
     return { node, red: redInside(red), modules: `${INSTALLED}/node_modules` };
@@ -94,7 +99,7 @@ export class Board extends Machine {
     );
     const flags = ['--offline', '--no-audit', '--no-fund', '--no-update-notifier', '--save', '--save-prefix=~'];
     const argv = [node, npmInside, 'install', ...flags, join(projectInside, TARBALL)];
-    check(argv, await this.run(argv, { cwd: INSTALLED, timeoutMs: INSTALL_MS }));
+    check(argv, await this.run(argv, { cwd: INSTALLED }));
   }
 }
 

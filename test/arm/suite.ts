@@ -41,7 +41,7 @@ describe(`On an ARM board with Node-RED ${RED}`, function () {
   const probe = async (port: number): Promise<string | undefined> =>
     (await board.neighbour.probe([{ proto: 'tcp', port, family: 'ipv4' }]))[0];
   const page = async (port: number): Promise<number> =>
-    (await board.neighbour.fetch(`https://192.0.2.1:${port}/`)).status;
+    (await board.neighbour.fetch(`https://192.0.2.1:${port}/`, { silenceMs: PATIENCE_MS })).status;
   /** What is asked of the agent itself, as root. */
   const askAgent = async (method: string, request: unknown = {}): Promise<ChangeResult> => {
     const { stdout, stderr } = await board.run([board.node, ...AGENT], { input: requestOf(method, request) });
