@@ -47,8 +47,8 @@ const SIZE = '4G';
 /** Where the disk is kept: not in the tree, nor in `dist`, as it takes ten minutes to make. */
 const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'smartserver-firewall', 'arm');
 
-export const npmInside = '/opt/npm/npm/bin/npm-cli.js';
-export const redInside = (version: string): string => `/opt/node-red/${version}/node-red/red.js`;
+export const npmInside = '/opt/npm/node_modules/npm/bin/npm-cli.js';
+export const redInside = (version: string): string => `/opt/node-red/${version}/node_modules/node-red/red.js`;
 
 const packages = [
   ...debianPackages,
@@ -186,8 +186,8 @@ async function makeExtras(extras: string, files: Files): Promise<void> {
     ...REDS.map((red) => ['node-red', red, `/opt/node-red/${red}`] as const),
   ];
   for (const [name, version, path] of trees) {
-    await placeFolder(extras, dirname(path));
-    await cp(await tool(name, version), join(extras, path), { recursive: true });
+    await placeFolder(extras, path);
+    await cp(await tool(name, version), join(extras, path, 'node_modules'), { recursive: true });
   }
 }
 

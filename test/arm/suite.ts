@@ -3,7 +3,7 @@
  * and as `apollo` after `setup`, and through power cuts that lose what was not flushed. No part of `npm test`: it takes half an hour.
  */
 import { strict as assert } from 'node:assert';
-import { after, afterEach, before, describe, it } from 'mocha';
+import { after, before, describe, it } from 'mocha';
 import type { ChangeResult, LearnResult, ScheduleReport, State } from '../../firewall/results';
 import { requestOf, setUp } from '../agent/as-apollo';
 import type { InsideProcess } from '../device/inside-process';
@@ -70,7 +70,7 @@ describe(`On an ARM board with Node-RED ${RED}`, function () {
         nodeRed = await startNodeRed(board, FLOW, start);
       });
       after(() => nodeRed.kill());
-      afterEach(() => assertReloadChangesNothing(board));
+      const reloadChangesNothing = () => assertReloadChangesNothing(board);
 
       /** The neighbour's probes agree with the flow's reading, for every service. */
       const agreed = async (): Promise<State> => {
@@ -97,6 +97,7 @@ describe(`On an ARM board with Node-RED ${RED}`, function () {
         assert.equal(await page(443), 200);
         await nodeRed.until(/\[debug:watched\][\s\S]*topic: 'changed'/, PATIENCE_MS);
         assert.equal((await agreed()).profile.name, 'lockdown');
+        await reloadChangesNothing();
       });
 
       it('does it once only', async () => {
@@ -107,6 +108,7 @@ describe(`On an ARM board with Node-RED ${RED}`, function () {
         assert.equal((await ask<ChangeResult>(board, 'undo')).changed, true);
         assert.deepEqual(await everythingAndSite(board), factory);
         assert.equal(await probe(22), 'in');
+        await reloadChangesNothing();
       });
 
       it('closes SSH, and ends the session that is open', async () => {
@@ -116,16 +118,19 @@ describe(`On an ARM board with Node-RED ${RED}`, function () {
         assert.equal(cut, 1);
         assert.equal((await session).stdout, 'closed');
         assert.equal(await probe(22), 'filtered');
+        await reloadChangesNothing();
         await ask(board, 'toggle', { service: 'ssh', action: 'open' });
         assert.equal(await probe(22), 'in');
+        await reloadChangesNothing();
       });
 
       it('moves the web ports, and back', async () => {
         await ask(board, 'move', { http: 1780, https: 1443 });
         assert.deepEqual([await probe(443), await page(1443)], ['filtered', 200]);
-        await assertReloadChangesNothing(board);
+        await reloadChangesNothing();
         await ask(board, 'move', { http: 80, https: 443 });
         assert.deepEqual([await probe(1443), await page(443)], ['filtered', 200]);
+        await reloadChangesNothing();
       });
 
       it('waits for a confirmation, and keeps what is confirmed', async () => {
@@ -133,6 +138,7 @@ describe(`On an ARM board with Node-RED ${RED}`, function () {
         assert.equal(pending?.guard, 'systemd');
         await ask(board, 'confirm', { id: (await ask<State>(board, 'read')).pending?.id });
         assert.equal((await ask<State>(board, 'read')).pending, null);
+        await reloadChangesNothing();
       });
 
       it('carries out what an operator asks for', async () => {
@@ -143,6 +149,7 @@ describe(`On an ARM board with Node-RED ${RED}`, function () {
         };
         assert.equal((await ask<{ outcome: string }>(board, 'operate', envelope)).outcome, 'changed');
         assert.equal((await agreed()).profile.name, 'enhanced');
+        await reloadChangesNothing();
       });
 
       it('learns who talks with it', async () => {
@@ -161,6 +168,7 @@ describe(`On an ARM board with Node-RED ${RED}`, function () {
         await until(async () => (await probe(22)) === 'filtered', PATIENCE_MS);
         assert.equal((await ask<ScheduleReport>(board, 'hours', { action: 'open' })).by, 'override');
         assert.equal(await probe(22), 'in');
+        await reloadChangesNothing();
         await ask(board, `flow/${id}`, {}, 'DELETE');
         await until(async () => (await ask<State>(board, 'read')).schedules.length === 0, PATIENCE_MS);
         assert.equal(await probe(22), 'in');
@@ -174,6 +182,7 @@ describe(`On an ARM board with Node-RED ${RED}`, function () {
         await until(async () => (await probe(22)) === 'in', PATIENCE_MS);
         await until(async () => !(await board.exists(`${STATE}/journal.json`)), PATIENCE_MS);
         assert.deepEqual(await everythingAndSite(board), before);
+        await reloadChangesNothing();
       });
     });
   }
