@@ -6,7 +6,6 @@ import { strict as assert } from 'node:assert';
 import { after, before, describe, it } from 'mocha';
 import type { ChangeResult, LearnResult, ScheduleReport, State } from '../../firewall/results';
 import { requestOf, setUp } from '../agent/as-apollo';
-import type { InsideProcess } from '../device/inside-process';
 import { startNodeRed } from '../device/node-red';
 import { probeServices } from '../device/probe-services';
 import { useShared } from '../device/suite';
@@ -62,14 +61,14 @@ describe(`On an ARM board with Node-RED ${RED}`, function () {
 
   for (const [user, account] of [['root', ROOT] as const, ['apollo', undefined] as const]) {
     describe(`as ${user}`, () => {
-      let nodeRed: InsideProcess;
-
-      before(async () => {
-        await reset(board, factory);
-        const start = { installation: board.installation(RED), patienceMs: PATIENCE_MS, ...(account && { account }) };
-        nodeRed = await startNodeRed(board, FLOW, start);
-      });
-      after(() => nodeRed.kill());
+      before(() => reset(board, factory));
+      const nodeRed = useShared(
+        () => {
+          const start = { installation: board.installation(RED), patienceMs: PATIENCE_MS };
+          return startNodeRed(board, FLOW, { ...start, ...(account && { account }) });
+        },
+        (one) => one.kill(),
+      );
       const reloadChangesNothing = () => assertReloadChangesNothing(board);
 
       /** The neighbour's probes agree with the flow's reading, for every service. */
