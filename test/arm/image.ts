@@ -50,6 +50,12 @@ const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'sma
 export const npmInside = '/opt/npm/node_modules/npm/bin/npm-cli.js';
 export const redInside = (version: string): string => `/opt/node-red/${version}/node_modules/node-red/red.js`;
 
+/** What comes from npm, and where it is inside. */
+const trees: readonly [name: string, version: string, path: string][] = [
+  ['npm', NPM, '/opt/npm/node_modules'],
+  ...REDS.map((red): [string, string, string] => ['node-red', red, `/opt/node-red/${red}/node_modules`]),
+];
+
 const packages = [
   ...debianPackages,
   ...['linux-image-armmp', 'initramfs-tools', 'kmod', 'udev', 'mosquitto', 'mosquitto-clients'],
@@ -135,7 +141,7 @@ ${settle}END
 export async function ensureImage(): Promise<Image> {
   const release = await hostRelease();
   const { files: state } = await stateOf({});
-  const key = { release, packages, early, late, setUp, state, NODE, NPM, REDS, SIZE };
+  const key = { release, packages, early, late, setUp, state, NODE, trees, SIZE };
   const hash = createHash('sha256').update(JSON.stringify(key)).digest('hex').slice(0, 16);
   const folder = join(cache, hash);
   const image = { disk: join(folder, 'disk'), kernel: join(folder, 'vmlinuz'), initrd: join(folder, 'initrd') };
@@ -181,13 +187,9 @@ async function makeExtras(extras: string, files: Files): Promise<void> {
   await placeFolder(extras, dirname(node));
   await copyFile(await armNode(`${extras}.node`), join(extras, node));
   await rm(`${extras}.node`, { recursive: true });
-  const trees = [
-    ['npm', NPM, '/opt/npm'] as const,
-    ...REDS.map((red) => ['node-red', red, `/opt/node-red/${red}`] as const),
-  ];
   for (const [name, version, path] of trees) {
-    await placeFolder(extras, path);
-    await cp(await tool(name, version), join(extras, path, 'node_modules'), { recursive: true });
+    await placeFolder(extras, dirname(path));
+    await cp(await tool(name, version), join(extras, path), { recursive: true });
   }
 }
 

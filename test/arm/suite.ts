@@ -1,6 +1,6 @@
 /**
  * `npm run test:arm`: the package on a whole 32-bit ARM machine under emulation, judged by its neighbour's packets; with Node-RED as root
- * and as `apollo` after `setup`, and through power cuts that lose what was not flushed. No part of `npm test`: it takes half an hour.
+ * and as `apollo` after `setup`, and through power cuts that lose what was not flushed. No part of `npm test`: it takes about an hour.
  */
 import { strict as assert } from 'node:assert';
 import { after, before, describe, it } from 'mocha';
