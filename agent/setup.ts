@@ -46,6 +46,8 @@ const COMMAND = join(INSTALLED, 'smartserver-firewall');
 const LINK = '/usr/local/sbin/smartserver-firewall';
 const SUDOERS = '/etc/sudoers.d/smartserver-firewall';
 const HOOK = 'zz-smartserver-firewall';
+/** A slow board that has other things to do, too, takes half a minute to compile the program. */
+const COMPILING_MS = 120_000;
 
 /** @throws FirewallError NOT_PERMITTED, INVALID_INPUT, VERIFY_FAILED; then nothing was installed. */
 export async function setup({ user, remove = false, dryRun = false }: SetupOptions): Promise<SetupStep[]> {
@@ -121,7 +123,7 @@ async function install(user: string | undefined, dryRun: boolean): Promise<Setup
   await removeIfThere(CACHE);
   await replace(owned.filter((file) => file !== rules));
   // Whatever the response: this is only to fill the compilation cache.
-  await run(node, [LOAD], { input: JSON.stringify(READING) });
+  await run(node, [LOAD], { input: JSON.stringify(READING), timeoutMs: COMPILING_MS });
   await chmod(CACHE, 0o644);
   if (rules) await swapIn([SUDOERS]);
   if (!linked) {

@@ -9,7 +9,7 @@ import type { Account } from '../test/device/machine';
 import { NODE_RED_PORT, startNodeRed } from '../test/device/node-red';
 import { SystemdDevice } from '../test/device/systemd/systemd-device';
 import { everything, restore } from '../test/firewall/stable';
-import { median, rounded, type UserLatency } from './figures';
+import { spread, type UserLatency } from './figures';
 
 const STANDBY = '/usr/lib/smartserver-firewall/standby';
 /** In ms. By then Node-RED is at rest, and what waits for a request is ready. */
@@ -74,18 +74,13 @@ export async function latenciesByUser(firsts: number, later: number): Promise<Us
     }
     return USERS.map(({ name }, at) => ({
       user: name,
-      first: figures(times[at]?.first ?? []),
-      later: figures(times[at]?.later ?? []),
+      first: spread(times[at]?.first ?? []),
+      later: spread(times[at]?.later ?? []),
     }));
   } finally {
     await device.close();
   }
 }
-
-const figures = (ms: readonly number[]) => ({
-  ...{ median: rounded(median([...ms])), min: rounded(Math.min(...ms)), max: rounded(Math.max(...ms)) },
-  repetitions: ms.length,
-});
 
 /** For how long SSH still answered a neighbour who asks every ms. */
 async function latency(device: SystemdDevice, trigger: InsideProcess): Promise<number> {

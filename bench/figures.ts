@@ -33,7 +33,7 @@ export interface Latency {
   timesThisPackage: number;
 }
 
-interface Spread {
+export interface Spread {
   median: number;
   min: number;
   max: number;
@@ -45,6 +45,27 @@ export interface UserLatency {
   user: string;
   first: Spread;
   later: Spread;
+}
+
+/** What one kind of call takes on the ARM board. */
+export interface ArmFigure {
+  operation: string;
+  contestant: string;
+  /** The first one after Node-RED's start, or a later one. */
+  call: 'first' | 'later';
+  ms: Spread;
+  /** The median's multiple of that of a later call of this package in root's Node-RED; null where it has none. */
+  timesThisPackage: number | null;
+}
+
+/** Resident memory on the ARM board, in MB. */
+export interface ArmMemory {
+  /** Node-RED's, without the package and with one node of each type deployed. */
+  without: number;
+  with: number;
+  /** That of the privileged program that waits for a request. */
+  waiting: number;
+  repetitions: number;
 }
 
 export interface StormFigures {
@@ -127,6 +148,11 @@ export function quantile(values: readonly number[], part: number): number {
 
 /** Rounds to a tenth. */
 export const rounded = (value: number): number => Math.round(value * 10) / 10;
+
+export const spread = (ms: readonly number[]): Spread => ({
+  ...{ median: rounded(median(ms)), min: rounded(Math.min(...ms)), max: rounded(Math.max(...ms)) },
+  repetitions: ms.length,
+});
 
 const MANY = 3000;
 const SOME = 30;

@@ -1,5 +1,6 @@
 /** What is measured: the same reading or change by this package, by `ufw` calls, and by `ufw reload`. */
 import type { Device } from '../test/device/device';
+import type { Machine } from '../test/device/machine';
 import { everything, restore, UFW_FILES } from '../test/firewall/stable';
 import type { Actor } from './actor';
 import type { Job, Step } from './actor-inside';
@@ -93,7 +94,7 @@ async function changing(device: Device, actor: Actor, name: keyof typeof CHANGES
 }
 
 /** The rules as the `ufw` commands that would create them, in ufw's own words. */
-export async function rulesAsCommands(device: Device): Promise<string[]> {
+export async function rulesAsCommands(device: Machine): Promise<string[]> {
   return (await device.ufw('show', 'added')).split('\n').filter((line) => line.startsWith('ufw '));
 }
 

@@ -1,5 +1,15 @@
 /** Figures as text in columns. */
-import type { Budget, Figure, Footprint, Latency, StormFigures, Target, UserLatency } from './figures';
+import type {
+  ArmFigure,
+  ArmMemory,
+  Budget,
+  Figure,
+  Footprint,
+  Latency,
+  StormFigures,
+  Target,
+  UserLatency,
+} from './figures';
 
 /** Rows under a heading, the first two columns left-aligned and the others right-aligned. */
 function columns(rows: readonly (readonly string[])[]): string {
@@ -66,6 +76,25 @@ export function userTable(users: readonly UserLatency[]): string {
     ]),
   );
   return columns([['Node-RED runs as', 'alarm', 'to the kernel', '(min–max)', 'repetitions'], ...rows]);
+}
+
+/** What calls take on the ARM board. */
+export function armTable(figures: readonly ArmFigure[]): string {
+  const rows = figures.map(({ operation, contestant, call, ms, timesThisPackage }) => [
+    ...[operation, contestant, call, seconds(ms.median), `(${seconds(ms.min)}–${seconds(ms.max)})`],
+    ...[timesThisPackage === null ? '' : `${timesThisPackage.toFixed(1)}×`, String(ms.repetitions)],
+  ]);
+  return columns([['operation', 'by', 'call', 'median', '(min–max)', 'times', 'repetitions'], ...rows]);
+}
+
+export function armMemoryTable({ without, with: full, waiting }: ArmMemory): string {
+  const mb = (value: number): string => `${value.toFixed(1)} MB`;
+  return columns([
+    ['resident memory', '', ''],
+    ['Node-RED', 'without the package', mb(without)],
+    ['Node-RED', 'with one node of each type', mb(full)],
+    ['the privileged program', 'that waits for a request', mb(waiting)],
+  ]);
 }
 
 export function latencyTable(latencies: readonly Latency[]): string {

@@ -59,7 +59,8 @@ export function insideMethods(host: HostMethods, folder: () => string): InsideMe
     read: (path) => readFile(path, 'utf8'),
     async write(path, text, mode) {
       await writeFile(path, text);
-      if (mode !== undefined) await chmod(path, mode);
+      // A line sends null for what is not there.
+      if (typeof mode === 'number') await chmod(path, mode);
     },
     remove: (path) => rm(path, { recursive: true, force: true }),
     listen: (proto, port) => listeners.listen(proto, port),

@@ -103,6 +103,16 @@ export abstract class Machine {
     return inside;
   }
 
+  /** Runs a program to its end as another user than root. */
+  async runAs(user: string, argv: string[], options: RunOptions = {}): Promise<RunResult> {
+    return this.run(argv, await this.as(user, options));
+  }
+
+  /** Starts a program as another user than root and leaves it running. */
+  async spawnAs(user: string, argv: string[], options: RunOptions = {}): Promise<InsideProcess> {
+    return this.spawn(argv, await this.as(user, options));
+  }
+
   /** A file's text. Rejects with the code `ENOENT` when there is none. */
   read(path: string): Promise<string> {
     return this.init.call('read', path);
@@ -188,6 +198,12 @@ export abstract class Machine {
     this.child.kill('SIGKILL');
     // What is inside dies on its own time, and may write until then.
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 20 });
+  }
+
+  private async as(user: string, options: RunOptions): Promise<RunOptions> {
+    const argv = ['getent', 'passwd', user];
+    const [, , uid, gid, , home] = check(argv, await this.run(argv)).split(':');
+    return { uid: Number(uid), gid: Number(gid), ...options, env: { HOME: home ?? '/', USER: user, ...options.env } };
   }
 
   private async end(): Promise<void> {

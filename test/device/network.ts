@@ -28,7 +28,7 @@ export const cables: Record<InterfaceName, Cable> = {
   },
 };
 
-const names = Object.keys(cables) as InterfaceName[];
+export const names = Object.keys(cables) as InterfaceName[];
 
 /**
  * Makes the cables and brings up the device's ends. `neighbourPid` is a process in the neighbour's namespace.
@@ -108,7 +108,8 @@ function settings(own: keyof Cable, other: keyof Cable): string[] {
   return ['link set lo up', ...lines];
 }
 
-function mac(name: InterfaceName, end: keyof Cable): string {
+/** The hardware address of an end. */
+export function mac(name: InterfaceName, end: keyof Cable): string {
   return `02:00:00:00:0${names.indexOf(name)}:0${end === 'device' ? 1 : 2}`;
 }
 

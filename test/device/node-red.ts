@@ -52,6 +52,8 @@ interface Start {
   env?: Record<string, string>;
   /** Whether FlowFuse Dashboard is installed, too. */
   dashboard?: boolean;
+  /** How long it may take to start, in ms; half a minute where left out. */
+  patienceMs?: number;
   /** The project's own where left out: the package as it was built, the Node.js and Node-RED that it is developed with. */
   installation?: Installation;
 }
@@ -65,7 +67,7 @@ export async function startNodeRed(
   flows: readonly unknown[] | null,
   { account: { uid, gid, home } = device.account, port = NODE_RED_PORT, ...start }: Start = {},
 ): Promise<InsideProcess> {
-  const { lang, preload, env, dashboard = false, installation } = start;
+  const { lang, preload, env, dashboard = false, installation, patienceMs } = start;
   const userDir = join(home, '.node-red');
   const settingsFile = join(userDir, 'settings.js');
   const modules = join(userDir, 'node_modules');
@@ -91,6 +93,6 @@ export async function startNodeRed(
   const first = preload ? ['-r', device.inside(preload)] : [];
   const argv = [node, ...first, red, '-u', userDir, '-s', settingsFile, 'flows.json'];
   const nodeRed = await device.spawn(argv, { uid, gid, env: { HOME: home, TZ: 'UTC', ...env } });
-  await Promise.all([nodeRed.until(STARTED), nodeRed.until(SERVES)]);
+  await Promise.all([nodeRed.until(STARTED, patienceMs), nodeRed.until(SERVES, patienceMs)]);
   return nodeRed;
 }

@@ -48,9 +48,19 @@ const containerPackages: readonly Package[] = [
   { name: 'systemd-container', proof: '/usr/bin/systemd-nspawn' },
 ];
 
+/** What an emulated board needs besides. */
+const boardPackages: readonly Package[] = [
+  { name: 'debootstrap', proof: '/usr/sbin/debootstrap' },
+  { name: 'qemu-user-static', proof: '/usr/bin/qemu-arm-static' },
+  { name: 'qemu-system-arm', proof: '/usr/bin/qemu-system-arm' },
+  { name: 'qemu-utils', proof: '/usr/bin/qemu-img' },
+  { name: 'e2fsprogs', proof: '/sbin/mkfs.ext4' },
+];
+
 const wanted = {
   device: packages,
   container: [...packages, ...containerPackages],
+  board: [...packages, ...boardPackages],
   fleet: [...packages, ...fleetPackages],
   zones: zonePackages,
   tests: [...packages, ...testPackages, ...fleetPackages, ...zonePackages],

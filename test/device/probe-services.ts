@@ -1,6 +1,6 @@
 /** The ports of the device that a report speaks of, and a neighbour who probes every one of them. */
 import type { Openness, ServiceReport } from '../../firewall/results';
-import type { Device } from './device';
+import type { Machine } from './machine';
 import type { Family, Target } from './protocol';
 
 /** The device's ways to the outside; `lo` and `ip70` are its own. */
@@ -25,7 +25,7 @@ export function targetsOf(spec: string, family: Family, on: (typeof OUTSIDE)[num
 }
 
 /** Probes every port of every service that can be called from outside. */
-export async function probeServices(device: Device, services: readonly ServiceReport[]): Promise<Finding[]> {
+export async function probeServices(device: Machine, services: readonly ServiceReport[]): Promise<Finding[]> {
   // Services that only call out have nothing to probe.
   const called = services.filter(({ listening }) => listening !== null);
   const targets = called.map(({ ports }) =>

@@ -1,5 +1,6 @@
-/** Calls between two processes over Node's IPC channel, each end offering methods to the other. */
+/** Calls between two processes over Node's IPC channel, or a line, each end offering methods to the other. */
 import type { ChildProcess } from 'node:child_process';
+import type { Line } from './line';
 
 /** The methods one end offers. Arguments and results are what structured clone carries. */
 // biome-ignore lint/suspicious/noExplicitAny: only `any` lets an interface with typed arguments be used as a bound
@@ -20,8 +21,8 @@ interface Waiting {
   reject(error: Error): void;
 }
 
-/** What calls need: a process started with an `ipc` stdio slot, or such a process' own `process`. */
-export type End = ChildProcess | NodeJS.Process;
+/** What calls need: a process started with an `ipc` stdio slot, such a process' own `process`, or a line between two machines. */
+export type End = ChildProcess | NodeJS.Process | Line;
 
 /**
  * One end of a channel. `Remote` are the other end's methods.

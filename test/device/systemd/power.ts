@@ -1,6 +1,6 @@
 /** Power cuts in the middle of what a program does. */
 import { join } from 'node:path';
-import type { SystemdDevice } from './systemd-device';
+import type { Machine } from '../machine';
 
 export interface PowerCutOptions {
   /** What the program reads on stdin. */
@@ -18,7 +18,7 @@ const patienceMs = 60_000;
  * well, with the device still on. Rejects when it ended otherwise.
  */
 export async function powerCutAtStep(
-  device: SystemdDevice,
+  device: Machine & { powerCut(): Promise<void> },
   argv: readonly string[],
   step: number,
   { input = '', isAfter = false }: PowerCutOptions = {},

@@ -9,11 +9,9 @@ import { cp, mkdir, realpath, rm } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import { type DeviceOptions, stateOf } from '../device';
 import { isStale, makeFolder, place, placeFolder, removeStale } from '../folder';
-import type { InsideProcess } from '../inside-process';
 import { Machine } from '../machine';
 import { cables } from '../network';
 import { unshareArguments } from '../packages';
-import { check } from '../processes';
 import type { RunOptions, RunResult } from '../protocol';
 import type { Channel } from '../rpc';
 import type { Snapshot } from '../snapshot';
@@ -76,16 +74,6 @@ export class SystemdDevice extends Machine {
     return join(projectInside, below);
   }
 
-  /** Runs a program to its end as another user than root. */
-  async runAs(user: string, argv: string[], options: RunOptions = {}): Promise<RunResult> {
-    return this.run(argv, await this.as(user, options));
-  }
-
-  /** Starts a program as another user than root and leaves it running. */
-  async spawnAs(user: string, argv: string[], options: RunOptions = {}): Promise<InsideProcess> {
-    return this.spawn(argv, await this.as(user, options));
-  }
-
   /**
    * Runs a command of the shell as `apollo`, over SSH from the neighbour, in IPv4 through `eth0`. The code 255 means
    * that there was no connection, or no longer.
@@ -128,12 +116,6 @@ export class SystemdDevice extends Machine {
   /** Resolves when the device, having been told to reboot by somebody, is up again. To be called before. */
   nextBoot(): Promise<void> {
     return this.init.call('nextBoot');
-  }
-
-  private async as(user: string, options: RunOptions): Promise<RunOptions> {
-    const argv = ['getent', 'passwd', user];
-    const [, , uid, gid, , home] = check(argv, await this.run(argv)).split(':');
-    return { uid: Number(uid), gid: Number(gid), ...options, env: { HOME: home ?? '/', USER: user, ...options.env } };
   }
 }
 

@@ -29,7 +29,8 @@ export const node = '/usr/local/bin/node';
 
 export const apollo = { uid: 1000, gid: 1000, home: '/home/apollo' };
 
-const debianPackages = [
+/** What any device has of Debian. */
+export const debianPackages = [
   ...['systemd', 'systemd-sysv', 'dbus', 'procps', 'sudo', 'python3', 'openssl', 'ca-certificates'],
   ...['ufw', 'iptables', 'iproute2', 'nginx-light', 'openssh-server', 'openssh-client'],
   // Moves a program's clock, where nobody may set the device's: it is the machine's.
@@ -37,7 +38,8 @@ const debianPackages = [
   ...['libstdc++6', 'libgcc-s1', 'libatomic1'],
 ];
 
-const files: Files = {
+/** What it has of this project's. */
+export const files: Files = {
   ...nginxFiles,
   '/etc/hostname': { mode: 0o644, text: 'smartserver\n' },
   '/etc/hosts': { mode: 0o644, text: '127.0.0.1 localhost smartserver\n::1 localhost\n' },
@@ -65,14 +67,8 @@ WantedBy=multi-user.target
   },
 };
 
-/** Runs in namespaces of its own, also of the network: nothing that is installed or set up here reaches the host. */
-const setUp = `
-set -e
-umask 022
-chroot "$1" /debootstrap/debootstrap --second-stage
-cp -a "$2/." "$1"
-chroot "$1" sh -e <<'END'
-${node} --version
+/** Run inside by a shell, when all packages and files are there. */
+export const settle = `${node} --version
 groupadd --gid ${apollo.gid} apollo
 useradd --create-home --uid ${apollo.uid} --gid apollo --shell /bin/bash apollo
 systemd-machine-id-setup
@@ -90,7 +86,16 @@ ssh-keygen -q -t ed25519 -N '' -f /root/.ssh/id_ed25519
 install -d -m 700 -o apollo -g apollo /home/apollo/.ssh
 install -m 600 -o apollo -g apollo /root/.ssh/id_ed25519.pub /home/apollo/.ssh/authorized_keys
 apt-get clean
-END
+`;
+
+/** Runs in namespaces of its own, also of the network: nothing that is installed or set up here reaches the host. */
+const setUp = `
+set -e
+umask 022
+chroot "$1" /debootstrap/debootstrap --second-stage
+cp -a "$2/." "$1"
+chroot "$1" sh -e <<'END'
+${settle}END
 `;
 
 let made: Promise<string> | undefined;
@@ -146,7 +151,7 @@ async function bootstrap(tree: string, release: string, extras: string): Promise
 }
 
 /** Runs a program that mounts and starts things. They are gone when it ends, and it ends when this process does. */
-async function contained(namespaces: string[], argv: string[]): Promise<void> {
+export async function contained(namespaces: string[], argv: string[]): Promise<void> {
   const own = ['--mount', '--pid', '--fork', '--kill-child', '--mount-proc', ...namespaces];
   try {
     await exec('setpriv', ['--pdeathsig', 'KILL', 'unshare', ...own, ...argv], { maxBuffer: 64 * 1024 * 1024 });
@@ -164,7 +169,7 @@ export async function hostRelease(): Promise<string> {
 }
 
 /** Where the host's apt has its release from, and others of the same distribution are. */
-async function mirror(release: string): Promise<{ site: string; components: string }> {
+export async function mirror(release: string): Promise<{ site: string; components: string }> {
   const host = await hostRelease();
   const format = '$(SITE) $(RELEASE) $(COMPONENT)';
   const { stdout } = await exec('apt-get', ['indextargets', '--format', format, 'Identifier: Packages']);
@@ -191,7 +196,7 @@ async function productionPackages(): Promise<Record<string, string>> {
 }
 
 /** Does something while no other process does it. The lock ends with this process. */
-async function locked<T>(path: string, act: () => Promise<T>): Promise<T> {
+export async function locked<T>(path: string, act: () => Promise<T>): Promise<T> {
   const holder = spawn('flock', [path, 'sh', '-c', 'echo held; cat'], { stdio: ['pipe', 'pipe', 'inherit'] });
   const ended = once(holder, 'exit');
   try {
