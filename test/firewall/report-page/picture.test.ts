@@ -111,9 +111,9 @@ describe('Who gets in to what, as the report says it,', function () {
     });
   }
 
-  it('and most of it is told', () => {
+  it('and much of it is told', () => {
     const { nobody, everybody, outside, open } = count;
     assert.ok(nobody > 0 && everybody > 0 && outside > 0, JSON.stringify(count));
-    assert.ok(nobody + everybody + outside > open, JSON.stringify(count));
+    assert.ok(3 * (nobody + everybody + outside) > open, JSON.stringify(count));
   });
 });
