@@ -35,7 +35,7 @@ function writeLocale(language: string): void {
   for (const name of readdirSync(from)) {
     if (name.endsWith('.html')) writeFileSync(join(to, name), withParts(readFileSync(join(from, name), 'utf8'), from));
     else if (name.endsWith('.json') && name !== COMMON) {
-      writeFileSync(join(to, name), `${JSON.stringify(withCommon(readLabels(join(from, name)), common), null, 2)}\n`);
+      writeFileSync(join(to, name), JSON.stringify(withCommon(readLabels(join(from, name)), common)));
     }
   }
 }
