@@ -8,6 +8,7 @@ import { useFresh } from '../device/suite';
 import { EXAMPLE_NAMES, exampleFlow, folderOf } from '../examples';
 import { STATE } from '../firewall/stable';
 import { until } from '../firewall/until';
+import { HEADS, tcp } from '../firewall/watch/log-lines';
 import { Client } from '../fleet/client';
 import { Office, TESTER } from '../fleet/office';
 import { Desk } from './desk';
@@ -325,7 +326,7 @@ describe('the example for a dashboard', function () {
   );
   const start = (name: string) => startOn(desk, name);
 
-  it('dashboard-switch-and-led opens and closes SSH by its switch, and shows what anybody changes', async () => {
+  it('dashboard-switch-and-led opens and closes SSH by its switch, and shows what anybody changes and what is blocked', async () => {
     await start('dashboard-switch-and-led');
     const page = await desk.editor.window(`${desk.url}dashboard`);
     const control = page.locator('.nrdb-ui-switch').getByRole('checkbox');
@@ -363,6 +364,23 @@ describe('the example for a dashboard', function () {
     await control.click();
     await says('PENDING_CHANGE: ');
     await shows(false);
+    // What is blocked and logged is in the chart, which is a picture to the browser.
+    const chart = page.locator('.nrdb-ui-chart canvas').first();
+    /** The points have a colour of their own. */
+    const points = () =>
+      chart.evaluate((canvas: HTMLCanvasElement) => {
+        const copy = Object.assign(document.createElement('canvas'), { width: canvas.width, height: canvas.height });
+        const context = copy.getContext('2d', { willReadFrequently: true }) as CanvasRenderingContext2D;
+        context.drawImage(canvas, 0, 0);
+        const { data } = context.getImageData(0, 0, copy.width, copy.height);
+        return Array.from(data).filter((red, at) => at % 4 === 0 && red === 0x0d && data[at + 1] === 0x74).length;
+      });
+    await chart.waitFor();
+    assert.equal(await points(), 0);
+    await desk.device.run(['sh', '-c', 'cat >> /var/log/ufw.log'], {
+      input: `${HEADS.traditional}${tcp('203.0.113.9', 22)}\n`,
+    });
+    await until(async () => (await points()) > 0);
     await page.close();
   });
 });

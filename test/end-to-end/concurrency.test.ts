@@ -56,7 +56,7 @@ const UNDER_UFW = Number(process.env.CHANGES_UNDER_UFW ?? 60);
 const LEDGER_CHANGES = Number(process.env.LEDGER_CHANGES ?? 24);
 
 describe('Two Node-RED processes at one firewall', function () {
-  this.timeout(400_000);
+  this.timeout(400_000 + 2000 * LEDGER_CHANGES);
   const device = useDevice();
   const ports: number[] = [];
   /** What any of them has complained of. */
