@@ -85,6 +85,8 @@ function writeForEditor({ from, to, name, more }: (typeof FOR_EDITOR)[number]): 
     alias: { 'node:net': join(root, 'scripts', 'browser', 'net.ts') },
     inject: [join(root, 'scripts', 'browser', 'globals.ts')],
     minify: to === 'foresee.js',
+    // Served as UTF-8, in which the texts of three languages take half as much.
+    charset: 'utf8',
     globalName: name,
     footer: { js: more },
   });

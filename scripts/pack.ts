@@ -1,8 +1,8 @@
 /**
  * `npm run pack:offline`: the package as delivered to users, one `.tgz` in the project's folder (or in the folder named).
- * It is self-contained, so it installs with or without a network, and has no dependencies: third-party code is part of
- * three bundles, `program.js`, `command-line.js` and `nodes.js` in `dist/agent/`, with the licences in THIRD-PARTY.md, an SBOM in
- * sbom.cdx.json, and a VEX in vex.cdx.json.
+ * It is self-contained, so it installs with or without a network, and has no dependencies: third-party code is part of two
+ * bundles in `dist/agent/`, `program.js`, and `command-line.js` with the nodes in it, with the licences in THIRD-PARTY.md, an
+ * SBOM in sbom.cdx.json, and a VEX in vex.cdx.json.
  */
 import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -42,25 +42,34 @@ function fill(stage: string): void {
   const agent = join(stage, 'dist', 'agent');
   for (const path of ['dist/agent', 'dist/nodes/locales', 'dist/nodes/icons', 'examples', 'resources'])
     cpSync(join(root, path), join(stage, path), { recursive: true });
+  // Nobody reads them there: a third of them is indentation.
+  for (const path of filesIn(join(stage, 'examples')))
+    writeFileSync(path, JSON.stringify(JSON.parse(readFileSync(path, 'utf8'))));
   for (const name of ['README.md', 'CHANGELOG.md', 'SECURITY.md', 'LICENSE'])
     cpSync(join(root, name), join(stage, name));
   cpSync(join(root, 'docs'), join(stage, 'docs'), { recursive: true });
   for (const name of readdirSync(join(root, 'dist', 'nodes')).filter((file) => file.endsWith('.html')))
     cpSync(join(root, 'dist', 'nodes', name), join(stage, 'dist', 'nodes', name));
   const names = Object.keys(packageJson['node-red'].nodes);
+  // Both consist of the engine, so they are one; each part of it is run when it is needed.
   const { metafile } = buildSync({
     stdin: {
-      contents: names.map((name) => `exports[${JSON.stringify(name)}] = require('./nodes/${name}');`).join('\n'),
+      contents: [
+        "exports.commandLine = (argv) => require('./agent/command-line').commandLine(argv);",
+        ...names.map((name) => `exports[${JSON.stringify(name)}] = (RED) => require('./nodes/${name}')(RED);`),
+      ].join('\n'),
       resolveDir: root,
     },
-    outfile: join(agent, 'nodes.js'),
+    outfile: join(agent, 'command-line.js'),
     ...BUNDLE,
+    legalComments: 'eof',
+    allowOverwrite: true,
   });
   // A node's page, labels and icons are looked for next to its file.
   for (const name of names)
     writeFileSync(
       join(stage, 'dist', 'nodes', `${name}.js`),
-      `module.exports = require('../agent/nodes')[${JSON.stringify(name)}];\n`,
+      `module.exports = require('../agent/command-line')[${JSON.stringify(name)}];\n`,
     );
   for (const bundle of INSTALLED) rmSync(join(agent, `.${bundle}.meta.json`));
   const { scripts, dependencies, devDependencies, ...kept } = packageJson;
@@ -71,6 +80,12 @@ function fill(stage: string): void {
   writeFileSync(join(stage, 'sbom.cdx.json'), `${JSON.stringify(bom, null, 2)}\n`);
   writeFileSync(join(stage, 'vex.cdx.json'), `${JSON.stringify(vexOf(bom), null, 2)}\n`);
 }
+
+const filesIn = (folder: string): string[] =>
+  readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    return entry.isDirectory() ? filesIn(path) : [path];
+  });
 
 interface Bundled {
   name: string;

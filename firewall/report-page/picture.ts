@@ -72,9 +72,9 @@ function fitting(text: string, room: number): string {
   const shown = [...plain(text)];
   if (widthOf(shown.join('')) <= room) return shown.join('');
   while (shown.length > 0 && widthOf(shown.join('')) > room - 1) shown.pop();
-  // Not within a word, if a good part of it is left.
+  // Not within a word, if a good part of it is left; U+3001 and U+FF08 are Japanese for a comma and a bracket.
   const cut = shown.join('');
-  const whole = cut.replace(/[\s,、]*[(（\s,、][^(（\s,、]*$/u, '');
+  const whole = cut.replace(/[\s,\u3001]*[(\uff08\s,\u3001][^(\uff08\s,\u3001]*$/u, '');
   return `${whole.length >= cut.length / 3 ? whole : cut}…`;
 }
 

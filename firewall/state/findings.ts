@@ -103,11 +103,11 @@ function hole(advisory: Advisory, firmware: string, affected: boolean | null, se
     ...{ id: 'advisory', severity, service: service?.id ?? null, reference },
     text: service
       ? affected
-        ? say`${nameOf(service)} is open to everybody, and the device’s software ${firmware} has a known hole: ${names}, ${title}.`
-        : say`${nameOf(service)} is open to everybody, and the device’s software may have a known hole (its version is not set in the configuration, or not understood): ${names}, ${title}.`
+        ? say`${nameOf(service)} is open to everybody, and the device's software ${firmware} has a known hole: ${names}, ${title}.`
+        : say`${nameOf(service)} is open to everybody, and the device's software may have a known hole (its version is not set in the configuration, or not understood): ${names}, ${title}.`
       : affected
-        ? say`The device’s software ${firmware} has a known hole: ${names}, ${title}.`
-        : say`The device’s software may have a known hole (its version is not set in the configuration, or not understood): ${names}, ${title}.`,
+        ? say`The device's software ${firmware} has a known hole: ${names}, ${title}.`
+        : say`The device's software may have a known hole (its version is not set in the configuration, or not understood): ${names}, ${title}.`,
     remedy: service
       ? say`${update}; until then, let only those in who need it: toggle-service with their address, or a profile narrowed to its peers.`
       : say`${update}.`,
