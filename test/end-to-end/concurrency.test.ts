@@ -50,6 +50,8 @@ setInterval(() => {
   }
 }, 1);`;
 
+/** How many changes are asked for concurrently. */
+const AT_ONCE = 60;
 /** How many changes are made beside ufw commands. */
 const UNDER_UFW = Number(process.env.CHANGES_UNDER_UFW ?? 60);
 /** How many are made beside a console that undoes some of them, and timers that end half of them. */
@@ -73,19 +75,25 @@ describe('Two Node-RED processes at one firewall', function () {
     }
   });
 
-  /** Asks for this many ports from `first` on, of each process and configuration in turn, all concurrently. */
-  const ask = (first: number, count: number, seconds: (at: number) => number = () => 0): Promise<ChangeResult[]> =>
-    Promise.all(
-      Array.from({ length: count }, async (_, at) => {
-        const query = `port=${first + at}/tcp&seconds=${seconds(at)}`;
-        const configuration = at % 4 < 2 ? 'first' : 'second';
-        const answer = await fetch(`http://127.0.0.1:${ports[at % 2]}/${configuration}?${query}`, {
-          silenceMs: 300_000,
-        });
-        assert.ok(answer.body.startsWith('{'), answer.body.slice(0, 300));
-        return JSON.parse(answer.body) as ChangeResult;
-      }),
-    );
+  /** Asks for this many ports from `first` on, of each process and configuration in turn, so many concurrently. */
+  const ask = async (first: number, count: number, seconds: (at: number) => number = () => 0) => {
+    const results: ChangeResult[] = [];
+    while (results.length < count) {
+      const at = results.length;
+      const some = Array.from({ length: Math.min(AT_ONCE, count - at) }, (_, next) =>
+        askFor(first + at + next, at + next, seconds(at + next)),
+      );
+      results.push(...(await Promise.all(some)));
+    }
+    return results;
+  };
+  const askFor = async (port: number, at: number, seconds: number): Promise<ChangeResult> => {
+    const configuration = at % 4 < 2 ? 'first' : 'second';
+    const url = `http://127.0.0.1:${ports[at % 2]}/${configuration}?port=${port}/tcp&seconds=${seconds}`;
+    const answer = await fetch(url, { silenceMs: 300_000 });
+    assert.ok(answer.body.startsWith('{'), answer.body.slice(0, 300));
+    return JSON.parse(answer.body) as ChangeResult;
+  };
   const open = async (first: number, count: number): Promise<void> => {
     const results = await ask(first, count);
     assert.equal(results.filter(({ changed }) => changed).length, count);
