@@ -20,7 +20,7 @@ const compiled = join(root, 'dist', 'test');
 const modules = join(root, 'node_modules');
 const WORKERS = Math.max(2, cpus().length);
 const SHARDS = 3;
-const SEQUENCES = Number(process.env.DIFFERENTIAL_SEQUENCES ?? 100);
+const SEQUENCES = Number(process.env.DIFFERENTIAL_SEQUENCES ?? 80);
 /** In ms. A test process that takes longer has hung. */
 const PATIENCE_MS = 20 * 60_000;
 /** By the host's release, one whose userland is newer than the device's: ufw, iptables, systemd, sudo and Python. */

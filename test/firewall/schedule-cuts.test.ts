@@ -30,8 +30,8 @@ interface Cut {
   holds(): Promise<boolean>;
 }
 
-/** They make their steps in the same code, so each tries another quarter, or half of one. */
-const EACH = 2 * STRIDE;
+/** They make their steps in the same code, so each tries others of them. */
+const EACH = STRIDE + 1;
 
 describeAsRoot('Power lost in the midst of', function () {
   this.timeout(1_200_000);
