@@ -94,7 +94,7 @@ describe('the example', function () {
     assert.match(await run('Read now', 'Firewall'), /readAt/);
     assert.match(
       await desk.editor.textOf(`${desk.url}firewall`),
-      /The firewall is on\.[\s\S]*Profile\s+enhanced[\s\S]*SSH remote/,
+      /The firewall is on\.[\s\S]*Profile\s+Enhanced Security[\s\S]*SSH remote/,
     );
   });
 
