@@ -48,7 +48,8 @@ describe('A storm of alarms', function () {
   });
 
   it('leaves a short queue', () => {
-    assert.ok(storm.waiting <= 5, `${storm.waiting}`);
+    // One of each kind: the alarms' own, and what the watch, the editor and the start ask for meanwhile.
+    assert.ok(storm.waiting <= 8, `${storm.waiting}`);
   });
 
   it('leaves no visitor of a page without a response', () => {
