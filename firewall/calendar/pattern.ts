@@ -1,5 +1,4 @@
 /** When a calendar is open by the wall clock: day by day, without any time zone. See wall-clock.ts for its times. */
-import { present } from '../lists';
 import type { Calendar } from '../messages';
 import { DAY_MINUTES, DAY_MS, dayOf, MINUTE_MS, WEEKDAYS, weekdayOf } from './dates';
 
@@ -69,7 +68,7 @@ function once<Value>(make: () => Value): () => Value {
   };
 }
 
-const inWeek = <Value>(week: readonly Value[], at: number): Value => present(week[(at + 7) % 7]);
+const inWeek = <Value>(week: readonly Value[], at: number): Value => week[(at + 7) % 7] as Value;
 
 /** Of `07:30`. */
 const minuteOf = (time: string): number => Number(time.slice(0, 2)) * 60 + Number(time.slice(3));
