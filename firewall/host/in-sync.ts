@@ -47,11 +47,15 @@ export async function isInSync(snapshot: Snapshot, kernel: Kernel): Promise<bool
  * Where iptables cannot be asked, nothing is known of them.
  */
 export async function formsIn(before: Snapshot, kernel: Kernel): Promise<(family: Family) => Forms> {
-  const found = new Map<Family, Forms>();
-  for (const { family } of kernel) {
-    found.set(family, await formsOf(before, kernel, family));
-    await yieldToEventLoop();
-  }
+  const found = new Map(
+    await Promise.all(
+      kernel.map(async ({ family }, at) => {
+        // With thousands of rules each of them takes a while to begin; their programs run at the same time.
+        if (at > 0) await yieldToEventLoop();
+        return [family, await formsOf(before, kernel, family)] as const;
+      }),
+    ),
+  );
   return (family) => found.get(family) ?? NO_FORMS;
 }
 
