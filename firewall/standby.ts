@@ -56,7 +56,7 @@ export async function replace(): Promise<void> {
   isStarting = false;
   if (!isPossible || users.size === 0) return;
   const began = process.hrtime.bigint();
-  const started = start('sudo', ['-n', PROGRAM], { outlives: true });
+  const started = start('sudo', ['-n', PROGRAM]);
   waiting = started;
   const { child } = started;
   // It keeps this process from ending only while it works.

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { codeOf, ERROR_CODES, type ErrorCode, FirewallError, messageOf, notPermitted, say } from './errors';
 import { exists, readText } from './host/files';
 import { INSTALLED } from './host/installed';
-import { type Outcome, run } from './host/run';
+import { type Outcome, runToItsEnd } from './host/run';
 import { type Call, type Method, type Settings, saidByAgent } from './messages';
 import { completed, isDispensable, SETUP_AGAIN, toSend, withoutUnknown } from './other-version';
 import type { Answers } from './results';
@@ -53,7 +53,7 @@ export async function remote<M extends Method>(settings: Settings, call: Call<M>
 async function answered(program: readonly string[], input: string): Promise<Outcome> {
   try {
     const done = await askWaiting(input, TIMEOUT_MS);
-    return done ?? (await run('sudo', ['-n', ...program], { input, timeoutMs: TIMEOUT_MS, outlives: true }));
+    return done ?? (await runToItsEnd('sudo', ['-n', ...program], { input, timeoutMs: TIMEOUT_MS }));
   } catch (error) {
     if (codeOf(error) === 'UFW_NOT_FOUND') throw notPermitted(say`sudo is not installed here.`, error);
     throw error;

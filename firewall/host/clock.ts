@@ -1,5 +1,6 @@
 /** The machine's clocks: the one place where the engine reads what deadlines are measured by, and has itself woken. */
-import { readFile, realpath } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { realpath } from 'node:fs/promises';
 import { type Clock, type Deadline, deadlineIn } from '../state/clock';
 
 /**
@@ -10,9 +11,9 @@ import { type Clock, type Deadline, deadlineIn } from '../state/clock';
  */
 export const time = {
   /** The id of the boot. */
-  boot: async (): Promise<string> => (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim(),
+  boot: async (): Promise<string> => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(),
   /** Seconds since that boot. */
-  uptime: async (): Promise<number> => Number((await readFile('/proc/uptime', 'utf8')).split(' ')[0]),
+  uptime: async (): Promise<number> => Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0]),
   /** Ms since 1970. */
   wall: (): number => Date.now(),
   /** The file of the device's time zone. */

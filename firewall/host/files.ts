@@ -1,17 +1,6 @@
 /** Files as this package reads and replaces them: whole, with owner and mode, and never half. */
-import { constants } from 'node:fs';
-import {
-  access,
-  type FileHandle,
-  lstat,
-  open,
-  readdir,
-  readFile,
-  realpath,
-  rename,
-  stat,
-  unlink,
-} from 'node:fs/promises';
+import { accessSync, constants, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { type FileHandle, lstat, open, rename, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { codeOf, FirewallError, notPermitted, say } from '../errors';
 import type { FileText } from '../state/file-text';
@@ -26,7 +15,7 @@ const MAX_SIZE = 32 * 1024 * 1024;
  */
 export async function readText(path: string): Promise<FileText | null> {
   try {
-    const { mode, uid, gid, size } = await stat(path);
+    const { mode, uid, gid, size } = statSync(path);
     if ((mode & constants.S_IFMT) !== constants.S_IFREG || size > MAX_SIZE) {
       throw new FirewallError('UFW_FILES_UNREADABLE', {
         what: say`${path} is not a regular file of at most ${MAX_SIZE / 1024 / 1024} MB.`,
@@ -34,7 +23,7 @@ export async function readText(path: string): Promise<FileText | null> {
       });
     }
     // A link keeps pointing at its file: what is replaced later is the file itself.
-    return { path: await realpath(path), text: await readFile(path, 'latin1'), mode: mode & 0o7777, uid, gid };
+    return { path: realpathSync.native(path), text: readFileSync(path, 'latin1'), mode: mode & 0o7777, uid, gid };
   } catch (error) {
     const code = codeOf(error);
     if (code === 'ENOENT' || code === 'ENOTDIR') return null;
@@ -112,10 +101,7 @@ async function removeLeftOver(path: string): Promise<void> {
  */
 export async function leftOvers(folder: string): Promise<string[]> {
   const mark = asideOf('');
-  const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return [];
-    throw error;
-  });
+  const names = namesIn(folder);
   const gone: string[] = [];
   for (const name of names.filter((one) => one.includes(mark))) {
     const key = name.slice(name.lastIndexOf(mark) + mark.length + 1).split('.')[0] ?? '';
@@ -123,6 +109,17 @@ export async function leftOvers(folder: string): Promise<string[]> {
     if (!isAtWork) gone.push(join(folder, name));
   }
   return gone;
+}
+
+/** What is in a folder; nothing where there is none. */
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === 'ENOENT' || code === 'ENOTDIR') return [];
+    throw error;
+  }
 }
 
 /** Makes renames in the folders of these paths last on disk. */
@@ -141,18 +138,19 @@ export async function syncFolders(paths: readonly string[]): Promise<void> {
 }
 
 /** Whether this process sees anything at the path. */
-export const exists = (path: string): Promise<boolean> =>
-  access(path).then(
-    () => true,
-    () => false,
-  );
+export const exists = async (path: string): Promise<boolean> => isAllowed(path, constants.F_OK);
 
 /** Whether this process may read the file. */
-export const isReadable = (path: string): Promise<boolean> =>
-  access(path, constants.R_OK).then(
-    () => true,
-    () => false,
-  );
+export const isReadable = async (path: string): Promise<boolean> => isAllowed(path, constants.R_OK);
+
+function isAllowed(path: string, mode: number): boolean {
+  try {
+    accessSync(path, mode);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 export async function removeIfThere(path: string): Promise<void> {
   const missing = (error: NodeJS.ErrnoException): null => {

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import type { Entry } from '../ledger/entry';
 import { logFields, logLine } from '../ledger/log';
-import { run } from './run';
+import { runToItsEnd } from './run';
 
 const JOURNAL = '/run/systemd/journal/socket';
 const SYSLOG = '/dev/log';
@@ -13,8 +13,8 @@ export function logEntries(entries: readonly Entry[]): void {
   if (!isJournal && !existsSync(SYSLOG)) return;
   for (const one of entries) {
     const logger = isJournal
-      ? run('logger', ['--journald'], { input: logFields(one), outlives: true })
-      : run('logger', ['--tag', 'smartserver-firewall', '--priority', 'auth.notice', logLine(one)], { outlives: true });
+      ? runToItsEnd('logger', ['--journald'], { input: logFields(one) })
+      : runToItsEnd('logger', ['--tag', 'smartserver-firewall', '--priority', 'auth.notice', logLine(one)]);
     logger.catch(() => undefined);
   }
 }

@@ -1,5 +1,5 @@
 /** Reads the ledger: its end, for whom it goes on from there, or all of it. */
-import type { FileHandle } from 'node:fs/promises';
+import { readFileSync, readSync } from 'node:fs';
 import { isSentence, rendered, type Sentence, say } from '../errors';
 import { FIRST_LINE_BYTES, MOST_LINE_BYTES, readFirstLine, readLine, type Segment } from '../ledger/chain';
 import type { Entry, Head } from '../ledger/entry';
@@ -27,8 +27,8 @@ export interface Tail {
  * @throws FirewallError NOT_PERMITTED
  */
 export const readTail = (place: Place): Promise<Tail | Sentence | null> =>
-  withOwn(ledgerOf(place), TOO_LARGE, async (handle, { size }) => {
-    const { said, bytes, from } = await readEnds(handle, size);
+  withOwn(ledgerOf(place), TOO_LARGE, (file, { size }) => {
+    const { said, bytes, from } = readEnds(file, size);
     if (isSentence(said)) return said;
     const end = bytes.lastIndexOf('\n') + 1;
     const begin = bytes.lastIndexOf('\n', end - 2) + 1;
@@ -43,23 +43,20 @@ export const readTail = (place: Place): Promise<Tail | Sentence | null> =>
  * Nothing is computed for it, as it is read with each reading.
  */
 export const readHead = (place: Place): Promise<Head | Sentence | null> =>
-  withOwn(ledgerOf(place), TOO_LARGE, async (handle, { size }) => {
-    const { said, bytes } = await readEnds(handle, size);
+  withOwn(ledgerOf(place), TOO_LARGE, (file, { size }) => {
+    const { said, bytes } = readEnds(file, size);
     if (isSentence(said) || bytes.includes(`"hash":"${said.hash}"}\n`)) return said;
     return say`the entry ${said.seq} is missing at its end`;
   });
 
 /** What the first line says, and as much of the end of the file as its last two entries may take. */
-async function readEnds(
-  handle: FileHandle,
-  size: number,
-): Promise<{ said: Head | Sentence; bytes: Buffer; from: number }> {
+function readEnds(file: number, size: number): { said: Head | Sentence; bytes: Buffer; from: number } {
   const first = Buffer.alloc(FIRST_LINE_BYTES);
-  await handle.read(first, 0, FIRST_LINE_BYTES, 0);
+  readSync(file, first, 0, FIRST_LINE_BYTES, 0);
   // One line more than may be left unfinished.
   const from = Math.max(FIRST_LINE_BYTES, size - 2 * MOST_LINE_BYTES);
   const bytes = Buffer.alloc(Math.max(0, size - from));
-  await handle.read(bytes, 0, bytes.length, from);
+  readSync(file, bytes, 0, bytes.length, from);
   return { said: readFirstLine(first.toString()), bytes, from };
 }
 
@@ -72,7 +69,7 @@ export async function readNewest(place: Place, most: number): Promise<Entry[]> {
   // While a ledger is cut both are the same file.
   const isNext = ({ seq }: Entry): boolean => entries.every((later) => later.seq > seq);
   for (const path of [ledgerOf(place), olderLedgerOf(place)]) {
-    const ends = await withOwn(path, TOO_LARGE, (handle, { size }) => readEnds(handle, size));
+    const ends = await withOwn(path, TOO_LARGE, (file, { size }) => readEnds(file, size));
     if (ends === null || isSentence(ends)) continue;
     for (const line of ends.bytes.toString('utf8').split('\n').reverse()) {
       if (entries.length >= most) return entries;
@@ -85,9 +82,9 @@ export async function readNewest(place: Place, most: number): Promise<Entry[]> {
 
 /** The first entry of the newer file. @throws Error where there is none */
 export async function readFirstEntry(place: Place): Promise<Entry> {
-  const found = await withOwn(ledgerOf(place), TOO_LARGE, async (handle) => {
+  const found = await withOwn(ledgerOf(place), TOO_LARGE, (file) => {
     const bytes = Buffer.alloc(MOST_LINE_BYTES);
-    const { bytesRead } = await handle.read(bytes, 0, MOST_LINE_BYTES, FIRST_LINE_BYTES);
+    const bytesRead = readSync(file, bytes, 0, MOST_LINE_BYTES, FIRST_LINE_BYTES);
     return readLine(bytes.toString('utf8', 0, Math.max(0, bytes.subarray(0, bytesRead).indexOf('\n'))));
   });
   if (found === null || isSentence(found))
@@ -126,8 +123,8 @@ interface ReadSegment extends Segment {
 }
 
 async function readSegment(path: string): Promise<ReadSegment | null> {
-  const found = await withOwn(path, TOO_LARGE, async (handle, { ino }) => ({
-    ...{ ino, text: await handle.readFile('utf8') },
+  const found = await withOwn(path, TOO_LARGE, (file, { ino }) => ({
+    ...{ ino, text: readFileSync(file, 'utf8') },
   }));
   if (isSentence(found)) return { path, text: '', ino: null, flaw: found };
   return found && { path, ...found, flaw: null };

@@ -8,8 +8,8 @@ import { join } from 'node:path';
 import execa, { type ExecaChildProcess } from 'execa';
 import { codeOf, FirewallError, notPermitted, say } from '../errors';
 import type { Settings } from '../messages';
+import { allowUnreadInput, ENVIRONMENT, ending } from './child';
 import { time } from './clock';
-import { allowUnreadInput, ENVIRONMENT, ending } from './run';
 
 /** Where ufw has kept its lock since 0.36. Before, it had none: then this one is made, and in nobody's way. */
 const LOCK_FILE = '/run/ufw.lock';

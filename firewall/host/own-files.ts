@@ -1,6 +1,5 @@
 /** Reads what this package keeps on disk: journal, schedule, what was reported, who talks, backups. */
-import { constants, type Stats } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { closeSync, constants, fstatSync, openSync, readFileSync, readSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
 import { isSentence, notPermitted, type Sentence, say } from '../errors';
 import type { Settings } from '../messages';
@@ -63,8 +62,8 @@ const FLAWS: Readonly<Record<string, Sentence | null>> = {
 
 /** The file, or why it is not read; null where there is none. */
 const textOf = (path: string): Promise<FileText | Sentence | null> =>
-  withOwn(path, MAX_SIZE, async (handle, { mode, uid, gid }) => ({
-    ...{ path, text: await handle.readFile('latin1'), mode: mode & 0o7777, uid, gid },
+  withOwn(path, MAX_SIZE, (file, { mode, uid, gid }) => ({
+    ...{ path, text: readFileSync(file, 'latin1'), mode: mode & 0o7777, uid, gid },
   }));
 
 /**
@@ -75,20 +74,20 @@ const textOf = (path: string): Promise<FileText | Sentence | null> =>
 export async function withOwn<Value>(
   path: string,
   most: number,
-  read: (handle: FileHandle, stat: Stats) => Promise<Value>,
+  read: (file: number, stat: Stats) => Value,
 ): Promise<Value | Sentence | null> {
   // No link is followed, and nothing waits for who might write into a pipe.
   const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-  let handle: FileHandle | undefined;
+  let file: number | undefined;
   try {
-    handle = await open(path, flags);
-    const stat = await handle.stat();
+    file = openSync(path, flags);
+    const stat = fstatSync(file);
     if ((stat.mode & constants.S_IFMT) !== constants.S_IFREG) return say`it is no file`;
     // Who owns it or may write to it could have root open ports, or stop programs.
     if (stat.uid !== 0 && stat.uid !== process.getuid?.()) return say`it belongs to user ${stat.uid}`;
     if ((stat.mode & 0o022) !== 0) return say`others than its owner may write to it`;
     if (stat.size > most) return say`it is larger than ${most / 1024 / 1024} MB`;
-    return await read(handle, stat);
+    return read(file, stat);
   } catch (error) {
     const { code = '' } = error as NodeJS.ErrnoException;
     if (code === 'EACCES' || code === 'EPERM')
@@ -97,25 +96,24 @@ export async function withOwn<Value>(
     if (flaw === undefined) throw error;
     return flaw;
   } finally {
-    await handle?.close();
+    if (file !== undefined) closeSync(file);
   }
 }
 
 /** The first bytes of a file of this package's own; null where it is none, or a damaged one. */
 export async function readBeginning(path: string, bytes: number): Promise<string | null> {
-  let handle: FileHandle | undefined;
+  let file: number | undefined;
   try {
-    handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-    if (!(await handle.stat()).isFile()) return null;
+    file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    if (!fstatSync(file).isFile()) return null;
     const buffer = Buffer.alloc(bytes);
-    const { bytesRead } = await handle.read(buffer, 0, bytes, 0);
-    return buffer.toString('latin1', 0, bytesRead);
+    return buffer.toString('latin1', 0, readSync(file, buffer, 0, bytes, 0));
   } catch (error) {
     const { code = '' } = error as NodeJS.ErrnoException;
     if (UNREADABLE.includes(code)) return null;
     throw error;
   } finally {
-    await handle?.close();
+    if (file !== undefined) closeSync(file);
   }
 }
 

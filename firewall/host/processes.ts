@@ -2,14 +2,15 @@
  * Processes, and which of them are `ufw` commands: each of those read the rule files when it started, and may write what it
  * read long after.
  */
-import { readdir, readFile } from 'node:fs/promises';
+import { readdirSync, readFileSync } from 'node:fs';
+import { codeOf } from '../errors';
 
 /** One process for as long as it lives: its id and when it started, since ids are used again. */
 export type ProcessKey = string;
 
 /** The `ufw` commands that run now, as seen in /proc. */
 export async function ufwProcesses(): Promise<ProcessKey[]> {
-  const entries = await readdir('/proc');
+  const entries = readdirSync('/proc');
   const keys = await Promise.all(entries.filter((name) => /^\d+$/.test(name)).map(ufwKey));
   return keys.filter((key): key is ProcessKey => key !== null);
 }
@@ -29,14 +30,14 @@ export async function ended(keys: readonly ProcessKey[], timeoutMs: number): Pro
 
 /** Of the process that has this id now; null where none has. */
 export async function processKey(pid: number | string): Promise<ProcessKey | null> {
-  const stat = await textOf(`/proc/${pid}/stat`);
+  const stat = textOf(`/proc/${pid}/stat`);
   // Fields after the command's closing bracket; the start time is the twentieth of them.
   return stat === '' ? null : `${pid}:${stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]}`;
 }
 
 async function ufwKey(pid: string): Promise<ProcessKey | null> {
   // A process may end between any two of these lines; it is then simply none that runs.
-  const [command, key] = await Promise.all([textOf(`/proc/${pid}/cmdline`), processKey(pid)]);
+  const [command, key] = [textOf(`/proc/${pid}/cmdline`), await processKey(pid)];
   const isUfw = command
     .split('\0')
     .slice(0, 3)
@@ -44,9 +45,12 @@ async function ufwKey(pid: string): Promise<ProcessKey | null> {
   return isUfw ? key : null;
 }
 
-async function textOf(path: string): Promise<string> {
-  return readFile(path, 'latin1').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT' || error.code === 'ESRCH' || error.code === 'EACCES') return '';
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === 'ENOENT' || code === 'ESRCH' || code === 'EACCES') return '';
     throw error;
-  });
+  }
 }

@@ -1,7 +1,10 @@
 /** Runs programs: argument lists only, never a shell, with a fixed search path, locale, time limit and output limit. */
+import { constants } from 'node:os';
 import type { Readable } from 'node:stream';
-import execa, { type ExecaChildProcess, type ExecaReturnValue } from 'execa';
+import execa, { type ExecaChildProcess } from 'execa';
 import { codeOf, FirewallError, say } from '../errors';
+import { allowUnreadInput, ENVIRONMENT, ending } from './child';
+import { MAX_OUTPUT, startProgram } from './starter';
 
 export interface Outcome {
   code: number;
@@ -12,30 +15,35 @@ export interface Outcome {
 export interface RunOptions {
   input?: string;
   timeoutMs?: number;
-  /** It is not ended when this process ends, and finishes what it has begun. */
-  outlives?: boolean;
   /** What goes in and comes out are bytes, each as one character; else it is UTF-8. */
   bytes?: boolean;
 }
 
 const TIMEOUT_MS = 20_000;
-const MAX_OUTPUT = 64 * 1024 * 1024;
-/** Messages in English, and nothing of the caller's environment: Node-RED's own may hold anything. */
-export const ENVIRONMENT = { LC_ALL: 'C', LANG: 'C', PATH: '/usr/sbin:/usr/bin:/sbin:/bin' };
 
 /**
  * @returns the exit code and output, whatever the code.
  * @throws FirewallError UFW_NOT_FOUND where the program is missing, TIMEOUT, INTERNAL where it was killed.
  */
-export function run(program: string, args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
-  const { input, bytes } = options;
-  return start(program, args, options, {
-    // Without input there is none to read, so that nothing can wait for an answer.
-    ...(input === undefined ? { stdin: 'ignore' } : { input: Buffer.from(input, bytes ? 'latin1' : 'utf8') }),
-  }).outcome(options.timeoutMs);
+export async function run(program: string, args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
+  const encoding = options.bytes ? 'latin1' : 'utf8';
+  const input = options.input === undefined ? undefined : Buffer.from(options.input, encoding);
+  const started = startProgram(program, args, input);
+  if (!started) throw notFound(program);
+  const ended = await within(options.timeoutMs ?? TIMEOUT_MS, program, started.ended, started.leave);
+  if (ended instanceof Error) throw codeOf(ended) === 'ENOENT' ? notFound('perl') : notRun(program, undefined, ended);
+  const { code, signal, stdout, stderr } = ended;
+  if (code !== null) return { code, stdout: stdout.toString(encoding), stderr: stderr.toString(encoding) };
+  const [name] = Object.entries(constants.signals).find(([, number]) => number === signal) ?? [String(signal)];
+  throw notRun(program, name);
 }
 
-/** A program that was started. */
+/** Runs a program that is not ended when this process ends, and finishes what it has begun; as `run` does. */
+export const runToItsEnd = (program: string, args: readonly string[], { input, timeoutMs }: RunOptions = {}) =>
+  // Without input there is none to read, so that nothing can wait for an answer.
+  start(program, args, input === undefined ? { stdin: 'ignore' } : { input: Buffer.from(input) }).outcome(timeoutMs);
+
+/** A program that outlives this process. */
 export interface Started {
   child: ExecaChildProcess;
   /** How it ends, as `run` says it. @param timeoutMs from now on */
@@ -46,7 +54,6 @@ export interface Started {
 export function start(
   program: string,
   args: readonly string[],
-  { bytes, outlives }: Pick<RunOptions, 'bytes' | 'outlives'> = {},
   input: Pick<execa.Options, 'stdin' | 'input'> = {},
 ): Started {
   const child = execa(program, args, {
@@ -55,11 +62,11 @@ export function start(
     reject: false,
     // Collected here: execa's own way takes as long as starting the program does.
     buffer: false,
-    cleanup: !outlives,
+    cleanup: false,
     ...input,
   });
   allowUnreadInput(child);
-  const output = [child.stdout, child.stderr].map((stream) => collect(child, stream, bytes ? 'latin1' : 'utf8'));
+  const output = [child.stdout, child.stderr].map((stream) => collect(child, stream));
   return { child, outcome: (timeoutMs = TIMEOUT_MS) => outcomeOf(program, child, output, timeoutMs) };
 }
 
@@ -69,79 +76,60 @@ async function outcomeOf(
   output: readonly { text: string }[],
   timeoutMs: number,
 ): Promise<Outcome> {
-  // Not execa's own time limit: it hands it on to Node.js, whose timer outlives a program that could not be started.
-  let isLate = false;
   let giveUp: () => void = () => undefined;
   const late = new Promise<void>((resolve) => {
     giveUp = resolve;
   });
-  const timer = setTimeout(() => {
-    isLate = true;
+  const result = await within(timeoutMs, program, ending(child, late), () => {
     child.kill('SIGTERM');
     for (const stream of [child.stdout, child.stderr]) stream?.destroy();
     giveUp();
-  }, timeoutMs);
-  const result = await ending(child, late);
-  clearTimeout(timer);
-  if (isLate) throw new FirewallError('TIMEOUT', { what: say`${program} did not finish in time.`, state: null });
+  });
   if (result.exitCode !== undefined) {
     const [stdout = '', stderr = ''] = output.map(({ text }) => text);
     return { code: result.exitCode, stdout, stderr };
   }
   if (codeOf(result) === 'ENOENT') throw notFound(program);
-  const what = result.signal ? say`${program} was terminated by ${result.signal}.` : say`${program} could not be run.`;
-  throw new FirewallError('INTERNAL', { what, state: null }, result);
+  throw notRun(program, result.signal, result);
+}
+
+/**
+ * How a program ended, if it does in time. Not execa's own time limit: it hands it on to Node.js, whose timer outlives a program
+ * that could not be started.
+ */
+async function within<Ended>(
+  timeoutMs: number,
+  program: string,
+  ended: Promise<Ended>,
+  giveUp: () => void,
+): Promise<Ended> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<null>((resolve) => {
+    timer = setTimeout(() => resolve(null), timeoutMs);
+  });
+  const result = await Promise.race([ended, late]);
+  clearTimeout(timer);
+  if (result !== null) return result;
+  giveUp();
+  throw new FirewallError('TIMEOUT', { what: say`${program} did not finish in time.`, state: null });
 }
 
 /** What a program prints, as far as it has; one that prints without end is ended. */
-function collect(child: ExecaChildProcess, stream: Readable | null, encoding: 'latin1' | 'utf8'): { text: string } {
+function collect(child: ExecaChildProcess, stream: Readable | null): { text: string } {
   const output = { text: '' };
-  stream?.setEncoding(encoding).on('data', (chunk: string) => {
+  stream?.setEncoding('utf8').on('data', (chunk: string) => {
     if (output.text.length + chunk.length > MAX_OUTPUT) child.kill('SIGKILL');
     else output.text += chunk;
   });
   return output;
 }
 
-/**
- * How a program ended, once all that it said is read; one that could not be started says nothing, and closes nothing.
- * @param late where others still hold its output then, nobody waits for them any longer
- */
-export async function ending(child: ExecaChildProcess, late?: Promise<void>): Promise<ExecaReturnValue> {
-  const closed = new Promise<void>((resolve) => child.once('close', () => resolve()));
-  const result = await child;
-  if (result.exitCode !== undefined) await (late ? Promise.race([closed, late]) : closed);
-  return result;
-}
-
-/**
- * Lets a program end without reading what it is given, as a sudo that refuses does. For execa that is a program that could
- * not be run, whose exit code and output are dropped.
- */
-export function allowUnreadInput(child: ExecaChildProcess): void {
-  child.stdin?.removeAllListeners('error').on('error', () => undefined);
-}
-
-/** A program that runs until it is stopped. */
-export interface Running {
-  /** Resolves when it has ended, by itself or because it was stopped. */
-  ended: Promise<unknown>;
-  stop(): void;
-}
-
-/** Runs a program that goes on saying something; it ends with this process at the latest. */
-export function follow(program: string, args: readonly string[], onData: (bytes: Buffer) => void): Running {
-  const child = execa(program, args, {
-    env: ENVIRONMENT,
-    extendEnv: false,
-    reject: false,
-    buffer: false,
-    stdin: 'ignore',
-    stderr: 'ignore',
-  });
-  child.stdout?.on('data', onData);
-  return { ended: child, stop: () => child.kill('SIGTERM') };
-}
+const notRun = (program: string, signal: string | undefined, cause?: unknown): FirewallError =>
+  new FirewallError(
+    'INTERNAL',
+    { what: signal ? say`${program} was terminated by ${signal}.` : say`${program} could not be run.`, state: null },
+    cause,
+  );
 
 /** The error for a program of ufw's that is not there. */
 export function notFound(program: string): FirewallError {

@@ -3,9 +3,10 @@ import { readdir } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { FirewallError, messageOf, type Sentence, say } from '../errors';
+import { follow, type Running } from '../host/child';
 import { exists, isReadable } from '../host/files';
 import { Lines } from '../host/lines';
-import { follow, type Running, run } from '../host/run';
+import { run } from '../host/run';
 
 const KERNEL = ['--dmesg', '--output=json', '--output-fields=MESSAGE', '--no-pager'];
 /** Where journald keeps its journals, on disk or until the next boot; each in a folder with the machine's id. */
