@@ -10,12 +10,18 @@ import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { Firewall } from '../firewall/firewall';
+import { readKernel } from '../firewall/host/kernel';
+import { readSnapshot } from '../firewall/host/snapshot';
+import { settings } from '../firewall/messages';
+import { readSurroundings, stateOf } from '../firewall/requests/read';
 
 /** One step of a change: a request to the engine, a program, or files put in place as an editor does. */
 export type Step =
   | { kind: 'engine'; method: 'read' | 'setProfile' | 'toggleService'; request: Record<string, unknown> }
   | { kind: 'program'; argv: readonly string[] }
-  | { kind: 'files'; texts: Readonly<Record<string, string>> };
+  | { kind: 'files'; texts: Readonly<Record<string, string>> }
+  /** What the engine makes of what was read, without the reading: alone in its job. */
+  | { kind: 'verdicts' };
 
 /** One change or reading: its steps in order. */
 export type Job = readonly Step[];
@@ -47,20 +53,32 @@ async function perform(step: Step): Promise<void> {
       await run(program, args, { env: { ...process.env, LC_ALL: 'C' }, maxBuffer: 64 * 1024 * 1024 });
       return;
     }
+    case 'verdicts':
+      throw new Error('This is no step among others.');
     case 'files':
       for (const [path, text] of Object.entries(step.texts)) await writeFile(path, text);
   }
 }
 
 async function measure(job: Job): Promise<Answer> {
+  const prepared = job[0]?.kind === 'verdicts' ? await reading() : null;
   // The sampler has to run once, or it would count parsing the job, and once more to see the last block.
   await pause(SETTLE_MS);
   loop.reset();
   const begun = performance.now();
-  for (const step of job) await perform(step);
+  if (prepared) await prepared();
+  else for (const step of job) await perform(step);
   const ms = performance.now() - begun;
   await pause(SETTLE_MS);
   return { ms, blockMs: loop.max / 1e6 };
+}
+
+/** Reads all that a report is made of, and gives what makes it. */
+async function reading(): Promise<() => Promise<unknown>> {
+  const defaults = settings.parse({});
+  const snapshot = await readSnapshot(defaults);
+  const [kernel, surroundings] = await Promise.all([readKernel(snapshot), readSurroundings()]);
+  return () => stateOf(defaults, snapshot, kernel, surroundings);
 }
 
 async function answer(line: string): Promise<void> {

@@ -9,7 +9,7 @@ import { Device } from '../test/device/device';
 import { ensurePackages } from '../test/device/packages';
 import { Actor } from './actor';
 import { addRules, blocklist } from './blocklist';
-import { type Figure, median, type Results, rounded, targetsOf } from './figures';
+import { type Figure, isReading, median, type Results, rounded, targetsOf } from './figures';
 import { machine } from './machine';
 import { type Leaks, leaks, processes, type Timing, timed } from './measure';
 import { type Contestant, ENGINE, type Operation, prepare } from './operations';
@@ -104,7 +104,7 @@ async function figuresOf(
       },
       timesThisPackage: rounded(median(ms) / reference),
       processes: { total: counts.reduce((sum, count) => sum + count, 0), perChange: Math.max(...counts) },
-      probes: operation.name === 'read' ? null : await probed(device, actor, operation, contestant, repetitions),
+      probes: isReading(operation.name) ? null : await probed(device, actor, operation, contestant, repetitions),
       blockMs: isEngine ? { median: rounded(median(blocks)), max: rounded(Math.max(...blocks)) } : null,
     });
   }

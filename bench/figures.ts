@@ -154,6 +154,9 @@ export const spread = (ms: readonly number[]): Spread => ({
   repetitions: ms.length,
 });
 
+/** Whether it changes nothing. */
+export const isReading = (operation: OperationName): boolean => operation === 'read' || operation === 'verdicts';
+
 const MANY = 3000;
 const SOME = 30;
 
@@ -172,7 +175,7 @@ export function targetsOf(figures: readonly Figure[]): Target[] {
     figure: `${reached.toFixed(reached < 10 ? 2 : 0)}×`,
     met: reached >= factor,
   });
-  const changes = engine.filter(({ operation }) => operation !== 'read');
+  const changes = engine.filter(({ operation }) => !isReading(operation));
   const sum = (key: 'leaked' | 'dropped' | 'closedProbes' | 'openProbes'): number =>
     changes.reduce((total, { probes }) => total + (probes?.[key] ?? 0), 0);
   const most = Math.max(...changes.map(({ processes }) => processes.perChange));
@@ -180,6 +183,7 @@ export function targetsOf(figures: readonly Figure[]): Target[] {
   const block = Math.max(
     ...engine.filter(({ otherRules }) => otherRules === MANY).map(({ blockMs }) => blockMs?.median ?? Number.NaN),
   );
+  const verdicts = ms('verdicts', ENGINE, MANY);
   const readers = [UFW_STATUS, UFW_STATUS_NUMBERED];
   return [
     atLeast('set-profile, factory → lockdown, relative to ufw calls', 40, faster('lockdown', [UFW_CALLS], 0)),
@@ -207,6 +211,12 @@ export function targetsOf(figures: readonly Figure[]): Target[] {
       target: '≤ 2× the time',
       figure: `${growth.toFixed(2)}×`,
       met: growth <= 2,
+    },
+    {
+      what: `verdicts at ${MANY} other rules`,
+      target: '< 30 ms',
+      figure: `${verdicts.toFixed(1)} ms`,
+      met: verdicts < 30,
     },
     {
       what: `event loop's longest block at ${MANY} other rules`,

@@ -14,7 +14,7 @@ export const UFW_RELOAD = 'files + ufw reload';
 export const UFW_STATUS = 'ufw status';
 export const UFW_STATUS_NUMBERED = 'ufw status numbered';
 
-export type OperationName = 'read' | 'toggle' | 'lockdown' | 'enhanced';
+export type OperationName = 'read' | 'verdicts' | 'toggle' | 'lockdown' | 'enhanced';
 
 export interface Operation {
   name: OperationName;
@@ -38,7 +38,9 @@ const engine = (method: 'setProfile' | 'toggleService', request: Record<string, 
 const program = (...argv: string[]): Step => ({ kind: 'program', argv });
 
 /** The engine's changes, by operation. BACnet is closed in the factory set, and one rule per family opens it. */
-const CHANGES: Readonly<Record<Exclude<OperationName, 'read'>, { what: string; requests: readonly Job[] }>> = {
+const CHANGES: Readonly<
+  Record<Exclude<OperationName, 'read' | 'verdicts'>, { what: string; requests: readonly Job[] }>
+> = {
   toggle: {
     what: 'open a closed service (BACnet), then close it',
     requests: ['open', 'close'].map((action) => engine('toggleService', { service: 'bacnet', action })),
@@ -67,11 +69,15 @@ export async function prepare(device: Device, actor: Actor): Promise<Operation[]
       { name: UFW_STATUS_NUMBERED, changes: [[program('ufw', 'status', 'numbered')]] },
     ],
   };
+  const verdicts: Operation = {
+    ...{ name: 'verdicts', what: 'say who gets in where, of what was read', from: start, to: start },
+    contestants: [{ name: ENGINE, changes: [[{ kind: 'verdicts' }]] }],
+  };
   const toggle = await changing(device, actor, 'toggle');
   const lockdown = await changing(device, actor, 'lockdown');
   const enhanced = await changing(device, actor, 'enhanced');
   await restore(device, { ...start });
-  return [reading, toggle, lockdown, enhanced];
+  return [reading, verdicts, toggle, lockdown, enhanced];
 }
 
 async function changing(device: Device, actor: Actor, name: keyof typeof CHANGES): Promise<Operation> {

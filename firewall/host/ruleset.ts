@@ -2,13 +2,15 @@
  * What else decides about packets besides the tables of the iptables that ufw uses: those of the other kind of iptables,
  * and nftables' own. On most devices there is neither, and two files and one small program tell.
  */
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { codeOf } from '../errors';
 import type { Family } from '../rules/rule';
 import { interfaceOf } from '../rules/tables';
 import { type FamilyTexts, rulesetOf, tablesOfNft } from '../verdicts/ruleset';
 import { saveOfKind } from './iptables';
-import { run } from './run';
+import { outcomeOf, run } from './run';
+import { askTables, pathOf } from './starter';
 
 /** The kernel's list of the tables that the older interface holds. */
 const LEGACY_TABLES: Readonly<Record<Family, string>> = {
@@ -73,13 +75,25 @@ async function besides(family: Family, kind: 'nft' | 'legacy'): Promise<string |
   }
 }
 
-/**
- * The tables that nft sees and that have chains, as `FAMILY NAME`; null where there is no nft, or the kernel does not speak to
- * it. Asked for their chains, nft reads no rules: `list tables` takes fourteen times as long where there are 3,000.
- */
+/** nft's names of the kernel's numbers of families, `enum nfproto` of its netfilter.h. */
+const NFT_FAMILIES: Readonly<Record<string, string>> = {
+  ...{ 1: 'inet', 2: 'ip', 3: 'arp', 5: 'netdev', 7: 'bridge', 10: 'ip6' },
+};
+
+/** The tables of nftables that have chains, as `FAMILY NAME`; null where the kernel has no nftables, or does not say. */
 export async function nftTables(): Promise<string[] | null> {
-  const listed = await nft(['list', 'chains']);
-  return listed === null ? null : [...listed.matchAll(/^table (\S+ \S+) \{/gm)].flatMap(([, table]) => table ?? []);
+  // Asked for it, a kernel would load the module.
+  if (!existsSync('/sys/module/nf_tables') && pathOf('nft') === null) return null;
+  const told = await askKernel();
+  if (told === null) return null;
+  const tables = told.split('\0').filter((one) => one !== '');
+  return tables.map((one) => one.replace(/^\d+/, (number) => NFT_FAMILIES[number] ?? number));
+}
+
+/** @throws FirewallError TIMEOUT, INTERNAL */
+async function askKernel(): Promise<string | null> {
+  const { code, stdout } = await outcomeOf('perl', askTables(), { bytes: true });
+  return code === 0 ? stdout : null;
 }
 
 /** Where an nft cannot print it as JSON, what there is is not known, and not nothing. */

@@ -4,7 +4,7 @@ import type { Readable } from 'node:stream';
 import execa, { type ExecaChildProcess } from 'execa';
 import { codeOf, FirewallError, say } from '../errors';
 import { allowUnreadInput, ENVIRONMENT, ending } from './child';
-import { MAX_OUTPUT, startProgram } from './starter';
+import { MAX_OUTPUT, type Program, startProgram } from './starter';
 
 export interface Outcome {
   code: number;
@@ -30,7 +30,17 @@ export async function run(program: string, args: readonly string[], options: Run
   const input = options.input === undefined ? undefined : Buffer.from(options.input, encoding);
   const started = startProgram(program, args, input);
   if (!started) throw notFound(program);
-  const ended = await within(options.timeoutMs ?? TIMEOUT_MS, program, started.ended, started.leave);
+  return outcomeOf(program, started, options);
+}
+
+/** How a program ends, as `run` says it. */
+export async function outcomeOf(
+  program: string,
+  started: Program,
+  { bytes, timeoutMs = TIMEOUT_MS }: RunOptions,
+): Promise<Outcome> {
+  const encoding = bytes ? 'latin1' : 'utf8';
+  const ended = await within(timeoutMs, program, started.ended, started.leave);
   if (ended instanceof Error) throw codeOf(ended) === 'ENOENT' ? notFound('perl') : notRun(program, undefined, ended);
   const { code, signal, stdout, stderr } = ended;
   if (code !== null) return { code, stdout: stdout.toString(encoding), stderr: stderr.toString(encoding) };
@@ -67,10 +77,10 @@ export function start(
   });
   allowUnreadInput(child);
   const output = [child.stdout, child.stderr].map((stream) => collect(child, stream));
-  return { child, outcome: (timeoutMs = TIMEOUT_MS) => outcomeOf(program, child, output, timeoutMs) };
+  return { child, outcome: (timeoutMs = TIMEOUT_MS) => endOf(program, child, output, timeoutMs) };
 }
 
-async function outcomeOf(
+async function endOf(
   program: string,
   child: ExecaChildProcess,
   output: readonly { text: string }[],

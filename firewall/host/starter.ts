@@ -10,9 +10,12 @@ import execa, { type ExecaChildProcess } from 'execa';
 import { allowUnreadInput, ENVIRONMENT, ending } from './child';
 
 /**
- * Is told `r NUMBER INPUT-LENGTH ARGUMENT-LENGTH…` and these bytes, where an input length of -1 is none; or `k NUMBER SIGNAL`.
- * Tells what a program prints, `o NUMBER LENGTH` and `e NUMBER LENGTH` with the bytes, and its end, `x NUMBER STATUS`, as wait(2)
- * has it. A pipe that can be written to takes 4096 bytes: nothing makes it wait for a program. It ends with its input.
+ * Is told `r NUMBER INPUT-LENGTH ARGUMENT-LENGTH…` and these bytes, where an input length of -1 is none; or `k NUMBER SIGNAL`; or
+ * `t NUMBER`, see `nftTables`. Tells what a program prints, `o NUMBER LENGTH` and `e NUMBER LENGTH` with the bytes, and its end,
+ * `x NUMBER STATUS`, as wait(2) has it. A pipe that can be written to takes 4096 bytes: nothing makes it wait for a program. It
+ * ends with its input. Its constants are the kernel's in netlink.h, nfnetlink.h and nf_tables.h: AF_NETLINK 16, SOCK_RAW 3,
+ * NETLINK_NETFILTER 12; NFT_MSG_GETCHAIN and NFT_MSG_NEWCHAIN of NFNL_SUBSYS_NFTABLES, 0xa04 and 0xa03; NLM_F_REQUEST and
+ * NLM_F_DUMP, 0x301; NLM_F_DUMP_INTR, 0x10; NLMSG_ERROR 2, NLMSG_DONE 3; NFTA_CHAIN_TABLE 1.
  */
 const STARTER = `
 my (%running, $said);
@@ -36,6 +39,26 @@ sub launch {
   open STDERR, '>&', $err;
   exec { $argv->[0] } @$argv or print STDERR "$!\\n";
   exit 127;
+}
+sub tables {
+  socket my $kernel, 16, 3, 12 or return;
+  send $kernel, pack('L S S L L C C S', 20, 0xa04, 0x301, 1, 0, 0, 0, 0), 0 or return;
+  my %found;
+  while (defined recv $kernel, my $got, 65536, 0) {
+    while (length $got >= 16) {
+      my ($length, $type, $flags) = unpack 'L S S', $got;
+      return tables() if $flags & 0x10;
+      return \\%found if $type == 3;
+      my $one = substr $got, 0, $length + 3 & ~3, '';
+      if ($type == 2) { $! = -unpack 'l', substr $one, 16; return }
+      for (my $at = 20; $type == 0xa03 && $at + 4 < $length;) {
+        my ($size, $kind) = unpack 'S S', substr $one, $at;
+        $found{ord(substr $one, 16) . ' ' . unpack 'Z*', substr $one, $at + 4, $size - 4} = 1 if $kind == 1;
+        $at += $size + 3 & ~3 || 4;
+      }
+    }
+  }
+  return;
 }
 while (1) {
   my ($read, $write, $pause) = ('', '');
@@ -62,11 +85,17 @@ while (1) {
   }
   next unless vec $read, 0, 1;
   sysread STDIN, $said, 65536, length $said or exit;
-  while ($said =~ /^([rk]) (\\d+) ([^\\n]*)\\n/) {
+  while ($said =~ /^([rkt]) (\\d+) ([^\\n]*)\\n/) {
     my ($what, $number, $rest, $begin) = ($1, $2, $3, length $&);
     my ($first, @lengths) = split / /, $rest;
     my $end = $begin;
     if ($what eq 'k') { kill $first, $running{$number}{pid} if $running{$number} }
+    elsif ($what eq 't') {
+      my $found = tables();
+      my $names = join "\\0", keys %$found;
+      tell_('o', $number, length $names, $names);
+      tell_('x', $number, $found ? 0 : 256, '');
+    }
     else {
       $end += $_ for @lengths, $first < 0 ? 0 : $first;
       last if length $said < $end;
@@ -136,13 +165,17 @@ class Starter {
   }
 
   start(argv: readonly string[], input: Buffer | undefined): Program {
+    const parts = argv.map((one) => Buffer.from(one));
+    const lengths = [input?.length ?? -1, ...parts.map(({ length }) => length)];
+    return this.ask('r', lengths.join(' '), ...parts, ...(input ? [input] : []));
+  }
+
+  ask(what: 'r' | 't', more: string, ...bytes: Buffer[]): Program {
     const number = ++this.#count;
     const ended = new Promise<Ended | Error>((end) => {
       this.#running.set(number, { o: [], e: [], size: 0, end });
     });
-    const parts = argv.map((one) => Buffer.from(one));
-    const lengths = [input?.length ?? -1, ...parts.map(({ length }) => length)];
-    this.#say(`r ${number} ${lengths.join(' ')}\n`, ...parts, ...(input ? [input] : []));
+    this.#say(`${what} ${number} ${more}\n`, ...bytes);
     this.#stay();
     const leave = (): void => {
       this.#say(`k ${number} TERM\n`);
@@ -203,7 +236,13 @@ class Starter {
   }
 }
 
-let starter: Starter | undefined;
+let current: Starter | undefined;
+
+/** The one that is there, or a new one. */
+function starter(): Starter {
+  if (!current?.isUsable) current = new Starter();
+  return current;
+}
 
 /**
  * Starts a program with an argument list; never through a shell.
@@ -215,12 +254,17 @@ export function startProgram(program: string, args: readonly string[], input?: B
   // What Node.js refuses, too: a program would see half of it.
   if ([path, ...args].some((one) => one.includes('\0')))
     throw new TypeError(`An argument of ${program} has a NUL in it.`);
-  if (!starter?.isUsable) starter = new Starter();
-  return starter.start([path, ...args], input);
+  return starter().start([path, ...args], input);
 }
 
+/**
+ * Asks the kernel for the tables of nftables that have chains, by `FAMILY-NUMBER NAME`, with a NUL between them. No program need be
+ * there for it, and none is started; but for the tables' names and chains nothing is read, where `nft list tables` reads all rules.
+ */
+export const askTables = (): Program => starter().ask('t', '');
+
 /** Where a program is; null where it is not. */
-const pathOf = (program: string): string | null =>
+export const pathOf = (program: string): string | null =>
   ENVIRONMENT.PATH.split(':')
     .map((folder) => join(folder, program))
     .find((path) => existsSync(path)) ?? null;

@@ -79,11 +79,13 @@ describe('A reading of the kernel', () => {
     await device.ok('iptables', '-X', 'Aufzüge');
   });
 
-  for (const [what, script] of Object.entries({
+  const USELESS = {
     'is not there': 'exit 127',
     'cannot speak to the kernel': 'echo "netlink: Error: cache initialization failed" >&2; exit 1',
-  }))
-    it(`is made as if there were nothing besides where nft ${what}`, async () => {
+  };
+
+  for (const [what, script] of Object.entries(USELESS))
+    it(`is made as if there were nothing besides where there is nothing, and nft ${what}`, async () => {
       await replaceNft(script);
       assert.deepEqual(await ssh(), { in: 'open', undecided: [], owners: ['ufw'] });
       assert.equal((await engine.toggleService({ action: 'close' })).changed, true);
@@ -91,11 +93,12 @@ describe('A reading of the kernel', () => {
     });
 
   for (const [what, script] of Object.entries({
+    ...USELESS,
     'fails when it is to print them': `case "$*" in *ruleset*) exit 1;; esac; exec ${REAL} "$@"`,
     'prints what is no JSON': `case "$*" in *ruleset*) echo "table inet others {"; exit 0;; esac; exec ${REAL} "$@"`,
     'prints other JSON': `case "$*" in *ruleset*) echo '{"nftables": 5}'; exit 0;; esac; exec ${REAL} "$@"`,
   }))
-    it(`leaves it open what they do where nft names other tables and ${what}`, async () => {
+    it(`leaves it open what they do where the kernel names other tables and nft ${what}`, async () => {
       await dropSsh();
       await replaceNft(script);
       const { in: state, undecided } = await ssh();
