@@ -3,7 +3,6 @@
  * place, one run and its answer. A lockdown overrules what was requested before it: it goes first, and what was overtaken is
  * not made any more. Nor is what was requested by senders who are gone; what has begun is finished.
  */
-
 import { FirewallError, overruled, say, stopped } from './errors';
 import type { Source } from './ledger/source';
 import { present } from './lists';

@@ -2,15 +2,16 @@
  * The ARM board: a whole 32-bit machine under emulation, which boots Debian's kernel, with the packed package installed, next to the
  * same neighbour as other test devices. Opened by root only.
  */
-import { execFile, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { rm } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { promisify } from 'node:util';
 import { pack } from '../../scripts/pack';
+import { startSupervisor } from '../device/around';
 import { makeFolder, removeStale } from '../device/folder';
 import { Machine } from '../device/machine';
 import type { Installation } from '../device/node-red';
-import { ensurePackages, unshareArguments } from '../device/packages';
+import { ensurePackages } from '../device/packages';
 import { check } from '../device/processes';
 import type { FetchOptions, FetchResult, RunOptions, RunResult } from '../device/protocol';
 import type { Channel } from '../device/rpc';
@@ -58,7 +59,7 @@ export class Board extends Machine {
   }
 
   private constructor(folder: string) {
-    super(folder, startSupervisor());
+    super(folder, startSupervisor(join(__dirname, 'supervisor.js')));
   }
 
   /** Below `/run/project`, where this project's compiled tests are. */
@@ -111,14 +112,4 @@ async function fillPayload(folder: string): Promise<void> {
   const named = [`--transform=s,^${relative(packed, tarball)}$,${TARBALL},`, '-C', packed, relative(packed, tarball)];
   await exec('tar', ['-c', '-f', join(folder, 'payload'), '-C', project, ...own, ...named]);
   await rm(packed, { recursive: true });
-}
-
-/** A shell is process 1, because it reaps orphans and Node does not. */
-function startSupervisor() {
-  const supervisor = ['sh', '-c', '"$@"; exit $?', 'sh', process.execPath, join(__dirname, 'supervisor.js')];
-  return spawn('unshare', [...unshareArguments(), ...supervisor], {
-    cwd: '/',
-    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-    serialization: 'advanced',
-  });
 }

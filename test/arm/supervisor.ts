@@ -9,10 +9,11 @@ import { readFile, rm } from 'node:fs/promises';
 import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { INSIDE, relayed } from '../device/around';
 import { Line } from '../device/line';
 import { mac, names } from '../device/network';
 import { check, run } from '../device/processes';
-import type { HostMethods, InsideMethods, NeighbourMethods } from '../device/protocol';
+import type { HostMethods, NeighbourMethods } from '../device/protocol';
 import { Channel, type Methods } from '../device/rpc';
 import { PAYLOAD, PORT } from './names';
 import type { BoardMethods, BoardPlan, ResidentHostMethods, ResidentMethods } from './protocol';
@@ -133,28 +134,11 @@ function isOn(): Channel<ResidentMethods> {
   return inside;
 }
 
-/** Has a method done inside. */
-function relay<K extends keyof ResidentMethods>(method: K): ResidentMethods[K] {
-  const call = async (...args: unknown[]) => {
-    const there = isOn() as unknown as Channel<Methods<InsideMethods>>;
-    return there.call(method as keyof InsideMethods, ...args);
-  };
-  return call as unknown as ResidentMethods[K];
-}
-
 const methods: BoardMethods = {
   start,
   boot,
   cutPower,
-  fetch: relay('fetch'),
-  run: relay('run'),
-  read: relay('read'),
-  write: relay('write'),
-  stat: relay('stat'),
-  remove: relay('remove'),
-  outward: relay('outward'),
-  listen: relay('listen'),
-  unlisten: relay('unlisten'),
+  ...relayed([...INSIDE, 'fetch'], isOn),
   async spawn(id, argv, options) {
     spawned.add(id);
     return isOn().call('spawn', id, argv, options);

@@ -5,6 +5,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { basename, join } from 'node:path';
+import { INSIDE, relayed } from '../around';
 import { plug } from '../network';
 import { check, run } from '../processes';
 import type { HostMethods, InsideMethods, NeighbourMethods } from '../protocol';
@@ -78,15 +79,6 @@ async function nextBoot(): Promise<void> {
   await isOn().ready;
 }
 
-/** Has a method done inside, once the device is up. */
-function relay<K extends keyof InsideMethods>(method: K): InsideMethods[K] {
-  const call = async (...args: unknown[]) => {
-    const inside = (await isOn().ready) as unknown as Channel<Methods<InsideMethods>>;
-    return inside.call(method as keyof InsideMethods, ...args);
-  };
-  return call as unknown as InsideMethods[K];
-}
-
 const methods: SupervisorMethods = {
   start,
   boot,
@@ -95,14 +87,8 @@ const methods: SupervisorMethods = {
   removeGroup,
   limitTime: (percent) => limitTime(basename((plan as SupervisorPlan).folder), percent),
   cutPower: () => isOn().cut(),
-  run: relay('run'),
-  read: relay('read'),
-  write: relay('write'),
-  stat: relay('stat'),
-  remove: relay('remove'),
-  outward: relay('outward'),
-  listen: relay('listen'),
-  unlisten: relay('unlisten'),
+  // Once the device is up.
+  ...relayed<InsideMethods, (typeof INSIDE)[number]>(INSIDE, () => isOn().ready),
   async spawn(id, argv, options) {
     const boot = isOn();
     const inside = await boot.ready;

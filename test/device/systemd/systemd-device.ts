@@ -3,15 +3,14 @@
  * the same neighbour as the embedded device's. For what needs a real boot: units, timers, power cuts, privilege.
  * Opened by root only.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { cp, mkdir, realpath, rm } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
+import { startSupervisor } from '../around';
 import { type DeviceOptions, stateOf } from '../device';
 import { isStale, makeFolder, place, placeFolder, removeStale } from '../folder';
 import { Machine } from '../machine';
 import { cables } from '../network';
-import { unshareArguments } from '../packages';
 import type { RunOptions, RunResult } from '../protocol';
 import type { Channel } from '../rpc';
 import type { Snapshot } from '../snapshot';
@@ -52,7 +51,7 @@ export class SystemdDevice extends Machine {
   }
 
   private constructor(folder: string) {
-    super(folder, startSupervisor());
+    super(folder, startSupervisor(join(__dirname, 'supervisor.js')));
   }
 
   private async start(tree: string): Promise<void> {
@@ -117,16 +116,6 @@ export class SystemdDevice extends Machine {
   nextBoot(): Promise<void> {
     return this.init.call('nextBoot');
   }
-}
-
-/** A shell is process 1, because it reaps orphans and Node does not. */
-function startSupervisor(): ChildProcess {
-  const supervisor = ['sh', '-c', '"$@"; exit $?', 'sh', process.execPath, join(__dirname, 'supervisor.js')];
-  return spawn('unshare', [...unshareArguments(), ...supervisor], {
-    cwd: '/',
-    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-    serialization: 'advanced',
-  });
 }
 
 /** What the package needs on a device, as it is compiled. */
