@@ -1,5 +1,14 @@
 /** Files as this package reads and replaces them: whole, with owner and mode, and never half. */
-import { accessSync, constants, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  fstatSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+} from 'node:fs';
 import { type FileHandle, lstat, open, rename, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { codeOf, FirewallError, notPermitted, say } from '../errors';
@@ -14,24 +23,31 @@ const MAX_SIZE = 32 * 1024 * 1024;
  * @throws FirewallError NOT_PERMITTED, UFW_FILES_UNREADABLE (not a file, too large)
  */
 export async function readText(path: string): Promise<FileText | null> {
+  let file: number | undefined;
   try {
-    const { mode, uid, gid, size } = statSync(path);
-    if ((mode & constants.S_IFMT) !== constants.S_IFREG || size > MAX_SIZE) {
-      throw new FirewallError('UFW_FILES_UNREADABLE', {
-        what: say`${path} is not a regular file of at most ${MAX_SIZE / 1024 / 1024} MB.`,
-        state: say`Nothing was changed.`,
-      });
-    }
+    // Nothing waits for who might write into a pipe.
+    file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const { mode, uid, gid, size } = fstatSync(file);
+    if ((mode & constants.S_IFMT) !== constants.S_IFREG || size > MAX_SIZE) throw noFile(path);
     // A link keeps pointing at its file: what is replaced later is the file itself.
-    return { path: realpathSync.native(path), text: readFileSync(path, 'latin1'), mode: mode & 0o7777, uid, gid };
+    return { path: realpathSync.native(path), text: readFileSync(file, 'latin1'), mode: mode & 0o7777, uid, gid };
   } catch (error) {
     const code = codeOf(error);
     if (code === 'ENOENT' || code === 'ENOTDIR') return null;
     if (code === 'EACCES' || code === 'EPERM')
       throw notPermitted(say`this user does not have permission to read ${path}.`, error);
+    if (code === 'ENXIO') throw noFile(path);
     throw error;
+  } finally {
+    if (file !== undefined) closeSync(file);
   }
 }
+
+const noFile = (path: string): FirewallError =>
+  new FirewallError('UFW_FILES_UNREADABLE', {
+    what: say`${path} is not a regular file of at most ${MAX_SIZE / 1024 / 1024} MB.`,
+    state: say`Nothing was changed.`,
+  });
 
 /**
  * The name under which a replacement is prepared. One name, so that what a crash leaves behind is known: who replaces a file

@@ -299,6 +299,26 @@ describe('Reading the firewall', () => {
     await bare.close();
   });
 
+  for (const [what, make] of Object.entries({
+    'a pipe': 'mkfifo',
+    'a folder': 'mkdir',
+    'a socket': 'perl -e "use Socket; socket S, PF_UNIX, SOCK_STREAM, 0; bind S, sockaddr_un(shift) or die; " --',
+  }))
+    it(`refuses to read ${what} in place of any file, and does not wait for it`, async () => {
+      const there = await everything(device);
+      const files = ['user.rules', 'user6.rules', 'before.rules', 'after6.rules', 'ufw.conf'].map(
+        (one) => `/etc/ufw/${one}`,
+      );
+      for (const path of [...files, '/etc/default/ufw', '/etc/nginx/sites-available/apollo.conf']) {
+        const kept = `${path}.kept`;
+        await device.ok('sh', '-c', `mv ${path} ${kept} && ${make} ${path}`);
+        await assert.rejects(engine.read(), { code: 'UFW_FILES_UNREADABLE', message: /is not a regular file/ }, path);
+        await device.ok('sh', '-c', `rm -r ${path} && mv ${kept} ${path}`);
+      }
+      assert.deepEqual(await everything(device), there);
+      assert.equal((await engine.read()).inSync, true);
+    });
+
   it('changes nothing', async () => {
     const before = await everything(device);
     await engine.read();
