@@ -18,10 +18,12 @@ const UNIT = 'smartserver-firewall-peers';
 const PEERS = ['192.0.2.11', '2001:db8:1::11', ...[21, 22, 23, 31, 41, 51, 52].map((host) => `192.0.2.${host}`)];
 /** A kernel without the file, for a program of Node.js: no mount can hide what each process has of its own. */
 const NO_LIST = `
-const files = require('fs/promises');
-const { access } = files;
-files.access = (path, ...rest) =>
-  path === '/proc/net/nf_conntrack' ? Promise.reject(Object.assign(new Error('ENOENT'), { code: 'ENOENT' })) : access(path, ...rest);
+const files = require('fs');
+const { accessSync } = files;
+files.accessSync = (path, ...rest) => {
+  if (path === '/proc/net/nf_conntrack') throw Object.assign(new Error('ENOENT'), { code: 'ENOENT' });
+  return accessSync(path, ...rest);
+};
 `;
 const lon = (peer: string): Talk => ({ direction: 'in', peer, proto: 'udp', port: 1628, from: 1628 });
 

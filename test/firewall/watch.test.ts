@@ -39,11 +39,13 @@ describe('A watch', function () {
     return payload;
   };
   const ports = (rules: readonly { to: { port: string } }[]): string[] => [...new Set(rules.map(({ to }) => to.port))];
-  /** Another reading than all so far: what was done before it has been told. */
+  /** A reading that begins from now on: what was done before has been told then. The first that ends may have begun before. */
   const nextReading = async (): Promise<void> => {
-    const before = watching.readings;
-    await device.ok('touch', '/etc/ufw/user.rules');
-    await until(async () => watching.readings > before);
+    for (const _ of ['begun before', 'begun after']) {
+      const before = watching.readings;
+      await device.ok('touch', '/etc/ufw/user.rules');
+      await until(async () => watching.readings > before);
+    }
   };
 
   it('tells of a ufw command as of somebody else', async () => {
