@@ -14,11 +14,19 @@ const WARM_UP = 10;
 const FLOW = [
   { id: 'tab', type: 'tab', label: 'growth' },
   { id: 'device', type: 'smartserver', name: '' },
+  // No id is the value of a property: Node-RED would take that for a configuration to wait for.
   ...[
-    { id: 'read', type: 'read-firewall' },
-    { id: 'toggle', type: 'toggle-service', service: '9100/tcp', serviceType: 'str', action: 'toggle' },
-  ].flatMap((node) => [
-    { id: `in-${node.id}`, type: 'http in', z: 'tab', url: `/${node.id}`, method: 'get', wires: [[node.id]] },
+    { id: 'reads', url: '/read', type: 'read-firewall' },
+    {
+      id: 'toggles',
+      url: '/toggle',
+      type: 'toggle-service',
+      service: '9100/tcp',
+      serviceType: 'str',
+      action: 'toggle',
+    },
+  ].flatMap(({ url, ...node }) => [
+    { id: `in-${node.id}`, type: 'http in', z: 'tab', url, method: 'get', wires: [[node.id]] },
     { ...node, z: 'tab', device: 'device', wires: [['out']] },
   ]),
   { id: 'out', type: 'http response', z: 'tab', wires: [] },
