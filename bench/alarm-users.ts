@@ -10,6 +10,7 @@ import { NODE_RED_PORT, startNodeRed } from '../test/device/node-red';
 import { SystemdDevice } from '../test/device/systemd/systemd-device';
 import { everything, restore } from '../test/firewall/stable';
 import { spread, type UserLatency } from './figures';
+import { listenOnSsh } from './listener';
 
 const STANDBY = '/usr/lib/smartserver-firewall/standby';
 /** In ms. By then Node-RED is at rest, and what waits for a request is ready. */
@@ -41,18 +42,13 @@ const TRIGGER = `
     console.log(performance.timeOrigin + performance.now());
   });`;
 
-/** In place of sshd, which starts a process for each probe: a thousand a second leave nothing for what is measured. */
-const LISTEN = "require('net').createServer((peer) => peer.destroy()).listen(22, () => console.log('listens'))";
-
 /** @param firsts how often Node-RED is started @param later how many alarms follow the first each time */
 export async function latenciesByUser(firsts: number, later: number): Promise<UserLatency[]> {
   const device = await SystemdDevice.open();
   try {
     const program = `${device.packageFolder}/dist/agent/smartserver-firewall.js`;
     await device.ok(device.node, program, 'setup');
-    await device.ok('systemctl', 'stop', 'ssh');
-    const listener = await device.spawn([device.node, '-e', LISTEN]);
-    await listener.until(/listens/);
+    await listenOnSsh(device);
     const start = await everything(device);
     const times = USERS.map(() => ({ first: [] as number[], later: [] as number[] }));
     for (let turn = 0; turn < firsts; turn++) {

@@ -18,6 +18,7 @@ import { check } from '../test/device/processes';
 import { everything, restore } from '../test/firewall/stable';
 import { NODES } from '../test/sets';
 import { type ArmFigure, type ArmMemory, median, rounded, spread, type Target } from './figures';
+import { listenOnSsh } from './listener';
 import { commandsBetween, rulesAsCommands } from './operations';
 import { armMemoryTable, armTable, targetTable } from './table';
 
@@ -33,8 +34,6 @@ const PATIENCE_MS = 600_000;
 const PROBE_MS = 100;
 const ROOT = { uid: 0, gid: 0, home: '/root' };
 const SCRIPT = '/run/lockdown.sh';
-/** In place of sshd, which starts a process for each probe, and with a few of them leaves nothing for what is measured. */
-const LISTEN = "require('net').createServer((peer) => peer.destroy()).listen(22, () => console.log('listens'))";
 const RED = REDS[0];
 
 const USERS = [
@@ -102,8 +101,7 @@ async function main(): Promise<void> {
   const board = await Board.open();
   try {
     await setUp(board);
-    await board.ok('systemctl', 'stop', 'ssh');
-    await (await board.spawn([board.node, '-e', LISTEN])).until(/listens/, PATIENCE_MS);
+    await listenOnSsh(board, PATIENCE_MS);
     const start = await everything(board);
     const times = new Times();
     await inNodeRed(board, start, times);

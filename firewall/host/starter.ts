@@ -249,8 +249,8 @@ function starter(): Starter {
  * @returns null where there is no such program
  */
 export function startProgram(program: string, args: readonly string[], input?: Buffer): Program | null {
-  const path = program.includes('/') ? program : pathOf(program);
-  if (path === null || !existsSync(path)) return null;
+  const path = pathOf(program);
+  if (path === null) return null;
   // What Node.js refuses, too: a program would see half of it.
   if ([path, ...args].some((one) => one.includes('\0')))
     throw new TypeError(`An argument of ${program} has a NUL in it.`);
@@ -265,6 +265,6 @@ export const askTables = (): Program => starter().ask('t', '');
 
 /** Where a program is; null where it is not. */
 export const pathOf = (program: string): string | null =>
-  ENVIRONMENT.PATH.split(':')
-    .map((folder) => join(folder, program))
-    .find((path) => existsSync(path)) ?? null;
+  (program.includes('/') ? [program] : ENVIRONMENT.PATH.split(':').map((folder) => join(folder, program))).find(
+    (path) => existsSync(path),
+  ) ?? null;
