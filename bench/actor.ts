@@ -10,9 +10,16 @@ export class Actor {
   private text = '';
   private hear: (line: string) => void = () => undefined;
 
-  /** Starts the process, as an argument of the program `under` if there is one. */
-  static async start(device: Device, under: readonly string[] = []): Promise<Actor> {
-    return new Actor(await device.spawn([...under, process.execPath, PROGRAM]));
+  /**
+   * Starts the process.
+   * @param under what it is an argument of
+   * @param program what Node.js runs that answers as `actor-inside` does
+   */
+  static async start(
+    device: Device,
+    { under = [], program = [PROGRAM] }: { under?: readonly string[]; program?: readonly string[] } = {},
+  ): Promise<Actor> {
+    return new Actor(await device.spawn([...under, process.execPath, ...program]));
   }
 
   private constructor(private readonly process: InsideProcess) {

@@ -1,6 +1,6 @@
 /**
  * `npm run bench`: this package, a script of `ufw` calls and `ufw reload` side by side on one embedded device, in turn,
- * with an increasing number of other rules. Prints a table and writes `bench/results.json`. `-- --quick` repeats
+ * with an increasing number of other rules; and this version beside 1.0.0. Prints a table and writes `bench/results.json`. `-- --quick` repeats
  * less. A missed target is printed, but is not an error.
  */
 import { writeFile } from 'node:fs/promises';
@@ -8,12 +8,13 @@ import { join, resolve } from 'node:path';
 import { Device } from '../test/device/device';
 import { ensurePackages } from '../test/device/packages';
 import { Actor } from './actor';
+import { besideFormer } from './beside-former';
 import { addRules, blocklist } from './blocklist';
-import { type Figure, isReading, median, type Results, rounded, targetsOf } from './figures';
+import { type BesideFormer, type Figure, isReading, median, type Results, rounded, targetsOf } from './figures';
 import { machine } from './machine';
 import { type Leaks, leaks, processes, type Timing, timed } from './measure';
 import { type Contestant, ENGINE, type Operation, prepare } from './operations';
-import { figureTable, targetTable } from './table';
+import { besideTable, figureTable, targetTable } from './table';
 
 const RESULTS = join(resolve(__dirname, '..', '..'), 'bench', 'results.json');
 const SIZES = [0, 30, 300, 3000];
@@ -44,9 +45,12 @@ async function main(): Promise<void> {
     figures.push(...own);
     say(figureTable(own));
   }
-  const targets = targetsOf(figures);
+  const beside: BesideFormer[] = [];
+  for (const size of SIZES.filter((one) => one < MANY)) beside.push(...(await besideFormer(size, quick ? 3 : 25)));
+  say(besideTable(beside));
+  const targets = targetsOf(figures, beside);
   say(targetTable(targets));
-  const results: Results = { machine: await machine(), figures, targets };
+  const results: Results = { machine: await machine(), figures, besideFormer: beside, targets };
   await writeFile(RESULTS, `${JSON.stringify(results, null, 2)}\n`);
   say(`Written to ${RESULTS}.`);
 }

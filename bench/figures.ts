@@ -23,6 +23,16 @@ export interface Figure {
   blockMs: { median: number; max: number } | null;
 }
 
+/** What a request takes, by version 1.0.0 and by this one. */
+export interface BesideFormer {
+  otherRules: number;
+  request: 'read' | 'open' | 'close' | 'lockdown' | 'enhanced';
+  former: Spread;
+  now: Spread;
+  /** This version's median as a multiple of the former one's. */
+  timesFormer: number;
+}
+
 /** Over all alarms handled by one contestant: from the publication until the last probe of the port that was answered. */
 export interface Latency {
   contestant: string;
@@ -129,6 +139,7 @@ export interface Target {
 export interface Results {
   machine: { cores: number; node: string; ufw: string; iptables: string };
   figures: readonly Figure[];
+  besideFormer: readonly BesideFormer[];
   targets: readonly Target[];
 }
 
@@ -146,8 +157,8 @@ export function quantile(values: readonly number[], part: number): number {
   return sorted[Math.max(0, Math.ceil(sorted.length * part) - 1)] as number;
 }
 
-/** Rounds to a tenth. */
-export const rounded = (value: number): number => Math.round(value * 10) / 10;
+/** Rounds to a tenth, or to so many digits behind the point. */
+export const rounded = (value: number, digits = 1): number => Number(value.toFixed(digits));
 
 export const spread = (ms: readonly number[]): Spread => ({
   ...{ median: rounded(median(ms)), min: rounded(Math.min(...ms)), max: rounded(Math.max(...ms)) },
@@ -161,7 +172,7 @@ const MANY = 3000;
 const SOME = 30;
 
 /** The targets with the figures reached. A missed one is a figure like any other, not an error. */
-export function targetsOf(figures: readonly Figure[]): Target[] {
+export function targetsOf(figures: readonly Figure[], beside: readonly BesideFormer[]): Target[] {
   const engine = figures.filter(({ contestant }) => contestant === ENGINE);
   const sizes = [...new Set(figures.map(({ otherRules }) => otherRules))];
   const ms = (operation: OperationName, contestant: string, otherRules: number): number =>
@@ -183,6 +194,7 @@ export function targetsOf(figures: readonly Figure[]): Target[] {
   const block = Math.max(
     ...engine.filter(({ otherRules }) => otherRules === MANY).map(({ blockMs }) => blockMs?.median ?? Number.NaN),
   );
+  const slowest = beside.reduce((most, one) => (one.timesFormer > most.timesFormer ? one : most));
   const verdicts = ms('verdicts', ENGINE, MANY);
   const readers = [UFW_STATUS, UFW_STATUS_NUMBERED];
   return [
@@ -211,6 +223,12 @@ export function targetsOf(figures: readonly Figure[]): Target[] {
       target: '≤ 2× the time',
       figure: `${growth.toFixed(2)}×`,
       met: growth <= 2,
+    },
+    {
+      what: `the request that is slowest relative to 1.0: ${slowest.request}, ${slowest.otherRules} other rules`,
+      target: '≤ 1.1× the time',
+      figure: `${slowest.timesFormer.toFixed(2)}×`,
+      met: slowest.timesFormer <= 1.1,
     },
     {
       what: `verdicts at ${MANY} other rules`,

@@ -47,7 +47,7 @@ export async function timed(
 /** The programs started by each change of the operation. */
 export async function processes(device: Device, operation: Operation, contestant: Contestant): Promise<number[]> {
   await restore(device, { ...operation.from });
-  const actor = await Actor.start(device, STRACE);
+  const actor = await Actor.start(device, { under: STRACE });
   const counts: number[] = [];
   try {
     // The actor itself is the first program.

@@ -2,6 +2,7 @@
 import type {
   ArmFigure,
   ArmMemory,
+  BesideFormer,
   Budget,
   Figure,
   Footprint,
@@ -41,6 +42,15 @@ const each = (count: number, repetitions: number): string => {
   const mean = count / repetitions;
   return Number.isInteger(mean) || mean >= 10 ? mean.toFixed(0) : mean.toFixed(1);
 };
+
+/** Requests by version 1.0.0 and by this one. */
+export function besideTable(figures: readonly BesideFormer[]): string {
+  const rows = figures.map(({ otherRules, request, former, now, timesFormer }) => [
+    ...[request, `${otherRules} other rules`, former.median.toFixed(1), now.median.toFixed(1)],
+    `${timesFormer.toFixed(2)}×`,
+  ]);
+  return columns([['request', '', '1.0.0, ms', 'now, ms', 'times'], ...rows]);
+}
 
 /** The targets, each with its figure and whether it is met. */
 export function targetTable(targets: readonly Target[]): string {

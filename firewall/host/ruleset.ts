@@ -7,7 +7,7 @@ import { readFile } from 'node:fs/promises';
 import { codeOf } from '../errors';
 import type { Family } from '../rules/rule';
 import { interfaceOf } from '../rules/tables';
-import { type FamilyTexts, rulesetOf, tablesOfNft } from '../verdicts/ruleset';
+import { type FamilyTexts, rulesetOf, tablesOfNft } from '../verdicts/from-texts';
 import { saveOfKind } from './iptables';
 import { outcomeOf, run } from './run';
 import { askTables, pathOf } from './starter';

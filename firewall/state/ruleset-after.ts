@@ -2,7 +2,8 @@
 import { IPV6_OFF_LOAD, stopLoad } from '../rules/load-text';
 import type { Family } from '../rules/rule';
 import { canonical, restored, type Table } from '../rules/tables';
-import { type FamilyRuleset, type Ruleset, withFilter } from '../verdicts/ruleset';
+import { withFilter } from '../verdicts/from-texts';
+import type { FamilyRuleset, Ruleset } from '../verdicts/ruleset';
 import { yieldToEventLoop } from '../yield';
 import { expectedTable, fullLoadOf, userTable } from './expected';
 import { type FamilyKernel, filterOf, isActive, type Kernel } from './kernel';

@@ -4,9 +4,10 @@ import type { Family } from '../rules/rule';
 import { ANY_SCOPE } from '../services/profiles';
 import { type Addresses, ALL_ADDRESSES, addressSet, LEVEL, type Work } from './boxes';
 import { pipelineOf } from './chains';
+import { remembering } from './memory';
 import type { Direction } from './openness';
 import type { FamilyRuleset, Ruleset } from './ruleset';
-import { type Asked, isThere, regionOf, remembering } from './verdict';
+import { type Asked, askedAbout, isThere, regionOf } from './verdict';
 import { walk } from './walk';
 
 /** So much is done for one answer, in boxes compared; past it, it is everybody. */
@@ -27,7 +28,7 @@ function isLarge({ mask }: Addresses, family: Family): boolean {
 export const isOpenToEverybody = (rules: Ruleset, ports: readonly string[], direction: Direction): boolean =>
   rules.some((family) => isOpenIn(family, { direction, ports, scope: ANY_SCOPE }));
 
-const isOpenIn = remembering(isOpenFrom);
+const isOpenIn = remembering(isOpenFrom, askedAbout);
 
 function isOpenFrom(rules: FamilyRuleset, { direction, ports, scope }: Asked): boolean {
   const { family } = rules;

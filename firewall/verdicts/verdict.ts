@@ -29,6 +29,7 @@ import {
 } from './boxes';
 import { type Bound, type Direction, type Pipeline, pipelineOf, rewritesOf } from './chains';
 import { ASIDE, GROUPS, LOOPBACK } from './kernel-rule';
+import { remembering } from './memory';
 import { DIRECTIONS } from './openness';
 import type { DecidedBy } from './owner';
 import type { FamilyRuleset } from './ruleset';
@@ -62,28 +63,20 @@ export interface Verdict {
 /** So much is done for one verdict, in boxes compared; past it all is possible. */
 const MOST_WORK = 300_000;
 
-/** Answers about a ruleset hold as long as it is the same object, and readings ask the same again. */
-export function remembering<Question, Answer>(
-  answer: (rules: FamilyRuleset, asked: Question) => Answer,
-): (rules: FamilyRuleset, asked: Question) => Answer {
-  const answers = new WeakMap<FamilyRuleset, Map<string, { answer: Answer }>>();
-  return (rules, asked) => {
-    const known = answers.get(rules) ?? new Map<string, { answer: Answer }>();
-    answers.set(rules, known);
-    const key = JSON.stringify(asked);
-    const found = known.get(key) ?? { answer: answer(rules, asked) };
-    known.set(key, found);
-    return found.answer;
-  };
-}
+/** The packets that are asked about. */
+export const askedAbout = (family: Family, { direction, ports, scope }: Asked): Box[] =>
+  isOfAnother(family, scope) ? [] : ports.map((spec) => regionOf(family, direction, spec, scope).box);
+
+/** Whether a scope's address is none of a family's. */
+const isOfAnother = (family: Family, { from }: Scope): boolean =>
+  from !== '' && from.includes(':') !== (family === 'ipv6');
 
 /** What the kernel does with the packets asked about. Those of another family than the scope's address are none. */
-export const verdictOn = remembering(judge);
+export const verdictOn = remembering(judge, askedAbout);
 
 function judge(rules: FamilyRuleset, { direction, ports, scope }: Asked): Verdict {
   const { family } = rules;
-  const isOther = scope.from !== '' && scope.from.includes(':') !== (family === 'ipv6');
-  const regions = isOther ? [] : ports.map((spec) => regionOf(family, direction, spec, scope));
+  const regions = isOfAnother(family, scope) ? [] : ports.map((spec) => regionOf(family, direction, spec, scope));
   return fateOf(rules, direction, regions, asideOf(direction, scope));
 }
 
@@ -254,7 +247,9 @@ export interface Named {
 }
 
 /** The interfaces and remote addresses that the filter table's rules name which can be about packets to the ports, or back. */
-export const namedFor = remembering(namesIn);
+export const namedFor = remembering(namesIn, (family, ports: readonly PortSpec[]) =>
+  DIRECTIONS.flatMap((direction) => askedAbout(family, { direction, ports, scope: ANY_SCOPE })),
+);
 
 function namesIn(rules: FamilyRuleset, ports: readonly PortSpec[]): Named {
   const { family } = rules;

@@ -421,16 +421,28 @@ export function entriesAbout(pipeline: Pipeline, box: Box, aside: number): Entry
   const { family, direction, first, local, forward } = pipeline;
   const view = viewOf(box, aside, 'local');
   const found: Entry[] = [];
-  const seen = new Set<Chain>();
-  const gather = (stage: Stage, chain: Chain): void => {
-    if (seen.has(chain)) return;
-    seen.add(chain);
+  /** Of each chain, whether anything in it, or where it leads to, can decide about the packets. */
+  const decides = new Map<Chain, boolean>();
+  const gather = (stage: Stage, chain: Chain): boolean => {
+    const known = decides.get(chain);
+    if (known !== undefined) return known;
+    decides.set(chain, true);
+    const begin = found.length;
+    let end = begin;
     for (const entry of entriesOf(view, stage, chain, family)) {
-      found.push(entry);
       const { target } = entry.rule;
       const lines = target.kind === 'named' ? stage.chains.chains.get(target.name) : undefined;
-      if (target.kind === 'named' && lines) gather(stage, chainOf(lines, target.name, placeOf(stage, family)));
+      const before = found.length;
+      found.push(entry);
+      if (target.kind !== 'named' || !lines) {
+        // To go back, as to go where nothing is decided, decides something only if more would follow.
+        if (target.kind !== 'return') end = found.length;
+      } else if (gather(stage, chainOf(lines, target.name, placeOf(stage, family)))) end = found.length;
+      else if (!target.goto) found.length = before;
     }
+    found.length = end;
+    decides.set(chain, end > begin);
+    return end > begin;
   };
   const start = direction === 'in' ? local : direction === 'forward' ? forward : first;
   for (let stage: Stage | 'route' | null = start; stage && stage !== 'route'; stage = stage.next) {

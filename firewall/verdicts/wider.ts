@@ -16,6 +16,7 @@ import {
   rewritesOf,
   type Stage,
 } from './chains';
+import { changes } from './changes';
 import { NO_GROUPS } from './groups';
 import type { DecidedBy } from './owner';
 import type { FamilyRuleset, Ruleset } from './ruleset';
@@ -160,7 +161,7 @@ function differences(old: Table = EMPTY, next: Table = EMPTY, place: Place, isSp
     const isLaxer = old.policies.get(name) === 'DROP' && next.policies.get(name) !== 'DROP';
     if (isLaxer) suspects.push({ box: EVERYTHING, place: where, first: 'next', by: isSpokenOf ? to.policy : null });
     if (oldLines === nextLines) continue;
-    const { gone, fresh } = changes(from.entries, to.entries);
+    const { gone, fresh } = changes(from.entries, to.entries, ruleKey);
     for (const { box, denied, rule } of gone) {
       const { kind } = rule.target;
       if (place.table !== 'nat' && kind === 'accept') continue;
@@ -175,27 +176,8 @@ function differences(old: Table = EMPTY, next: Table = EMPTY, place: Place, isSp
   return suspects;
 }
 
-/** What only one of two lists has; all between the first and the last difference where the order of the rest is another. */
-function changes(old: readonly Entry[], next: readonly Entry[]): { gone: Entry[]; fresh: Entry[] } {
-  let first = 0;
-  while (first < old.length && isSameRule(old[first], next[first])) first++;
-  let tail = 0;
-  const most = Math.min(old.length, next.length) - first;
-  while (tail < most && isSameRule(old[old.length - 1 - tail], next[next.length - 1 - tail])) tail++;
-  const [from, to] = [old.slice(first, old.length - tail), next.slice(first, next.length - tail)];
-  const [oldKeys, nextKeys] = [new Set(from.map(({ rule }) => rule.key)), new Set(to.map(({ rule }) => rule.key))];
-  const staying = from.filter(({ rule }) => nextKeys.has(rule.key));
-  const stayed = to.filter(({ rule }) => oldKeys.has(rule.key));
-  const isInOrder = staying.length === stayed.length && staying.every((one, at) => isSameRule(one, stayed[at]));
-  if (!isInOrder) return { gone: from, fresh: to };
-  return {
-    gone: from.filter(({ rule }) => !nextKeys.has(rule.key)),
-    fresh: to.filter(({ rule }) => !oldKeys.has(rule.key)),
-  };
-}
-
-const isSameRule = (one: Entry | undefined, other: Entry | undefined): boolean =>
-  one?.rule === other?.rule || (one !== undefined && one.rule.key === other?.rule.key);
+/** Boxes of one rule follow each other, and of rules that do the same the one is as good as the other. */
+const ruleKey = ({ rule }: Entry): string => rule.key;
 
 const placeText = ({ layer, table }: Omit<Place, 'family'>, chain: string): string => `${layer} ${table} ${chain}`;
 

@@ -45,7 +45,8 @@ import {
 } from '../../firewall/state/snapshot';
 import type { Standing } from '../../firewall/state/standing';
 import type { Wanted } from '../../firewall/state/wanted';
-import { filterOf, rulesetOf } from '../../firewall/verdicts/ruleset';
+import { rulesetOf } from '../../firewall/verdicts/from-texts';
+import { filterOf } from '../../firewall/verdicts/ruleset';
 import { factoryPolicies, factoryRules } from '../device/factory';
 import { pristine } from '../device/pristine';
 import { nginxFiles } from '../device/site';

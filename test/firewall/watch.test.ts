@@ -169,6 +169,8 @@ describe('A watch', function () {
 
   it('is kept by two at a time, in two processes, without a warning', async () => {
     await Promise.all([watching.watch(), acting.watch()]);
+    // What was done before the first reading is not news.
+    await until(async () => watching.readings > 0 && acting.readings > 0);
     for (let change = 0; change < WATCHED_CHANGES; change += 1)
       await acting.toggleService({ action: change % 2 ? 'open' : 'close' });
     const all = (engine: Engine) => engine.events.filter(({ topic }) => topic === 'changed').length >= WATCHED_CHANGES;

@@ -4,37 +4,19 @@ import fc from 'fast-check';
 import { describe, it } from 'mocha';
 import type { Openness } from '../../../firewall/results';
 import { FAMILIES, type Family } from '../../../firewall/rules/rule';
-import { rulesetOf } from '../../../firewall/verdicts/ruleset';
+import { rulesetOf } from '../../../firewall/verdicts/from-texts';
 import { type Asked, verdictOn } from '../../../firewall/verdicts/verdict';
 import { wider } from '../../../firewall/verdicts/wider';
 import { SEED } from '../../seed';
 import { Random } from '../commands';
-import {
-  INTERFACE_SAMPLES,
-  type Match,
-  type Model,
-  type ModelTable,
-  model,
-  PORT_SAMPLES,
-  printed,
-  type Shape,
-  UNIVERSE,
-} from './model';
+import { asked } from './asked';
+import { changed } from './changed';
+import { INTERFACE_SAMPLES, type Match, type Model, model, PORT_SAMPLES, printed, type Shape, UNIVERSE } from './model';
 import { type End, endsOf, fits, type Guess, type Packet } from './naive';
 
 const RUNS = Number(process.env.VERDICT_RUNS ?? 120);
 
 const rulesOf = (one: Model) => rulesetOf([{ family: one.family, save: printed(one), beside: '' }], null);
-
-const asked = (family: Family): fc.Arbitrary<Asked> =>
-  fc.record({
-    direction: fc.constantFrom('in' as const, 'out' as const),
-    ports: fc.constantFrom(['22/tcp'], ['80'], ['24:26/udp'], ['22/tcp', '80/tcp'], ['1024/tcp'], ['39999:40001']),
-    scope: fc.record({
-      interface: fc.constantFrom('', '', 'eth0', 'wlan0'),
-      from: fc.constantFrom('', '', ...UNIVERSE[family].subnets),
-    }),
-  });
 
 /** Every combination of one value of each list. */
 function* combinations<Fields extends Record<string, readonly unknown[]>>(
@@ -172,38 +154,6 @@ describe(`Verdicts on random rulesets (seed ${SEED})`, () => {
         Math.ceil(RUNS / 4),
       ));
   }
-});
-
-/** A few rules more, less or elsewhere, or another policy. */
-const changed = (family: Family, shape: Shape): fc.Arbitrary<readonly [Model, Model]> =>
-  fc
-    .tuple(model(family, shape), model(family, shape), fc.array(fc.nat(1000), { minLength: 1, maxLength: 3 }))
-    .map(([before, other, places]) => {
-      const after = places.reduce((now, place) => edited(now, other, place), before);
-      return [before, after] as const;
-    });
-
-/** One change at a place, which a number names; what is new comes from another ruleset. */
-function edited(one: Model, other: Model, place: number): Model {
-  const at = place % one.tables.length;
-  const [table, source] = [one.tables[at], other.tables[at]];
-  if (!table || !source) return one;
-  const names = Object.keys(table.chains);
-  const name = names[place % names.length] ?? '';
-  const rules = [...(table.chains[name] ?? [])];
-  const spot = place % (rules.length + 1);
-  const fresh = source.chains[name]?.[place % 3];
-  const kind = place % 4;
-  if (kind === 0) return withTable(one, at, { ...table, policies: source.policies });
-  if (kind === 1 && fresh) rules.splice(spot, 0, fresh);
-  else if (kind === 2) rules.splice(spot, 1);
-  else rules.push(...rules.splice(0, 1));
-  return withTable(one, at, { ...table, chains: { ...table.chains, [name]: rules } });
-}
-
-const withTable = (one: Model, at: number, table: ModelTable): Model => ({
-  ...one,
-  tables: one.tables.map((known, index) => (index === at ? table : known)),
 });
 
 /** Rulesets that tell more kinds of packets apart than these are looked at in samples. */

@@ -2,7 +2,8 @@
 import { save } from '../../../firewall/host/iptables';
 import { nftTables, readRulesetTexts } from '../../../firewall/host/ruleset';
 import { FAMILIES } from '../../../firewall/rules/rule';
-import { type Ruleset, rulesetOf } from '../../../firewall/verdicts/ruleset';
+import { rulesetOf } from '../../../firewall/verdicts/from-texts';
+import type { Ruleset } from '../../../firewall/verdicts/ruleset';
 
 /** What a ruleset is made of, as JSON has no maps and no big numbers. */
 export function packed(ruleset: Ruleset): string {

@@ -4,7 +4,7 @@ import { describe, it } from 'mocha';
 import { check, settings } from '../../../firewall/messages';
 import type { Who } from '../../../firewall/results';
 import { rulesetIn } from '../../../firewall/state/kernel';
-import { rulesetOf } from '../../../firewall/verdicts/ruleset';
+import { rulesetOf } from '../../../firewall/verdicts/from-texts';
 import { whoGetsThrough } from '../../../firewall/verdicts/who';
 import { MachineInMemory } from '../machine-in-memory';
 
