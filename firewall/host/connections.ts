@@ -2,7 +2,7 @@
 import { codeOf, FirewallError, say } from '../errors';
 import type { Family } from '../rules/rule';
 import { run } from './run';
-import { type End, rowsOf, tableOf } from './sockets';
+import { type End, readSocketTables, rowsOf, type SocketTable } from './sockets';
 
 export interface Connection {
   family: Family;
@@ -16,10 +16,13 @@ const CALL = 50;
 /** `TCP_ESTABLISHED` of the kernel's tcp_states.h. */
 const ESTABLISHED = '01';
 
-/** The connections with other hosts; those that stay inside the device meet no rule. */
-export async function connections(): Promise<Connection[]> {
-  const [ipv4, ipv6] = await Promise.all([tableOf('tcp'), tableOf('tcp6')]);
-  return [...rowsOf(ipv4, 'tcp', 'ipv4'), ...rowsOf(ipv6, 'tcp', 'ipv6')]
+/** The connections with other hosts that there are now, see `connectionsIn`. */
+export const connections = async (): Promise<Connection[]> => connectionsIn(await readSocketTables('tcp'));
+
+/** The TCP connections with other hosts; those that stay inside the device meet no rule. */
+export function connectionsIn(tables: readonly SocketTable[]): Connection[] {
+  return tables
+    .flatMap(({ text, protocol, family }) => (protocol === 'tcp' ? rowsOf(text, protocol, family) : []))
     .filter(({ state }) => state === ESTABLISHED)
     .map((row): Connection => {
       const [local, remote] = [row.local(), row.remote()];

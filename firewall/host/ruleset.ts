@@ -2,8 +2,7 @@
  * What else decides about packets besides the tables of the iptables that ufw uses: those of the other kind of iptables,
  * and nftables' own. On most devices there is neither, and two files and one small program tell.
  */
-import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { existsSync, readFileSync } from 'node:fs';
 import { codeOf } from '../errors';
 import type { Family } from '../rules/rule';
 import { interfaceOf } from '../rules/tables';
@@ -54,14 +53,18 @@ async function withBeside(
   const isThere =
     kind === 'nft'
       ? IPTABLES.some((name) => listed.includes(`${NFT_FAMILY[family]} ${name}`))
-      : (await readFile(LEGACY_TABLES[family], 'latin1').catch(withoutTables)).trim() !== '';
+      : hasLegacyTables(family);
   return { family, save: text, beside: isThere ? await besides(family, kind) : '' };
 }
 
-/** Where the kernel has no such interface, there is no such file. */
-function withoutTables(error: NodeJS.ErrnoException): string {
-  if (error.code === 'ENOENT') return '';
-  throw error;
+/** The list is a few names; where the kernel has no such interface, there is none. */
+function hasLegacyTables(family: Family): boolean {
+  try {
+    return readFileSync(LEGACY_TABLES[family], 'latin1').trim() !== '';
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw error;
+  }
 }
 
 /** Null where there are tables, and no program to print them. */

@@ -101,20 +101,33 @@ function addressBytes(hex: string, order: 'LE' | 'BE'): Buffer {
   return order === 'LE' ? bytes.swap32() : bytes;
 }
 
-/**
- * Every socket that waits for packets now, of both protocols and families.
- * @param proc where the proc file system is mounted
- */
-export async function readSockets(proc = '/proc'): Promise<ListeningSocket[]> {
-  const tables = await Promise.all(
-    TABLES.map(async ({ file, protocol, family }) => parseProcNet(await tableOf(file, proc), protocol, family)),
-  );
-  return tables.flat();
+/** What the kernel prints of the sockets of one protocol and family. */
+export interface SocketTable {
+  protocol: 'tcp' | 'udp';
+  family: Family;
+  text: string;
 }
 
-/** The text of one of the tables; a kernel without IPv6 has none of it. */
-export const tableOf = async (file: string, proc = '/proc'): Promise<string> =>
-  (await unless(['ENOENT'], readFile(join(proc, 'net', file), 'latin1'))) ?? '';
+/**
+ * The tables of a protocol, or of both; a kernel without IPv6 has none of it. Each costs the kernel a look at all places where a socket
+ * could be: some milliseconds, however few there are.
+ * @param proc where the proc file system is mounted
+ */
+export const readSocketTables = (only?: 'tcp', proc = '/proc'): Promise<SocketTable[]> =>
+  Promise.all(
+    TABLES.filter(({ protocol }) => protocol === (only ?? protocol)).map(async ({ file, protocol, family }) => {
+      const text = (await unless(['ENOENT'], readFile(join(proc, 'net', file), 'latin1'))) ?? '';
+      return { protocol, family, text };
+    }),
+  );
+
+/** Every socket that waits for packets, of the tables' protocols and families. */
+export const listeningIn = (tables: readonly SocketTable[]): ListeningSocket[] =>
+  tables.flatMap(({ text, protocol, family }) => parseProcNet(text, protocol, family));
+
+/** Every socket that waits for packets now, of both protocols and families. */
+export const readSockets = async (proc?: string): Promise<ListeningSocket[]> =>
+  listeningIn(await readSocketTables(undefined, proc));
 
 /** A process that ends while it is looked at, and one that another user started: neither can be seen. */
 const INVISIBLE = ['ENOENT', 'ESRCH', 'EACCES', 'EPERM'];

@@ -28,7 +28,7 @@ import type { Snapshot } from '../state/snapshot';
 import type { Ruleset } from '../verdicts/ruleset';
 import { type Closing, stillOpenWarnings } from '../verdicts/still-open';
 import { yieldToEventLoop } from '../yield';
-import { closedConnections, cut } from './cut';
+import { closedConnections, connectionsNow, cut } from './cut';
 import { door } from './door';
 import { impactOf } from './impact';
 import { isCarriedOut } from './order';
@@ -113,8 +113,11 @@ export async function change(
   const around = await (surroundings ?? readSurroundings());
   const then = dryRun ? await rulesetThen(done) : rulesetIn(done.kernel);
   const rulesets = [rulesetIn(dryRun ? done.kernel : done.kernelBefore), then] as const;
-  const { closed, warnings: unread } = done.changed ? await closedConnections(rulesets, around.sockets) : NONE_CLOSED;
-  const gone = cutConnections && !dryRun ? await cut(closed) : NOTHING_CUT;
+  const cuts = cutConnections && !dryRun && done.changed;
+  // What is ended is looked for once more: until the kernel had the change, connections came and went.
+  const { there, warnings: unread } = cuts ? await connectionsNow() : { there: around.connections, warnings: [] };
+  const closed = done.changed ? closedConnections(rulesets, around.sockets, there) : [];
+  const gone = cuts ? await cut(closed) : NOTHING_CUT;
   const state = await stateOf(settings, dryRun ? done.before : done.after, done.kernel, around);
   const lease = leaseIn(done, dryRun, clock);
   const stillOpen = await leftOpen(then, done.after, asked.closings?.(done.after) ?? []);
@@ -171,8 +174,6 @@ function leaseIn({ id, after }: Committed, dryRun: boolean, clock: Clock): Chang
 
 const NOTHING_TO_END =
   'All was so already, so nothing ends after the duration: it stays as it is. With "afterwards" a service is closed, or open, then in any case.';
-
-const NONE_CLOSED = { closed: [], warnings: [] };
 
 const NOTHING_CUT = { count: 0, warnings: [] };
 

@@ -2,8 +2,8 @@
 import type { Committed } from '../commit/transaction';
 import { messageOf } from '../errors';
 import { ownAddresses } from '../host/addresses';
-import { type Connection, connections, endConnections } from '../host/connections';
-import { readSockets } from '../host/sockets';
+import { type Connection, connections, connectionsIn, endConnections } from '../host/connections';
+import { listeningIn, readSocketTables } from '../host/sockets';
 import { OWN_INTERFACES } from '../services/about';
 import { rulesetIn } from '../state/kernel';
 import type { ListeningSocket } from '../state/socket';
@@ -15,31 +15,34 @@ export interface Closed extends Connection {
   direction: 'in' | 'out';
 }
 
-/** What fails here is a warning, as no rule depends on it. */
-export async function closedConnections(
+/** @param there the connections that there are */
+export function closedConnections(
   [before, after]: readonly [Ruleset, Ruleset],
-  sockets: readonly ListeningSocket[] | Promise<readonly ListeningSocket[]>,
-): Promise<{ closed: readonly Closed[]; warnings: readonly string[] }> {
+  sockets: readonly ListeningSocket[],
+  there: readonly Connection[],
+): Closed[] {
+  const ports = new Set(sockets.filter(({ protocol }) => protocol === 'tcp').map(({ port }) => port));
+  // Those of loopback and of the LON tunnel are on no interface of the network's.
+  const own = new Map(
+    ownAddresses().flatMap(({ name, address }) => (OWN_INTERFACES.includes(name) ? [[address, name]] : [])),
+  );
+  const lets = (rules: Ruleset, one: Closed): boolean =>
+    mayBegin(rules, one, one.direction, own.get(one.local.address) ?? null);
+  return there
+    .map((one): Closed => ({ ...one, direction: ports.has(one.local.port) ? 'in' : 'out' }))
+    .filter((one) => lets(before, one) && !lets(after, one));
+}
+
+/** The connections of now, to end those that a change has closed. What fails is a warning: no rule depends on it. */
+export async function connectionsNow(): Promise<{ there: readonly Connection[]; warnings: readonly string[] }> {
   try {
-    const listening = await sockets;
-    const ports = new Set(listening.filter(({ protocol }) => protocol === 'tcp').map(({ port }) => port));
-    // Those of loopback and of the LON tunnel are on no interface of the network's.
-    const own = new Map(
-      ownAddresses().flatMap(({ name, address }) => (OWN_INTERFACES.includes(name) ? [[address, name]] : [])),
-    );
-    const lets = (rules: Ruleset, one: Closed): boolean =>
-      mayBegin(rules, one, one.direction, own.get(one.local.address) ?? null);
-    const all = (await connections()).map(
-      (one): Closed => ({ ...one, direction: ports.has(one.local.port) ? 'in' : 'out' }),
-    );
-    return { closed: all.filter((one) => lets(before, one) && !lets(after, one)), warnings: [] };
+    return { there: await connections(), warnings: [] };
   } catch (error) {
-    return {
-      closed: [],
-      warnings: [`Connections could not be read, so none is counted or terminated: ${messageOf(error)}`],
-    };
+    return { there: [], warnings: [unread(error)] };
   }
 }
+
+const unread = (error: unknown): string => `Connections could not be read, so none is terminated: ${messageOf(error)}`;
 
 /** Ends them. What fails here is a warning, too: the rules hold. */
 export async function cut(closed: readonly Closed[]): Promise<{ count: number; warnings: readonly string[] }> {
@@ -60,6 +63,11 @@ export async function cutClosed({
   kernelBefore,
   kernel,
 }: Pick<Committed, 'kernelBefore' | 'kernel'>): Promise<readonly string[]> {
-  const { closed, warnings } = await closedConnections([rulesetIn(kernelBefore), rulesetIn(kernel)], readSockets());
-  return [...warnings, ...(await cut(closed)).warnings];
+  try {
+    const tables = await readSocketTables();
+    const rulesets = [rulesetIn(kernelBefore), rulesetIn(kernel)] as const;
+    return (await cut(closedConnections(rulesets, listeningIn(tables), connectionsIn(tables)))).warnings;
+  } catch (error) {
+    return [unread(error)];
+  }
 }

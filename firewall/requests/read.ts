@@ -4,11 +4,12 @@ import { guardHere } from '../commit/timers';
 import type { Csaf } from '../csaf';
 import { isSentence, rendered } from '../errors';
 import { readClock, readZone } from '../host/clock';
+import { type Connection, connectionsIn } from '../host/connections';
 import { isInSync } from '../host/in-sync';
 import { readKernel } from '../host/kernel';
 import { readHead } from '../host/ledger';
 import { readSnapshot } from '../host/snapshot';
-import { readSockets } from '../host/sockets';
+import { listeningIn, readSocketTables } from '../host/sockets';
 import type { Settings } from '../messages';
 import type { Repetition, State } from '../results';
 import type { Table } from '../rules/tables';
@@ -26,12 +27,21 @@ import type { Reading } from './observation';
 /** Lines looked at before the event loop gets its turn. */
 const SLICE = 400;
 
-/** Who listens, and what time it is: nothing a change of rules touches, so it is read while one is made. */
-export type Surroundings = Pick<Facts, 'sockets' | 'nginx' | 'clock' | 'zone' | 'missing'>;
+/** Who listens, who is connected, and what time it is: nothing a change of rules touches, so it is read while one is made. */
+export interface Surroundings extends Pick<Facts, 'sockets' | 'nginx' | 'clock' | 'zone' | 'missing'> {
+  connections: readonly Connection[];
+}
 
 export async function readSurroundings(): Promise<Surroundings> {
-  const [sockets, clock, zone, { missing }] = await Promise.all([readSockets(), readClock(), readZone(), guardHere()]);
-  return { sockets, clock, zone, missing, nginx: await socketsOfNginx(sockets) };
+  const [tables, clock, zone, { missing }] = await Promise.all([
+    readSocketTables(),
+    readClock(),
+    readZone(),
+    guardHere(),
+  ]);
+  const sockets = listeningIn(tables);
+  const connections = connectionsIn(tables);
+  return { sockets, connections, clock, zone, missing, nginx: await socketsOfNginx(sockets) };
 }
 
 export async function stateOf(

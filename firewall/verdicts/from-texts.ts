@@ -1,8 +1,10 @@
 /** Rulesets from what programs print of the kernel's, and from what a change makes of them. */
+
+import { isSameList } from '../lists';
 import type { Family } from '../rules/rule';
 import { savedTables, type Table } from '../rules/tables';
 import { foreignChains, UNPRINTABLE } from './foreign';
-import { carryOver, isSameList } from './memory';
+import { carryOver } from './memory';
 import type { FamilyRuleset, Layer, Ruleset } from './ruleset';
 
 /** What was read of one family. */
@@ -22,9 +24,10 @@ export function rulesetOf(families: readonly FamilyTexts[], nft: string | null):
   return families.map((texts) => {
     const same = lastRead.find((one) => isSame(one.texts, texts));
     if (same?.nft === nft) return same.rules;
-    const before = lastRead.find((one) => one.texts.family === texts.family)?.rules;
+    const before = latest.get(texts.family);
     const rules = familyRules(texts, nft, same?.rules.layers ?? sharing(layersOf(texts), before?.layers ?? []));
     if (before) carryOver(before, rules);
+    latest.set(texts.family, rules);
     lastRead.unshift({ texts, nft, rules });
     lastRead.length = Math.min(lastRead.length, MOST_REMEMBERED);
     return rules;
@@ -34,6 +37,9 @@ export function rulesetOf(families: readonly FamilyTexts[], nft: string | null):
 /** What was computed of a ruleset holds as long as the texts are the same, and readings follow each other. */
 const lastRead: { texts: FamilyTexts; nft: string | null; rules: FamilyRuleset }[] = [];
 const MOST_REMEMBERED = 4;
+
+/** What was read or planned last: what is read next is mostly the same, but for a few rules. */
+const latest = new Map<Family, FamilyRuleset>();
 
 const isSame = (one: FamilyTexts, other: FamilyTexts): boolean =>
   one.family === other.family && one.save === other.save && one.beside === other.beside;
@@ -72,5 +78,6 @@ export function withFilter(rules: FamilyRuleset, filter: Table): FamilyRuleset {
   const [own, ...others] = rules.layers as readonly [Layer, ...Layer[]];
   const after = { ...rules, layers: [{ ...own, tables: new Map([...own.tables, ['filter', filter]]) }, ...others] };
   carryOver(rules, after);
+  latest.set(rules.family, after);
   return after;
 }

@@ -3,7 +3,7 @@
  * most of it holds after a change, which is about a few ports: what was asked about packets that no changed rule is about is
  * carried over.
  */
-import { present } from '../lists';
+import { isSameList, present } from '../lists';
 import type { Family } from '../rules/rule';
 import type { Table } from '../rules/tables';
 import { type Box, touches } from './boxes';
@@ -12,9 +12,10 @@ import { changes } from './changes';
 import { kernelRule } from './kernel-rule';
 import type { FamilyRuleset, Layer } from './ruleset';
 
-interface Remembered<Question, Answer> {
-  asked: Question;
+interface Remembered<Answer> {
   answer: Answer;
+  /** The packets that were asked about. */
+  about: readonly Box[];
 }
 
 /** One for each kind of question. */
@@ -28,20 +29,22 @@ export function remembering<Question, Answer>(
   answer: (rules: FamilyRuleset, asked: Question) => Answer,
   askedAbout: (family: Family, asked: Question) => readonly Box[],
 ): (rules: FamilyRuleset, asked: Question) => Answer {
-  const answers = new WeakMap<FamilyRuleset, Map<string, Remembered<Question, Answer>>>();
+  const answers = new WeakMap<FamilyRuleset, Map<string, Remembered<Answer>>>();
   memories.push((from, to, changed) => {
     const holding = [...(answers.get(from) ?? [])].filter(
-      ([, { asked }]) => !askedAbout(from.family, asked).some((box) => changed.some((one) => touches(one, box))),
+      ([, { about }]) => !about.some((box) => changed.some((one) => touches(one, box))),
     );
     answers.set(to, new Map(holding));
   });
   return (rules, asked) => {
-    const known = answers.get(rules) ?? new Map<string, Remembered<Question, Answer>>();
+    const known = answers.get(rules) ?? new Map<string, Remembered<Answer>>();
     answers.set(rules, known);
     const key = JSON.stringify(asked);
-    const found = known.get(key) ?? { asked, answer: answer(rules, asked) };
-    known.set(key, found);
-    return found.answer;
+    const before = known.get(key);
+    if (before) return before.answer;
+    const made = { answer: answer(rules, asked), about: askedAbout(rules.family, asked) };
+    known.set(key, made);
+    return made.answer;
   };
 }
 
@@ -75,11 +78,7 @@ const isSameLayer = (one: Layer, other: Layer, except = ''): boolean =>
   [...one.tables].every(([name, table]) => name === except || isSameTable(table, present(other.tables.get(name))));
 
 const isSameTable = (one: Table, other: Table): boolean =>
-  one === other ||
-  (isSameMap(one.policies, other.policies) && isSameMap(one.chains, other.chains, (a, b) => isSameList(a, b)));
-
-export const isSameList = (one: readonly string[], other: readonly string[]): boolean =>
-  one === other || (one.length === other.length && one.every((line, at) => line === other[at]));
+  one === other || (isSameMap(one.policies, other.policies) && isSameMap(one.chains, other.chains, isSameList));
 
 const haveSameKeys = (one: ReadonlyMap<string, unknown>, other: ReadonlyMap<string, unknown>): boolean =>
   one.size === other.size && [...one.keys()].every((key) => other.has(key));
