@@ -34,7 +34,7 @@ const FLOW = [
 
 export async function growthOf(device: Device, installation: Installation): Promise<Growth> {
   await device.remove(join(device.account.home, '.node-red'));
-  const preload = join(__dirname, '..', 'test', 'device', 'gauge.js');
+  const preload = join(__dirname, 'gauge-unoptimised.js');
   const nodeRed = await startNodeRed(device, FLOW, { installation, preload });
   const [flow, gauge] = [await device.forward(1880), await device.forward(GAUGE_PORT)];
   const work = async (share: number): Promise<Gauge> => {
