@@ -41,13 +41,14 @@ sub launch {
   exit 127;
 }
 sub tables {
+  my ($tries) = @_;
   socket my $kernel, 16, 3, 12 or return;
   send $kernel, pack('L S S L L C C S', 20, 0xa04, 0x301, 1, 0, 0, 0, 0), 0 or return;
   my %found;
   while (defined recv $kernel, my $got, 65536, 0) {
     while (length $got >= 16) {
       my ($length, $type, $flags) = unpack 'L S S', $got;
-      return tables() if $flags & 0x10;
+      return $tries > 1 ? tables($tries - 1) : undef if $flags & 0x10;
       return \\%found if $type == 3;
       my $one = substr $got, 0, $length + 3 & ~3, '';
       if ($type == 2) { $! = -unpack 'l', substr $one, 16; return }
@@ -91,7 +92,7 @@ while (1) {
     my $end = $begin;
     if ($what eq 'k') { kill $first, $running{$number}{pid} if $running{$number} }
     elsif ($what eq 't') {
-      my $found = tables();
+      my $found = tables(20);
       my $names = join "\\0", keys %$found;
       tell_('o', $number, length $names, $names);
       tell_('x', $number, $found ? 0 : 256, '');

@@ -30,6 +30,7 @@ export async function rulesetAfter(
   const rules: FamilyRuleset[] = [];
   for (const own of kernel) {
     const filter = filterAfter(own, { active, stops }, after);
+    await yieldToEventLoop();
     rules.push(filter ? withFilter(own.ruleset, inForms(filter, formsOf(own.family))) : own.ruleset);
     await yieldToEventLoop();
   }
