@@ -28,7 +28,7 @@ import type { Snapshot } from '../state/snapshot';
 import type { Ruleset } from '../verdicts/ruleset';
 import { type Closing, stillOpenWarnings } from '../verdicts/still-open';
 import { yieldToEventLoop } from '../yield';
-import { closedConnections, connectionsNow, cut } from './cut';
+import { closedConnections, cut, seenNow } from './cut';
 import { door } from './door';
 import { impactOf } from './impact';
 import { isCarriedOut } from './order';
@@ -114,9 +114,8 @@ export async function change(
   const then = dryRun ? await rulesetThen(done) : rulesetIn(done.kernel);
   const rulesets = [rulesetIn(dryRun ? done.kernel : done.kernelBefore), then] as const;
   const cuts = cutConnections && !dryRun && done.changed;
-  // What is ended is looked for once more: until the kernel had the change, connections came and went.
-  const { there, warnings: unread } = cuts ? await connectionsNow() : { there: around.connections, warnings: [] };
-  const closed = done.changed ? closedConnections(rulesets, around.sockets, there) : [];
+  const seen = cuts ? seenNow(around) : around;
+  const { closed, warnings: unread } = done.changed ? await closedConnections(rulesets, seen) : NONE_CLOSED;
   const gone = cuts ? await cut(closed) : NOTHING_CUT;
   const state = await stateOf(settings, dryRun ? done.before : done.after, done.kernel, around);
   const lease = leaseIn(done, dryRun, clock);
@@ -174,6 +173,8 @@ function leaseIn({ id, after }: Committed, dryRun: boolean, clock: Clock): Chang
 
 const NOTHING_TO_END =
   'All was so already, so nothing ends after the duration: it stays as it is. With "afterwards" a service is closed, or open, then in any case.';
+
+const NONE_CLOSED = { closed: [], warnings: [] };
 
 const NOTHING_CUT = { count: 0, warnings: [] };
 

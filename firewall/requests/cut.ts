@@ -15,34 +15,38 @@ export interface Closed extends Connection {
   direction: 'in' | 'out';
 }
 
-/** @param there the connections that there are */
-export function closedConnections(
-  [before, after]: readonly [Ruleset, Ruleset],
-  sockets: readonly ListeningSocket[],
-  there: readonly Connection[],
-): Closed[] {
-  const ports = new Set(sockets.filter(({ protocol }) => protocol === 'tcp').map(({ port }) => port));
-  // Those of loopback and of the LON tunnel are on no interface of the network's.
-  const own = new Map(
-    ownAddresses().flatMap(({ name, address }) => (OWN_INTERFACES.includes(name) ? [[address, name]] : [])),
-  );
-  const lets = (rules: Ruleset, one: Closed): boolean =>
-    mayBegin(rules, one, one.direction, own.get(one.local.address) ?? null);
-  return there
-    .map((one): Closed => ({ ...one, direction: ports.has(one.local.port) ? 'in' : 'out' }))
-    .filter((one) => lets(before, one) && !lets(after, one));
+/** Who listens, and who is connected. */
+interface Seen {
+  sockets: readonly ListeningSocket[];
+  connections: readonly Connection[];
 }
 
-/** The connections of now, to end those that a change has closed. What fails is a warning: no rule depends on it. */
-export async function connectionsNow(): Promise<{ there: readonly Connection[]; warnings: readonly string[] }> {
+/** What fails here is a warning, as no rule depends on it. */
+export async function closedConnections(
+  [before, after]: readonly [Ruleset, Ruleset],
+  seen: Seen | Promise<Seen>,
+): Promise<{ closed: readonly Closed[]; warnings: readonly string[] }> {
   try {
-    return { there: await connections(), warnings: [] };
+    const { sockets, connections: there } = await seen;
+    const ports = new Set(sockets.filter(({ protocol }) => protocol === 'tcp').map(({ port }) => port));
+    // Those of loopback and of the LON tunnel are on no interface of the network's.
+    const own = new Map(
+      ownAddresses().flatMap(({ name, address }) => (OWN_INTERFACES.includes(name) ? [[address, name]] : [])),
+    );
+    const lets = (rules: Ruleset, one: Closed): boolean =>
+      mayBegin(rules, one, one.direction, own.get(one.local.address) ?? null);
+    const all = there.map((one): Closed => ({ ...one, direction: ports.has(one.local.port) ? 'in' : 'out' }));
+    return { closed: all.filter((one) => lets(before, one) && !lets(after, one)), warnings: [] };
   } catch (error) {
-    return { there: [], warnings: [unread(error)] };
+    return {
+      closed: [],
+      warnings: [`Connections could not be read, so none is counted or terminated: ${messageOf(error)}`],
+    };
   }
 }
 
-const unread = (error: unknown): string => `Connections could not be read, so none is terminated: ${messageOf(error)}`;
+/** Who is connected now: what is to be ended is looked for when the kernel has the change. */
+export const seenNow = async (before: Seen): Promise<Seen> => ({ ...before, connections: await connections() });
 
 /** Ends them. What fails here is a warning, too: the rules hold. */
 export async function cut(closed: readonly Closed[]): Promise<{ count: number; warnings: readonly string[] }> {
@@ -63,11 +67,10 @@ export async function cutClosed({
   kernelBefore,
   kernel,
 }: Pick<Committed, 'kernelBefore' | 'kernel'>): Promise<readonly string[]> {
-  try {
-    const tables = await readSocketTables();
-    const rulesets = [rulesetIn(kernelBefore), rulesetIn(kernel)] as const;
-    return (await cut(closedConnections(rulesets, listeningIn(tables), connectionsIn(tables)))).warnings;
-  } catch (error) {
-    return [unread(error)];
-  }
+  const seen = readSocketTables().then((tables) => ({
+    sockets: listeningIn(tables),
+    connections: connectionsIn(tables),
+  }));
+  const { closed, warnings } = await closedConnections([rulesetIn(kernelBefore), rulesetIn(kernel)], seen);
+  return [...warnings, ...(await cut(closed)).warnings];
 }
