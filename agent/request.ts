@@ -18,6 +18,9 @@ const MAX_REQUEST = 1024 * 1024;
 /** The signals that end a program when its caller goes away. What has begun is finished. */
 const ENDING = ['SIGHUP', 'SIGINT', 'SIGTERM'] as const;
 
+/** Printed before a request is begun: a program that ended without it can be replaced. In front of JSON it means nothing. */
+const TAKEN = ' ';
+
 /** Reads a request, carries it out, responds. */
 export const agent = (): Promise<void> => respond(input());
 
@@ -36,8 +39,12 @@ export async function standBy(idleS: number, limitS: number): Promise<void> {
   const asked = input();
   asked.then(work, work);
   await rehearse(check(settingsSchema, {}));
-  if ((await asked.catch(() => null)) === '') process.exitCode = NOT_TAKEN;
-  else await respond(asked);
+  if ((await asked.catch(() => null)) === '') {
+    process.exitCode = NOT_TAKEN;
+    return;
+  }
+  process.stdout.write(TAKEN);
+  await respond(asked);
 }
 
 async function respond(asked: Promise<string>): Promise<void> {

@@ -5,7 +5,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { exists } from './host/files';
-import { INSTALLED, NOT_TAKEN } from './host/installed';
+import { INSTALLED } from './host/installed';
 import { type Outcome, type Started, start } from './host/run';
 
 /** Where `setup` puts it. */
@@ -35,7 +35,7 @@ export function letGo(user: object): void {
 
 /**
  * Has the one that waits carry out a request.
- * @returns null where there is none, or it ended before it had the request
+ * @returns null where there is none, or it ended before it began: it prints something when it does
  * @throws FirewallError TIMEOUT, INTERNAL as `run` does
  */
 export async function askWaiting(request: string, timeoutMs: number): Promise<Outcome | null> {
@@ -45,7 +45,7 @@ export async function askWaiting(request: string, timeoutMs: number): Promise<Ou
   hold(child, true);
   child.stdin?.end(request);
   const done = await outcome(timeoutMs);
-  return done.code === NOT_TAKEN || /^sudo:/m.test(done.stderr) ? null : done;
+  return done.stdout === '' ? null : done;
 }
 
 /** Starts the next one, if somebody wants it and there is none. */

@@ -1,8 +1,8 @@
-/** Waits for what happens by itself; rejects where it does not in time, which is half a minute if nobody says otherwise. */
+/** Waits for what happens by itself; rejects where it does not in time, which is a minute if nobody says otherwise. */
 import { strict as assert } from 'node:assert';
 import type { Device } from '../device/device';
 
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 60_000;
 
 export async function until(holds: () => Promise<boolean>, patienceMs = PATIENCE_MS): Promise<void> {
   const deadline = Date.now() + patienceMs;
