@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import type { Device } from '../test/device/device';
 import { fetch } from '../test/device/fetch';
-import { GAUGE_PORT, type Gauge } from '../test/device/gauge';
+import { GAUGE_PORT, type Gauge } from '../test/device/gauge-answer';
 import { type Installation, startNodeRed } from '../test/device/node-red';
 import { type Growth, rounded } from './figures';
 

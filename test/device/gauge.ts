@@ -7,19 +7,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { Queue } from '../../firewall/queue';
-
-export const GAUGE_PORT = 1879;
-
-export interface Gauge {
-  /** In MB. */
-  rss: number;
-  /** In MB. */
-  heap: number;
-  /** The longest time since the last question in which the event loop did not come round, in ms. */
-  blockMs: number;
-  /** How many different requests waited for the firewall since the last question, at most. */
-  waiting: number;
-}
+import { GAUGE_PORT, type Gauge } from './gauge-answer';
 
 const SAMPLING_MS = 5;
 const MB = 2 ** 20;

@@ -1,7 +1,7 @@
 /** A storm of alarms at the example `lockdown-on-alarm`, in a real Node-RED at a real broker, and what it does to both. */
 import { join } from 'node:path';
 import type { Device } from './device';
-import { GAUGE_PORT, type Gauge } from './gauge';
+import { GAUGE_PORT, type Gauge } from './gauge-answer';
 import type { InsideProcess } from './inside-process';
 import { example, NODE_RED_PORT, startNodeRed } from './node-red';
 import type { Visits } from './visitor';

@@ -146,7 +146,10 @@ describe('A fleet whose requests are signed', function () {
     const [lockdown = '', enhanced = ''] = overheard();
     for (const clock of ['+1d', '-1d']) {
       await members.one.powerOff();
+      await untilRows({ online: false }, ['one']);
       await members.one.powerOn(clockOff(clock));
+      // Connected it is before it has asked for requests, and says that it is there when it has.
+      await untilRows({ online: true }, ['one']);
       const before = await everything(members.one.device);
       assert.ok(['SUPERSEDED', 'EXPIRED'].includes(String(await answered('one', requestsOf('one'), lockdown))));
       assert.equal(await answered('one', requestsOf('one'), enhanced), 'repeated');
