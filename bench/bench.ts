@@ -1,7 +1,7 @@
 /**
  * `npm run bench`: this package, a script of `ufw` calls and `ufw reload` side by side on one embedded device, in turn,
- * with an increasing number of other rules; and this version beside 1.0.0. Prints a table and writes `bench/results.json`. `-- --quick` repeats
- * less. A missed target is printed, but is not an error.
+ * with an increasing number of other rules; and this version beside 1.0.0. Prints a table and writes `bench/results.json`.
+ * `-- --quick` repeats less. A missed target is printed, but is not an error.
  */
 import { writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';

@@ -114,7 +114,7 @@ export interface Memory {
   worked: number;
 }
 
-/** Node-RED's memory, without garbage and without optimised code, after a tenth of so many readings and changes and after all of them. */
+/** Node-RED's memory, without garbage and optimised code, after a tenth of so many readings and changes and after all of them. */
 export interface Growth {
   readings: number;
   changes: number;

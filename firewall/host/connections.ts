@@ -1,8 +1,9 @@
 /** Established TCP connections, from the kernel's own tables; they are ended through `ss` of iproute2. */
 import { codeOf, FirewallError, say } from '../errors';
 import type { Family } from '../rules/rule';
+import type { ListeningSocket } from '../state/socket';
 import { run } from './run';
-import { type End, readSocketTables, rowsOf, type SocketTable } from './sockets';
+import { type End, listeningIn, readSocketTables, rowsOf, type SocketTable } from './sockets';
 
 export interface Connection {
   family: Family;
@@ -16,11 +17,19 @@ const CALL = 50;
 /** `TCP_ESTABLISHED` of the kernel's tcp_states.h. */
 const ESTABLISHED = '01';
 
-/** The connections with other hosts that there are now, see `connectionsIn`. */
-export const connections = async (): Promise<Connection[]> => connectionsIn(await readSocketTables('tcp'));
+/** Who listens, and who is connected. */
+export interface Network {
+  sockets: readonly ListeningSocket[];
+  connections: readonly Connection[];
+}
+
+export async function readNetwork(): Promise<Network> {
+  const tables = await readSocketTables();
+  return { sockets: listeningIn(tables), connections: connectionsIn(tables) };
+}
 
 /** The TCP connections with other hosts; those that stay inside the device meet no rule. */
-export function connectionsIn(tables: readonly SocketTable[]): Connection[] {
+function connectionsIn(tables: readonly SocketTable[]): Connection[] {
   return tables
     .flatMap(({ text, protocol, family }) => (protocol === 'tcp' ? rowsOf(text, protocol, family) : []))
     .filter(({ state }) => state === ESTABLISHED)
@@ -50,7 +59,7 @@ export async function endConnections(unwanted: readonly Connection[]): Promise<n
         .join(' or '),
     ]);
   }
-  const left = new Set((await connections()).map(keyOf));
+  const left = new Set((await readNetwork()).connections.map(keyOf));
   return unwanted.filter((one) => !left.has(keyOf(one))).length;
 }
 

@@ -109,13 +109,13 @@ export interface SocketTable {
 }
 
 /**
- * The tables of a protocol, or of both; a kernel without IPv6 has none of it. Each costs the kernel a look at all places where a socket
+ * The tables of both protocols; a kernel without IPv6 has none of it. For TCP's the kernel looks at all places where a socket
  * could be: some milliseconds, however few there are.
  * @param proc where the proc file system is mounted
  */
-export const readSocketTables = (only?: 'tcp', proc = '/proc'): Promise<SocketTable[]> =>
+export const readSocketTables = (proc = '/proc'): Promise<SocketTable[]> =>
   Promise.all(
-    TABLES.filter(({ protocol }) => protocol === (only ?? protocol)).map(async ({ file, protocol, family }) => {
+    TABLES.map(async ({ file, protocol, family }) => {
       const text = (await unless(['ENOENT'], readFile(join(proc, 'net', file), 'latin1'))) ?? '';
       return { protocol, family, text };
     }),
@@ -127,7 +127,7 @@ export const listeningIn = (tables: readonly SocketTable[]): ListeningSocket[] =
 
 /** Every socket that waits for packets now, of both protocols and families. */
 export const readSockets = async (proc?: string): Promise<ListeningSocket[]> =>
-  listeningIn(await readSocketTables(undefined, proc));
+  listeningIn(await readSocketTables(proc));
 
 /** A process that ends while it is looked at, and one that another user started: neither can be seen. */
 const INVISIBLE = ['ENOENT', 'ESRCH', 'EACCES', 'EPERM'];

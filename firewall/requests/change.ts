@@ -4,6 +4,7 @@ import { guardHere } from '../commit/timers';
 import { type Committed, type Intent, transact } from '../commit/transaction';
 import { overruled, rendered } from '../errors';
 import { deadlineAfter, readClock } from '../host/clock';
+import { readNetwork } from '../host/connections';
 import { formsIn } from '../host/in-sync';
 import { readLastWord, writeLastWord } from '../host/last-word';
 import type { Order, SetProfileRequest, Settings } from '../messages';
@@ -28,7 +29,7 @@ import type { Snapshot } from '../state/snapshot';
 import type { Ruleset } from '../verdicts/ruleset';
 import { type Closing, stillOpenWarnings } from '../verdicts/still-open';
 import { yieldToEventLoop } from '../yield';
-import { closedConnections, cut, seenNow } from './cut';
+import { closedConnections, cut } from './cut';
 import { door } from './door';
 import { impactOf } from './impact';
 import { isCarriedOut } from './order';
@@ -114,8 +115,9 @@ export async function change(
   const then = dryRun ? await rulesetThen(done) : rulesetIn(done.kernel);
   const rulesets = [rulesetIn(dryRun ? done.kernel : done.kernelBefore), then] as const;
   const cuts = cutConnections && !dryRun && done.changed;
-  const seen = cuts ? seenNow(around) : around;
-  const { closed, warnings: unread } = done.changed ? await closedConnections(rulesets, seen) : NONE_CLOSED;
+  // What is to be ended is looked for when the kernel has the change.
+  const network = cuts ? readNetwork() : around;
+  const { closed, warnings: unread } = done.changed ? await closedConnections(rulesets, network) : NONE_CLOSED;
   const gone = cuts ? await cut(closed) : NOTHING_CUT;
   const state = await stateOf(settings, dryRun ? done.before : done.after, done.kernel, around);
   const lease = leaseIn(done, dryRun, clock);

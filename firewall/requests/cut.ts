@@ -2,11 +2,9 @@
 import type { Committed } from '../commit/transaction';
 import { messageOf } from '../errors';
 import { ownAddresses } from '../host/addresses';
-import { type Connection, connections, connectionsIn, endConnections } from '../host/connections';
-import { listeningIn, readSocketTables } from '../host/sockets';
+import { type Connection, endConnections, type Network, readNetwork } from '../host/connections';
 import { OWN_INTERFACES } from '../services/about';
 import { rulesetIn } from '../state/kernel';
-import type { ListeningSocket } from '../state/socket';
 import { mayBegin } from '../verdicts/connection';
 import type { Ruleset } from '../verdicts/ruleset';
 
@@ -15,19 +13,13 @@ export interface Closed extends Connection {
   direction: 'in' | 'out';
 }
 
-/** Who listens, and who is connected. */
-interface Seen {
-  sockets: readonly ListeningSocket[];
-  connections: readonly Connection[];
-}
-
 /** What fails here is a warning, as no rule depends on it. */
 export async function closedConnections(
   [before, after]: readonly [Ruleset, Ruleset],
-  seen: Seen | Promise<Seen>,
+  network: Network | Promise<Network>,
 ): Promise<{ closed: readonly Closed[]; warnings: readonly string[] }> {
   try {
-    const { sockets, connections: there } = await seen;
+    const { sockets, connections } = await network;
     const ports = new Set(sockets.filter(({ protocol }) => protocol === 'tcp').map(({ port }) => port));
     // Those of loopback and of the LON tunnel are on no interface of the network's.
     const own = new Map(
@@ -35,7 +27,7 @@ export async function closedConnections(
     );
     const lets = (rules: Ruleset, one: Closed): boolean =>
       mayBegin(rules, one, one.direction, own.get(one.local.address) ?? null);
-    const all = there.map((one): Closed => ({ ...one, direction: ports.has(one.local.port) ? 'in' : 'out' }));
+    const all = connections.map((one): Closed => ({ ...one, direction: ports.has(one.local.port) ? 'in' : 'out' }));
     return { closed: all.filter((one) => lets(before, one) && !lets(after, one)), warnings: [] };
   } catch (error) {
     return {
@@ -44,9 +36,6 @@ export async function closedConnections(
     };
   }
 }
-
-/** Who is connected now: what is to be ended is looked for when the kernel has the change. */
-export const seenNow = async (before: Seen): Promise<Seen> => ({ ...before, connections: await connections() });
 
 /** Ends them. What fails here is a warning, too: the rules hold. */
 export async function cut(closed: readonly Closed[]): Promise<{ count: number; warnings: readonly string[] }> {
@@ -67,10 +56,6 @@ export async function cutClosed({
   kernelBefore,
   kernel,
 }: Pick<Committed, 'kernelBefore' | 'kernel'>): Promise<readonly string[]> {
-  const seen = readSocketTables().then((tables) => ({
-    sockets: listeningIn(tables),
-    connections: connectionsIn(tables),
-  }));
-  const { closed, warnings } = await closedConnections([rulesetIn(kernelBefore), rulesetIn(kernel)], seen);
+  const { closed, warnings } = await closedConnections([rulesetIn(kernelBefore), rulesetIn(kernel)], readNetwork());
   return [...warnings, ...(await cut(closed)).warnings];
 }

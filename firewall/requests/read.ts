@@ -4,12 +4,11 @@ import { guardHere } from '../commit/timers';
 import type { Csaf } from '../csaf';
 import { isSentence, rendered } from '../errors';
 import { readClock, readZone } from '../host/clock';
-import { type Connection, connectionsIn } from '../host/connections';
+import { type Network, readNetwork } from '../host/connections';
 import { isInSync } from '../host/in-sync';
 import { readKernel } from '../host/kernel';
 import { readHead } from '../host/ledger';
 import { readSnapshot } from '../host/snapshot';
-import { listeningIn, readSocketTables } from '../host/sockets';
 import type { Settings } from '../messages';
 import type { Repetition, State } from '../results';
 import type { Table } from '../rules/tables';
@@ -28,20 +27,11 @@ import type { Reading } from './observation';
 const SLICE = 400;
 
 /** Who listens, who is connected, and what time it is: nothing a change of rules touches, so it is read while one is made. */
-export interface Surroundings extends Pick<Facts, 'sockets' | 'nginx' | 'clock' | 'zone' | 'missing'> {
-  connections: readonly Connection[];
-}
+export type Surroundings = Network & Pick<Facts, 'nginx' | 'clock' | 'zone' | 'missing'>;
 
 export async function readSurroundings(): Promise<Surroundings> {
-  const [tables, clock, zone, { missing }] = await Promise.all([
-    readSocketTables(),
-    readClock(),
-    readZone(),
-    guardHere(),
-  ]);
-  const sockets = listeningIn(tables);
-  const connections = connectionsIn(tables);
-  return { sockets, connections, clock, zone, missing, nginx: await socketsOfNginx(sockets) };
+  const [network, clock, zone, { missing }] = await Promise.all([readNetwork(), readClock(), readZone(), guardHere()]);
+  return { ...network, clock, zone, missing, nginx: await socketsOfNginx(network.sockets) };
 }
 
 export async function stateOf(
